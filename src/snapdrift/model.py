@@ -1,0 +1,724 @@
+"""The records that cross package borders: plain, frozen, free of I/O.
+
+Read this module first. `docs/design/seams.md` says which package makes which record and who reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+from urllib.parse import quote, unquote
+
+# ---------------------------------------------------------------------------------------------------------------- words
+
+
+class Outcome(StrEnum):
+    """How a call ended. The first six are the model's doing and count as measured."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    FILTERED = "filtered"
+    TOOL_UNMATCHED = "tool_unmatched"
+    STEP_LIMIT = "step_limit"
+    API_ERROR = "api_error"
+    MISSING = "missing"
+    NOT_NEEDED = "not_needed"
+
+    @property
+    def measured(self) -> bool:
+        """Whether the model (not the infrastructure, not early stopping) decided how the call ended."""
+        return self not in (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
+
+
+class Endpoint(StrEnum):
+    """Which API a request goes to."""
+
+    RESPONSES = "responses"
+    CHAT = "chat"
+
+
+class Source(StrEnum):
+    """Where an answer came from. Only `openai` and `host` measure a model."""
+
+    OPENAI = "openai"
+    HOST = "host"
+    RECORDED = "recorded"
+    SIMULATED = "simulated"
+    PYTHON = "python"
+    OUTPUTS = "outputs"
+
+
+class Purpose(StrEnum):
+    """Why a call is made: to get an answer that is graded, or to have a judge grade one."""
+
+    ANSWER = "answer"
+    JUDGE = "judge"
+
+
+class ScoreKind(StrEnum):
+    """What a metric measures: pass/fail (compared by `passed`) or graded in [0, 1] (compared by `value`)."""
+
+    PASS_FAIL = "pass_fail"
+    GRADED = "graded"
+
+
+class Reason(StrEnum):
+    """Why a score is what it is. Only `GRADER_ERROR` leaves the metric unmeasured."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    UNEXTRACTED = "unextracted"
+    NOT_ACCEPTED = "not_accepted"
+    GRADER_ERROR = "grader_error"
+
+
+class Severity(StrEnum):
+    """Whether a finding decides the exit code or is only listed."""
+
+    FAIL = "fail"
+    WARN = "warn"
+
+
+class Policy(StrEnum):
+    """`catch`: red on a shown regression. `prove`: red unless shown to be no worse."""
+
+    CATCH = "catch"
+    PROVE = "prove"
+
+
+class OnInconclusive(StrEnum):
+    """What a gate does with a comparison that shows nothing."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    EXTEND = "extend"
+
+
+class Verdict(StrEnum):
+    """What a comparison shows."""
+
+    REGRESSED = "regressed"
+    WORSE_WITHIN_MARGIN = "worse_within_margin"
+    IMPROVED = "improved"
+    NO_WORSE = "no_worse"
+    INCONCLUSIVE = "inconclusive"
+    INSUFFICIENT = "insufficient"
+
+
+class DecisionWord(StrEnum):
+    """What a gate decides about a run."""
+
+    PASSED = "passed"
+    REGRESSION = "regression"
+    INCOMPLETE = "incomplete"
+    INCONCLUSIVE = "inconclusive"
+    NOT_GATED = "not_gated"
+
+
+class ExitCode(IntEnum):
+    """What the process ends with. `ERROR` and `INTERRUPTED` never come with a `verdict.json`."""
+
+    PASSED = 0
+    REGRESSION = 1
+    ERROR = 2
+    INCOMPLETE = 3
+    INCONCLUSIVE = 4
+    NOT_GATED = 5
+    INTERRUPTED = 130
+
+
+_DECISION_CODES = {
+    DecisionWord.PASSED: ExitCode.PASSED,
+    DecisionWord.REGRESSION: ExitCode.REGRESSION,
+    DecisionWord.INCOMPLETE: ExitCode.INCOMPLETE,
+    DecisionWord.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    DecisionWord.NOT_GATED: ExitCode.NOT_GATED,
+}
+_CODE_PRECEDENCE = (
+    ExitCode.INTERRUPTED,
+    ExitCode.ERROR,
+    ExitCode.REGRESSION,
+    ExitCode.INCOMPLETE,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.NOT_GATED,
+    ExitCode.PASSED,
+)
+
+
+def combine_exit_codes(codes: list[ExitCode]) -> ExitCode:
+    """The exit code of a command over several suites: the gravest one. No codes at all is an error, never a pass."""
+    return next((code for code in _CODE_PRECEDENCE if code in codes), ExitCode.ERROR)
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no white space: the form that hashes are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def sha256(value: Any) -> str:
+    """The hex SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------- cases and prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of a dataset. `variables` hold every column that has no meaning of its own."""
+
+    id: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    expected: Any = None
+    tags: tuple[str, ...] = ()
+    cluster: str | None = None
+
+    @property
+    def hash(self) -> str:
+        """Identity of the content (not the id): cases of two runs pair only when it is equal."""
+        return sha256([dict(self.variables), self.expected])
+
+    def context(self) -> dict[str, Any]:
+        """What templates see: the variables, and the reserved columns under their own names."""
+        reserved = {"id": self.id, "expected": self.expected, "tags": list(self.tags), "cluster": self.cluster}
+        return {**self.variables, **reserved}
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of a message that is text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation; `role` is user, assistant, system or developer."""
+
+    role: str
+    parts: tuple[TextPart, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A rendered prompt: what one case asks of one variant."""
+
+    instructions: str | None
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is compared: a model on an endpoint with request settings and a prompt.
+
+    `request` is in the Responses API's names, without nulls, files inlined; `prompt` is the template as written
+    (`{"instructions": ..., "input": ...}`); `host` names an entry of `snapdrift.toml`, None is OpenAI.
+    """
+
+    name: str
+    model: str
+    endpoint: Endpoint
+    request: Mapping[str, Any]
+    prompt: Mapping[str, Any]
+    host: str | None = None
+
+
+# ------------------------------------------------------------------------------------------------- calls and responses
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CallKey:
+    """Identity of a call within a run. `grader` is empty for an answer, else names the judge that asks about it."""
+
+    case_id: str
+    variant: str
+    repeat: int
+    grader: str = ""
+
+    @property
+    def purpose(self) -> Purpose:
+        """Whether the call gets an answer or grades one."""
+        return Purpose.JUDGE if self.grader else Purpose.ANSWER
+
+    def __str__(self) -> str:
+        judge = f"?judge={quote(self.grader, safe='')}" if self.grader else ""
+        return f"{quote(self.variant, safe='')}/{quote(self.case_id, safe='')}/{self.repeat}{judge}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A planned call and its place in the order in which calls are made."""
+
+    key: CallKey
+    position: int
+
+
+CLIENT_REQUEST_ID_LIMIT = 512
+REQUEST_HASH_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequestId:
+    """What `X-Client-Request-Id` says: `run:case:variant/repeat/step`, each percent-encoded.
+
+    A case or variant name that would make it longer than the API takes (512 characters of ASCII) is replaced by
+    `~` and its hash, so `case` and `variant` may be such a stand-in after `parse`.
+    """
+
+    run: str
+    case: str
+    variant: str
+    repeat: int
+    step: int
+
+    def __str__(self) -> str:
+        names = [quote(name, safe="") for name in (self.run, self.case, self.variant)]
+        room = CLIENT_REQUEST_ID_LIMIT - len(f"::/{self.repeat}/{self.step}")
+        for index in (1, 2, 0):
+            if sum(map(len, names)) > room:
+                names[index] = "~" + hashlib.sha256(names[index].encode()).hexdigest()[:32]
+        return f"{':'.join(names)}/{self.repeat}/{self.step}"
+
+    @classmethod
+    def parse(cls, text: str) -> ClientRequestId | None:
+        """The parts of a header value, or None when it is not one of ours."""
+        prefix, _, tail = text.partition("/")
+        names, numbers = prefix.split(":"), tail.split("/")
+        if len(names) != 3 or len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
+            return None
+        return cls(*(unquote(name) for name in names), int(numbers[0]), int(numbers[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to be made for a call. `body` is exactly what is sent, `base_url` where to."""
+
+    call: CallKey
+    step: int
+    endpoint: Endpoint
+    base_url: str
+    body: Mapping[str, Any]
+    client_request_id: str
+
+    @property
+    def hash_inputs(self) -> dict[str, Any]:
+        """What makes two requests the same: never a name."""
+        return {
+            "version": REQUEST_HASH_VERSION,
+            "base_url": self.base_url,
+            "endpoint": self.endpoint.value,
+            "body": dict(self.body),
+            "repeat": self.call.repeat,
+            "step": self.step,
+        }
+
+    @property
+    def hash(self) -> str:
+        """The versioned identity of the request, `1:<sha256>`."""
+        return f"{REQUEST_HASH_VERSION}:{sha256(self.hash_inputs)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the API reports them. Cached is a part of input, reasoning a part of output."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function call that the model made; `arguments` is the JSON text as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one HTTP request returned, parsed. `raw` is the body as received, `latency_ms` from send to last byte."""
+
+    outcome: Outcome
+    text: str
+    raw: str
+    returned_model: str | None = None
+    request_id: str | None = None
+    usage: Usage | None = None
+    latency_ms: float = 0.0
+    finish_reason: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    source: Source = Source.OPENAI
+
+
+class FailureKind(StrEnum):
+    """What went wrong with an attempt, as far as it decides what to do next."""
+
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    OVERLOADED = "overloaded"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    MALFORMED = "malformed"
+    AUTHENTICATION = "authentication"
+    MODEL_NOT_FOUND = "model_not_found"
+    BAD_REQUEST = "bad_request"
+    BUDGET = "budget"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt got no answer. `retry_after` in seconds; `may_have_run` when it could have been billed."""
+
+    kind: FailureKind
+    message: str
+    retryable: bool
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    may_have_run: bool = False
+    stops_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a request: when (ISO, UTC), how long it took, and how it failed (None: it was answered)."""
+
+    number: int
+    started_at: str
+    latency_ms: float
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How a call ended: an answer, or the failure that came instead of one.
+
+    `usd` is what the call cost (None: the price is not known). `request_hash` names the request it answers.
+    """
+
+    call: CallKey
+    outcome: Outcome
+    requested_model: str
+    text: str = ""
+    raw: str = ""
+    returned_model: str | None = None
+    request_id: str | None = None
+    request_hash: str = ""
+    usage: Usage | None = None
+    usd: float | None = None
+    latency_ms: float | None = None
+    finish_reason: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    source: Source = Source.OPENAI
+    failure: Failure | None = None
+    attempts: tuple[Attempt, ...] = ()
+    finished_at: str = ""
+
+
+# -------------------------------------------------------------------------------------------------------------- grading
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """A metric that a grader produces: `name` (`fields.total`), its kind, and how its values read.
+
+    `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say).
+    """
+
+    name: str
+    grader: str
+    kind: ScoreKind
+    unit: str = "points"
+    scale: tuple[float, float] = (0.0, 1.0)
+    higher_is_better: bool = True
+    judged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a grader says of one response under one metric.
+
+    `value` is in [0, 1] and None exactly when the grader could not grade (`reason` is then `GRADER_ERROR`);
+    `passed` is None then too. `detail` is one sentence for a person. `extracted_by` is the number (from 0) of the
+    extraction alternative that yielded. `version` is `family/version:settings-hash`.
+    """
+
+    case_id: str
+    variant: str
+    repeat: int
+    metric: str
+    value: float | None
+    passed: bool | None
+    reason: Reason
+    detail: str = ""
+    extracted: Any = None
+    extracted_by: int | None = None
+    evidence: tuple[str, ...] = ()
+    version: str = ""
+
+
+# -------------------------------------------------------------------------------------------------- gates and decisions
+
+
+@dataclass(frozen=True, slots=True)
+class MetricGate:
+    """What a gate asks of a metric. Differences and margins are in score units ([0, 1])."""
+
+    metric: str
+    margin: float | None = None
+    at_least: float | None = None
+    max_increase: float | None = None
+    severity: Severity = Severity.FAIL
+    on: str | None = None
+
+    @property
+    def gates(self) -> bool:
+        """Whether the metric's verdict counts for the exit code (severity `fail` and a margin)."""
+        return self.severity is Severity.FAIL and self.margin is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two variants to compare."""
+
+    baseline: str
+    candidate: str
+    severity: Severity = Severity.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class MustPass:
+    """Cases that must pass on the candidate in every repeat: those with one of `tags`, and those named."""
+
+    tags: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+
+    def covers(self, case: Case) -> bool:
+        """Whether the case must pass."""
+        return case.id in self.cases or any(tag in self.tags for tag in case.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants."""
+
+    name: str
+    pairs: tuple[Pair, ...] = ()
+    metrics: tuple[MetricGate, ...] = ()
+    policy: Policy = Policy.CATCH
+    max_blind: float = 0.10
+    discordance: float = 0.15
+    must_pass: MustPass = MustPass()
+    coverage: float = 0.98
+    inconclusive: OnInconclusive = OnInconclusive.WARN
+    alias_moved: Severity = Severity.WARN
+    confidence: float = 0.95
+    budget_usd: float | None = None
+    repeats: int | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided error rate of each claim."""
+        return 1.0 - self.confidence
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What comparing needs to know of a call, apart from its scores."""
+
+    outcome: Outcome
+    returned_model: str | None = None
+    latency_ms: float | None = None
+    usage: Usage | None = None
+    usd: float | None = None
+    source: Source = Source.OPENAI
+    requests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that a decision is made from: every planned call with how it ended, and every score.
+
+    `calls` has one entry for each planned answer call (a call without a response is `MISSING`); `applicable` says
+    for each metric which case ids it applies to (`when:`); `judge_usd` what judging each variant's answers cost.
+    """
+
+    cases: tuple[Case, ...]
+    variants: tuple[Variant, ...]
+    repeats: int
+    metrics: tuple[MetricSpec, ...]
+    calls: Mapping[CallKey, CallResult]
+    scores: tuple[Score, ...]
+    applicable: Mapping[str, frozenset[str]]
+    judge_usd: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PairTable:
+    """Cases of a paired pass/fail comparison by who passed."""
+
+    both_pass: int
+    only_baseline: int
+    only_candidate: int
+    both_fail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Baseline against candidate on one metric, paired by case.
+
+    `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval; `p_value` is one-sided for
+    "worse", `p_adjusted` Holm's; `newly_failing` and `newly_passing` are case ids. `table` is None where scores are
+    graded or repeated. `unmeasured` counts the applicable cases that did not pair.
+    """
+
+    metric: str
+    baseline: str
+    candidate: str
+    severity: Severity
+    gating: bool
+    n: int
+    baseline_mean: float | None
+    candidate_mean: float | None
+    difference: float | None
+    ci: tuple[float, float] | None
+    p_value: float | None
+    p_two_sided: float | None
+    p_mid: float | None
+    p_better: float | None
+    p_adjusted: float | None
+    p_no_worse: float | None
+    method: str
+    margin: float | None
+    confidence: float
+    verdict: Verdict
+    table: PairTable | None = None
+    detectable_difference: float | None = None
+    cases_to_resolve: int | None = None
+    unmeasured: int = 0
+    newly_failing: tuple[str, ...] = ()
+    newly_passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operational:
+    """An operational measure (cost, latency_p95, output_tokens) of candidate against baseline, on paired calls."""
+
+    metric: str
+    baseline: str
+    candidate: str
+    baseline_value: float | None
+    candidate_value: float | None
+    ratio: float | None
+    max_increase: float | None
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """What happened to a variant's calls. Latencies in milliseconds, of measured calls."""
+
+    name: str
+    model: str
+    endpoint: Endpoint
+    resolved_models: Mapping[str, int]
+    planned: int
+    requests: int
+    sources: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    coverage: float
+    usage: Usage
+    usd: float | None
+    judge_usd: float
+    latency_p50: float | None
+    latency_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """One metric over the cases of one variant: mean of case means, its interval, and what could not be graded."""
+
+    variant: str
+    metric: str
+    n: int
+    mean: float | None
+    ci: tuple[float, float] | None
+    unextracted: int
+    grader_errors: int
+    unmeasured: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sufficiency:
+    """What a gate can see on one metric and pair before anything is sent.
+
+    `detectable` is the drop seen with 80% power (None: none up to 1), `cases_for_catch` how many cases it takes to see
+    `max_blind`, `cases_for_prove` how many before `no_worse` can be shown at all, `enough` whether the gate's policy
+    can ever tell. `detail` is the sentence for a person.
+    """
+
+    metric: str
+    baseline: str
+    candidate: str
+    cases: int
+    detectable: float | None
+    cases_for_catch: int | None
+    cases_for_prove: int | None
+    enough: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """A variant whose answers name a model other than before, or more than one model within the run."""
+
+    variant: str
+    requested: str
+    before: tuple[str, ...]
+    now: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says: the word, why, what to know besides, and what a pass would not have seen."""
+
+    word: DecisionWord
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    would_miss: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The code the process ends with."""
+        return _DECISION_CODES[self.word]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that was concluded from a run: the value behind `verdict.json` and the report."""
+
+    gate: Gate
+    variants: tuple[VariantSummary, ...]
+    metrics: tuple[MetricSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    operational: tuple[Operational, ...]
+    alias_moves: tuple[AliasMove, ...]
+    decision: Decision
