@@ -60,6 +60,10 @@ class DatasetError(DocumentError):
     """A dataset cannot be read as cases."""
 
 
+class InsufficientError(SnapdriftError):
+    """The suite has too few cases for what its gate claims: it could never tell, so nothing was sent."""
+
+
 class NotAvailableError(SnapdriftError):
     """A part of the design that this version does not have yet was asked for."""
 

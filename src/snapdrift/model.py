@@ -296,7 +296,8 @@ class ClientRequestId:
         names, numbers = prefix.split(":"), tail.split("/")
         if len(names) != 3 or len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
             return None
-        return cls(*(unquote(name) for name in names), int(numbers[0]), int(numbers[1]))
+        run, case, variant = map(unquote, names)
+        return cls(run, case, variant, int(numbers[0]), int(numbers[1]))
 
 
 @dataclass(frozen=True, slots=True)

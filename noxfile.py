@@ -1,0 +1,86 @@
+"""What a developer runs: `nox` checks everything, `nox -s tests -- -k name` a part of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "demo", "build"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+WORKERS = str(min(4, os.cpu_count() or 1))
+
+
+def install(session: nox.Session, group: str) -> None:
+    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, group))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole test suite, browser tests included where Chromium is installed, with branch coverage."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    session.run("coverage", "erase")
+    parallel = [] if session.posargs else ["-n", WORKERS, "--dist", "worksteal"]
+    session.run("coverage", "run", "-m", "pytest", *parallel, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    limit = [] if session.posargs else ["--fail-under", "88"]
+    session.run("coverage", "report", "--skip-covered", "--precision=1", *limit)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The tests that drive a real Chromium; unlike `tests` it fails where there is none."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    if not (os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")):
+        session.error("no Chromium found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path")
+    session.run("pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, import layers, and dependencies that are declared but unused or used but undeclared."""
+    install(session, "lint")
+    session.install("--quiet", "--editable", ".")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    session.run("deptry", "src")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy in strict mode over the package, its tests and this file."""
+    install(session, "types")
+    session.install("--quiet", "nox", "--editable", ".")
+    session.run("mypy")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The bundled suites, end to end on the stand-in, from an installed package."""
+    session.install("--quiet", "--editable", ".")
+    session.run("snapdrift", "demo", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheel and sdist; the demo then runs from the wheel, away from the repository."""
+    session.install("--quiet", "build")
+    out = Path(session.create_tmp()).resolve() / "dist"
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    wheel = next(out.glob("*.whl"))
+    session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
+    session.install("--quiet", str(wheel))
+    outside = out.parent / "outside"
+    shutil.rmtree(outside, ignore_errors=True)
+    outside.mkdir()
+    session.chdir(outside)
+    session.run("snapdrift", "demo")

@@ -1,0 +1,50 @@
+"""What the whole suite shares: the recorded outputs beside the checkout, and a way to run the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+Snapdrift = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real recorded outputs, which is not part of the repository."""
+    if not (SHARED / "real" / "gsm").is_dir():
+        pytest.skip("NO RECORDED OUTPUTS: ../shared/real is not beside this checkout, so this test proves nothing here")
+    return SHARED
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without anything that could reach a provider."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "160", "NO_COLOR": "1", **(extra or {})}
+
+
+@pytest.fixture(scope="session")
+def snapdrift() -> Snapdrift:
+    """Runs `snapdrift ARGUMENTS` as a process of its own, in `cwd`."""
+
+    def run(
+        *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "snapdrift", *map(str, arguments)],
+            cwd=cwd,
+            env=clean_environment(env),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
