@@ -1,0 +1,214 @@
+"""Which comparisons a gate makes, and each of them from the score tables to its verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snapdrift.errors import UsageError
+from snapdrift.model import Comparison, Gate, MetricGate, Pair, Results, Severity, Verdict
+from snapdrift.stats.multiplicity import holm
+from snapdrift.stats.power import cases_to_resolve, detectable_difference
+from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
+from snapdrift.verdicts.score_tables import (
+    BoolArray,
+    FloatArray,
+    Imputation,
+    MetricScores,
+    ScoreTables,
+    mean_of_repeats,
+)
+
+OPERATIONAL = ("cost", "latency_p95", "output_tokens")
+"""Measures of calls, not of answers: a gate limits their increase."""
+_MAJORITY = 0.5 + 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedComparison:
+    """One metric of one pair, and what the gate asks of it."""
+
+    pair: Pair
+    metric: str
+    severity: Severity
+    gating: bool
+    margin: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    planned: PlannedComparison
+    values: PairedValues
+    case_ids: tuple[str, ...]
+    newly_failing: tuple[str, ...]
+    newly_passing: tuple[str, ...]
+    unmeasured: int
+    evidence: Evidence
+    question: Question
+
+
+def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[PlannedComparison, ...]:
+    """Every metric of every pair; those without an entry in the gate are compared for reading only.
+
+    A partial run leaves out pairs whose variants were not asked for. Raises `UsageError` when a gate names a metric or
+    (in a full run) a variant that the run does not have.
+    """
+    known = {variant.name for variant in results.variants}
+    entries = metric_entries(gate, [spec.name for spec in results.metrics])
+    planned: list[PlannedComparison] = []
+    for pair in gate.pairs:
+        absent = sorted({pair.baseline, pair.candidate} - known)
+        if absent and partial:
+            continue
+        if absent:
+            raise UsageError(
+                f"gate {gate.name}: found the variant {absent[0]!r} in a comparison, expected one of the run's: "
+                f"{', '.join(sorted(known))}"
+            )
+        planned.extend(_planned(pair, spec.name, entries.get(spec.name)) for spec in results.metrics)
+    return tuple(planned)
+
+
+def metric_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
+    """The gate's entries about answers, by metric. Raises `UsageError` for a metric that nothing measures."""
+    for entry in gate.metrics:
+        if entry.metric not in metrics and entry.metric not in OPERATIONAL:
+            raise UsageError(
+                f"gate {gate.name}: found the metric {entry.metric!r}, expected one that a grader of the run measures "
+                f"({', '.join(metrics) or 'there are none'}) or one of {', '.join(OPERATIONAL)}"
+            )
+    return {entry.metric: entry for entry in gate.metrics if entry.metric in metrics}
+
+
+def operational_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
+    """The gate's entries about calls (cost, latency_p95, output_tokens), by measure."""
+    return {
+        entry.metric: entry for entry in gate.metrics if entry.metric in OPERATIONAL and entry.metric not in metrics
+    }
+
+
+def graver(*severities: Severity) -> Severity:
+    """The severity of a finding that several settings speak about: it fails only if all of them do."""
+    return Severity.WARN if Severity.WARN in severities else Severity.FAIL
+
+
+def compare(
+    planned: Sequence[PlannedComparison],
+    tables: ScoreTables,
+    gate: Gate,
+    seed: int,
+    imputation: Imputation | None = None,
+) -> tuple[Comparison, ...]:
+    """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
+
+    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst.
+    """
+    weighed = [_weigh(one, tables, gate, seed, imputation) for one in planned]
+    adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
+    family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
+    raw = [p for index in family if (p := adjusted[index]) is not None]
+    for index, p in zip(family, holm(raw), strict=True):
+        adjusted[index] = p
+    return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
+
+
+def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
+    if entry is None:
+        return PlannedComparison(pair, metric, Severity.WARN, gating=False, margin=None)
+    severity = graver(entry.severity, pair.severity)
+    gating = entry.gates and severity is Severity.FAIL
+    return PlannedComparison(pair, metric, severity, gating, entry.margin)
+
+
+def _weigh(
+    planned: PlannedComparison, tables: ScoreTables, gate: Gate, seed: int, imputation: Imputation | None
+) -> _Weighed:
+    scores = tables.metrics[planned.metric]
+    baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
+    fills: tuple[float | None, float | None] = (None, None)
+    if imputation is not None:
+        fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
+    means = scores.case_means(baseline, fills[0]), scores.case_means(candidate, fills[1])
+    pairs = ~np.isnan(means[0]) & ~np.isnan(means[1])
+    wanted = scores.planned[baseline].any(axis=-1) & scores.planned[candidate].any(axis=-1)
+    values = PairedValues(
+        baseline=means[0][pairs],
+        candidate=means[1][pairs],
+        clusters=tables.clusters[pairs],
+        single=scores.binary and scores.compared.shape[-1] == 1,
+        higher_is_better=scores.spec.higher_is_better,
+    )
+    question = Question(gate.confidence, planned.margin, seed)
+    failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
+    unmeasured = int((wanted & ~pairs).sum())
+    evidence = weigh(values, question)
+    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question)
+
+
+def _movers(
+    scores: MetricScores, baseline: int, candidate: int, pairs: BoolArray, case_ids: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids of cases that most repeats of the baseline pass and most of the candidate do not, and the reverse.
+
+    Half is not most. With one repeat these are the discordant cells of the table.
+    """
+
+    def passes(variant: int) -> FloatArray:
+        return mean_of_repeats(scores.passed[variant])
+
+    before, after = passes(baseline) > _MAJORITY, passes(candidate) > _MAJORITY
+    failing, passing = np.flatnonzero(pairs & before & ~after), np.flatnonzero(pairs & ~before & after)
+    return tuple(case_ids[index] for index in failing), tuple(case_ids[index] for index in passing)
+
+
+def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison:
+    evidence, values, planned = one.evidence, one.values, one.planned
+    n = values.gains.size
+    difference = float((values.candidate - values.baseline).mean()) if n else None
+    verdict = choose_word(evidence, p_adjusted, one.question)
+    p = evidence.p
+    return Comparison(
+        metric=planned.metric,
+        baseline=planned.pair.baseline,
+        candidate=planned.pair.candidate,
+        severity=planned.severity,
+        gating=planned.gating,
+        n=n,
+        baseline_mean=float(values.baseline.mean()) if n else None,
+        candidate_mean=float(values.candidate.mean()) if n else None,
+        difference=difference,
+        ci=evidence.ci,
+        p_value=p.worse if p else None,
+        p_two_sided=p.two_sided if p else None,
+        p_mid=evidence.p_mid,
+        p_better=p.better if p else None,
+        p_adjusted=p_adjusted,
+        p_no_worse=evidence.p_no_worse,
+        method=evidence.method,
+        margin=planned.margin,
+        confidence=gate.confidence,
+        verdict=verdict,
+        table=evidence.table,
+        detectable_difference=_detectable(values, gate),
+        cases_to_resolve=_to_resolve(one, verdict),
+        unmeasured=one.unmeasured,
+        newly_failing=one.newly_failing,
+        newly_passing=one.newly_passing,
+    )
+
+
+def _detectable(values: PairedValues, gate: Gate) -> float | None:
+    if values.gains.size == 0:
+        return None
+    independent = math.floor(values.independent + 1e-9)
+    return detectable_difference(independent, gate.discordance, round(gate.alpha, 12))
+
+
+def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
+    if verdict is not Verdict.INCONCLUSIVE:
+        return None
+    gains, moment = one.values.gains, one.evidence.second_moment
+    return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)

@@ -1,0 +1,232 @@
+"""The decision table: one function a row, in the order in which the rows are asked; the first that holds decides.
+
+Each row returns the sentences that make it hold, none when it does not. The rows before these (wrong usage, a suite
+that could never tell) are errors raised before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from snapdrift.model import (
+    AliasMove,
+    Comparison,
+    Decision,
+    DecisionWord,
+    Gate,
+    MetricSpec,
+    OnInconclusive,
+    Operational,
+    Policy,
+    Severity,
+    Verdict,
+)
+from snapdrift.verdicts import words
+from snapdrift.verdicts.limits import Floor, MustPassCheck, increase_broken, increase_unknown
+
+_LISTED = 5
+_SHOWN = (Verdict.NO_WORSE, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
+_UNSHOWN = (Verdict.INCONCLUSIVE, Verdict.INSUFFICIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Imputed:
+    """What comparisons and floors would have been, had all unmeasured calls gone one way (`how`, in words)."""
+
+    how: str
+    comparisons: tuple[Comparison, ...]
+    floors: tuple[Floor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that the table is asked about. `shortfalls` are sentences about coverage that is short."""
+
+    gate: Gate
+    specs: Mapping[str, MetricSpec]
+    partial: bool = False
+    stopped_early: str | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    operational: tuple[Operational, ...] = ()
+    must_pass: tuple[MustPassCheck, ...] = ()
+    alias_moves: tuple[AliasMove, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    unmeasured_calls: int = 0
+    imputed: tuple[Imputed, ...] = field(default=())
+
+    @property
+    def gating(self) -> tuple[Comparison, ...]:
+        """The comparisons that count for the exit code."""
+        return tuple(comparison for comparison in self.comparisons if comparison.gating)
+
+    def sentence(self, comparison: Comparison) -> str:
+        """A comparison in the words of its metric."""
+        return words.comparison_sentence(comparison, self.specs.get(comparison.metric))
+
+
+def decide(findings: Findings) -> Decision:
+    """The first row of the table that holds, with its reasons; else passed, with what a pass would not have seen."""
+    not_gated = not_gated_reasons(findings)
+    if not_gated:
+        return Decision(DecisionWord.NOT_GATED, not_gated)
+    warnings = tuple(dict.fromkeys(_warnings(findings)))
+    for word, row in (
+        (DecisionWord.REGRESSION, regression_reasons),
+        (DecisionWord.INCOMPLETE, incomplete_reasons),
+        (DecisionWord.INCONCLUSIVE, inconclusive_reasons),
+    ):
+        reasons = row(findings)
+        if reasons:
+            return Decision(word, reasons, warnings)
+    return Decision(DecisionWord.PASSED, _passed_reasons(findings), warnings, would_miss(findings))
+
+
+def not_gated_reasons(findings: Findings) -> tuple[str, ...]:
+    """A partial run, or a gate that compares nothing and sets no floor and no must-pass case."""
+    gate = findings.gate
+    if findings.partial:
+        return ("Only a part of the suite was asked for, so the gate was not evaluated.",)
+    absolute = any(entry.at_least is not None for entry in gate.metrics) or gate.must_pass.tags or gate.must_pass.cases
+    if not gate.pairs and not absolute:
+        return (f"The gate `{gate.name}` compares no variants and sets no floor, so there is nothing to decide.",)
+    return ()
+
+
+def regression_reasons(findings: Findings) -> tuple[str, ...]:
+    """What was measured is worse than the gate allows, however much else is missing."""
+    return (
+        *(findings.sentence(c) for c in findings.gating if c.verdict is Verdict.REGRESSED),
+        *(_floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
+        *(words.operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
+        *_must_pass_sentences(findings, Severity.FAIL),
+        *(words.alias_sentence(move) for move in findings.alias_moves if _fails(findings.gate.alias_moved)),
+    )
+
+
+def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
+    """Too little was measured to decide, or what was not measured could change the decision."""
+    stopped = (findings.stopped_early,) if findings.stopped_early else ()
+    reasons = (
+        *stopped,
+        *findings.shortfalls,
+        *(findings.sentence(c) for c in findings.gating if _starved(c)),
+        *(_floor_sentence(floor) for floor in findings.floors if floor.mean is None and _fails(floor.severity)),
+        *(words.operational_sentence(o) for o in findings.operational if increase_unknown(o) and _fails(o.severity)),
+        *_unmeasured_must_pass(findings),
+    )
+    return reasons or imputation_reasons(findings)
+
+
+def imputation_reasons(findings: Findings) -> tuple[str, ...]:
+    """Whether the unmeasured calls, all at their worst or all at their best, would change the exit code."""
+    now = _word_of_measured(findings)
+    reasons = []
+    for imputed in findings.imputed:
+        then = _word_of_measured(replace(findings, comparisons=imputed.comparisons, floors=imputed.floors))
+        if then is not now:
+            calls = f"{findings.unmeasured_calls:,} unmeasured call{'' if findings.unmeasured_calls == 1 else 's'}"
+            would_be = f"{imputed.how}, it would be {then.value}, not {now.value}"
+            reasons.append(f"{calls} could change the decision: {would_be}.")
+    return tuple(reasons)
+
+
+def inconclusive_reasons(findings: Findings) -> tuple[str, ...]:
+    """`prove`: something is not shown; `inconclusive: fail`: something shows nothing. `extend` is spent by now."""
+    gate = findings.gate
+    if gate.policy is Policy.PROVE:
+        return tuple(findings.sentence(c) for c in findings.gating if c.verdict not in _SHOWN)
+    if gate.inconclusive is OnInconclusive.FAIL:
+        return tuple(findings.sentence(c) for c in findings.gating if c.verdict in _UNSHOWN)
+    return ()
+
+
+def would_miss(findings: Findings) -> dict[str, float]:
+    """For `catch`: by gating metric, the drop under which a regression would not have been seen with 80% power.
+
+    The largest over the candidates; 1 where no drop at all would have been seen.
+    """
+    if findings.gate.policy is not Policy.CATCH:
+        return {}
+    missed: dict[str, float] = {}
+    for comparison in findings.gating:
+        drop = 1.0 if comparison.detectable_difference is None else comparison.detectable_difference
+        missed[comparison.metric] = max(drop, missed.get(comparison.metric, 0.0))
+    return missed
+
+
+def _word_of_measured(findings: Findings) -> DecisionWord:
+    """The decision as if everything had been measured."""
+    if regression_reasons(findings):
+        return DecisionWord.REGRESSION
+    return DecisionWord.INCONCLUSIVE if inconclusive_reasons(findings) else DecisionWord.PASSED
+
+
+def _passed_reasons(findings: Findings) -> tuple[str, ...]:
+    floors = (_floor_sentence(floor) for floor in findings.floors if _fails(floor.severity))
+    return (*(findings.sentence(c) for c in findings.gating), *floors)
+
+
+def _warnings(findings: Findings) -> Iterator[str]:
+    """What does not decide but should be known."""
+    for comparison in findings.comparisons:
+        noted = comparison.verdict is Verdict.WORSE_WITHIN_MARGIN or comparison.verdict in _UNSHOWN
+        if (noted and comparison.gating) or (comparison.verdict is Verdict.REGRESSED and not comparison.gating):
+            yield findings.sentence(comparison)
+    for floor in findings.floors:
+        if floor.broken and not _fails(floor.severity):
+            yield _floor_sentence(floor)
+    for operational in findings.operational:
+        if (increase_broken(operational) or increase_unknown(operational)) and not _fails(operational.severity):
+            yield words.operational_sentence(operational)
+    yield from _must_pass_sentences(findings, Severity.WARN)
+    ungraded = list(dict.fromkeys(check.case_id for check in findings.must_pass if not check.graded))
+    if ungraded:
+        yield f"No pass/fail grader applies to the must-pass cases {words.quoted(ungraded)}."
+    if not _fails(findings.gate.alias_moved):
+        yield from (words.alias_sentence(move) for move in findings.alias_moves)
+    if not (findings.gating or findings.must_pass or any(_limits(findings))):
+        yield f"Nothing in the gate `{findings.gate.name}` can fail: nothing that may fail it has a margin or a limit."
+
+
+def _limits(findings: Findings) -> Iterator[bool]:
+    yield from (_fails(floor.severity) for floor in findings.floors)
+    yield from (o.max_increase is not None and _fails(o.severity) for o in findings.operational)
+
+
+def _fails(severity: Severity) -> bool:
+    return severity is Severity.FAIL
+
+
+def _starved(comparison: Comparison) -> bool:
+    """Whether nothing was compared, or too little because calls were not measured."""
+    return comparison.n == 0 or (comparison.verdict is Verdict.INSUFFICIENT and comparison.unmeasured > 0)
+
+
+def _floor_sentence(floor: Floor) -> str:
+    if floor.mean is None:
+        return f"`{floor.variant}` has no score on {floor.metric}; at least {words.percent(floor.at_least)} is asked."
+    level, asked = words.percent(floor.mean, beside=floor.at_least), words.percent(floor.at_least)
+    return f"`{floor.variant}` reaches {level} on {floor.metric}; at least {asked} is asked."
+
+
+def _must_pass_sentences(findings: Findings, severity: Severity) -> tuple[str, ...]:
+    failed = [check for check in findings.must_pass if check.failed and check.severity is severity]
+    shown = [
+        f"The must-pass case `{check.case_id}` fails on `{check.variant}`: {words.names(check.failed)}."
+        for check in failed[:_LISTED]
+    ]
+    more = len(failed) - len(shown)
+    return (*shown, f"{more} more must-pass checks fail.") if more > 0 else tuple(shown)
+
+
+def _unmeasured_must_pass(findings: Findings) -> tuple[str, ...]:
+    unmeasured = [c for c in findings.must_pass if c.unmeasured and not c.failed and _fails(c.severity)]
+    by_variant: dict[str, list[str]] = {}
+    for check in unmeasured:
+        by_variant.setdefault(check.variant, []).append(check.case_id)
+    return tuple(
+        f"`{variant}` was not measured on cases that must pass: {words.quoted(case_ids)}."
+        for variant, case_ids in by_variant.items()
+    )

@@ -1,0 +1,143 @@
+"""From everything that was planned and measured to one decision: the steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from snapdrift.model import Evaluation, Gate, Pair, Results, Severity
+from snapdrift.verdicts import words
+from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.decision import Findings, Imputed, decide
+from snapdrift.verdicts.evidence import ROUNDING, Question
+from snapdrift.verdicts.facts import RunFacts
+from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
+from snapdrift.verdicts.score_tables import Imputation, ScoreTables, build_score_tables
+from snapdrift.verdicts.summaries import (
+    calls_by_variant,
+    find_alias_moves,
+    measure_operations,
+    summarise_metrics,
+    summarise_variant,
+)
+
+_HOW = {
+    Imputation.AGAINST_CANDIDATE: "if all had gone against the candidate",
+    Imputation.FOR_CANDIDATE: "if all had gone for the candidate",
+}
+
+
+def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
+    """Compares, sums up and decides. The same results, gate and facts always give the same evaluation.
+
+    Raises `UsageError` when the gate names a metric or variant that the run does not have.
+    """
+    tables = build_score_tables(results, gate)
+    planned = plan_comparisons(results, gate, partial=facts.partial)
+    pairs = _present_pairs(gate, tables)
+    calls = calls_by_variant(results)
+    judged = judged_variants(gate, results)
+    comparisons = compare(planned, tables, gate, facts.seed)
+    floors = check_floors(gate, judged, tables)
+    operational = measure_operations(pairs, gate, list(tables.metrics), calls)
+    moves = find_alias_moves(results.variants, calls, facts.previous_models)
+    findings = Findings(
+        gate=gate,
+        specs={spec.name: spec for spec in results.metrics},
+        partial=facts.partial,
+        stopped_early=facts.stopped_early,
+        comparisons=comparisons,
+        floors=floors,
+        operational=operational,
+        must_pass=check_must_pass(gate.must_pass, results.cases, judged, tables),
+        alias_moves=moves,
+        shortfalls=_shortfalls(gate, planned, floors, tables),
+        unmeasured_calls=_unmeasured_calls(planned, floors, tables),
+        imputed=_impute(gate, planned, judged, tables, facts.seed),
+    )
+    return Evaluation(
+        gate=gate,
+        variants=tuple(
+            summarise_variant(variant, calls[variant.name], results.judge_usd.get(variant.name, 0.0), tables)
+            for variant in results.variants
+        ),
+        metrics=summarise_metrics(tables, Question(gate.confidence, None, facts.seed).two_sided),
+        comparisons=comparisons,
+        operational=operational,
+        alias_moves=moves,
+        decision=decide(findings),
+    )
+
+
+def _present_pairs(gate: Gate, tables: ScoreTables) -> tuple[Pair, ...]:
+    return tuple(p for p in gate.pairs if p.baseline in tables.variants and p.candidate in tables.variants)
+
+
+def _shortfalls(
+    gate: Gate, planned: Sequence[PlannedComparison], floors: Sequence[Floor], tables: ScoreTables
+) -> tuple[str, ...]:
+    """Sentences about sides whose calls, or whose scores of a gating or floored metric, fall short of the coverage."""
+    short = []
+    for variant in _sides(gate, tables):
+        share, index = tables.coverage(variant), tables.variants[variant]
+        counted = f"({int(tables.measured[index].sum()):,} of {int(tables.planned[index].sum()):,})"
+        if share < gate.coverage - ROUNDING:
+            short.append(f"`{variant}` was measured on {_against(share, gate, f'of its planned calls {counted}')}")
+    sides = dict.fromkeys((one.metric, side) for one in planned if one.gating for side in _variants_of(one.pair))
+    sides |= dict.fromkeys((floor.metric, floor.variant) for floor in floors if floor.severity is Severity.FAIL)
+    for metric, variant in sides:
+        share = tables.metric_coverage(metric, variant)
+        if share < gate.coverage - ROUNDING:
+            calls = f"of the planned calls of `{variant}` that it applies to"
+            short.append(f"{metric} was scored on {_against(share, gate, calls)}")
+    return tuple(short)
+
+
+def _against(share: float, gate: Gate, calls: str) -> str:
+    asked = words.percent(gate.coverage)
+    return f"{words.percent(share, beside=gate.coverage)} {calls}; the gate asks for {asked}."
+
+
+def _sides(gate: Gate, tables: ScoreTables) -> tuple[str, ...]:
+    """The variants whose coverage counts: those of failing pairs, else of any pair, else all."""
+    pairs = _present_pairs(gate, tables)
+    counted = [pair for pair in pairs if pair.severity is Severity.FAIL] or pairs
+    sides = dict.fromkeys(side for pair in counted for side in _variants_of(pair))
+    return tuple(sides) or tuple(tables.variants)
+
+
+def _variants_of(pair: Pair) -> tuple[str, str]:
+    return pair.baseline, pair.candidate
+
+
+def _counted(planned: Sequence[PlannedComparison], floors: Sequence[Floor]) -> set[tuple[str, str]]:
+    """The metrics and variants whose unmeasured calls could change the decision."""
+    counted = {(one.metric, side) for one in planned if one.gating for side in _variants_of(one.pair)}
+    return counted | {(floor.metric, floor.variant) for floor in floors if floor.severity is Severity.FAIL}
+
+
+def _unmeasured_calls(planned: Sequence[PlannedComparison], floors: Sequence[Floor], tables: ScoreTables) -> int:
+    """How many calls lack a score that the decision rests on."""
+    lacking = np.zeros_like(tables.planned)
+    for metric, variant in _counted(planned, floors):
+        index = tables.variants[variant]
+        lacking[index] |= tables.metrics[metric].unmeasured[index]
+    return int(lacking.sum())
+
+
+def _impute(
+    gate: Gate,
+    planned: Sequence[PlannedComparison],
+    judged: Mapping[str, Severity],
+    tables: ScoreTables,
+    seed: int,
+) -> tuple[Imputed, ...]:
+    """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured."""
+    if not _unmeasured_calls(planned, check_floors(gate, judged, tables), tables):
+        return ()
+    gating = [one for one in planned if one.gating]
+    return tuple(
+        Imputed(how, compare(gating, tables, gate, seed, way), check_floors(gate, judged, tables, way))
+        for way, how in _HOW.items()
+    )

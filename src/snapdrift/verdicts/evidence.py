@@ -1,0 +1,279 @@
+"""What the paired values of one metric show: estimate, interval and the tests that decide, by the data's shape.
+
+One answer a case and pass/fail: exact McNemar, Tango. Else case means: sign flips up to 50 cases, paired t above.
+Cases that share a cluster: the same on cluster sums with CR1 errors. Values are turned so that more is better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from snapdrift.model import PairTable, Verdict
+from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
+from snapdrift.stats.intervals import Interval, t_interval, tango_interval, tango_test, wilson_interval
+from snapdrift.stats.paired import (
+    MIN_CLUSTERS,
+    ClusterSums,
+    SidedP,
+    TTest,
+    cluster_standard_error,
+    cluster_sums,
+    cluster_t,
+    mcnemar,
+    paired_t,
+    sign_flip,
+)
+from snapdrift.stats.power import agreement_p_value, cases_for_no_worse, cases_of_agreement
+
+FEW_CASES = 50
+"""Up to so many cases (or clusters) signs are flipped; below it means get the betting interval."""
+FEW_CHANGES = 10
+"""With fewer cases than this away from the commonest value a t statistic is not to be trusted."""
+ROUNDING = 1e-12
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a comparison. `confidence` is one-sided; `margin` is None where none was set."""
+
+    confidence: float
+    margin: float | None
+    seed: int
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided error rate of each claim."""
+        return 1.0 - self.confidence
+
+    @property
+    def two_sided(self) -> float:
+        """The confidence of the interval shown: 1 - 2 alpha, and never nothing."""
+        return max(0.0, 1.0 - 2 * self.alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedValues:
+    """Case means of both sides for the cases that pair, and the cluster of each case.
+
+    `single` says that each value is one pass or fail, so that a table can be made.
+    """
+
+    baseline: FloatArray
+    candidate: FloatArray
+    clusters: NDArray[np.int64]
+    single: bool
+    higher_is_better: bool = True
+
+    @property
+    def gains(self) -> FloatArray:
+        """Differences, turned so that below 0 is worse. Rounding errors of repeats are removed."""
+        differences = np.round(self.candidate - self.baseline, 12) + 0.0
+        return differences if self.higher_is_better else -differences
+
+    @property
+    def clustered(self) -> bool:
+        """Whether some cases share a cluster."""
+        return len(np.unique(self.clusters)) < self.clusters.size
+
+    @property
+    def independent(self) -> float:
+        """How many independent cases these are worth: clusters by Kish's formula, else cases."""
+        return float(self.clusters.size) if not self.clustered else self.grouped.effective
+
+    @property
+    def grouped(self) -> ClusterSums:
+        """The gains summed by cluster."""
+        return cluster_sums(self.gains, self.clusters.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the data show. Tests are None when the cases could never tell; `ci` is in score units."""
+
+    method: str
+    p: SidedP | None
+    p_mid: float | None
+    p_no_worse: float | None
+    ci: tuple[float, float] | None
+    second_moment: float
+    table: PairTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    method: str
+    p: SidedP
+    interval: Interval
+    p_no_worse: float | None
+
+
+def weigh(values: PairedValues, question: Question) -> Evidence:
+    """Tests and interval of one comparison; no tests where no outcome could have shown anything."""
+    single = values.single and not values.clustered
+    table = _table(values) if values.single else None
+    moment = float(np.square(values.gains).mean()) if values.gains.size else 0.0
+    if could_never_tell(values, question):
+        return Evidence("none", None, None, None, None, moment, table)
+    if single:
+        return _by_table(values, question, moment)
+    test = _by_clusters(values, question) if values.clustered else _by_cases(values, question)
+    if values.clustered:
+        moment *= _design_effect(values)
+    return Evidence(test.method, test.p, None, test.p_no_worse, _shown(test.interval, values), moment, table)
+
+
+def could_never_tell(values: PairedValues, question: Question) -> bool:
+    """Whether no result of so few cases could have shown worse or better, nor "no worse than the margin"."""
+    if values.gains.size == 0:
+        return True
+    if values.clustered:
+        sums = values.grouped
+        if sums.sums.size < MIN_CLUSTERS:
+            return True
+        agree = question.margin is not None and agreement_p_value(question.margin, sums.sizes) <= question.alpha
+        return not agree and 0.5**sums.sums.size > question.alpha
+    n = values.gains.size
+    return 0.5**n > question.alpha and not _agreement_shows(n, values, question)
+
+
+def choose_word(evidence: Evidence, p_adjusted: float | None, question: Question) -> Verdict:
+    """The verdict, the first that holds. Shown worse takes the adjusted p, the other claims the plain ones."""
+    if evidence.p is None or p_adjusted is None:
+        return Verdict.INSUFFICIENT
+    limit = question.alpha + ROUNDING
+    no_worse = evidence.p_no_worse is not None and evidence.p_no_worse <= limit
+    if p_adjusted <= limit:
+        return Verdict.WORSE_WITHIN_MARGIN if no_worse else Verdict.REGRESSED
+    if evidence.p.better <= limit:
+        return Verdict.IMPROVED
+    return Verdict.NO_WORSE if no_worse else Verdict.INCONCLUSIVE
+
+
+def mean_interval(
+    means: FloatArray, clusters: NDArray[np.int64], confidence: float, *, single: bool
+) -> tuple[float, float] | None:
+    """The interval of one variant's mean over cases: Wilson for single pass/fail, else t or betting, in [0, 1].
+
+    None without cases, and where fewer than five clusters share all of them.
+    """
+    if means.size == 0:
+        return None
+    groups = len(np.unique(clusters))
+    if groups < means.size:
+        if groups < MIN_CLUSTERS:
+            return None
+        found = _cluster_interval(cluster_sums(means, clusters.tolist()), confidence, low=0.0)
+    elif single:
+        found = wilson_interval(int(means.sum()), means.size, confidence)
+    else:
+        found = _case_interval(means, confidence, low=0.0)
+    return (max(0.0, found.low), min(1.0, found.high))
+
+
+def _agreement_shows(n: int, values: PairedValues, question: Question) -> bool:
+    if question.margin is None:
+        return False
+    needed = (
+        cases_for_no_worse(question.margin, question.alpha)
+        if values.single
+        else cases_of_agreement(question.margin, question.alpha)
+    )
+    return needed is not None and n >= needed
+
+
+def _table(values: PairedValues) -> PairTable:
+    baseline, candidate = values.baseline > 0.5, values.candidate > 0.5
+    return PairTable(
+        both_pass=int((baseline & candidate).sum()),
+        only_baseline=int((baseline & ~candidate).sum()),
+        only_candidate=int((~baseline & candidate).sum()),
+        both_fail=int((~baseline & ~candidate).sum()),
+    )
+
+
+def _by_table(values: PairedValues, question: Question, moment: float) -> Evidence:
+    table, n = _table(values), values.gains.size
+    worse, better = table.only_baseline, table.only_candidate
+    if not values.higher_is_better:
+        worse, better = better, worse
+    tests = mcnemar(worse, better)
+    interval = tango_interval(worse, better, n, question.two_sided)
+    no_worse = None if question.margin is None else tango_test(worse, better, n, max(-1.0, -question.margin)).p_greater
+    return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, _shown(interval, values), moment, table)
+
+
+def _by_cases(values: PairedValues, question: Question) -> _Test:
+    gains = values.gains
+    t_test = paired_t(gains) if _varies(gains) else None
+    if gains.size > FEW_CASES and t_test is not None:
+        method, p = "paired_t", t_test.p
+    else:
+        flips = sign_flip(gains, question.seed)
+        method, p = "sign_flip_exact" if flips.exact else "sign_flip_monte_carlo", flips.p
+    interval = _case_interval(gains, question.two_sided, low=-1.0)
+    no_worse = _no_worse(gains, None if gains.size < FEW_CASES else t_test, question, None)
+    return _Test(method, p, interval, no_worse)
+
+
+def _by_clusters(values: PairedValues, question: Question) -> _Test:
+    sums = values.grouped
+    means = sums.sums / sums.sizes
+    t_test = cluster_t(sums) if _varies(means) else None
+    if sums.sums.size > FEW_CASES and t_test is not None:
+        method, p = "cluster_t", t_test.p
+    else:
+        method, p = "cluster_sign_flip", sign_flip(sums.sums, question.seed).p
+    interval = _cluster_interval(sums, question.two_sided, low=-1.0)
+    return _Test(method, p, interval, _no_worse(means, t_test, question, sums.sizes))
+
+
+def _no_worse(gains: FloatArray, t_test: TTest | None, question: Question, weights: FloatArray | None) -> float | None:
+    """The p-value of "not worse than the margin": by t where it can be trusted, else by betting."""
+    if question.margin is None:
+        return None
+    if t_test is None:
+        return betting_p_value(gains, -question.margin, Claim.ABOVE, weights=weights)
+    return float(special.stdtr(t_test.degrees, -(t_test.mean + question.margin) / t_test.standard_error))
+
+
+def _case_interval(values: FloatArray, confidence: float, *, low: float) -> Interval:
+    if values.size < FEW_CASES or not _varies(values):
+        return betting_interval(values, confidence, low=low)
+    error = float(values.std(ddof=1)) / float(np.sqrt(values.size))
+    return _clipped(t_interval(float(values.mean()), error, values.size - 1, confidence), low)
+
+
+def _cluster_interval(sums: ClusterSums, confidence: float, *, low: float) -> Interval:
+    means = sums.sums / sums.sizes
+    if not _varies(means):
+        return betting_interval(means, confidence, low=low, weights=sums.sizes)
+    mean = float(sums.sums.sum() / sums.sizes.sum())
+    return _clipped(t_interval(mean, cluster_standard_error(sums), sums.sums.size - 1, confidence), low)
+
+
+def _clipped(interval: Interval, low: float) -> Interval:
+    return Interval(max(low, interval.low), min(1.0, interval.high))
+
+
+def _varies(values: FloatArray) -> bool:
+    """Whether enough values differ from the commonest one for a t statistic."""
+    _, counts = np.unique(np.round(values, 9), return_counts=True)
+    return values.size - int(counts.max()) >= FEW_CHANGES
+
+
+def _design_effect(values: PairedValues) -> float:
+    """By how much clustering widens the variance of the mean; at least 1, so that it never promises fewer cases."""
+    gains = values.gains
+    plain = float(gains.var(ddof=1)) / gains.size if gains.size > 1 else 0.0
+    return 1.0 if plain <= 0 else max(1.0, cluster_standard_error(values.grouped) ** 2 / plain)
+
+
+def _shown(interval: Interval, values: PairedValues) -> tuple[float, float]:
+    """The interval of candidate minus baseline, whichever direction is better."""
+    return (interval.low, interval.high) if values.higher_is_better else (-interval.high, -interval.low)

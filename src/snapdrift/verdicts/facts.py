@@ -1,0 +1,21 @@
+"""What a decision needs to know of a run besides its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """How the run went.
+
+    `seed` draws sign flips where they cannot be enumerated; `partial` when only some cases or variants were asked
+    for; `stopped_early` is a sentence (budget, deadline, provider) or None; `previous_models` says which models each
+    variant's answers named last time.
+    """
+
+    seed: int = 0
+    partial: bool = False
+    stopped_early: str | None = None
+    previous_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

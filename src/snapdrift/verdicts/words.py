@@ -1,0 +1,202 @@
+"""Verdicts and decisions in sentences, the same in the terminal, the page, the summary and `verdict.json`.
+
+Differences read in percent points with one decimal and a sign; a metric with a unit of its own (stars of a rubric)
+reads in that. Every function that says `sentence` returns a whole one, with its full stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snapdrift.model import (
+    AliasMove,
+    Comparison,
+    DecisionWord,
+    Evaluation,
+    MetricSpec,
+    Operational,
+    Policy,
+    Verdict,
+)
+
+POINTS = "points"
+VERDICT_WORDS = {
+    Verdict.REGRESSED: "regressed",
+    Verdict.WORSE_WITHIN_MARGIN: "worse, within margin",
+    Verdict.IMPROVED: "improved",
+    Verdict.NO_WORSE: "no worse",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.INSUFFICIENT: "insufficient",
+}
+OPERATIONAL_WORDS = {"cost": "cost", "latency_p95": "p95 latency", "output_tokens": "output tokens"}
+_NAMED = 5
+
+
+def points(value: float, spec: MetricSpec | None = None, *, signed: bool = True) -> str:
+    """A difference without its unit: `-2.0`. In percent points, or on the metric's own scale."""
+    own = spec is not None and spec.unit != POINTS
+    scaled = value * (spec.scale[1] - spec.scale[0]) if spec is not None and own else value * 100
+    digits = 2 if own else 1
+    # A difference that rounds to nothing has no sign.
+    rounded = round(scaled, digits) + 0.0
+    return f"{rounded:+.{digits}f}" if signed and rounded else f"{abs(rounded):.{digits}f}"
+
+
+def amount(value: float, spec: MetricSpec | None = None) -> str:
+    """A size with its unit and no sign: `3.0 points`."""
+    return f"{points(value, spec, signed=False)} {spec.unit if spec else POINTS}"
+
+
+def difference_text(comparison: Comparison, spec: MetricSpec | None = None) -> str:
+    """The difference with its interval: `-2.0 points [-3.0, -1.0]`."""
+    if comparison.difference is None:
+        return "no difference measured"
+    text = f"{points(comparison.difference, spec)} {spec.unit if spec else POINTS}"
+    if comparison.ci is None:
+        return text
+    low, high = (points(bound, spec) for bound in comparison.ci)
+    return f"{text} [{low}, {high}]"
+
+
+def p_text(value: float | None) -> str:
+    """A p-value: `p = 0.0011`, `p < 0.0001`."""
+    if value is None:
+        return "p unknown"
+    return "p < 0.0001" if value < 0.00005 else f"p = {value:.4f}"
+
+
+def percent(share: float, *, beside: float | None = None) -> str:
+    """A share with one decimal, or with three where one would round it to all, to none, or to the share beside it."""
+    text = f"{share:.1%}"
+    hidden = text in ("100.0%", "0.0%") and share not in (0.0, 1.0)
+    merged = beside is not None and beside != share and text == f"{beside:.1%}"
+    return f"{share:.3%}" if hidden or merged else text
+
+
+def names(items: Sequence[str], limit: int = _NAMED) -> str:
+    """Names in a row, the rest counted: `a, b and 3 more`."""
+    shown = ", ".join(items[:limit])
+    return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown
+
+
+def quoted(items: Sequence[str], limit: int = _NAMED) -> str:
+    """As `names`, each in backticks."""
+    return names([f"`{item}`" for item in items], limit)
+
+
+def cases(number: int) -> str:
+    """A number of cases: `1 case`, `40 cases`."""
+    return "1 case" if number == 1 else f"{number:,} cases"
+
+
+def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) -> str:
+    """What one comparison shows, how much and how sure."""
+    c = comparison
+    candidate, baseline = f"`{c.candidate}`", f"`{c.baseline}`"
+    change = difference_text(c, spec)
+    margin = amount(c.margin, spec) if c.margin is not None else ""
+    if c.verdict is Verdict.REGRESSED:
+        return f"{candidate} is worse than {baseline} on {c.metric}: {change}, {_worse_p(c)}; {movement(c)}."
+    if c.verdict is Verdict.WORSE_WITHIN_MARGIN:
+        within = f"by no more than the margin of {margin}"
+        return f"{candidate} is worse than {baseline} on {c.metric}, {within}: {change}, {_worse_p(c)}; {movement(c)}."
+    if c.verdict is Verdict.IMPROVED:
+        return (
+            f"{candidate} is better than {baseline} on {c.metric}: {change}, "
+            f"one-sided {p_text(c.p_better)}; {movement(c)}."
+        )
+    if c.verdict is Verdict.NO_WORSE:
+        return (
+            f"{candidate} is no worse than {baseline} on {c.metric} by a margin of {margin}: "
+            f"{change}, one-sided {p_text(c.p_no_worse)}."
+        )
+    if c.verdict is Verdict.INCONCLUSIVE:
+        seen = f"{change} over {cases(c.n)}"
+        return f"{candidate} against {baseline} on {c.metric} is inconclusive: {seen}; {resolution(c)}."
+    return f"{c.metric} could never tell {candidate} from {baseline}: {_too_little(c)}."
+
+
+def movement(comparison: Comparison) -> str:
+    """How many cases changed sides: `40 cases newly fail, 14 newly pass`."""
+    failing, passing = len(comparison.newly_failing), len(comparison.newly_passing)
+    verb = "fails" if failing == 1 else "fail"
+    return f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
+
+
+def resolution(comparison: Comparison) -> str:
+    """What it would take to settle an inconclusive comparison."""
+    total = comparison.cases_to_resolve
+    if total is None:
+        return "a difference so near the boundary cannot be resolved at a size like this"
+    return f"about {cases(total)} in all ({total - comparison.n:,} more) would settle it if it stays as seen"
+
+
+def operational_sentence(operational: Operational) -> str:
+    """An operational measure against its limit."""
+    o = operational
+    what = OPERATIONAL_WORDS.get(o.metric, o.metric)
+    limit = "" if o.max_increase is None else f"; at most {o.max_increase:+.1%} is allowed"
+    if o.baseline_value is None or o.candidate_value is None:
+        return f"{what} of `{o.candidate}` against `{o.baseline}` could not be measured{limit}."
+    values = f"{_quantity(o.metric, o.baseline_value)} to {_quantity(o.metric, o.candidate_value)}"
+    change = values if o.ratio is None else f"{o.ratio - 1:+.1%} ({values})"
+    return f"{what} of `{o.candidate}` against `{o.baseline}`: {change}{limit}."
+
+
+def alias_sentence(move: AliasMove) -> str:
+    """How a variant's model moved."""
+    if len(move.now) > 1:
+        return f"`{move.variant}` ({move.requested}) answered as more than one model within the run: {names(move.now)}."
+    return f"`{move.variant}` ({move.requested}) answered as {names(move.now)}; before, as {names(move.before)}."
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The report's first sentence: who, against whom, on what, how much, how sure."""
+    decision = evaluation.decision
+    if decision.word is not DecisionWord.PASSED:
+        return decision.reasons[0] if decision.reasons else f"The gate `{evaluation.gate.name}` was not passed."
+    gating = [comparison for comparison in evaluation.comparisons if comparison.gating]
+    if not gating:
+        return f"Everything that the gate `{evaluation.gate.name}` asks for holds."
+    against = f"{_sides(gating)} on {names(list(dict.fromkeys(c.metric for c in gating)))}"
+    if evaluation.gate.policy is Policy.PROVE or all(_shown_no_worse(c) for c in gating):
+        return f"Shown to be no worse than the margin allows: {against}."
+    return f"No regression shown: {against}{_blind(evaluation)}."
+
+
+def would_miss_text(metric: str, drop: float) -> str:
+    """What a pass would not have seen: `drops under 6.0 points on queue`."""
+    return f"drops under {amount(drop)} on {metric}"
+
+
+def _worse_p(c: Comparison) -> str:
+    return f"Holm-adjusted {p_text(c.p_adjusted)}" if c.gating else f"one-sided {p_text(c.p_value)}"
+
+
+def _shown_no_worse(c: Comparison) -> bool:
+    return c.verdict in (Verdict.NO_WORSE, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
+
+
+def _sides(comparisons: Sequence[Comparison]) -> str:
+    candidates = quoted(list(dict.fromkeys(c.candidate for c in comparisons)))
+    return f"{candidates} against {quoted(list(dict.fromkeys(c.baseline for c in comparisons)))}"
+
+
+def _blind(evaluation: Evaluation) -> str:
+    missed = evaluation.decision.would_miss
+    if not missed:
+        return ""
+    metric, drop = max(missed.items(), key=lambda item: item[1])
+    return f"; it would not have seen {would_miss_text(metric, drop)}"
+
+
+def _too_little(c: Comparison) -> str:
+    if c.n == 0:
+        return f"no case was scored on both sides ({cases(c.unmeasured)} unmeasured)"
+    return f"{cases(c.n)} are too few, or share too few clusters, for any outcome to show something"
+
+
+def _quantity(metric: str, value: float) -> str:
+    if metric == "cost":
+        return f"${value:.4g}"
+    return f"{value:,.0f} ms" if metric == "latency_p95" else f"{value:,.1f}"
