@@ -1,0 +1,145 @@
+"""How `json_equal` compares one field: by name (`date`), or by a mapping with settings (`{number: 0.005}`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+
+from snapdrift.graders.arguments import Tolerance, not_empty
+from snapdrift.graders.exact import Normalise
+from snapdrift.graders.marks import CannotGradeError
+from snapdrift.graders.normalise import NormaliseStep, normalised
+from snapdrift.graders.numerals import as_number, close
+from snapdrift.graders.values import quoted
+
+_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
+_ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
+_CASEFOLD = (NormaliseStep.STRIP, NormaliseStep.WHITESPACE, NormaliseStep.CASEFOLD)
+
+
+class NamedComparer(StrEnum):
+    """Comparers without settings."""
+
+    EXACT = "exact"
+    CASEFOLD = "casefold"
+    NUMBER = "number"
+    DATE = "date"
+
+    def equal(self, found: Any, wanted: Any) -> bool:
+        """Whether the two values count as equal. Raises `CannotGradeError` for an expected value it cannot read."""
+        if self is NamedComparer.EXACT or found is None or wanted is None:
+            return same_json(found, wanted)
+        if self is NamedComparer.CASEFOLD:
+            return _same_text(found, wanted, _CASEFOLD)
+        if self is NamedComparer.NUMBER:
+            return _same_number(found, wanted, Tolerances())
+        return _same_date(found, wanted)
+
+
+class Tolerances(BaseModel):
+    """How far a number may be off: `absolute`, or `relative` times the expected one, whichever is larger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    absolute: Tolerance = 0.0
+    relative: Tolerance = 0.0
+
+
+def _as_tolerances(value: Any) -> Any:
+    return {"absolute": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class NumberComparer(BaseModel):
+    """`{number: 0.005}` or `{number: {absolute: 0.005, relative: 0.01}}`; text that holds a number counts as one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: Annotated[Tolerances, BeforeValidator(_as_tolerances, json_schema_input_type=float | Tolerances)]
+
+    def equal(self, found: Any, wanted: Any) -> bool:
+        """Whether the numbers are close enough. Raises `CannotGradeError` when the expected value is no number."""
+        return same_json(found, wanted) if found is None or wanted is None else _same_number(found, wanted, self.number)
+
+
+class TextComparer(BaseModel):
+    """`{normalise: [casefold, punctuation]}`: texts that are equal after these steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    normalise: Annotated[Normalise, AfterValidator(not_empty)]
+
+    def equal(self, found: Any, wanted: Any) -> bool:
+        """Whether the texts are equal once normalised; values that are not text are compared as they are."""
+        return _same_text(found, wanted, self.normalise)
+
+
+def _kind_of_comparer(value: Any) -> str:
+    if isinstance(value, NumberComparer) or (isinstance(value, dict) and "number" in value):
+        return "@number"
+    if isinstance(value, TextComparer | dict):
+        return "@text"
+    return "@name"
+
+
+Comparer = Annotated[
+    Annotated[NumberComparer, Tag("@number")]
+    | Annotated[TextComparer, Tag("@text")]
+    | Annotated[NamedComparer, Tag("@name")],
+    Discriminator(_kind_of_comparer),
+]
+
+
+def same_json(found: Any, wanted: Any) -> bool:
+    """Equality as JSON has it: 1 equals 1.0, true does not equal 1, the order of keys does not matter."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(same_json(found[key], wanted[key]) for key in wanted)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(same_json, found, wanted))
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    return bool(found == wanted)
+
+
+def read_date(text: Any) -> date | None:
+    """A calendar date written with the year first, with a month's English name, or as an ISO date and time.
+
+    Forms in which day and month could be taken for each other (`03/04/2025`) are not read.
+    """
+    if not isinstance(text, str) or len(text) > 40:
+        return None
+    plain = " ".join(_ORDINAL.sub("", text.replace(",", " ")).split())
+    for form in _DATE_FORMATS:
+        try:
+            return datetime.strptime(plain, form).date()  # noqa: DTZ007  only the date is kept
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(plain).date()
+    except ValueError:
+        return None
+
+
+def _same_text(found: Any, wanted: Any, steps: tuple[NormaliseStep, ...]) -> bool:
+    if isinstance(found, str) and isinstance(wanted, str):
+        return normalised(found, steps) == normalised(wanted, steps)
+    return same_json(found, wanted)
+
+
+def _same_number(found: Any, wanted: Any, tolerances: Tolerances) -> bool:
+    target: Fraction | None = as_number(wanted)
+    if target is None:
+        raise CannotGradeError(f"the expected value {quoted(wanted)} is not a number")
+    value = as_number(found)
+    return value is not None and close(value, target, absolute=tolerances.absolute, relative=tolerances.relative)
+
+
+def _same_date(found: Any, wanted: Any) -> bool:
+    target = read_date(wanted)
+    if target is None:
+        raise CannotGradeError(f"the expected value {quoted(wanted)} is not a date; write it as 2025-01-31")
+    return read_date(found) == target

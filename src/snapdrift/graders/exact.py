@@ -1,0 +1,42 @@
+"""`exact`: the answer is the expected text, or one of several."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from snapdrift.graders.arguments import Argument, one_or_more
+from snapdrift.graders.base import Grader
+from snapdrift.graders.marks import Mark
+from snapdrift.graders.normalise import NormaliseStep, normalised
+from snapdrift.graders.values import quoted, text_of
+from snapdrift.model import Case
+
+Normalise = Annotated[
+    tuple[NormaliseStep, ...],
+    BeforeValidator(one_or_more, json_schema_input_type=NormaliseStep | list[NormaliseStep]),
+]
+
+
+class Exact(Grader):
+    """Passes when the extracted value equals `exact` as text; a list means any of them.
+
+    Values that are not text are compared as compact JSON, so the number 18 equals the text `18`.
+    """
+
+    family: ClassVar[str] = "exact"
+    templated: ClassVar[tuple[str, ...]] = ("exact",)
+
+    exact: Argument = Field(description="What the answer must be, or a list of which it must be one.")
+    normalise: Normalise = (NormaliseStep.STRIP,)
+
+    def mark(self, case: Case, value: Any) -> Mark:
+        """Compares the two texts after normalisation."""
+        wanted = self.rendered("exact", case)
+        options = wanted if isinstance(wanted, list) else [wanted]
+        found = normalised(text_of(value), self.normalise)
+        if any(found == normalised(text_of(option), self.normalise) for option in options):
+            return Mark.of(passed=True)
+        expected = " or ".join(quoted(option) for option in options[:5]) or "one of no options"
+        return Mark.of(passed=False, detail=f"expected {expected}, found {quoted(value)}")

@@ -1,0 +1,108 @@
+"""`schema`: the answer is valid under a JSON Schema (draft 2020-12)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo
+
+from snapdrift.graders.arguments import plain_json
+from snapdrift.graders.base import EVIDENCE_LIMIT, Grader
+from snapdrift.graders.extract import WHOLE_JSON, Alternatives
+from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.paths import format_path
+from snapdrift.graders.values import scrubbed, shortened, text_of
+from snapdrift.graders.workspace_files import document_named
+from snapdrift.model import Case
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_MESSAGE_LIMIT = 300
+
+
+def _no_fetching(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is outside the schema and is not fetched; put it under $defs")
+
+
+def _validator(schema: Any, *, formats: bool) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=formats, retriever=_no_fetching)
+
+
+def _loaded(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    return document_named(value, info)
+
+
+def _checked(schema: Any) -> Any:
+    import jsonschema_rs
+
+    if not isinstance(schema, dict | bool):
+        raise ValueError("the path of a JSON Schema file, or a schema as a mapping")  # noqa: TRY004  pydantic catches ValueError
+    if isinstance(schema, dict) and schema.get("$schema", _DRAFT).rstrip("#") != _DRAFT:
+        raise ValueError(f'a schema of draft 2020-12; this one says "$schema": {json.dumps(schema["$schema"])}')
+    try:
+        jsonschema_rs.meta.validate(schema)
+        _validator(schema, formats=False)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        place = format_path(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else "$"
+        message = shortened(str(getattr(error, "message", error)), _MESSAGE_LIMIT)
+        raise ValueError(f"a valid JSON Schema (draft 2020-12); at {place}: {message}") from None
+    except ValueError as error:
+        raise ValueError(f"a valid JSON Schema (draft 2020-12); {shortened(str(error), _MESSAGE_LIMIT)}") from None
+    return schema
+
+
+class Schema(Grader):
+    """Passes when the extracted JSON is valid under the schema; the evidence has the place of each violation.
+
+    `schema` is a file of the workspace or the schema itself. References leave the schema's own text never. `format`
+    is checked with `formats: true` only, as draft 2020-12 has it by default.
+    """
+
+    family: ClassVar[str] = "schema"
+    reads_json: ClassVar[bool] = True
+
+    document: Annotated[
+        Any,
+        AfterValidator(plain_json),
+        AfterValidator(_checked),
+        BeforeValidator(_loaded, json_schema_input_type=str | dict[str, Any]),
+    ] = Field(alias="schema", description="A JSON Schema (draft 2020-12): a file's path, or inline.")
+    formats: StrictBool = False
+    extract: Alternatives = WHOLE_JSON
+
+    @cached_property
+    def _compiled(self) -> jsonschema_rs.Draft202012Validator:
+        return _validator(self.document, formats=self.formats)
+
+    def mark(self, case: Case, value: Any) -> Mark:
+        """Validates the value."""
+        try:
+            if self._compiled.is_valid(value):
+                return Mark.of(passed=True)
+            errors = list(islice(self._compiled.iter_errors(value), EVIDENCE_LIMIT + 1))
+        except UnicodeEncodeError:
+            return self.mark(case, json.loads(scrubbed(text_of(value))))
+        _raise_if_not_decided(errors)
+        lines = tuple(f"{format_path(error.instance_path)}: {_message(error)}" for error in errors)
+        more = f" and {len(lines) - 1 if len(lines) <= EVIDENCE_LIMIT else 'many'} more" if len(lines) > 1 else ""
+        return Mark.of(passed=False, detail=lines[0] + more, evidence=lines)
+
+
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    return shortened(error.message, _MESSAGE_LIMIT)
+
+
+def _raise_if_not_decided(errors: Iterable[jsonschema_rs.ValidationError]) -> None:
+    for error in errors:
+        if error.kind.name == "backtrackLimitExceeded" or "limit for backtracking" in error.message:
+            raise CannotGradeError(f"a pattern of the schema is too slow on this answer: {_message(error)}")

@@ -1,0 +1,46 @@
+"""Files that a grader's arguments name, read through what the suite loader hands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationInfo
+
+from snapdrift.errors import DocumentError, SnapdriftError
+from snapdrift.suites.document import Document, parse_document, parse_json
+from snapdrift.suites.registry import ReadFile
+
+
+@dataclass(frozen=True, slots=True)
+class ParseContext:
+    """What validating an entry may use: the reader of workspace files, and the documents read so far by path."""
+
+    read: ReadFile
+    documents: dict[str, Document] = field(default_factory=dict)
+
+
+class FoundError(ValueError):
+    """A mistake that is worded whole: what was found, and what was expected."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        self.found = found
+        self.expected = expected or "expected a file in the workspace"
+        super().__init__(f"{self.found}; {self.expected}")
+
+
+def document_named(path: str, info: ValidationInfo) -> Any:
+    """The content of a YAML or JSON file of the workspace. Raises `ValueError` with what was expected instead."""
+    context = info.context
+    if not isinstance(context, ParseContext):
+        raise ValueError(f"expected the content itself: there is no workspace to read {path!r} from")  # noqa: TRY004  pydantic catches ValueError
+    try:
+        text = context.read(path)
+    except SnapdriftError as error:
+        raise FoundError(getattr(error, "found", str(error)), getattr(error, "expected", "")) from None
+    try:
+        document = parse_json(text, path) if path.lower().endswith(".json") else parse_document(text, path)
+    except DocumentError as error:
+        raise FoundError(str(error), f"expected {path} to be readable") from None
+    context.documents[path] = document
+    return document.value
