@@ -1,0 +1,193 @@
+"""What the stand-in answers, as one value: read from `[standin]` in `snapdrift.toml` or from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from snapdrift.errors import ConfigError
+from snapdrift.standin.behaviours import Behaviour, resolve_behaviours, unknown_behaviour
+from snapdrift.standin.faults import FaultPlan
+from snapdrift.standin.latency import Latency
+
+DEFAULT_BEHAVIOUR = "plausible"
+ANY_SUITE = "*"
+
+
+def _as_tuple(value: Any) -> Any:
+    return () if value is None else (value,) if isinstance(value, str | Path) else value
+
+
+def _as_spec(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={setting}" for name, setting in value.items())
+    return "" if value is None else str(value)
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
+Spec = Annotated[str, BeforeValidator(_as_spec)]
+
+
+class Profile(BaseModel):
+    """What one suite gets. `suite` is its name or a pattern (`triage-*`); `*` is what every other suite gets.
+
+    Recordings come first. Where none fits, the behaviour named most closely answers (by variant, by model, `fallback`,
+    `behaviour`); with recordings and none named it is an error. `template` is for behaviours without one of their own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str = ANY_SUITE
+    recordings: Paths = ()
+    answers: Paths = ()
+    behaviour: str | None = None
+    variants: dict[str, str] = Field(default_factory=dict)
+    models: dict[str, str] = Field(default_factory=dict)
+    fallback: str | None = None
+    template: str | None = None
+
+    def named_behaviour(self, variant: str | None, models: Sequence[str]) -> str | None:
+        """The behaviour that the profile names for a variant that asks one of the models, if any."""
+        by_model = next((self.models[model] for model in models if model in self.models), None)
+        return self.variants.get(variant or "") or by_model or self.fallback or self.behaviour
+
+
+class Limits(BaseModel):
+    """Account limits to enforce, per minute; None is no limit. `headers` false leaves out the rate-limit headers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
+    headers: bool = True
+
+
+class StandinConfig(BaseModel):
+    """Everything that a stand-in server is started with. Round-trips through `to_json` and `from_json`.
+
+    `alias` maps a model id to the snapshot that it is answered as, before the catalogue's own aliases. `latency` is
+    milliseconds (`"120"`) or `"lognormal:MEDIAN,P95"`; `faults` as `faults.FaultPlan.parse` reads them. With `key` only
+    that key is accepted, without it any. With `today` (`2026-11-22`) models whose shutdown date has come are gone,
+    unless they are recorded.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profiles: tuple[Profile, ...] = (Profile(),)
+    behaviour: str = DEFAULT_BEHAVIOUR
+    behaviours: dict[str, Behaviour] = Field(default_factory=dict)
+    alias: dict[str, str] = Field(default_factory=dict)
+    latency: Spec = ""
+    faults: Spec = ""
+    limits: Limits = Limits()
+    seed: int = 0
+    log: Path | None = None
+    key: str | None = None
+    today: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
+
+    @model_validator(mode="after")
+    def _names_and_specs_are_known(self) -> StandinConfig:
+        known = resolve_behaviours(self.behaviours)
+        named = {"behaviour": self.behaviour}
+        for profile in self.profiles:
+            place = f"suites.{profile.suite}"
+            named |= {f"{place}.variants.{name}": behaviour for name, behaviour in profile.variants.items()}
+            named |= {f"{place}.models.{name}": behaviour for name, behaviour in profile.models.items()}
+            own = {"behaviour": profile.behaviour, "fallback": profile.fallback}
+            named |= {f"{place}.{name}": behaviour for name, behaviour in own.items() if behaviour is not None}
+        for where, name in named.items():
+            if name not in known:
+                raise unknown_behaviour(f"standin.{where}", name, known)
+        Latency.parse(self.latency)
+        FaultPlan.parse(self.faults)
+        return self
+
+    def profile_for(self, run: str | None) -> Profile:
+        """The profile of the suite that a run (`<suite>-<run id>`) belongs to.
+
+        A name goes before a pattern, a longer one before a shorter one. A caller that names no run gets the first
+        profile; a suite that no profile covers gets the default behaviour.
+        """
+        if run is None:
+            return self.profiles[0] if self.profiles else Profile()
+        named = [p for p in self.profiles if run.startswith(f"{p.suite}-")]
+        matching = named or [p for p in self.profiles if fnmatchcase(run, f"{p.suite}-*")]
+        if matching:
+            return max(matching, key=lambda profile: len(profile.suite))
+        return next((p for p in self.profiles if p.suite == ANY_SUITE), Profile())
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Mapping[str, Any],
+        *,
+        root: Path,
+        recordings: Sequence[Path] = (),
+        behaviour: str | None = None,
+        **others: Any,
+    ) -> StandinConfig:
+        """From the `[standin]` table: `{alias, suites: {NAME: profile}, behaviours, latency, faults, seed}`.
+
+        Paths in the table are relative to `root`. `recordings` and `behaviour`, where given, hold for every suite
+        instead of what the table says, the answer keys
+        and templates remain; `others` are fields of this class (`log`, `key`) and win over the table.
+        Raises `ConfigError`.
+        """
+        profiles = [_profile(name, entry, root) for name, entry in (settings.get("suites") or {}).items()]
+        if recordings or behaviour:
+            if all(profile.suite != ANY_SUITE for profile in profiles):
+                profiles.append(Profile())
+            profiles = [
+                Profile(
+                    suite=profile.suite,
+                    recordings=tuple(recordings),
+                    behaviour=behaviour,
+                    answers=profile.answers,
+                    template=profile.template,
+                )
+                for profile in profiles
+            ]
+        table = {name: value for name, value in settings.items() if name != "suites" and value is not None}
+        return cls.checked({**table, "profiles": profiles, **others})
+
+    @classmethod
+    def checked(cls, fields: Mapping[str, Any]) -> StandinConfig:
+        """The config with these fields; raises `ConfigError` instead of pydantic's error."""
+        try:
+            return cls.model_validate(dict(fields))
+        except ValidationError as error:
+            raise _config_error(error) from error
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` reads back."""
+        return self.model_dump_json(exclude_unset=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> StandinConfig:
+        """The inverse of `to_json`; raises `ConfigError`."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise _config_error(error) from error
+
+
+def _profile(name: str, entry: Mapping[str, Any], root: Path) -> Profile:
+    fields = {key: value for key, value in entry.items() if value is not None}
+    for key in ("recordings", "answers"):
+        fields[key] = tuple(root / path for path in _as_tuple(fields.get(key)))
+    try:
+        return Profile.model_validate({**fields, "suite": name})
+    except ValidationError as error:
+        raise _config_error(error, f"suites.{name}") from error
+
+
+def _config_error(error: ValidationError, prefix: str = "") -> ConfigError:
+    lines = []
+    for found in error.errors():
+        place = ".".join(["standin", *filter(None, [prefix]), *map(str, found["loc"])])
+        lines.append(f"{place}: found {found['input']!r}; {found['msg']}")
+    return ConfigError("\n".join(lines))

@@ -1,0 +1,99 @@
+"""Starts the stand-in as a process of its own, and ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from types import TracebackType
+from typing import IO, Self, TextIO, cast
+
+from snapdrift.errors import ConfigError
+from snapdrift.standin.config import StandinConfig
+
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+
+
+class StandinProcess:
+    """A context manager around a stand-in server. Inside, `base_url` is where it answers.
+
+    The server also ends when this process is killed: it reads from a pipe whose other end only this process holds.
+    """
+
+    def __init__(self, config: StandinConfig, start_seconds: float = _START_SECONDS) -> None:
+        self._config, self._start_seconds = config, start_seconds
+        self._process: subprocess.Popen[str] | None = None
+        self._said: IO[bytes]
+        self.base_url = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._process.pid if self._process else None
+
+    def __enter__(self) -> Self:
+        """Starts the server and waits until it answers; raises `ConfigError` with what it said when it does not."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        self._said = tempfile.TemporaryFile()  # a pipe that nobody reads could fill up
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "snapdrift.standin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,  # the terminal's Ctrl-C is for this process, which may still be asking
+        )
+        try:
+            self.base_url = self._handshake(self._process)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the server."""
+        self._end()
+
+    def _handshake(self, process: subprocess.Popen[str]) -> str:
+        stdin, stdout = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=lambda: lines.put(stdout.readline()), daemon=True).start()
+        try:
+            stdin.write(self._config.to_json() + "\n")
+            stdin.flush()
+            line = lines.get(timeout=self._start_seconds)
+        except (queue.Empty, BrokenPipeError):
+            line = ""
+        if line:
+            return str(json.loads(line)["base_url"])
+        process.kill()
+        process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode("utf-8", "replace").strip() or "it said nothing"
+        raise ConfigError(f"the stand-in did not start within {self._start_seconds:g} s: {said}")
+
+    def _end(self) -> None:
+        """Lets the server end by itself, by the end of its standard input; kills it when it takes too long."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        try:
+            process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._said.close()
