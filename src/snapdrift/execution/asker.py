@@ -1,0 +1,167 @@
+"""One request through its attempts: admission, the attempt itself, and whether to try again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from snapdrift.errors import CatalogError
+from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.execution.clock import Clock, timestamp
+from snapdrift.execution.holds import Holds
+from snapdrift.execution.records import EngineSettings, StopReason
+from snapdrift.execution.responses import requested_model, response_from_answer, response_from_failure
+from snapdrift.model import Answer, Attempt, Failure, FailureKind, Request, Response, Usage
+from snapdrift.openai_api.errors import AttemptFailed
+
+Ask = Callable[[Request], Awaitable[Answer]]
+Price = Callable[[str, Usage], float | None]
+Worst = Callable[[Request], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What things cost: the price of a model's usage and the worst case of a request, in dollars; None: unknown."""
+
+    price: Price
+    worst: Worst
+    budget: Budget
+
+    def of(self, request: Request, answer: Answer) -> float | None:
+        """The price of an answer: that of the model which gave it, else of the one that was asked for."""
+        if answer.usage is None:
+            return None
+        usd = self.price(answer.returned_model, answer.usage) if answer.returned_model else None
+        return self.price(requested_model(request), answer.usage) if usd is None else usd
+
+    def worst_of(self, request: Request) -> float:
+        """What a request costs at most; raises `CatalogError` where that is unknown and a budget is set."""
+        usd = self.worst(request)
+        if usd is None and self.budget.limit_usd is not None:
+            raise CatalogError(
+                f"the price of {requested_model(request)!r} is not known, so the budget of ${self.budget.limit_usd:g}"
+                " cannot be kept; give the model's prices in snapdrift.toml"
+            )
+        return usd or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    attempt: Attempt
+    answer: Answer
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    attempt: Attempt
+    failure: Failure
+
+
+class Asker:
+    """Asks requests for one run. What it learns on the way (a model that is gone, a pause) holds for all workers."""
+
+    def __init__(
+        self, ask: Ask, costs: Costs, settings: EngineSettings, clock: Clock, rng: random.Random, holds: Holds
+    ) -> None:
+        self._ask = ask
+        self._costs = costs
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._holds = holds
+        self._gone: dict[tuple[str, str], Failure] = {}
+        self.retried = 0
+
+    async def conclude(self, request: Request, earlier: tuple[Attempt, ...]) -> Response | None:
+        """How the call ended, its `earlier` attempts included; None when it could not be started any more."""
+        attempts = list(earlier)
+        last: Failure | None = None
+        failures = 0
+        while True:
+            if gone := self._gone.get(_target(request)):
+                return self._failed(request, gone, attempts)
+            reservation = await self._admit(request)
+            if reservation is None:
+                return self._failed(request, last, attempts) if last else None
+            if attempts:
+                self.retried += 1
+            made = await self._attempt(request, reservation, len(attempts) + 1)
+            attempts.append(made.attempt)
+            if isinstance(made, _Answered):
+                finished_at = timestamp(self._clock.now())
+                return response_from_answer(request, made.answer, tuple(attempts), made.usd, finished_at)
+            last, failures = made.failure, failures + 1
+            if not await self._wait_to_retry(request, last, failures):
+                return self._failed(request, last, attempts)
+
+    async def _admit(self, request: Request) -> Reservation | None:
+        """Room in the budget at a moment when nothing holds the run back; None when that moment does not come."""
+        while await self._holds.pass_pause():
+            budget, worst = self._costs.budget, self._costs.worst_of(request)
+            reservation = await budget.reserve(worst)
+            if reservation is None:
+                self._holds.stop(
+                    StopReason.BUDGET,
+                    f"the budget of ${budget.limit_usd or 0:g} is used up: ${budget.spent_usd:.4f} is spent"
+                    f" and the next request may cost up to ${worst:.4f}",
+                )
+                return None
+            if self._holds.may_start() and self._holds.paused_for <= 0:
+                return reservation
+            budget.settle(reservation, 0.0)
+        return None
+
+    async def _attempt(self, request: Request, reservation: Reservation, number: int) -> _Answered | _Unanswered:
+        """Makes one attempt and settles what it cost, also when it is cancelled."""
+        started_at, began = timestamp(self._clock.now()), self._clock.monotonic()
+        charge: float | None = None
+        try:
+            async with asyncio.timeout(self._settings.timeout) as bound:
+                answer = await self._ask(request)
+            charge = self._costs.of(request, answer)
+            return _Answered(Attempt(number, started_at, answer.latency_ms), answer, charge)
+        except AttemptFailed as error:
+            charge = None if error.failure.may_have_run else 0.0
+            return _Unanswered(Attempt(number, started_at, error.latency_ms, error.failure), error.failure)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            message = f"Timed out: no answer in {self._settings.timeout:g} s. It may have been answered and billed"
+            failure = Failure(FailureKind.TIMEOUT, message, retryable=True, may_have_run=True)
+            latency_ms = (self._clock.monotonic() - began) * 1000.0
+            return _Unanswered(Attempt(number, started_at, latency_ms, failure), failure)
+        finally:
+            self._costs.budget.settle(reservation, charge)
+
+    async def _wait_to_retry(self, request: Request, failure: Failure, failures: int) -> bool:
+        """Acts on a failure for the whole run, then waits if the request is tried again; says whether it is."""
+        if failure.stops_run:
+            quota = failure.kind is FailureKind.QUOTA
+            self._holds.stop(StopReason.QUOTA if quota else StopReason.AUTHENTICATION, failure.message)
+        if failure.kind is FailureKind.MODEL_NOT_FOUND:
+            self._gone[_target(request)] = _for_others(failure)
+        policy = self._settings.retry
+        shared = failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None
+        wait = policy.wait(failures, failure, self._rng)
+        if shared and failure.retryable:
+            self._holds.pause(wait)
+        if not policy.again(failures, failure):
+            return False
+        # A pause is waited for by everybody on admission, this request included.
+        return shared or await self._holds.rest(wait)
+
+    def _failed(self, request: Request, failure: Failure, attempts: list[Attempt]) -> Response:
+        return response_from_failure(request, failure, tuple(attempts), timestamp(self._clock.now()))
+
+
+def _target(request: Request) -> tuple[str, str]:
+    return request.base_url, requested_model(request)
+
+
+def _for_others(failure: Failure) -> Failure:
+    """A failure as it stands for calls that are not asked because of it."""
+    message = f"Not asked, for an earlier call to this model failed: {failure.message}"
+    return replace(failure, message=message, request_id=None, may_have_run=False)

@@ -1,0 +1,222 @@
+"""Asking many requests at once, each to its end, and ending early where going on is useless.
+
+The engine owns every retry. Workers, a fixed number of them, pull requests one by one from a lazy iterable, so memory
+does not grow with the plan and requests start in its order. See `docs/design/execution.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.clock import Clock, SystemClock
+from snapdrift.execution.holds import Holds
+from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
+
+__all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
+
+_Supply = Iterator[tuple[Request, tuple[Attempt, ...]]]
+Record = Callable[[Response, Request], Awaitable[None]]
+"""Stores a response; returns when it is durable."""
+
+
+def _no_attempts(_: CallKey) -> tuple[Attempt, ...]:
+    return ()
+
+
+class Engine:
+    """Asks requests within limits. `run` may be called again (for judges, say): the budget goes on, the rest is anew.
+
+    `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
+    the dollars of a model's usage and `worst` the most that a request can cost (None: unknown).
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        record: Record,
+        price: Price,
+        worst: Worst,
+        settings: EngineSettings,
+        budget: Budget,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._ask = ask
+        self._record = record
+        self._costs = Costs(price, worst, budget)
+        self._settings = settings
+        self._clock = clock if clock is not None else SystemClock()
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
+        self._progress = progress
+
+    async def run(
+        self,
+        requests: Iterable[Request],
+        cancel: asyncio.Event | None = None,
+        earlier: Callable[[CallKey], tuple[Attempt, ...]] = _no_attempts,
+    ) -> EngineReport:
+        """Asks every request and records how each ended; returns early, saying why, when it has to stop.
+
+        `cancel`, once set, starts nothing more and gives what is in flight the `grace`. `earlier` are the attempts of a
+        call in an earlier process, which go before those made now. Raises `CatalogError` for an unknown price under a
+        budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
+        """
+        holds = Holds(self._clock, self._settings.deadline)
+        asker = Asker(self._ask, self._costs, self._settings, self._clock, self._rng, holds)
+        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress)
+        spent_before = self._costs.budget.spent_usd
+        try:
+            await run.work_through(((request, earlier(request.call)) for request in requests), cancel)
+        except ExceptionGroup as group:
+            raise _first_of(group) from None
+        return EngineReport(
+            stopped=holds.reason,
+            detail=holds.detail,
+            answered=run.answered,
+            failed=run.failed,
+            retried=asker.retried,
+            usd=run.usd,
+            charged_usd=self._costs.budget.spent_usd - spent_before,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Swept:
+    """A call that failed in a way that another try may mend."""
+
+    request: Request
+    attempts: tuple[Attempt, ...]
+
+
+class _Run:
+    """The state of one `Engine.run`: what it counts, and what it keeps for the sweep."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        clock: Clock,
+        holds: Holds,
+        asker: Asker,
+        record: Record,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._holds = holds
+        self._asker = asker
+        self._record = record
+        self._progress = progress
+        self._in_flight = 0
+        self._failures_in_a_row = 0
+        self._workers: list[asyncio.Task[None]] = []
+        self._to_sweep: list[_Swept] = []
+        self._sweeping = False
+        self.answered = 0
+        self.failed = 0
+        self.usd = 0.0
+
+    async def work_through(self, supply: _Supply, cancel: asyncio.Event | None) -> None:
+        """Asks all that `supply` yields, then what failed once more, or until the run is stopped."""
+        if cancel is not None and cancel.is_set():
+            self._interrupt()
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(self._watch(cancel)) if cancel is not None else None
+            await self._round(supply, group)
+            if self._settings.sweep and self._to_sweep and await self._holds.rest(self._settings.sweep_delay):
+                swept, self._to_sweep = self._to_sweep, []
+                self._sweeping = True
+                self._failures_in_a_row = 0
+                await self._round(((entry.request, entry.attempts) for entry in swept), group)
+            if watcher is not None:
+                watcher.cancel()
+
+    async def _round(self, supply: _Supply, group: asyncio.TaskGroup) -> None:
+        self._workers = [group.create_task(self._work(supply)) for _ in range(self._settings.concurrency)]
+        await asyncio.wait(self._workers)
+
+    async def _work(self, supply: _Supply) -> None:
+        for request, attempts in supply:
+            if not self._holds.may_start():
+                return
+            self._in_flight += 1
+            try:
+                response = await self._asker.conclude(request, attempts)
+                if response is not None:
+                    asked = len(response.attempts) > len(attempts)
+                    await self._keep(request, response, asked=asked)
+            finally:
+                self._in_flight -= 1
+
+    async def _watch(self, cancel: asyncio.Event) -> None:
+        await cancel.wait()
+        self._interrupt()
+        await self._clock.sleep(self._settings.grace)
+        for worker in self._workers:
+            worker.cancel()
+
+    def _interrupt(self) -> None:
+        self._holds.stop(StopReason.CANCELLED, "the run was interrupted")
+
+    async def _keep(self, request: Request, response: Response, *, asked: bool) -> None:
+        """Records a response and counts it, to the end also when the worker is cancelled: it may have been paid for."""
+        storing = asyncio.ensure_future(self._store(request, response, asked=asked))
+        try:
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await asyncio.wait({storing})
+            raise
+
+    async def _store(self, request: Request, response: Response, *, asked: bool) -> None:
+        await self._record(response, request)
+        self.usd += response.usd or 0.0
+        if response.outcome is Outcome.API_ERROR:
+            self._count_failure(request, response, asked=asked)
+        else:
+            self.answered += 1
+            self._failures_in_a_row = 0
+            if self._sweeping:
+                self.failed -= 1
+        if self._progress is not None:
+            self._progress(self._snapshot())
+
+    def _count_failure(self, request: Request, response: Response, *, asked: bool) -> None:
+        failure = response.failure
+        if not self._sweeping:
+            self.failed += 1
+        if failure is None:
+            return
+        if failure.retryable and not self._sweeping:
+            self._to_sweep.append(_Swept(request, response.attempts))
+        if asked and (failure.retryable or not self.answered):
+            self._failures_in_a_row += 1
+        if self._failures_in_a_row >= self._settings.failures_in_a_row:
+            self._give_up(failure)
+
+    def _give_up(self, failure: Failure) -> None:
+        self._holds.stop(
+            StopReason.PROVIDER_DOWN,
+            f"{self._failures_in_a_row} calls in a row got no answer; the last failure: {failure.message}",
+        )
+
+    def _snapshot(self) -> Progress:
+        return Progress(
+            answered=self.answered,
+            failed=self.failed,
+            retried=self._asker.retried,
+            in_flight=self._in_flight,
+            usd=self.usd,
+            paused_for=self._holds.paused_for,
+        )
+
+
+def _first_of(group: ExceptionGroup[Exception]) -> Exception:
+    """The error that ended the task group; the others came of it."""
+    error = group.exceptions[0]
+    return _first_of(error) if isinstance(error, ExceptionGroup) else error

@@ -1,0 +1,42 @@
+"""Which calls are made, and in which order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from snapdrift.model import Call, CallKey, Case, Variant, canonical_json
+
+
+def plan_calls(cases: Iterable[Case], variants: Iterable[Variant], repeats: int, seed: int) -> tuple[Call, ...]:
+    """Every case x variant x repeat once, in the order in which they are asked.
+
+    Each repeat is a round over all cases, in an order of its own; within a round the variants of one case stand next to
+    each other, in an order of their own. So what changes over time at the provider meets all variants of a case alike,
+    and the repeats of a call lie far apart. An order is that of the hashes of (seed, repeat, name): a random one that
+    is the same on every machine, and in which leaving out a case moves no two others.
+
+    Raises `ValueError` for repeats under 1 and for two cases or variants of one name.
+    """
+    case_ids = _unique([case.id for case in cases], "case")
+    names = _unique([variant.name for variant in variants], "variant")
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; at least 1 is needed")
+    keys = (
+        CallKey(case_id, variant, repeat)
+        for repeat in range(repeats)
+        for case_id in sorted(case_ids, key=lambda case_id: _draw(seed, repeat, case_id))
+        for variant in sorted(names, key=lambda name: _draw(seed, repeat, case_id, name))
+    )
+    return tuple(Call(key, position) for position, key in enumerate(keys))
+
+
+def _draw(*of: int | str) -> bytes:
+    return hashlib.sha256(canonical_json(of).encode("utf-8", "surrogatepass")).digest()
+
+
+def _unique(names: list[str], what: str) -> list[str]:
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{what} {twice!r} is there twice; each may be planned once")
+    return names

@@ -1,0 +1,93 @@
+"""What an engine is told, and what it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from snapdrift.execution.retry import RetryPolicy
+
+
+class StopReason(StrEnum):
+    """Why a run ended before every call was asked."""
+
+    CANCELLED = "cancelled"
+    DEADLINE = "deadline"
+    BUDGET = "budget"
+    QUOTA = "quota"
+    AUTHENTICATION = "authentication"
+    PROVIDER_DOWN = "provider_down"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How to ask. Times are in seconds.
+
+    `timeout` bounds one attempt whatever the client does; `deadline` is the reading of `clock.monotonic()` after which
+    nothing is started; `grace` is how long a cancelled run waits for what is in flight; `sweep_delay` the pause before
+    failed calls are asked once more. `give_up_after` calls in a row that failed for good mean that the provider is
+    down (None: three times the concurrency, at least 20).
+    """
+
+    concurrency: int = 16
+    max_attempts: int = 5
+    timeout: float = 660.0
+    deadline: float | None = None
+    sweep: bool = True
+    grace: float = 5.0
+    backoff_base: float = 0.5
+    backoff_cap: float = 30.0
+    retry_after_cap: float = 120.0
+    sweep_delay: float = 1.0
+    give_up_after: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1 or self.max_attempts < 1:
+            raise ValueError("concurrency and max_attempts must be at least 1")
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """When a failed attempt is made again."""
+        return RetryPolicy(self.max_attempts, self.backoff_base, self.backoff_cap, self.retry_after_cap)
+
+    @property
+    def failures_in_a_row(self) -> int:
+        """How many calls that fail one after another end the run."""
+        return max(20, 3 * self.concurrency) if self.give_up_after is None else self.give_up_after
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is: calls that ended with an answer, calls that failed so far, attempts beyond each call's first.
+
+    `usd` is what the answers cost as far as known; `paused_for` the seconds that all requests are held back for.
+    """
+
+    answered: int
+    failed: int
+    retried: int
+    in_flight: int
+    usd: float
+    paused_for: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """Calls that ended either way."""
+        return self.answered + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """How asking ended. Calls that are neither answered nor failed were not asked: they are missing.
+
+    `detail` is a sentence for the user where `stopped` is set. `usd` sums the known prices of answers, `charged_usd` is
+    what this run took from the budget (unknown fates at their worst case).
+    """
+
+    stopped: StopReason | None
+    detail: str
+    answered: int
+    failed: int
+    retried: int
+    usd: float
+    charged_usd: float

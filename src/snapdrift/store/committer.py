@@ -1,0 +1,103 @@
+"""Group commit: one thread that owns the connection and commits everything that waits in one transaction.
+
+A commit in SQLite's `synchronous = FULL` costs a sync of the disk; a thousand calls in flight must not wait for a
+thousand of them in a row, nor may the event loop wait for any. While one commit syncs, the next group gathers.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from snapdrift.errors import StoreError
+from snapdrift.store.format import explain
+
+T = TypeVar("T")
+GROUP_LIMIT = 256
+"""Jobs in one transaction at most, so that the first of them is not kept waiting without bound."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    work: Callable[[sqlite3.Connection], Any]
+    done: Future[Any] = field(default_factory=Future)
+
+
+class Committer:
+    """Runs jobs on a connection in its own thread; a job's future resolves once its transaction is on the disk.
+
+    A group in which a job fails is undone and repeated job by job, so that each failure meets its own waiter only.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self.transactions = 0
+        # A daemon, so that a program that forgets to close its writer still ends; what it awaited is on the disk.
+        self._thread = threading.Thread(target=self._serve, name=f"store {path.name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Queues a job; the future carries its result, or the `StoreError` that says why it is not stored."""
+        if self._closed:
+            raise StoreError(f"{self._path}: the run file is closed")
+        job = _Job(work)
+        self._jobs.put(job)
+        return job.done
+
+    def close(self) -> None:
+        """Commits what is queued and ends the thread; the connection stays open, for its owner to close."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, last = [first], False
+            with suppress(queue.Empty):
+                while len(group) < GROUP_LIMIT and not last:
+                    job = self._jobs.get_nowait()
+                    if job is None:
+                        last = True
+                    else:
+                        group.append(job)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[_Job]) -> None:
+        try:
+            results = self._transact(group)
+        except Exception as error:  # noqa: BLE001  whatever it is, the waiter must get it and the thread live on
+            if len(group) > 1:
+                for job in group:
+                    self._commit([job])
+            elif isinstance(error, (sqlite3.Error, UnicodeError)):
+                group[0].done.set_exception(explain(error, self._path))
+            else:
+                group[0].done.set_exception(error)
+            return
+        for job, result in zip(group, results, strict=True):
+            job.done.set_result(result)
+
+    def _transact(self, group: list[_Job]) -> list[Any]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = [job.work(self._connection) for job in group]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self.transactions += 1
+        return results

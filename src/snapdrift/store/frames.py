@@ -1,0 +1,80 @@
+"""A stored run as pandas tables, for notebooks and for questions that no report answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from snapdrift.model import CallKey, Response
+from snapdrift.store import codec
+from snapdrift.store.reader import Frames
+
+if TYPE_CHECKING:
+    from snapdrift.store.reader import StoredRun
+
+CALL_COLUMNS = (
+    "case_id",
+    "variant",
+    "repeat",
+    "grader",
+    "outcome",
+    "text",
+    "requested_model",
+    "returned_model",
+    "source",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "usd",
+    "latency_ms",
+    "attempts",
+    "finish_reason",
+    "refusal",
+    "failure",
+    "failure_message",
+    "request_id",
+    "finished_at",
+)
+SCORE_COLUMNS = (
+    "case_id",
+    "variant",
+    "repeat",
+    "metric",
+    "value",
+    "passed",
+    "reason",
+    "detail",
+    "extracted",
+    "extracted_by",
+    "evidence",
+    "version",
+)
+
+
+def build_frames(run: StoredRun) -> Frames:
+    """Both tables. A planned call without a response is there, with the outcome `missing`."""
+    calls = {key: _missing(key) for key in run.calls()}
+    calls.update((response.call, _row(response)) for response in run.responses())
+    scores = [codec.to_json(score) for score in run.scores()]
+    return Frames(
+        calls=pd.DataFrame(list(calls.values()), columns=list(CALL_COLUMNS)),
+        scores=pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
+    )
+
+
+def _missing(key: CallKey) -> dict[str, Any]:
+    return {**codec.to_json(key), "outcome": "missing", "attempts": 0}
+
+
+def _row(response: Response) -> dict[str, Any]:
+    failure = response.failure
+    return {
+        **codec.to_json(response),
+        **codec.to_json(response.call),
+        **(codec.to_json(response.usage) if response.usage else {}),
+        "attempts": len(response.attempts),
+        "failure": failure.kind.value if failure else None,
+        "failure_message": failure.message if failure else None,
+    }

@@ -1,0 +1,47 @@
+"""What a run file says about the run as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from snapdrift.model import Variant
+
+
+class RunState(StrEnum):
+    """Where a run is. A run that was killed stays `running`; that no process holds its lock tells it apart."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """Fixed when the run starts: everything needed to grade, compare and render it again, apart from its answers.
+
+    `identity` is the hash of commit, suite and gate by which an earlier run is taken up; `suite_stored` the suite as
+    resolved, files inlined; `catalog` the facts about models that were used; `started_at` ISO 8601, UTC; `variants`
+    those that were planned (a partial run may leave some of the suite's out).
+    """
+
+    run_id: str
+    suite: str
+    gate: str
+    started_at: str
+    seed: int
+    attempt: int
+    identity: str
+    suite_stored: dict[str, Any]
+    suite_hash: str
+    dataset_hash: str
+    versions: dict[str, Any]
+    git_commit: str | None
+    git_dirty: bool | None
+    catalog: dict[str, Any]
+    assumptions: dict[str, Any]
+    planned_repeats: int
+    partial: bool
+    command: str
+    variants: tuple[Variant, ...] = ()

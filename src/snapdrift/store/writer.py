@@ -1,0 +1,250 @@
+"""Writing a run file: what was awaited is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from snapdrift.errors import StoreError
+from snapdrift.model import Call, CallKey, Case, Evaluation, Request, Response, Score
+from snapdrift.store import codec
+from snapdrift.store.committer import Committer
+from snapdrift.store.format import compress, connect_writer, explained, lay_out
+from snapdrift.store.header import RunHeader, RunState
+from snapdrift.store.lock import RunLock
+
+T = TypeVar("T")
+
+
+class RunWriter:
+    """The one writer of a run file. Methods return once what they were given is durable, and raise `StoreError`.
+
+    `record` is for the event loop; the others block for one commit and are for the steps between.
+    """
+
+    def __init__(self, path: Path, lock: RunLock, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._lock = lock
+        self._connection = connection
+        self._committer = Committer(connection, path)
+        self._closed = False
+
+    @classmethod
+    def create(cls, path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call]) -> RunWriter:
+        """A new run file, whole from its first moment: it appears under its name once header and plan are in it.
+
+        Raises `StoreError` when the file exists or its folder cannot be written.
+        """
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        lock = RunLock.take(path)
+        try:
+            with explained(path):
+                _build(path, header, cases, calls)
+            return cls(path, lock, connect_writer(path))
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> RunWriter:
+        """Goes on with an existing run file; raises `RunBusyError` when another process does."""
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no such run file")
+        lock = RunLock.take(path)
+        try:
+            return cls(path, lock, connect_writer(path))
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def transactions(self) -> int:
+        """How many commits this writer has made."""
+        return self._committer.transactions
+
+    async def record(self, response: Response, request: Request) -> None:
+        """Stores how a call ended, and the request that was made for it, in place of an earlier ending of that call.
+
+        Cancelling the wait does not undo it: an answer that was paid for is stored.
+        """
+        done = self._committer.submit(lambda connection: _put_response(connection, response, request))
+        await asyncio.shield(asyncio.wrap_future(done))
+
+    def record_now(self, response: Response, request: Request) -> None:
+        """The same as `record` for code outside the event loop."""
+        self._do(lambda connection: _put_response(connection, response, request))
+
+    def add_cases(self, cases: Iterable[Case]) -> None:
+        """Adds cases behind those there are; one that is there keeps its place and gets the new content."""
+        rows = [(case.id, codec.dumps(case)) for case in cases]
+        self._do(lambda connection: _put_cases(connection, rows))
+
+    def add_calls(self, calls: Iterable[Call]) -> None:
+        """Adds planned calls (a judge's, say); those that are planned already stay as they are."""
+        rows = list(calls)
+        self._do(lambda connection: _put_calls(connection, rows))
+
+    def add_scores(self, scores: Iterable[Score]) -> None:
+        """Stores scores; one for the same case, variant, repeat and metric replaces the earlier."""
+        rows = list(scores)
+        self._do(lambda connection: _put_scores(connection, rows))
+
+    def replace_scores(self, scores: Iterable[Score]) -> None:
+        """Puts these scores in the place of all that are stored, in one step."""
+        rows = list(scores)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM scores")
+            _put_scores(connection, rows)
+
+        self._do(work)
+
+    def replace_header(self, header: RunHeader) -> None:
+        """Puts another header in the place of the one there is: a further attempt, or the suite as graded again."""
+        self.set_meta("header", codec.dumps(header))
+
+    def set_evaluation(self, evaluation: Evaluation) -> None:
+        """Stores what was concluded."""
+        self.set_meta("evaluation", codec.dumps(evaluation))
+
+    def set_state(self, state: RunState | str) -> None:
+        """Says where the run is."""
+        self.set_meta("state", RunState(state).value)
+
+    def finish(self, finished_at: str) -> None:
+        """Marks the run as finished at an ISO 8601 time."""
+        rows = [("state", RunState.FINISHED.value), ("finished_at", finished_at)]
+        self._do(lambda connection: _put_meta(connection, rows))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Stores a text of the run as a whole under a name."""
+        self._do(lambda connection: _put_meta(connection, [(key, value)]))
+
+    def close(self) -> None:
+        """Commits what is queued, folds the log into the file (one file is left, to be copied), frees the lock."""
+        if self._closed:
+            return
+        self._closed = True
+        self._committer.close()
+        try:
+            # With a reader beside us SQLite declines, and the file stays as good with its log as without.
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error:
+            pass
+        finally:
+            self._connection.close()
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self._committer.submit(work).result()
+
+
+def _build(path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call]) -> None:
+    """Makes the file under another name and renames it when it is complete and on the disk."""
+    if path.exists():
+        raise StoreError(f"{path}: a run file is already there; a run is created once")
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        lay_out(connection)
+        _put_meta(connection, [("header", codec.dumps(header)), ("state", RunState.RUNNING.value)])
+        _put_cases(connection, [(case.id, codec.dumps(case)) for case in cases])
+        _put_calls(connection, calls)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        draft.unlink(missing_ok=True)
+        raise
+    connection.close()
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _put_meta(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
+
+
+def _put_cases(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+    connection.executemany(
+        "INSERT INTO cases (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record", rows
+    )
+
+
+def _put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
+    connection.executemany(
+        "INSERT INTO calls (position, case_id, variant, repeat, grader) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        ((call.position, *_key_columns(call.key)) for call in calls),
+    )
+
+
+def _put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
+    call = _call_id(connection, response.call)
+    record = codec.to_json(response)
+    raw = compress(record.pop("raw"))
+    for column in ("call", "outcome", "usd"):
+        del record[column]
+    connection.execute(
+        "INSERT OR REPLACE INTO responses (call, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?)",
+        (call, response.outcome.value, response.usd, codec.text_of(record), raw),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO requests (call, step, hash, endpoint, base_url, client_request_id, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            call,
+            request.step,
+            request.hash,
+            request.endpoint.value,
+            request.base_url,
+            request.client_request_id,
+            compress(codec.dumps(request.body)),
+        ),
+    )
+
+
+def _put_scores(connection: sqlite3.Connection, scores: Iterable[Score]) -> None:
+    def row(score: Score) -> tuple[object, ...]:
+        record = codec.to_json(score)
+        identity = [record.pop(column) for column in ("case_id", "variant", "repeat", "metric")]
+        return (*identity, codec.text_of(record))
+
+    connection.executemany(
+        "INSERT INTO scores (case_id, variant, repeat, metric, record) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (case_id, variant, repeat, metric) DO UPDATE SET record = excluded.record",
+        map(row, scores),
+    )
+
+
+def _call_id(connection: sqlite3.Connection, key: CallKey) -> int:
+    row = connection.execute(
+        "SELECT id FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ?", _key_columns(key)
+    ).fetchone()
+    if row is None:
+        raise StoreError(f"call {key} is not planned in this run, so its response has no place")
+    return int(row[0])
+
+
+def _key_columns(key: CallKey) -> tuple[str, str, int, str]:
+    return key.case_id, key.variant, key.repeat, key.grader

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from itertools import groupby
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snapdrift.execution.plan import plan_calls
+from snapdrift.model import Case, Endpoint, Variant
+
+names = st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=6, unique=True)
+seeds = st.integers(min_value=0, max_value=2**32)
+
+
+def cases_of(ids: list[str]) -> list[Case]:
+    return [Case(id=case_id) for case_id in ids]
+
+
+def variants_of(ids: list[str]) -> list[Variant]:
+    return [Variant(name, "gpt-4o", Endpoint.RESPONSES, {}, {}) for name in ids]
+
+
+@given(names, names, st.integers(1, 4), seeds)
+def test_every_case_variant_and_repeat_is_planned_exactly_once(
+    case_ids: list[str], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    calls = plan_calls(cases_of(case_ids), variants_of(variant_names), repeats, seed)
+    keys = [(call.key.case_id, call.key.variant, call.key.repeat) for call in calls]
+    assert sorted(keys) == sorted((c, v, r) for c in case_ids for v in variant_names for r in range(repeats))
+
+
+@given(names, names, seeds)
+def test_positions_count_from_zero_in_the_order_of_the_plan(
+    case_ids: list[str], variant_names: list[str], seed: int
+) -> None:
+    calls = plan_calls(cases_of(case_ids), variants_of(variant_names), 2, seed)
+    assert [call.position for call in calls] == list(range(len(calls)))
+
+
+@given(names, names, st.integers(1, 3), seeds)
+def test_the_variants_of_a_case_and_repeat_stand_next_to_each_other(
+    case_ids: list[str], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    calls = plan_calls(cases_of(case_ids), variants_of(variant_names), repeats, seed)
+    groups = [key for key, _ in groupby((call.key.repeat, call.key.case_id) for call in calls)]
+    assert len(groups) == len(set(groups))
+
+
+@given(names, names, st.integers(1, 3), seeds)
+def test_a_repeat_begins_when_the_one_before_is_through(
+    case_ids: list[str], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    calls = plan_calls(cases_of(case_ids), variants_of(variant_names), repeats, seed)
+    rounds = [call.key.repeat for call in calls]
+    assert rounds == sorted(rounds)
+
+
+@given(names, names, seeds)
+def test_the_order_depends_on_the_seed_and_not_on_how_the_cases_are_listed(
+    case_ids: list[str], variant_names: list[str], seed: int
+) -> None:
+    one = plan_calls(cases_of(case_ids), variants_of(variant_names), 2, seed)
+    other = plan_calls(cases_of(sorted(case_ids)), variants_of(variant_names[::-1]), 2, seed)
+    assert one == other
+
+
+@given(names, names, seeds)
+def test_leaving_out_a_case_moves_no_two_others(case_ids: list[str], variant_names: list[str], seed: int) -> None:
+    whole = plan_calls(cases_of(case_ids), variants_of(variant_names), 2, seed)
+    part = plan_calls(cases_of(case_ids[1:]), variants_of(variant_names), 2, seed)
+    assert [call.key for call in part] == [call.key for call in whole if call.key.case_id != case_ids[0]]
+
+
+def test_another_seed_gives_another_order() -> None:
+    cases, variants = cases_of([str(number) for number in range(50)]), variants_of(["a", "b"])
+    assert plan_calls(cases, variants, 1, 1) != plan_calls(cases, variants, 1, 2)
+
+
+def test_which_variant_of_a_case_is_asked_first_is_even() -> None:
+    calls = plan_calls(cases_of([str(number) for number in range(2000)]), variants_of(["a", "b"]), 1, 5)
+    first = sum(call.key.variant == "a" for call in calls[::2])
+    assert 900 < first < 1100
+
+
+def test_two_cases_of_one_id_are_refused() -> None:
+    with pytest.raises(ValueError, match="'same' is there twice"):
+        plan_calls(cases_of(["same", "same"]), variants_of(["a"]), 1, 0)
+
+
+def test_a_plan_without_repeats_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        plan_calls(cases_of(["a"]), variants_of(["a"]), 0, 0)
