@@ -1,0 +1,194 @@
+"""`load_suite`: a suite file, read, checked and resolved, or every mistake in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snapdrift.errors import DatasetError, DocumentError, Problem, SuiteError, UsageError
+from snapdrift.model import Case
+from snapdrift.suites.availability import check_available
+from snapdrift.suites.datasets import dataset_hash, read_dataset
+from snapdrift.suites.document import Document, parse_document
+from snapdrift.suites.gate_keys import Known
+from snapdrift.suites.gates import resolve_gates
+from snapdrift.suites.layers import Origin, origin_of
+from snapdrift.suites.loading import Loading
+from snapdrift.suites.prompts import TemplateError, prompt_templates
+from snapdrift.suites.registry import GraderRegistry, InvalidEntryError, Location, ModelFacts, ParsedGrader
+from snapdrift.suites.repair import read_form
+from snapdrift.suites.resolved import Suite
+from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
+from snapdrift.suites.samples import resolve_sample
+from snapdrift.suites.suite import SuiteFile
+from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
+from snapdrift.suites.variants import ResolvedVariant, resolve_variants
+from snapdrift.suites.wording import did_you_mean, quoted
+from snapdrift.suites.workspace import PathError, Workspace, read_text
+
+
+def load_suite(path: Path, workspace: Workspace, registry: GraderRegistry, catalog: ModelFacts | None) -> Suite:
+    """The suite in a file of the workspace, with everything that it names resolved and tried.
+
+    Raises `SuiteError` with every mistake, in the suite and in the files that it names; `UsageError` when `path` is
+    outside the workspace.
+    """
+    found = path.resolve()
+    if not found.is_relative_to(workspace.root):
+        raise UsageError(f"{path} is not in the workspace {workspace.root}; a suite has to be inside it")
+    shown = workspace.shown(found)
+    try:
+        source = read_text(found, shown)
+    except PathError as error:
+        raise SuiteError([Problem(shown, 0, 0, "", error.found, error.expected)]) from None
+    try:
+        document = parse_document(source, shown)
+    except DocumentError as error:
+        raise SuiteError(error.problems) from None
+    if not isinstance(document.value, dict):
+        raise SuiteError(
+            [document.problem((), quoted(document.value), "expected a mapping, beginning with suite: NAME")]
+        )
+    return _Loader(document, source, workspace, registry, catalog).load()
+
+
+class _Loader:
+    """The parts of one load, in order; each notes its mistakes and goes on as well as it can."""
+
+    def __init__(
+        self,
+        document: Document,
+        source: str,
+        workspace: Workspace,
+        registry: GraderRegistry,
+        catalog: ModelFacts | None,
+    ) -> None:
+        self._loading = Loading(document, workspace)
+        self._source = source
+        self._registry = registry
+        self._catalog = catalog
+
+    def load(self) -> Suite:
+        """The suite, or `SuiteError`."""
+        loading = self._loading
+        entry = read_form(loading)
+        if entry is None:
+            raise SuiteError(list(loading.problems))
+        check_available(entry, loading)
+        read = self._cases(entry)
+        tried = tried_cases(read.cases)
+        cases = () if read.problems else read.cases  # names are not looked up in half a dataset
+        sample = resolve_sample(entry.sample, ("sample",), cases, loading) if entry.sample is not None else None
+        variants = resolve_variants(entry, loading, self._catalog)
+        try_prompts([resolved for resolved in variants.values() if self._compiles(resolved)], tried, loading)
+        graders = self._graders(entry, tried, complete=not read.problems)
+        known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
+        gates = resolve_gates(entry, known, loading)
+        if loading.problems:
+            raise SuiteError(list(loading.problems))
+        return Suite(
+            name=entry.suite,
+            description=entry.description,
+            path=loading.document.file,
+            source=self._source,
+            cases=cases,
+            dataset_hash=dataset_hash(cases),
+            variants={name: resolved.variant for name, resolved in variants.items()},
+            graders=graders,
+            gates={name: resolved.gate for name, resolved in gates.items()},
+            repeats=entry.repeats or 1,
+            sample=sample,
+            gate_samples={name: resolved.sample for name, resolved in gates.items()},
+            seed=sample.seed if sample is not None else 0,
+            budget_usd=entry.budget.usd if entry.budget is not None else None,
+            warnings=self._warnings(variants),
+        )
+
+    def _cases(self, entry: SuiteFile) -> CasesRead:
+        loading = self._loading
+        if entry.dataset is not None and entry.cases is not None:
+            loading.complain(("cases",), "both dataset and cases", "expected one of them", key=True)
+        read = CasesRead((), ())
+        try:
+            if entry.dataset is not None and entry.cases is None:
+                read = read_dataset(loading.workspace.resolve(entry.dataset), entry.dataset)
+            elif entry.cases:
+                read = read_cases(rows_of_document(loading.document, ("cases",)), loading.document.file)
+            else:
+                loading.complain(("cases",), "no cases", "expected dataset: FILE, or cases with at least one row")
+        except PathError as error:
+            loading.complain(("dataset",), error.found, error.expected)
+        except DatasetError as error:
+            loading.add(error.problems)
+        loading.add(read.problems)
+        return read
+
+    def _compiles(self, resolved: ResolvedVariant) -> bool:
+        fine = True
+        for location, source in prompt_templates(resolved.variant.prompt).items():
+            otherwise = Origin(self._loading.document, resolved.origin.location)
+            fine &= compiles(source, origin_of(resolved.prompt_layers, location, otherwise), self._loading)
+        return fine
+
+    def _graders(self, entry: SuiteFile, tried: Sequence[TriedCase], *, complete: bool) -> tuple[ParsedGrader, ...]:
+        if not entry.graders:
+            self._loading.complain(("graders",), "no graders", "expected at least one")
+        made: dict[str, ParsedGrader] = {}
+        for index in range(len(entry.graders or ())):
+            location: Location = ("graders", index)
+            grader = self._grader(entry, index, location, [case.case for case in tried])
+            if grader is None:
+                continue
+            if grader.name in made:
+                found = f"the grader {quoted(grader.name)} again"
+                self._loading.complain((*location, "name"), found, "expected different names")
+                continue
+            made[grader.name] = grader
+            try_grader(grader, location, tried, self._loading)
+            if complete and tried:
+                self._check_applies(grader, location, tried)
+        return tuple(made.values())
+
+    def _grader(self, entry: SuiteFile, index: int, location: Location, cases: list[Case]) -> ParsedGrader | None:
+        written = (entry.graders or [])[index]
+        loading = self._loading
+        try:
+            return self._registry.parse(
+                written, default_extract=entry.extract, read=loading.workspace.read, cases=cases
+            )
+        except InvalidEntryError as error:
+            for finding in error.findings:
+                inherited = bool(finding.location) and finding.location[0] == "extract" and "extract" not in written
+                place = finding.location if inherited else (*location, *finding.location)
+                loading.complain(place, finding.found, finding.expected, key="unknown" in finding.found)
+        except PathError as error:
+            loading.complain(location, error.found, error.expected)
+        except TemplateError as error:
+            loading.complain(location, f"not a template: {error}", "expected a Jinja template")
+        return None
+
+    def _check_applies(self, grader: ParsedGrader, location: Location, tried: Sequence[TriedCase]) -> None:
+        known = {tag for case in tried for tag in case.case.tags}
+        for tag in grader.tags:
+            if tag not in known:
+                expected = did_you_mean(tag, known, "expected a tag of the dataset")
+                self._loading.complain((*location, "when"), f"no case has the tag {quoted(tag)}", expected)
+                return
+        if not any(grader.applies(case.case) for case in tried):
+            self._loading.complain((*location, "when"), "applies to no case", "expected a case that it grades")
+
+    def _unread(self, entry: SuiteFile, graders: tuple[ParsedGrader, ...]) -> frozenset[str]:
+        """Names of graders with mistakes of their own: a gate may name their metrics."""
+        written = {name for grader in entry.graders or () if isinstance(name := grader.get("name"), str)}
+        return frozenset(written - {grader.name for grader in graders})
+
+    def _warnings(self, variants: dict[str, ResolvedVariant]) -> tuple[str, ...]:
+        if self._catalog is None:
+            return ()
+        models = dict.fromkeys(resolved.variant.model for resolved in variants.values())
+        return tuple(dict.fromkeys(line for model in models for line in self._catalog.warnings(model)))
+
+
+def _names(entry: SuiteFile, variants: dict[str, ResolvedVariant]) -> tuple[str, ...]:
+    """Every variant's name, also of those that have mistakes of their own: a gate may name them."""
+    return tuple(dict.fromkeys([*variants, *(entry.variants or {})]))

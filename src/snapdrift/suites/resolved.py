@@ -1,0 +1,203 @@
+"""`Suite`: a suite as loaded, with nothing left to look up in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from snapdrift.errors import StoreError
+from snapdrift.model import (
+    Case,
+    Endpoint,
+    Gate,
+    MetricGate,
+    MetricSpec,
+    MustPass,
+    OnInconclusive,
+    Pair,
+    Policy,
+    Severity,
+    Variant,
+    sha256,
+)
+from snapdrift.suites.registry import GraderRegistry, ParsedGrader
+from snapdrift.suites.sampling import Sample, draw
+from snapdrift.suites.workspace import PathError
+
+STORED_FORMAT = "snapdrift.suite/1"
+HASH_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite that can be planned, run, graded and judged.
+
+    `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
+    does (None: all). `path` and `source` are the file it came from. `seed` orders the calls.
+    """
+
+    name: str
+    description: str
+    path: str
+    source: str
+    cases: tuple[Case, ...]
+    dataset_hash: str
+    variants: Mapping[str, Variant]
+    graders: tuple[ParsedGrader, ...]
+    gates: Mapping[str, Gate]
+    repeats: int = 1
+    sample: Sample | None = None
+    gate_samples: Mapping[str, Sample | None] = field(default_factory=dict)
+    seed: int = 0
+    budget_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """What the graders measure."""
+        return tuple(metric for grader in self.graders for metric in grader.metrics)
+
+    @property
+    def hash(self) -> str:
+        """Identity of everything that can change an answer, a score or a verdict.
+
+        That is: variants (model, endpoint, host, prompt, request), graders (name, version, which cases they apply
+        to), dataset, repeats, samples, seed and gates. Not: the file's name and text, description, budgets, warnings.
+        """
+        stored = self.to_stored()
+        for gate in stored["gates"].values():
+            del gate["budget_usd"]
+        judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
+        kept = {key: stored[key] for key in judged}
+        return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
+
+    def cases_for(self, gate: str) -> tuple[Case, ...]:
+        """The cases that are asked under a gate: its sample, or all."""
+        sample = self.gate_samples.get(gate, self.sample)
+        return self.cases if sample is None else draw(self.cases, sample)
+
+    def repeats_for(self, gate: str) -> int:
+        """How often each case is asked under a gate."""
+        own = self.gates[gate].repeats
+        return self.repeats if own is None else own
+
+    def budget_for(self, gate: str) -> float | None:
+        """What a run under a gate may cost, in dollars; None when nothing says."""
+        own = self.gates[gate].budget_usd
+        return self.budget_usd if own is None else own
+
+    def to_stored(self) -> dict[str, Any]:
+        """Plain JSON, without the cases (a run stores them as rows) and with every file that matters inlined."""
+        return {
+            "format": STORED_FORMAT,
+            "name": self.name,
+            "description": self.description,
+            "path": self.path,
+            "source": self.source,
+            "dataset_hash": self.dataset_hash,
+            "variants": [_stored_variant(variant) for variant in self.variants.values()],
+            "graders": [grader.resolved() for grader in self.graders],
+            "versions": {grader.name: grader.version for grader in self.graders},
+            "gates": {name: _stored_gate(gate) for name, gate in self.gates.items()},
+            "repeats": self.repeats,
+            "sample": None if self.sample is None else self.sample.to_stored(),
+            "gate_samples": {name: s and s.to_stored() for name, s in self.gate_samples.items()},
+            "seed": self.seed,
+            "budget_usd": self.budget_usd,
+            "warnings": list(self.warnings),
+        }
+
+
+def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: GraderRegistry) -> Suite:
+    """The suite that `to_stored` wrote, with the cases that were stored beside it.
+
+    Raises `StoreError` for another format and `InvalidEntryError` for a grader that this version cannot make.
+    """
+    if data.get("format") != STORED_FORMAT:
+        raise StoreError(f"the stored suite has the format {data.get('format')!r}; expected {STORED_FORMAT!r}")
+    graders = tuple(
+        registry.parse(entry, default_extract=None, read=_no_files, cases=cases) for entry in data["graders"]
+    )
+    return Suite(
+        name=data["name"],
+        description=data["description"],
+        path=data["path"],
+        source=data["source"],
+        cases=tuple(cases),
+        dataset_hash=data["dataset_hash"],
+        variants={stored["name"]: _variant(stored) for stored in data["variants"]},
+        graders=graders,
+        gates={name: _gate(stored) for name, stored in data["gates"].items()},
+        repeats=data["repeats"],
+        sample=_sample(data["sample"]),
+        gate_samples={name: _sample(stored) for name, stored in data["gate_samples"].items()},
+        seed=data["seed"],
+        budget_usd=data["budget_usd"],
+        warnings=tuple(data["warnings"]),
+    )
+
+
+def _no_files(text: str) -> str:
+    raise PathError(f"the file {text} named in a stored suite", "expected its content to be stored")
+
+
+def _sample(stored: Mapping[str, Any] | None) -> Sample | None:
+    return None if stored is None else Sample(**stored)
+
+
+def _stored_variant(variant: Variant) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "model": variant.model,
+        "endpoint": variant.endpoint.value,
+        "request": dict(variant.request),
+        "prompt": dict(variant.prompt),
+        "host": variant.host,
+    }
+
+
+def _variant(stored: Mapping[str, Any]) -> Variant:
+    return Variant(**{**stored, "endpoint": Endpoint(stored["endpoint"])})
+
+
+def _stored_gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "name": gate.name,
+        "pairs": [[pair.baseline, pair.candidate, pair.severity.value] for pair in gate.pairs],
+        "metrics": [
+            {
+                "metric": metric.metric,
+                "margin": metric.margin,
+                "at_least": metric.at_least,
+                "max_increase": metric.max_increase,
+                "severity": metric.severity.value,
+                "on": metric.on,
+            }
+            for metric in gate.metrics
+        ],
+        "policy": gate.policy.value,
+        "max_blind": gate.max_blind,
+        "discordance": gate.discordance,
+        "must_pass": {"tags": list(gate.must_pass.tags), "cases": list(gate.must_pass.cases)},
+        "coverage": gate.coverage,
+        "inconclusive": gate.inconclusive.value,
+        "alias_moved": gate.alias_moved.value,
+        "confidence": gate.confidence,
+        "budget_usd": gate.budget_usd,
+        "repeats": gate.repeats,
+    }
+
+
+def _gate(stored: Mapping[str, Any]) -> Gate:
+    return Gate(
+        **{
+            **stored,
+            "pairs": tuple(Pair(base, candidate, Severity(word)) for base, candidate, word in stored["pairs"]),
+            "metrics": tuple(MetricGate(**{**m, "severity": Severity(m["severity"])}) for m in stored["metrics"]),
+            "policy": Policy(stored["policy"]),
+            "must_pass": MustPass(tuple(stored["must_pass"]["tags"]), tuple(stored["must_pass"]["cases"])),
+            "inconclusive": OnInconclusive(stored["inconclusive"]),
+            "alias_moved": Severity(stored["alias_moved"]),
+        }
+    )

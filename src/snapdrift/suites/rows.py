@@ -1,0 +1,164 @@
+"""Rows of a dataset, from whichever format, made into cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from snapdrift.errors import DatasetError, Problem
+from snapdrift.model import Case
+from snapdrift.suites.availability import LATER_COLUMNS
+from snapdrift.suites.document import Document, Position
+from snapdrift.suites.registry import Location
+from snapdrift.suites.wording import quoted
+
+MAX_PROBLEMS = 50
+"""After so many mistakes the rest of a dataset is not looked at."""
+MAX_ID = 300
+MAX_LEVELS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its values by column and where it stands. `columns` says more exactly where some columns stand."""
+
+    values: Mapping[str, Any]
+    file: str
+    line: int
+    column: int = 1
+    path: str = ""
+    columns: Mapping[str, Position] = field(default_factory=dict)
+
+    def problem(self, column: str, found: str, expected: str) -> Problem:
+        """A mistake in one column of the row."""
+        at = self.columns.get(column, Position(self.line, self.column))
+        place = f"{self.path}.{column}" if self.path and column else self.path or column
+        return Problem(self.file, at.line, at.column, place, found, expected)
+
+    @property
+    def place(self) -> str:
+        """Where the row is, for another row's message."""
+        return f"{self.file}:{self.line}" if self.line else f"{self.path} of {self.file}"
+
+
+def rows_of_document(document: Document, location: Location) -> list[Row]:
+    """The rows of a list of mappings at a location of a YAML document. Raises `DatasetError`."""
+    value: Any = document.value
+    for part in location:
+        value = value[part]
+    if not isinstance(value, list):
+        expected = "expected a list of rows, or a mapping with a list under `cases`"
+        raise DatasetError([document.problem(location, quoted(value), expected)])
+    wrong = [
+        document.problem((*location, index), quoted(row), "expected a mapping of columns to values")
+        for index, row in enumerate(value)
+        if not isinstance(row, dict)
+    ]
+    if wrong:
+        raise DatasetError(wrong[:MAX_PROBLEMS])
+    return [_row_of(document, (*location, index), row) for index, row in enumerate(value)]
+
+
+def _row_of(document: Document, location: Location, row: Mapping[str, Any]) -> Row:
+    from snapdrift.suites.document import format_location
+
+    at = document.position(location)
+    columns = {name: document.position((*location, name)) for name in row}
+    return Row(row, document.file, at.line, at.column, format_location(location), columns)
+
+
+@dataclass(frozen=True, slots=True)
+class CasesRead:
+    """The cases of all rows that are right, in the rows' order, and the mistakes of the others."""
+
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_cases(rows: Sequence[Row], file: str) -> CasesRead:
+    """Makes cases of rows. No rows at all is a mistake."""
+    if not rows:
+        return CasesRead((), (Problem(file, 0, 0, "", "no cases", "expected at least one row"),))
+    problems: list[Problem] = []
+    first: dict[str, Row] = {}
+    cases: list[Case] = []
+    for row in rows:
+        wrong = list(_mistakes_in(row))
+        case_id = row.values.get("id")
+        if not wrong and case_id in first:
+            found = f"the id {quoted(case_id)} a second time"
+            wrong = [row.problem("id", found, f"expected unique ids; it is first at {first[str(case_id)].place}")]
+        if not wrong:
+            first[str(case_id)] = row
+            cases.append(_case_of(row.values))
+            continue
+        problems.extend(wrong)
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    return CasesRead(tuple(cases), tuple(problems))
+
+
+def _case_of(values: Mapping[str, Any]) -> Case:
+    reserved = ("id", "tags", "cluster", "expected")
+    cluster = values.get("cluster")
+    return Case(
+        id=values["id"],
+        variables={name: value for name, value in values.items() if name not in reserved},
+        expected=values.get("expected"),
+        tags=_tags(values.get("tags")),
+        cluster=None if cluster in (None, "") else str(cluster),
+    )
+
+
+def _tags(written: Any) -> tuple[str, ...]:
+    words = written.split(",") if isinstance(written, str) else written or ()
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
+def _mistakes_in(row: Row) -> Iterator[Problem]:
+    values = row.values
+    stable = 'expected text that stays the same from run to run (id: "t-17")'
+    if "id" not in values:
+        yield row.problem("", "no id", stable)
+    elif not isinstance(values["id"], str):
+        yield row.problem("id", quoted(values["id"]), f"{stable}; put it in quotes")
+    elif not _is_label(values["id"]):
+        yield row.problem("id", quoted(values["id"]), f"expected 1 to {MAX_ID} printable characters, no blanks around")
+    tags = values.get("tags")
+    listed = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+    if tags is not None and not isinstance(tags, str) and not listed:
+        yield row.problem("tags", quoted(tags), "expected a list of text, or text with commas")
+    cluster = values.get("cluster")
+    if cluster is not None and (isinstance(cluster, bool) or not isinstance(cluster, str | int)):
+        yield row.problem("cluster", quoted(cluster), "expected text")
+    for name in LATER_COLUMNS:
+        if values.get(name) is not None:
+            yield row.problem(name, f"the column {name} is not available yet", "leave it out in this version")
+    for name, value in values.items():
+        strange = _not_data(value)
+        if strange is not None:
+            yield row.problem(name, strange, "expected text, a finite number, true, false, null, a list or a mapping")
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= MAX_ID and text == text.strip() and text.isprintable()
+
+
+def _not_data(value: Any, level: int = 0) -> str | None:
+    """What in a value cannot be written as JSON, None when all can."""
+    if value is None or isinstance(value, bool | int | str):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{value} (not a finite number)"
+    if level > MAX_LEVELS:
+        return f"more than {MAX_LEVELS} levels of nesting"
+    if isinstance(value, list):
+        return next((found for item in value if (found := _not_data(item, level + 1))), None)
+    if isinstance(value, dict):
+        odd = next((key for key in value if not isinstance(key, str)), None)
+        if odd is not None:
+            return f"the key {odd!r}, which is not text"
+        return next((found for item in value.values() if (found := _not_data(item, level + 1))), None)
+    return f"a value of type {type(value).__name__}"
