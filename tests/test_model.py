@@ -30,11 +30,14 @@ def test_a_client_request_id_is_ascii_and_never_longer_than_the_api_takes(case, 
     text = str(ClientRequestId("run", case, variant, 3, 0))
     assert text.isascii()
     assert len(text) <= CLIENT_REQUEST_ID_LIMIT
-    assert ClientRequestId.parse(text).repeat == 3
+    parsed = ClientRequestId.parse(text)
+    assert parsed is not None
+    assert parsed.repeat == 3
 
 
 def test_a_long_case_id_is_hashed_and_the_variant_stays_readable():
     parsed = ClientRequestId.parse(str(ClientRequestId("run", "x" * 1000, "august", 0, 0)))
+    assert parsed is not None
     assert parsed.variant == "august"
     assert parsed.case.startswith("~")
 

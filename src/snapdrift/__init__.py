@@ -1,3 +1,3 @@
-"""Snapdrift: did this prompt, or this GPT-4o snapshot, get worse?"""
+"""Snapdrift tells whether a prompt, or a GPT-4o snapshot, got worse."""
 
 __version__ = "0.1.0"

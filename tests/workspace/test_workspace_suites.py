@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from functools import cache
@@ -16,6 +17,7 @@ from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
+from snapdrift.suites.schema import suite_json_schema
 from snapdrift.suites.workspace import Workspace, find_workspace
 from snapdrift.verdicts.sensitivity import sufficiency
 
@@ -174,3 +176,8 @@ def test_the_stand_in_has_a_behaviour_of_its_own_for_every_variant(name: str) ->
     profile = standin().profile_for(f"{name}-run")
     named = {variant: profile.named_behaviour(variant, ()) for variant in suite(name).variants}
     assert set(named.values()) <= set(standin().behaviours)
+
+
+def test_the_schema_that_editors_complete_from_is_that_of_the_code():
+    committed = json.loads((ROOT / "evals" / "suite.schema.json").read_text(encoding="utf-8"))
+    assert committed == suite_json_schema(Registry())

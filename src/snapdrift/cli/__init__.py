@@ -1,0 +1,68 @@
+"""The command line: one module a command. Each parses, calls one function of `pipeline`, and prints."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from snapdrift import __version__
+from snapdrift.errors import SnapdriftError
+from snapdrift.model import ExitCode
+
+app = typer.Typer(
+    name="snapdrift",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Did this prompt, or this GPT-4o snapshot, get worse? Runs the same cases against several variants, grades "
+    "the answers, compares them case by case, writes an HTML report, and exits with a code that CI can act on.",
+    epilog="Exit codes: 0 passed, 1 regression, 2 usage or suite error, 3 incomplete, 4 inconclusive, 5 not gated, "
+    "130 interrupted.",
+)
+
+COMMANDS = ("run", "plan", "check", "resume", "grade", "compare", "report", "models", "standin", "schema", "demo")
+for _name in COMMANDS:
+    _module = importlib.import_module(f"snapdrift.cli.{_name}")
+    app.command(_name)(getattr(_module, _name))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"snapdrift {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line and ends the process with the exit code that the result has.
+
+    A user's mistake prints one message and no traceback. A defect of the program ends with 2 like any other error,
+    never with the interpreter's 1, which would read as a regression.
+    """
+    try:
+        app()
+    except SnapdriftError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.ERROR)
+    except Exception:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
+        typer.echo(traceback.format_exc(), err=True)
+        typer.echo("This is a defect in snapdrift, not in your suite. Please report it with the lines above.", err=True)
+        sys.exit(ExitCode.ERROR)

@@ -16,6 +16,7 @@ _BAD = ("fail", "failed", "no", "incorrect", "unmet", "not_met", "bad", "unaccep
 _QUOTED = re.compile(r"<([\w-]*(?:answer|response|output|reply)[\w-]*)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _REFUSING = re.compile(r"\b(?:i'm sorry|i am sorry|i can't|i cannot|i won't|as an ai)\b", re.IGNORECASE)
 _SHORT = 20
+REASON = "Simulated verdict, drawn by a rate: nobody read the answer."
 
 
 def verdict_for(
@@ -39,7 +40,8 @@ def verdict_for(
         poor = len(answer) < _SHORT or _REFUSING.search(answer) is not None
         rate = behaviour.judge_fails_poor if poor else behaviour.judge_fails
         failed = draw("verdict", digest(text).hex(), *key) < rate
-        return {**fill(schema, "verdict", *key), name: words[failed]}
+        told = {"reason": REASON} if "reason" in properties else {}
+        return {**fill(schema, "verdict", *key), **told, name: words[failed]}
     return None
 
 

@@ -133,7 +133,7 @@ def find_workspace(start: Path) -> Workspace:
             return Workspace(folder, Config())
     raise ConfigError(
         f"no workspace at {start}: neither {CONFIG_FILE}, [tool.snapdrift] in {PROJECT_FILE} nor a folder "
-        f"{SUITES_FOLDER}/ here or above; make one with `snapdrift init`"
+        f"{SUITES_FOLDER}/ here or above; put an empty {CONFIG_FILE} in the folder that holds {SUITES_FOLDER}/"
     )
 
 

@@ -1,0 +1,126 @@
+"""Options that several commands share, declared once, and the values they are turned into."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snapdrift.errors import UsageError
+
+if TYPE_CHECKING:
+    from snapdrift.pipeline import TargetOptions
+
+SuitePaths = Annotated[
+    list[Path], typer.Argument(help="Suite files (YAML), usually `evals/*.yaml`.", metavar="SUITE...")
+]
+RunName = Annotated[
+    str, typer.Argument(help="A run: its id (or the start of it), its file, or `latest`.", metavar="RUN")
+]
+GateName = Annotated[
+    str | None, typer.Option("--gate", help="The gate that decides (default: `default`).", metavar="NAME")
+]
+Standin = Annotated[bool, typer.Option("--standin", help="Ask the bundled local stand-in instead of a provider.")]
+Recordings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--recordings", help="Recorded answers that the stand-in serves (JSONL, .gz). Repeatable.", metavar="FILE"
+    ),
+]
+Behaviour = Annotated[
+    str | None,
+    typer.Option("--behaviour", help="Simulated behaviour of the stand-in for every variant.", metavar="NAME"),
+]
+Faults = Annotated[
+    str | None,
+    typer.Option("--faults", help="Faults that the stand-in injects, `429=0.02,500=0.01`.", metavar="SPEC"),
+]
+StandinLog = Annotated[
+    Path | None, typer.Option("--standin-log", help="Where the stand-in logs requests (JSONL).", metavar="FILE")
+]
+HostName = Annotated[str | None, typer.Option("--host", help="A host declared in snapdrift.toml.", metavar="NAME")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible API, with /v1.", metavar="URL")]
+KeyEnv = Annotated[
+    str | None, typer.Option("--key-env", help="The variable that holds the key for --base-url.", metavar="VAR")
+]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", help="Only this variant. Repeatable; not gated.", metavar="NAME")
+]
+Cases = Annotated[list[str] | None, typer.Option("--case", help="Only this case. Repeatable; not gated.", metavar="ID")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", help="Only cases with this tag. Repeatable; not gated.", metavar="TAG")
+]
+SampleSize = Annotated[
+    int | None, typer.Option("--sample", min=1, help="Ask this many cases, drawn by the suite's seed.")
+]
+Repeats = Annotated[int | None, typer.Option("--repeats", min=1, help="Ask each case this many times.")]
+MaxUsd = Annotated[
+    float | None, typer.Option("--max-usd", min=0, help="A hard ceiling in dollars for the whole command.", metavar="X")
+]
+Deadline = Annotated[
+    str | None, typer.Option("--deadline", help="End in time, with a report: `90s`, `20m`, `2h`.", metavar="TIME")
+]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", min=1, help="Requests in flight at most.", metavar="N")
+]
+OutDir = Annotated[
+    Path | None, typer.Option("--out", help="Where reports go (default `reports/<suite>/<run-id>/`).", metavar="DIR")
+]
+Junit = Annotated[Path | None, typer.Option("--junit", help="Also write junit.xml here.", metavar="PATH")]
+Summary = Annotated[Path | None, typer.Option("--summary", help="Also write summary.md here.", metavar="PATH")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (the format of verdict.json).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line a suite.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
+
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def target(
+    standin: bool,
+    recordings: list[Path] | None,
+    behaviour: str | None,
+    host: str | None,
+    base_url: str | None,
+    key_env: str | None,
+    faults: str | None = None,
+    standin_log: Path | None = None,
+) -> TargetOptions:
+    """Where requests go; naming recordings or a behaviour asks for the stand-in."""
+    from snapdrift.pipeline import TargetOptions
+
+    return TargetOptions(
+        standin=standin or bool(recordings) or behaviour is not None,
+        recordings=tuple(recordings or ()),
+        behaviour=behaviour,
+        faults=faults,
+        standin_log=standin_log,
+        host=host,
+        base_url=base_url,
+        key_env=key_env,
+    )
+
+
+def seconds(text: str | None) -> float | None:
+    """A duration such as `20m` in seconds; a bare number is seconds."""
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match["number"]) <= 0:
+        raise UsageError(f"--deadline: found {text!r}; expected a time such as 90s, 20m or 2h")
+    return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+def command_line() -> str:
+    """The command as it was typed, for the run's provenance (options never carry keys)."""
+    return shlex.join(["snapdrift", *sys.argv[1:]])
+
+
+def environment() -> dict[str, str]:
+    """The process environment, read here and nowhere below."""
+    return dict(os.environ)

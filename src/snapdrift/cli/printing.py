@@ -1,0 +1,122 @@
+"""What commands print: results to stdout, progress and notices to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from snapdrift.execution.engine import Progress
+    from snapdrift.pipeline import RunOutcome
+    from snapdrift.reports.view import View
+
+PLAIN_INTERVAL_S = 10.0
+"""How often a line of progress is printed where there is no terminal to redraw."""
+WIDTH = 100
+
+
+class Printer:
+    """Prints one command's progress and results. A context manager: a live line is taken away at the end."""
+
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        self._quiet = quiet
+        self._json = json
+        self._status: Status | None = None
+        self._next_line = time.monotonic() + PLAIN_INTERVAL_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_status()
+
+    def notice(self, text: str) -> None:
+        """A sentence that a person should see whatever the result is."""
+        self._end_status()
+        typer.echo(text, err=True)
+
+    def progress(self, progress: Progress) -> None:
+        """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            self._live(_progress_line(progress))
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + PLAIN_INTERVAL_S
+            typer.echo(_progress_line(progress), err=True)
+
+    def outcomes(self, outcomes: Sequence[RunOutcome]) -> None:
+        """What runs came to, and where their pages are."""
+        self._end_status()
+        for outcome in outcomes:
+            self.view(outcome.view)
+            if not self._json:
+                attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
+                typer.echo(f"report: {outcome.reports.html}")
+                typer.echo(f"run: {outcome.run_id}{attempt}")
+                if not self._quiet:
+                    typer.echo("")
+        if len(outcomes) > 1 and not self._json:
+            for outcome in outcomes:
+                typer.echo(f"{int(outcome.exit_code)}  {outcome.evaluation.decision.word.value:<13} {outcome.suite}")
+
+    def view(self, view: View) -> None:
+        """What a run came to."""
+        self._end_status()
+        from snapdrift.reports import render_terminal, render_verdict
+
+        if self._json:
+            typer.echo(render_verdict(view), nl=False)
+        elif self._quiet:
+            labels = "".join(f" [{label.word}]" for label in view.labels)
+            typer.echo(f"{view.run.suite}: {view.decision.word.value}{labels}: {view.headline}")
+        else:
+            typer.echo(render_terminal(view, width=_width(), color=_colour()), nl=False)
+
+    def _live(self, line: str) -> None:
+        if self._status is None:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status(line)
+            self._status.start()
+        self._status.update(line)
+
+    def _end_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _progress_line(progress: Progress) -> str:
+    parts = [f"{progress.answered} answered"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.retried:
+        parts.append(f"{progress.retried} tried again")
+    parts.append(f"{progress.in_flight} in flight")
+    if progress.usd:
+        parts.append(f"${progress.usd:.4f}")
+    if progress.paused_for >= 1:
+        parts.append(f"paused for {progress.paused_for:.0f} s by the rate limit")
+    return ", ".join(parts)
+
+
+def _width() -> int:
+    import shutil
+
+    return max(80, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def _colour() -> bool:
+    import os
+
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -1,0 +1,51 @@
+"""`snapdrift resume`: goes on with an interrupted run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from snapdrift.cli import options as o
+
+
+def resume(
+    run: o.RunName,
+    standin: o.Standin = False,
+    recordings: o.Recordings = None,
+    behaviour: o.Behaviour = None,
+    host: o.HostName = None,
+    base_url: o.BaseUrl = None,
+    key_env: o.KeyEnv = None,
+    max_usd: o.MaxUsd = None,
+    deadline: o.Deadline = None,
+    concurrency: o.Concurrency = None,
+    out: o.OutDir = None,
+    junit: o.Junit = None,
+    summary: o.Summary = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Go on with an interrupted run: nothing that was answered is asked again.
+
+    Without options it asks where the run asked before.
+
+    Examples:
+      snapdrift resume latest
+      snapdrift resume 20261122-140305-8f3a --max-usd 2
+    """
+    from snapdrift import pipeline
+    from snapdrift.cli.printing import Printer
+
+    with Printer(quiet=quiet, json=json) as printer:
+        options = pipeline.RunOptions(
+            env=o.environment(),
+            target=o.target(standin, recordings, behaviour, host, base_url, key_env),
+            limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
+            output=pipeline.Output(out, junit, summary),
+            progress=printer.progress,
+            notice=printer.notice,
+        )
+        outcome = pipeline.resume_run(run, options, Path.cwd())
+        printer.outcomes([outcome])
+    raise typer.Exit(outcome.exit_code)

@@ -1,0 +1,61 @@
+"""`snapdrift run`: the whole flow."""
+
+from __future__ import annotations
+
+import typer
+
+from snapdrift.cli import options as o
+
+
+def run(
+    suites: o.SuitePaths,
+    gate: o.GateName = None,
+    standin: o.Standin = False,
+    recordings: o.Recordings = None,
+    behaviour: o.Behaviour = None,
+    faults: o.Faults = None,
+    standin_log: o.StandinLog = None,
+    host: o.HostName = None,
+    base_url: o.BaseUrl = None,
+    key_env: o.KeyEnv = None,
+    variant: o.Variants = None,
+    case: o.Cases = None,
+    tag: o.Tags = None,
+    sample: o.SampleSize = None,
+    repeats: o.Repeats = None,
+    max_usd: o.MaxUsd = None,
+    deadline: o.Deadline = None,
+    concurrency: o.Concurrency = None,
+    fresh: o.Fresh = False,
+    out: o.OutDir = None,
+    junit: o.Junit = None,
+    summary: o.Summary = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Run suites: ask, grade, compare, decide, report.
+
+    Examples:
+      snapdrift run evals/ticket-triage.yaml --standin
+      snapdrift run evals/*.yaml --max-usd 5 --junit junit.xml
+      snapdrift run evals/word-problems.yaml --case wp-017 --variant mini
+    """
+    from snapdrift import pipeline
+    from snapdrift.cli.printing import Printer
+
+    with Printer(quiet=quiet, json=json) as printer:
+        options = pipeline.RunOptions(
+            env=o.environment(),
+            gate=gate,
+            selection=pipeline.Selection(tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats),
+            target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
+            limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
+            output=pipeline.Output(out, junit, summary),
+            fresh=fresh,
+            command=o.command_line(),
+            progress=printer.progress,
+            notice=printer.notice,
+        )
+        outcomes = pipeline.run_suites(suites, options)
+        printer.outcomes(outcomes)
+    raise typer.Exit(pipeline.exit_code_of(outcomes))

@@ -1,0 +1,42 @@
+"""The steps in order, and the only place that knows them all.
+
+suite + dataset -> `prepare` -> plan -> `ask` -> grade -> compare -> decide -> render; every step after `ask` can be
+repeated from the store with no network (`regrade_run`, `compare_run`, `report_run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snapdrift.model import ExitCode, combine_exit_codes
+from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+from snapdrift.pipeline.demo import Demo, run_demo
+from snapdrift.pipeline.options import Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
+from snapdrift.pipeline.planning import SuitePlan, check_suites, explain_case, plan_suites
+from snapdrift.pipeline.running import resume_run, run_suites
+
+__all__ = [
+    "Demo",
+    "Limits",
+    "Output",
+    "RunOptions",
+    "RunOutcome",
+    "Selection",
+    "SuitePlan",
+    "TargetOptions",
+    "check_suites",
+    "compare_run",
+    "exit_code_of",
+    "explain_case",
+    "plan_suites",
+    "regrade_run",
+    "report_runs",
+    "resume_run",
+    "run_demo",
+    "run_suites",
+]
+
+
+def exit_code_of(outcomes: Sequence[RunOutcome]) -> ExitCode:
+    """What a command over these runs ends with."""
+    return combine_exit_codes([outcome.exit_code for outcome in outcomes])

@@ -1,0 +1,123 @@
+"""What a command asks of the pipeline, as one value that is passed down whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapdrift.model import Evaluation, ExitCode
+
+if TYPE_CHECKING:
+    from snapdrift.execution.engine import Progress
+    from snapdrift.reports.view import View
+    from snapdrift.reports.write import ReportPaths
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A part of a suite. Any of `cases`, `tags` and `variants` makes the run a partial one, which is not gated."""
+
+    cases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    sample: int | None = None
+    repeats: int | None = None
+
+    @property
+    def picks_cases(self) -> bool:
+        """Whether some of the suite's cases are left out by hand (a declared sample is not that)."""
+        return bool(self.cases or self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """Where requests go. `standin` wins over `base_url`, which wins over `host`, which wins over the suite.
+
+    `recordings` and `behaviour` are for the stand-in and override what the workspace says of the suite.
+    """
+
+    standin: bool = False
+    recordings: tuple[Path, ...] = ()
+    behaviour: str | None = None
+    faults: str | None = None
+    standin_log: Path | None = None
+    host: str | None = None
+    base_url: str | None = None
+    key_env: str | None = None
+
+    def to_json(self) -> str:
+        """As a run file keeps it; it names the variable of a key, never a key."""
+        return json.dumps(asdict(self), default=lambda path: str(path.resolve()))
+
+    @classmethod
+    def from_json(cls, text: str) -> TargetOptions:
+        """The inverse of `to_json`; what it does not know is left out."""
+        names = {entry.name for entry in fields(cls)}
+        values = {name: value for name, value in json.loads(text).items() if name in names}
+        values["recordings"] = tuple(map(Path, values.get("recordings", ())))
+        log = values.get("standin_log")
+        return cls(**{**values, "standin_log": None if log is None else Path(log)})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may take: dollars for the whole command, seconds, and requests in flight."""
+
+    max_usd: float | None = None
+    deadline_s: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go. `reports_dir` None is `reports/` of the workspace, `state_dir` None is `.snapdrift` in it."""
+
+    out_dir: Path | None = None
+    junit: Path | None = None
+    summary: Path | None = None
+    state_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """All that `run` takes. `env` is the process environment, read once at the edge."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    gate: str | None = None
+    selection: Selection = Selection()
+    target: TargetOptions = TargetOptions()
+    limits: Limits = Limits()
+    output: Output = Output()
+    fresh: bool = False
+    command: str = ""
+    progress: Callable[[Progress], None] | None = None
+    notice: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A finished run: what was decided, and where its pages and its run file are."""
+
+    run_id: str
+    suite: str
+    run_path: Path
+    attempt: int
+    evaluation: Evaluation
+    view: View
+    reports: ReportPaths
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command ends with for this suite."""
+        return self.evaluation.decision.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A stored run concluded from again."""
+
+    view: View
+    evaluation: Evaluation

@@ -1,0 +1,163 @@
+"""From files and options to what is to be run: everything that can be wrong before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapdrift.errors import InsufficientError, SnapdriftError, UsageError
+from snapdrift.model import Case, Gate, Sufficiency, Variant
+from snapdrift.pipeline.options import RunOptions, Selection
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.suites.resolved import Suite
+    from snapdrift.suites.workspace import Workspace
+
+DEFAULT_GATE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run."""
+
+    workspace: Workspace
+    suite: Suite
+    catalog: Catalog
+    gate: Gate
+    cases: tuple[Case, ...]
+    variants: tuple[Variant, ...]
+    repeats: int
+    partial: bool
+    sufficiency: tuple[Sufficiency, ...]
+
+    @property
+    def insufficient(self) -> tuple[Sufficiency, ...]:
+        """Where the gate could never tell."""
+        return tuple(entry for entry in self.sufficiency if not entry.enough)
+
+
+def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """For each metric the ids of the cases that it applies to."""
+    return {
+        metric.name: frozenset(case.id for case in cases if grader.applies(case))
+        for grader in suite.graders
+        for metric in grader.metrics
+    }
+
+
+def prepare(path: Path, options: RunOptions) -> Prepared:
+    """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
+    from snapdrift.graders.registry import Registry
+    from snapdrift.openai_api.catalog import load_catalog
+    from snapdrift.suites.loader import load_suite
+    from snapdrift.suites.workspace import find_workspace
+    from snapdrift.verdicts import sufficiency
+
+    if not path.is_file():
+        raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
+    workspace = find_workspace(path)
+    catalog = load_catalog(workspace.config.catalog_overrides)
+    suite = load_suite(path, workspace, Registry(), catalog)
+    gate = _gate(suite, options.gate)
+    cases = _cases(suite, gate, options.selection)
+    variants = _variants(suite, options.selection)
+    partial = options.selection.picks_cases or _drops_baseline(gate, variants)
+    gate = narrowed(gate, variants)
+    repeats = options.selection.repeats or suite.repeats_for(gate.name)
+    found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
+    return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found)
+
+
+def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
+    """Every suite of a command; raises one error with the mistakes of all: nothing is sent before all are right.
+
+    Raises `UsageError` when there are no suites, when two have one name, and when they are of several workspaces.
+    """
+    if not paths:
+        raise UsageError("no suites: expected at least one YAML file, such as evals/*.yaml")
+    prepared: list[Prepared] = []
+    errors: list[SnapdriftError] = []
+    for path in paths:
+        try:
+            prepared.append(prepare(path, options))
+        except SnapdriftError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else UsageError("\n".join(map(str, errors)))
+    names = [one.suite.name for one in prepared]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"found two suites named {', '.join(twice)}; expected a name of its own for each")
+    if len({one.workspace.root for one in prepared}) > 1:
+        raise UsageError("found suites of several workspaces in one command; run those of each workspace apart")
+    return tuple(prepared)
+
+
+def narrowed(gate: Gate, variants: Sequence[Variant]) -> Gate:
+    """The gate with only those comparisons whose variants are run."""
+    names = {variant.name for variant in variants}
+    return replace(gate, pairs=tuple(pair for pair in gate.pairs if {pair.baseline, pair.candidate} <= names))
+
+
+def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:
+    """Whether the variants leave out a side without which the gate has nothing to say."""
+    names = {variant.name for variant in variants}
+    missing = any(pair.baseline not in names for pair in gate.pairs)
+    return missing or (bool(gate.pairs) and not narrowed(gate, variants).pairs)
+
+
+def require_sufficient(prepared: Prepared) -> None:
+    """Raises `InsufficientError` when the gate could never tell, before anything is sent."""
+    if prepared.insufficient:
+        told = "\n".join(f"  {entry.detail}" for entry in prepared.insufficient)
+        raise InsufficientError(f"{prepared.suite.path}: gate {prepared.gate.name} could never tell:\n{told}")
+
+
+def _gate(suite: Suite, name: str | None) -> Gate:
+    if name is None and len(suite.gates) == 1:
+        return next(iter(suite.gates.values()))
+    wanted = name or DEFAULT_GATE
+    if wanted not in suite.gates:
+        known = ", ".join(suite.gates)
+        raise UsageError(f"{suite.path}: found no gate {wanted!r}; expected --gate with one of {known}")
+    return suite.gates[wanted]
+
+
+def _cases(suite: Suite, gate: Gate, selection: Selection) -> tuple[Case, ...]:
+    cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
+    unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
+    if unknown:
+        known = f"the suite's {len(suite.cases)}"
+        raise UsageError(f"{suite.path}: --case: found no case {', '.join(unknown)}; expected ids of {known}")
+    known_tags = {tag for case in suite.cases for tag in case.tags}
+    unknown = sorted(set(selection.tags) - known_tags)
+    if unknown:
+        have = ", ".join(sorted(known_tags)) or "none"
+        raise UsageError(f"{suite.path}: --tag: found no case tagged {', '.join(unknown)}; expected one of: {have}")
+    if selection.cases:
+        cases = tuple(case for case in suite.cases if case.id in selection.cases)
+    if selection.tags:
+        cases = tuple(case for case in cases if set(selection.tags) & set(case.tags))
+    if not cases:
+        raise UsageError(f"{suite.path}: the filter matches no case; expected at least one")
+    return cases
+
+
+def _sampled(suite: Suite, gate: Gate, number: int) -> tuple[Case, ...]:
+    """As many cases as the command line says, drawn the way that the suite draws its sample."""
+    from snapdrift.suites.sampling import Sample, draw
+
+    declared = suite.gate_samples.get(gate.name, suite.sample)
+    sample = Sample(number, suite.seed) if declared is None else replace(declared, n=number)
+    return draw(suite.cases, sample)
+
+
+def _variants(suite: Suite, selection: Selection) -> tuple[Variant, ...]:
+    unknown = sorted(set(selection.variants) - set(suite.variants))
+    if unknown:
+        known = ", ".join(suite.variants)
+        raise UsageError(f"{suite.path}: --variant: found no variant {', '.join(unknown)}; expected one of {known}")
+    return tuple(v for name, v in suite.variants.items() if not selection.variants or name in selection.variants)

@@ -1,0 +1,63 @@
+"""Facts about where and from what a run was made: git, versions, and the identity by which a run is taken up again."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from snapdrift import __version__
+from snapdrift.model import sha256
+
+GIT_TIMEOUT_S = 10
+RECORDED_DISTRIBUTIONS = ("openai", "pydantic", "jinja2", "numpy", "scipy", "jsonschema-rs", "bpe-openai")
+
+
+@dataclass(frozen=True, slots=True)
+class GitFacts:
+    """The commit that the workspace is at, and whether files that git tracks differ from it."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+def git_facts(root: Path) -> GitFacts:
+    """What git says of the workspace; unknown where there is no git or no commit."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return GitFacts(None, None)
+    status = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return GitFacts(commit, None if status is None else bool(status))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  fixed program and arguments
+            ["git", "-C", str(root), *arguments],  # noqa: S607  git is found as the user's shell finds it
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that can change a result."""
+    found = {"snapdrift": __version__, "python": platform.python_version()}
+    for name in RECORDED_DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def run_identity(*, commit: str | None, suite_hash: str, gate: str, selection: Any, target: Any) -> str:
+    """What makes a second run the same as the first: commit, suite, gate, selection, source of the answers."""
+    return sha256([commit, suite_hash, gate, selection, target])

@@ -1,0 +1,233 @@
+"""`run` and `resume`: the steps in order, from a prepared suite to its reports."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapdrift.errors import ConfigError, Interrupted, UsageError
+from snapdrift.execution.engine import EngineReport, StopReason
+from snapdrift.model import Source
+from snapdrift.pipeline.allowance import Allowance, Spender, ceiling, require_budget
+from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all, worst_cost
+from snapdrift.pipeline.concluding import conclude, load_stored_suite, write_run_reports
+from snapdrift.pipeline.grading import grade_answers, judge_variants
+from snapdrift.pipeline.options import RunOptions, RunOutcome, TargetOptions
+from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
+from snapdrift.pipeline.provenance import git_facts, run_identity, versions
+from snapdrift.pipeline.targets import Target, open_target
+from snapdrift.store import (
+    RunHeader,
+    RunState,
+    RunWriter,
+    StoredRun,
+    find_run,
+    list_runs,
+    new_run_id,
+    open_run,
+    run_path,
+)
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.suites.resolved import Suite
+    from snapdrift.suites.workspace import Workspace
+
+TARGET = "target"
+"""Under this name a run file keeps where its requests went, so that `resume` needs no options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A suite to be carried out, and everything that this takes besides its run file."""
+
+    suite: Suite
+    catalog: Catalog
+    workspace: Workspace
+    target: Target
+    options: RunOptions
+    allowance: Allowance
+    several: bool = False
+
+
+def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
+    """Runs suites one after another: load, plan, execute, grade, compare, decide, render.
+
+    All are checked before anything of any is sent. Raises `SnapdriftError`; `Interrupted` leaves a run to resume.
+    """
+    prepared = prepare_all(paths, options)
+    for one in prepared:
+        require_sufficient(one)
+        for warning in one.suite.warnings:
+            options.notice(f"{one.suite.path}: warning: {warning}")
+    allowance = Allowance.of(options.limits)
+    spenders = [Spender(one.suite, one.gate.name, (*one.variants, *judge_variants(one.suite))) for one in prepared]
+    variants = [variant for spender in spenders for variant in spender.variants]
+    with open_target(options.target, prepared[0].workspace, options.env, variants) as target:
+        require_budget(spenders, prepared[0].catalog, target, allowance)
+        several = len(prepared) > 1
+        outcomes = []
+        for one in prepared:
+            work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several)
+            with _open_writer(one, target, options) as writer:
+                outcomes.append(_carry_out(writer, work))
+        return tuple(outcomes)
+
+
+def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
+    """Goes on with an interrupted run: nothing that was answered is asked again. Raises `SnapdriftError`.
+
+    Without target options it asks where the run asked before.
+    """
+    workspace, path = locate_run(text, options, cwd)
+    with RunWriter.open(path) as writer:
+        with open_run(path) as stored:
+            suite, catalog = load_stored_suite(stored, workspace)
+            spender = Spender(suite, stored.header.gate, (*stored.header.variants, *judge_variants(suite)))
+            if options.target == TargetOptions():
+                options = replace(options, target=TargetOptions.from_json(stored.meta(TARGET) or "{}"))
+        allowance = Allowance.of(options.limits)
+        with open_target(options.target, workspace, options.env, spender.variants) as target:
+            live = require_budget([spender], catalog, target, allowance)
+            _require_same_kind(path, live=live)
+            return _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
+
+
+def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Path]:
+    """The run that `text` names and the workspace it is worked on in; a run file needs no workspace of its own."""
+    from snapdrift.suites.config import Config
+    from snapdrift.suites.workspace import Workspace, find_workspace
+
+    try:
+        workspace = find_workspace(cwd)
+    except ConfigError:
+        if not Path(text).is_file():
+            raise
+        workspace = Workspace(cwd.resolve(), Config())
+    return workspace, find_run(text, runs_dir(workspace, options))
+
+
+def runs_dir(workspace: Workspace, options: RunOptions) -> Path:
+    """Where run files are kept."""
+    return (options.output.state_dir or workspace.state_dir) / "runs"
+
+
+def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> EngineReport:
+    """Asks what is left to ask (with `answers` False, judges only) and takes its cost from the allowance."""
+    limits, allowance = work.options.limits, work.allowance
+    settings = AskSettings(
+        concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
+        budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance),
+        spent_usd=stored.spent_usd(worst_cost(work.catalog)),
+        ends_at=allowance.ends_at,
+        progress=work.options.progress,
+        answers=answers,
+    )
+    report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings))
+    allowance.spend(report.charged_usd)
+    return report
+
+
+def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
+    """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
+    writer.replace_scores(grade_answers(stored, work.suite))
+    evaluation = conclude(writer, stored, work.suite, stopped)
+    writer.finish(datetime.now(UTC).isoformat(timespec="seconds"))
+    view, reports = write_run_reports(
+        stored, work.suite, work.catalog, work.workspace, work.options.output, several=work.several
+    )
+    header = stored.header
+    return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
+
+
+def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:
+    with open_run(writer.path) as stored:
+        writer.set_state(RunState.RUNNING)
+        report = ask(writer, stored, work)
+        if report.stopped is StopReason.CANCELLED:
+            writer.set_state(RunState.INTERRUPTED)
+            raise Interrupted(
+                f"interrupted: {len(stored.answered_keys())} of {len(stored.calls())} calls are stored; "
+                f"go on with `snapdrift resume {stored.header.run_id}`"
+            )
+        return finish(writer, stored, work, report.detail if report.stopped else "")
+
+
+def _open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunWriter:
+    """The run file to write to: that of the same run made earlier, or a new one with its plan in it."""
+    from snapdrift.execution.plan import plan_calls
+
+    header = _header(prepared, target, options)
+    directory = runs_dir(prepared.workspace, options)
+    earlier = None if options.fresh else _same_run(directory, header.identity)
+    if earlier is not None:
+        return _take_up(earlier, options)
+    calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed)
+    writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
+    writer.set_meta(TARGET, options.target.to_json())
+    return writer
+
+
+def _take_up(path: Path, options: RunOptions) -> RunWriter:
+    """The same run again: its answers stand, what failed is asked again, and the attempt is counted."""
+    writer = RunWriter.open(path)
+    with open_run(path) as stored:
+        header = replace(stored.header, attempt=stored.header.attempt + (stored.evaluation is not None))
+    writer.replace_header(header)
+    options.notice(
+        f"{header.suite}: takes up run {header.run_id} of the same commit, suite and gate, attempt {header.attempt}; "
+        "its answers stand (--fresh starts anew)"
+    )
+    return writer
+
+
+def _same_run(directory: Path, identity: str) -> Path | None:
+    if not directory.is_dir():
+        return None
+    return next((run.path for run in list_runs(directory) if run.identity == identity), None)
+
+
+def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeader:
+    suite, gate = prepared.suite, prepared.gate
+    git = git_facts(prepared.workspace.root)
+    selection = [[case.id for case in prepared.cases], [v.name for v in prepared.variants], prepared.repeats]
+    now = datetime.now(UTC)
+    models = {variant.model for variant in (*prepared.variants, *judge_variants(suite))}
+    return RunHeader(
+        run_id=new_run_id(now, random.SystemRandom()),
+        suite=suite.name,
+        gate=gate.name,
+        started_at=now.isoformat(timespec="seconds"),
+        seed=suite.seed,
+        attempt=1,
+        identity=run_identity(
+            commit=git.commit, suite_hash=suite.hash, gate=gate.name, selection=selection, target=target.identity
+        ),
+        suite_stored=suite.to_stored(),
+        suite_hash=suite.hash,
+        dataset_hash=suite.dataset_hash,
+        versions=dict(versions()),
+        git_commit=git.commit,
+        git_dirty=git.dirty,
+        catalog=prepared.catalog.to_stored(models),
+        assumptions={"discordance": gate.discordance, "confidence": gate.confidence},
+        planned_repeats=prepared.repeats,
+        partial=prepared.partial,
+        command=options.command,
+        variants=prepared.variants,
+    )
+
+
+def _require_same_kind(path: Path, *, live: bool) -> None:
+    """A run whose first half was simulated and second half measured would be neither."""
+    made_up = (Source.SIMULATED, Source.RECORDED)
+    with open_run(path) as stored:
+        kinds = {response.source in made_up for response in stored.responses() if response.outcome.measured}
+    if live in kinds:
+        now, then = ("a real model", "a stand-in") if live else ("a stand-in", "a real model")
+        raise UsageError(f"run {path.stem}: found {now} to go on with, its answers are of {then}; name that one")
