@@ -1,0 +1,244 @@
+"""Makes the view model of a run: groups the cases, and says in words what the numbers are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from snapdrift.model import (
+    CallKey,
+    Case,
+    Evaluation,
+    MetricSpec,
+    Outcome,
+    Purpose,
+    Reason,
+    Response,
+    Score,
+    ScoreKind,
+    Severity,
+)
+from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.figures import typeset
+from snapdrift.reports.labels import labels_of, resolutions_of, source_of
+from snapdrift.reports.view import (
+    AnswerView,
+    CaseGroup,
+    CaseView,
+    Change,
+    ComparisonView,
+    Lens,
+    MustPassStatus,
+    MustPassView,
+    RunData,
+    VariantView,
+    View,
+)
+from snapdrift.reports.words import change_sentence, verdict_word
+from snapdrift.verdicts.words import headline
+
+
+def build_view(data: RunData) -> View:
+    """The view model of a run. Pure: the same data gives the same view."""
+    evaluation = data.evaluation
+    lenses = _lenses(data)
+    cases = _case_views(data, lenses)
+    variants = _variant_views(evaluation)
+    judged = _judged(evaluation)
+    return View(
+        run=data.run,
+        headline=typeset(headline(evaluation)),
+        reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
+        change_sentences=_change_sentences(cases, evaluation),
+        resolutions=resolutions_of(evaluation),
+        decision=evaluation.decision,
+        evaluation=evaluation,
+        labels=labels_of(data, variants),
+        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *data.warnings)))),
+        comparisons=_comparison_views(data),
+        variants=variants,
+        metrics=data.metrics,
+        levels={(level.metric, level.variant): level for level in evaluation.metrics},
+        judged=judged,
+        lenses=lenses,
+        cases=cases,
+        must_pass=_must_pass(data, cases, judged),
+        assumptions=_assumptions(evaluation),
+        repeats=data.repeats,
+    )
+
+
+def _lenses(data: RunData) -> tuple[Lens, ...]:
+    """Every metric of every pair; where the gate pairs nothing, every metric of every variant for itself."""
+    evaluation = data.evaluation
+    asked = {(c.metric, c.baseline, c.candidate) for c in evaluation.comparisons if c.margin is not None}
+    pairs = [(pair.baseline, pair.candidate) for pair in evaluation.gate.pairs]
+    ran = {variant.name for variant in data.variants}
+    pairs = [pair for pair in pairs if ran.issuperset(pair)]
+    if not pairs:
+        return tuple(Lens(m.name, None, v.name, compared=True) for v in data.variants for m in data.metrics)
+    return tuple(
+        Lens(m.name, baseline, candidate, not asked or (m.name, baseline, candidate) in asked)
+        for baseline, candidate in pairs
+        for m in data.metrics
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- cases
+
+
+def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
+    index = _index(data)
+    movers = {
+        (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
+        for c in data.evaluation.comparisons
+    }
+    views = []
+    for case in data.cases:
+        states = tuple(
+            case_state(index, case.id, lens, movers.get((lens.metric, lens.baseline or "", lens.candidate)))
+            for lens in lenses
+        )
+        answers = _answers(data, index, case.id)
+        group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
+        views.append(
+            CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, _prompts(data, case))
+        )
+    return tuple(sorted(views, key=lambda view: view.group.rank))
+
+
+def _index(data: RunData) -> AnswerIndex:
+    responses = {r.call: r for r in data.responses if r.call.purpose is Purpose.ANSWER}
+    scores: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
+    for score in data.scores:
+        scores[score.case_id, score.variant][score.metric].append(score)
+    return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores)
+
+
+def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerView, ...]:
+    order = {metric.name: place for place, metric in enumerate(data.metrics)}
+    answers = []
+    for variant in data.variants:
+        by_repeat: dict[int, list[Score]] = defaultdict(list)
+        for of_metric in index.scores_of(case_id, variant.name).values():
+            for score in of_metric:
+                by_repeat[score.repeat].append(score)
+        for repeat in range(data.repeats):
+            response: Response | None = index.responses.get(CallKey(case_id, variant.name, repeat))
+            scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
+            outcome = response.outcome if response else Outcome.MISSING
+            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores)))
+    return tuple(answers)
+
+
+def _changes(
+    index: AnswerIndex, case_id: str, lenses: tuple[Lens, ...], states: tuple[CaseGroup | None, ...]
+) -> tuple[Change, ...]:
+    changes = []
+    for lens, state in zip(lenses, states, strict=True):
+        if state in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING) and lens.compared and lens.baseline is not None:
+            failing = lens.candidate if state is CaseGroup.NEWLY_FAILING else lens.baseline
+            code = reason_code(index, case_id, failing, lens.metric)
+            changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
+    return tuple(changes)
+
+
+def _prompts(data: RunData, case: Case) -> Mapping[str, str]:
+    if data.prompt is None:
+        return {}
+    rendered = {variant.name: data.prompt(case.id, variant.name) for variant in data.variants}
+    return {name: text for name, text in rendered.items() if text is not None}
+
+
+# ---------------------------------------------------------------------------------------------------------------- words
+
+
+def _change_sentences(cases: Iterable[CaseView], evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
+    """For each candidate: how many cases newly fail and pass on some compared metric, and why."""
+    pairs = dict.fromkeys((c.baseline, c.candidate) for c in evaluation.comparisons)
+    moved: dict[tuple[str, str, CaseGroup], dict[str, str]] = defaultdict(dict)
+    for view in cases:
+        for change in view.changes:
+            moved[change.baseline, change.candidate, change.group].setdefault(view.case.id, change.reason)
+    sentences = []
+    for baseline, candidate in pairs:
+        failing = moved[baseline, candidate, CaseGroup.NEWLY_FAILING]
+        passing = moved[baseline, candidate, CaseGroup.NEWLY_PASSING]
+        named = candidate if len(pairs) > 1 else None
+        sentences.append((candidate, change_sentence(named, list(failing.values()), len(passing))))
+    return tuple(sentences)
+
+
+def _assumptions(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
+    gate = evaluation.gate
+    gating = sum(c.gating for c in evaluation.comparisons)
+    confidence = f"{gate.confidence:g} one-sided for each claim; intervals shown are {1 - 2 * gate.alpha:.0%} intervals"
+    return (
+        ("policy", gate.policy.value),
+        ("confidence", confidence),
+        ("multiplicity", f"Holm over {gating} gating comparison{'' if gating == 1 else 's'}"),
+        ("discordance", f"{gate.discordance:g} of cases assumed to differ between two variants (for power)"),
+        ("max_blind", f"{gate.max_blind:g} at 80% power"),
+        ("coverage", f"{gate.coverage:g} of planned calls"),
+        ("inconclusive", gate.inconclusive.value),
+        ("alias_moved", gate.alias_moved.value),
+    )
+
+
+def _comparison_views(data: RunData) -> tuple[ComparisonView, ...]:
+    """The comparisons: what gates first, then what warns, then what is only read; metrics in the suite's order."""
+    specs = {metric.name: (place, metric) for place, metric in enumerate(data.metrics)}
+    unknown = len(specs)
+    views = []
+    for c in data.evaluation.comparisons:
+        place, metric = specs.get(c.metric, (unknown, MetricSpec(c.metric, c.metric, ScoreKind.PASS_FAIL)))
+        views.append(((not c.gating, c.margin is None, place), ComparisonView(c, metric, verdict_word(c))))
+    return tuple(view for _, view in sorted(views, key=lambda pair: pair[0]))
+
+
+def _variant_views(evaluation: Evaluation) -> tuple[VariantView, ...]:
+    baselines = {pair.baseline for pair in evaluation.gate.pairs}
+    candidates = {pair.candidate for pair in evaluation.gate.pairs}
+    return tuple(
+        VariantView(summary, source_of(summary), summary.name in baselines, summary.name in candidates)
+        for summary in evaluation.variants
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ must pass
+
+
+def _judged(evaluation: Evaluation) -> dict[str, Severity]:
+    """As `verdicts.limits.judged_variants`: the candidates that ran, or every variant where nothing is compared."""
+    ran = [summary.name for summary in evaluation.variants]
+    if not evaluation.gate.pairs:
+        return dict.fromkeys(ran, Severity.FAIL)
+    judged: dict[str, Severity] = {}
+    for pair in evaluation.gate.pairs:
+        if pair.candidate in ran and judged.get(pair.candidate) is not Severity.FAIL:
+            judged[pair.candidate] = pair.severity
+    return judged
+
+
+def _must_pass(data: RunData, cases: Iterable[CaseView], judged: Mapping[str, Severity]) -> tuple[MustPassView, ...]:
+    pass_fail = {metric.name for metric in data.metrics if metric.kind is ScoreKind.PASS_FAIL}
+    covered = {case.id for case in data.cases if data.evaluation.gate.must_pass.covers(case)}
+    by_id = {view.case.id: view for view in cases if view.case.id in covered}
+    ordered = [by_id[case.id] for case in data.cases if case.id in covered]
+    return tuple(_must_pass_of(view, name, judged[name], pass_fail) for view in ordered for name in judged)
+
+
+def _must_pass_of(view: CaseView, variant: str, severity: Severity, pass_fail: set[str]) -> MustPassView:
+    answers = [answer for answer in view.answers if answer.variant == variant]
+    scores = [(a, s) for a in answers for s in a.scores if s.metric in pass_fail]
+    failures = dict.fromkeys(
+        f"{s.metric}: {a.outcome.value if s.reason is Reason.NOT_ACCEPTED else s.reason.value}"
+        for a, s in scores
+        if s.passed is False
+    )
+    unmeasured = any(not a.outcome.measured for a in answers) or any(s.passed is None for _, s in scores)
+    if failures:
+        status = MustPassStatus.FAILED
+    else:
+        status = MustPassStatus.UNMEASURED if unmeasured or not scores else MustPassStatus.PASSED
+    return MustPassView(view.case.id, variant, severity, status, tuple(failures))

@@ -1,0 +1,111 @@
+"""Which group a case belongs to, seen through one metric of two variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from snapdrift.model import CallKey, Outcome, Reason, Response, Score
+from snapdrift.reports.view import AnswerView, CaseGroup, Lens
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerIndex:
+    """Responses by call, and scores by (case, variant) and metric."""
+
+    variants: tuple[str, ...]
+    repeats: int
+    responses: Mapping[CallKey, Response]
+    scores: Mapping[tuple[str, str], Mapping[str, Sequence[Score]]]
+
+    def scores_of(self, case_id: str, variant: str) -> Mapping[str, Sequence[Score]]:
+        """The scores of a case's answers by metric; empty where there are none."""
+        return self.scores.get((case_id, variant), {})
+
+    def outcomes(self, case_id: str, variant: str) -> list[Outcome]:
+        """How each repeat ended; a call without a response is missing."""
+        keys = (CallKey(case_id, variant, repeat) for repeat in range(self.repeats))
+        return [self.responses[key].outcome if key in self.responses else Outcome.MISSING for key in keys]
+
+
+class _Side(Enum):
+    """What all repeats of a case say about one variant under one metric."""
+
+    PASSED = auto()
+    FAILED = auto()
+    MIXED = auto()
+    UNMEASURED = auto()
+    NOT_NEEDED = auto()
+
+
+def case_state(
+    index: AnswerIndex,
+    case_id: str,
+    lens: Lens,
+    movers: tuple[frozenset[str], frozenset[str]] | None,
+) -> CaseGroup | None:
+    """The group of a case through a lens, None where the metric does not apply to it.
+
+    `movers` are the cases that the comparison counts as newly failing and newly passing: where the gate compared, its
+    count decides, so that a number in the headline and the list behind it are the same cases.
+    """
+    if not _applies(index, case_id, lens.metric):
+        return None
+    if movers and case_id in movers[0]:
+        return CaseGroup.NEWLY_FAILING
+    if movers and case_id in movers[1]:
+        return CaseGroup.NEWLY_PASSING
+    candidate = _side(index, case_id, lens.candidate, lens.metric)
+    baseline = candidate if lens.baseline is None else _side(index, case_id, lens.baseline, lens.metric)
+    sides = (baseline, candidate)
+    if _Side.NOT_NEEDED in sides:
+        return None
+    if _Side.UNMEASURED in sides:
+        return CaseGroup.ERROR
+    if _Side.MIXED in sides:
+        return CaseGroup.FLAKY
+    if baseline is candidate:
+        return CaseGroup.BOTH_FAILING if candidate is _Side.FAILED else CaseGroup.UNCHANGED
+    if movers is not None:  # the sides differ, but the comparison did not count the case: it did not pair, say
+        return CaseGroup.UNCHANGED
+    return CaseGroup.NEWLY_FAILING if candidate is _Side.FAILED else CaseGroup.NEWLY_PASSING
+
+
+def _applies(index: AnswerIndex, case_id: str, metric: str) -> bool:
+    """A metric applies to a case that has a score of it, or none of whose calls got as far as a grader."""
+    if any(index.scores_of(case_id, variant).get(metric) for variant in index.variants):
+        return True
+    return not any(outcome.measured for variant in index.variants for outcome in index.outcomes(case_id, variant))
+
+
+def _side(index: AnswerIndex, case_id: str, variant: str, metric: str) -> _Side:
+    outcomes = index.outcomes(case_id, variant)
+    if all(outcome is Outcome.NOT_NEEDED for outcome in outcomes):
+        return _Side.NOT_NEEDED
+    scores = index.scores_of(case_id, variant).get(metric, ())
+    passed = [score.passed for score in scores]
+    if not passed or None in passed or not all(o.measured or o is Outcome.NOT_NEEDED for o in outcomes):
+        return _Side.UNMEASURED
+    if all(passed):
+        return _Side.PASSED
+    return _Side.MIXED if any(passed) else _Side.FAILED
+
+
+def overall_group(states: Sequence[CaseGroup | None], answers: Sequence[AnswerView]) -> CaseGroup:
+    """The group in which a case is listed: the foremost of its states."""
+    known = [state for state in states if state is not None]
+    if known:
+        return min(known, key=lambda group: group.rank)
+    unmeasured = any(a.outcome in (Outcome.API_ERROR, Outcome.MISSING) for a in answers)
+    return CaseGroup.ERROR if unmeasured else CaseGroup.UNCHANGED
+
+
+def reason_code(index: AnswerIndex, case_id: str, variant: str, metric: str) -> str:
+    """Why a variant failed on a case: the reason of its first failed score, or the outcome that was not accepted."""
+    for score in index.scores_of(case_id, variant).get(metric, ()):
+        if score.passed is False:
+            outcomes = index.outcomes(case_id, variant)
+            accepted = score.reason is not Reason.NOT_ACCEPTED or score.repeat >= len(outcomes)
+            return score.reason.value if accepted else outcomes[score.repeat].value
+    return Reason.WRONG.value

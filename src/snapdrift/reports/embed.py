@@ -1,0 +1,178 @@
+"""The cases as the page carries them: a small index that is read at once, and chunks of details that are not.
+
+The index is JSON in an inert script element. A chunk is the JSON of some cases' details, deflated (zlib format) and in
+base64; the page inflates it with `DecompressionStream` when one of its cases is looked at or searched. Both hold the
+cases in the view's order, changed ones first, so the first chunk serves the first look.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from snapdrift.model import Outcome, Reason
+from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, View
+from snapdrift.reports.words import GROUP_SHAPES, GROUP_WORDS
+
+CHUNK_CHARACTERS = 256 * 1024
+_ONE_LINE = 90
+STATE_CODES = {
+    CaseGroup.NEWLY_FAILING: "f",
+    CaseGroup.NEWLY_PASSING: "p",
+    CaseGroup.BOTH_FAILING: "b",
+    CaseGroup.FLAKY: "y",
+    CaseGroup.ERROR: "e",
+    CaseGroup.UNCHANGED: "u",
+    None: "-",
+}
+"""One letter a lens in the index; `templates/js/data.js` reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is embedded: the index as JSON that is safe inside a script element, the chunks in base64."""
+
+    index: str
+    chunks: tuple[str, ...]
+
+
+def embed(view: View) -> Payload:
+    """The payload of a view."""
+    names = _Names(view)
+    details = [_json(names.details(case)) for case in view.cases]
+    groups: list[list[str]] = []
+    size = CHUNK_CHARACTERS
+    for detail in details:
+        if size >= CHUNK_CHARACTERS:
+            groups.append([])
+            size = 0
+        groups[-1].append(detail)
+        size += len(detail)
+    index = names.index(view)
+    index["chunks"] = [len(group) for group in groups]
+    chunks = tuple(_pack("[" + ",".join(group) + "]") for group in groups)
+    return Payload(_inert(_json(index)), chunks)
+
+
+def _json(value: Any) -> str:
+    """ASCII JSON: lone surrogates and line separators become escapes."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def _shown(value: Any) -> str:
+    """A dataset's or a grader's value as text: numbers keep every digit, which JavaScript's own would not."""
+    if isinstance(value, str):
+        return value
+    short = json.dumps(value, ensure_ascii=False, default=str, skipkeys=True)
+    return (
+        short
+        if len(short) <= _ONE_LINE
+        else json.dumps(value, ensure_ascii=False, indent=2, default=str, skipkeys=True)
+    )
+
+
+def _inert(text: str) -> str:
+    """JSON that cannot end or change the element it stands in: `<`, `>` and `&` only occur inside strings."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _pack(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+class _Names:
+    """Numbers for the names that repeat in every case: variants and metrics."""
+
+    def __init__(self, view: View) -> None:
+        self.variants = {v.summary.name: place for place, v in enumerate(view.variants)}
+        self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
+
+    def index(self, view: View) -> dict[str, Any]:
+        """What the list, the filters and the rerun command need."""
+        return {
+            "run": view.run.run_id,
+            "suite": view.run.suite_path or view.run.suite,
+            "gate": view.run.gate,
+            "repeats": view.repeats,
+            "variants": [
+                {"name": v.summary.name, "model": v.summary.model, "label": v.label, "baseline": v.is_baseline}
+                for v in view.variants
+            ],
+            "metrics": [{"name": m.name, "judged": m.judged} for m in view.metrics],
+            "lenses": [
+                [
+                    self.metrics.get(lens.metric, -1),
+                    -1 if lens.baseline is None else self.variants.get(lens.baseline, -1),
+                    self.variants.get(lens.candidate, -1),
+                    int(lens.compared),
+                ]
+                for lens in view.lenses
+            ],
+            "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
+            "tags": list(dict.fromkeys(tag for case in view.cases for tag in case.case.tags)),
+            "cases": [self.entry(case) for case in view.cases],
+        }
+
+    def entry(self, view: CaseView) -> list[Any]:
+        """`[id, states, tags, odd outcomes by variant, reasons of failed scores by variant and metric]`."""
+        states = "".join(STATE_CODES[state] for state in view.states)
+        odd = {(self.variants.get(a.variant, -1), a.outcome.value) for a in view.answers if a.outcome is not Outcome.OK}
+        why = {
+            (self.variants.get(a.variant, -1), self.metrics.get(s.metric, -1), s.reason.value)
+            for a in view.answers
+            for s in a.scores
+            if s.reason is not Reason.PASSED
+        }
+        return [view.case.id, states, list(view.case.tags), sorted(odd), sorted(why)]
+
+    def details(self, view: CaseView) -> dict[str, Any]:
+        """Everything else about a case; each distinct prompt once."""
+        prompts = list(dict.fromkeys(view.prompts.values()))
+        return {
+            "expected": None if view.case.expected is None else _shown(view.case.expected),
+            "cluster": view.case.cluster,
+            "variables": None if prompts else _shown(dict(view.case.variables)),
+            "prompts": prompts,
+            "prompt": [prompts.index(view.prompts[name]) if name in view.prompts else -1 for name in self.variants],
+            "answers": [self.answer(answer) for answer in view.answers],
+        }
+
+    def answer(self, view: AnswerView) -> dict[str, Any]:
+        """One answer; keys without a value are left out."""
+        response = view.response
+        entry: dict[str, Any] = {
+            "variant": self.variants.get(view.variant, -1),
+            "repeat": view.repeat,
+            "outcome": view.outcome.value,
+            "scores": [self.score(view, place) for place in range(len(view.scores))],
+        }
+        if response is None:
+            return entry
+        usage, failure = response.usage, response.failure
+        facts = {
+            "text": response.text,
+            "refusal": response.refusal,
+            "tools": [[call.name, call.arguments] for call in response.tool_calls],
+            "source": response.source.value,
+            "requested": response.requested_model,
+            "returned": response.returned_model,
+            "request_id": response.request_id,
+            "latency": None if response.latency_ms is None else round(response.latency_ms, 1),
+            "tokens": usage and [usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens],
+            "usd": response.usd,
+            "finish": response.finish_reason,
+            "attempts": len(response.attempts),
+            "failure": failure and f"{failure.kind.value}: {failure.message}",
+            "finished": response.finished_at,
+        }
+        return entry | {key: value for key, value in facts.items() if value not in (None, "", [])}
+
+    def score(self, view: AnswerView, place: int) -> list[Any]:
+        """`[metric, value, passed, reason, detail, extracted, alternative, evidence]`."""
+        s = view.scores[place]
+        metric = self.metrics.get(s.metric, -1)
+        extracted = None if s.extracted is None else _shown(s.extracted)
+        return [metric, s.value, s.passed, s.reason.value, s.detail, extracted, s.extracted_by, list(s.evidence)]

@@ -1,0 +1,157 @@
+"""Renders the view as one HTML page that opens from disk and asks nothing of anybody.
+
+The templates are Jinja's, escaped automatically and sandboxed, because a workspace may override them. The page's policy
+allows exactly the style and script that the template names, by their hashes: the `inline_…` filters collect them while
+the page is rendered, and the policy is put in afterwards at a place that only this render knows.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snapdrift.errors import ConfigError
+from snapdrift.reports import figures, words
+from snapdrift.reports.embed import embed
+from snapdrift.reports.escaping import encodable
+from snapdrift.reports.forest import lay_out
+from snapdrift.reports.view import CaseGroup, View
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATE = "index.html.j2"
+SCRIPTS = ("data.js", "diff.js", "state.js", "list.js", "detail.js", "page.js")
+"""The parts of the page's script, in the order in which they are joined into one."""
+
+CHANGED_ROWS = 500
+"""How many changed cases the printed (and script-less) page lists by id."""
+
+
+@dataclass(slots=True)
+class _Inline:
+    """Collects the inline styles and scripts of one render."""
+
+    placeholder: str = field(default_factory=lambda: f"policy-{secrets.token_hex(16)}")
+    styles: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+
+    def style(self, text: str) -> Any:
+        """`text` as a style element that the policy allows."""
+        return self._element("style", text, self.styles)
+
+    def script(self, text: str) -> Any:
+        """`text` as a script element that the policy allows."""
+        return self._element("script", text, self.scripts)
+
+    @staticmethod
+    def _element(name: str, text: str, hashes: list[str]) -> Any:
+        from markupsafe import Markup
+
+        content = str(text)
+        if f"</{name}" in content.lower() or "<!--" in content:
+            raise ConfigError(f"report template: an inline {name} contains `</{name}` or `<!--`; it must not")
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii")
+        hashes.append(f"'sha256-{digest}'")
+        return Markup(f"<{name}>{content}</{name}>")  # noqa: S704  our own source, checked above
+
+    def policy(self) -> str:
+        """The Content-Security-Policy of the page: nothing but what was collected; no string becomes markup."""
+        styles, scripts = (" ".join(sources) or "'none'" for sources in (self.styles, self.scripts))
+        return (
+            f"default-src 'none'; script-src {scripts}; style-src {styles}; base-uri 'none'; form-action 'none'; "
+            "require-trusted-types-for 'script'; trusted-types 'none'"
+        )
+
+
+def render_html(view: View, templates_dir: Path | None = None) -> str:
+    """The page.
+
+    Templates in `templates_dir` come before the bundled ones, which they can extend by the name
+    `snapdrift/index.html.j2`, block by block. Raises `ConfigError` for a template that cannot be rendered.
+    """
+    from jinja2 import TemplateError
+
+    inline = _Inline()
+    environment = _environment(templates_dir, inline)
+    try:
+        page = environment.get_template(TEMPLATE).render(_context(view), policy=inline.placeholder)
+    except TemplateError as error:
+        where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or TEMPLATE}"
+        line = getattr(error, "lineno", None)
+        place = f"{where}:{line}" if line else where
+        raise ConfigError(f"{place}: report template cannot be rendered: {error}") from error
+    return encodable(page).replace(inline.placeholder, inline.policy(), 1)
+
+
+def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
+    from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from markupsafe import Markup
+
+    bundled = PackageLoader("snapdrift.reports", "templates")
+    own = [FileSystemLoader(templates_dir)] if templates_dir is not None and templates_dir.is_dir() else []
+    environment = ImmutableSandboxedEnvironment(
+        loader=ChoiceLoader([*own, PrefixLoader({"snapdrift": bundled}), bundled]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def source(name: str) -> Any:
+        assert environment.loader is not None  # noqa: S101  set above
+        return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  a template's own source
+
+    environment.filters |= {"inline_style": inline.style, "inline_script": inline.script, "named": named, **_filters()}
+    environment.globals |= {"source": source}
+    return environment
+
+
+def named(sentence: str) -> Any:
+    """A sentence as markup: each name in backticks becomes an element, everything is escaped."""
+    from markupsafe import Markup, escape
+
+    parts = str(sentence).split("`")
+    if len(parts) % 2 == 0:
+        return escape(sentence)
+    return Markup("").join(
+        Markup('<b class="name">{}</b>').format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+
+
+def _filters() -> dict[str, Callable[..., Any]]:
+    names = (
+        "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
+        "magnitude"
+    )
+    return {name: getattr(figures, name) for name in names.split()}
+
+
+def _context(view: View) -> dict[str, Any]:
+    payload = embed(view)
+    rows = [(row, mark) for row, mark in zip(view.comparisons, lay_out(view.comparisons).marks, strict=True)]
+    baselines = tuple(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
+    changed = view.changed
+    return {
+        "view": view,
+        "run": view.run,
+        "badge": words.badge(view.decision),
+        "decision_kind": view.decision.word.value,
+        "forest": lay_out(view.comparisons),
+        "rows": rows,
+        "baselines": baselines,
+        "operational": {(o.candidate, o.metric): o for o in view.evaluation.operational},
+        "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
+        "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
+        "group_words": words.GROUP_WORDS,
+        "changed": changed[:CHANGED_ROWS],
+        "changed_hidden": max(len(changed) - CHANGED_ROWS, 0),
+        "scripts": SCRIPTS,
+        "payload": payload,
+    }

@@ -1,0 +1,167 @@
+"""JUnit XML for CI systems: red where the gate is red, with ids, metrics and reason codes only.
+
+One test case for each gating metric and candidate, for each floor and limit, for each must-pass case, and one for the
+decision itself, so that a run that proved nothing (short coverage, not gated) is never a green file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from snapdrift.model import DecisionWord, MetricSpec, OnInconclusive, Policy, Severity, Verdict
+from snapdrift.reports import figures
+from snapdrift.reports.escaping import line, visible
+from snapdrift.reports.view import ComparisonView, MustPassStatus, MustPassView, View
+from snapdrift.reports.words import badge
+
+if TYPE_CHECKING:
+    from snapdrift.verdicts.limits import Floor
+
+_NOT_WORSE = (Verdict.NO_WORSE, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
+_KINDS = {
+    DecisionWord.REGRESSION: "failure",
+    DecisionWord.INCONCLUSIVE: "failure",
+    DecisionWord.INCOMPLETE: "error",
+    DecisionWord.NOT_GATED: "skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A test case: `kind` is None when it passed, else the element that says how it did not."""
+
+    group: str
+    name: str
+    kind: str | None = None
+    type: str = ""
+    message: str = ""
+    output: str = ""
+
+
+def render_junit(view: View) -> str:
+    """The XML document."""
+    tests = [_decision(view), *_comparisons(view), *_limits(view), *map(_must_pass, view.must_pass)]
+    counts = {
+        "tests": str(len(tests)),
+        "failures": str(sum(t.kind == "failure" for t in tests)),
+        "errors": str(sum(t.kind == "error" for t in tests)),
+        "skipped": str(sum(t.kind == "skipped" for t in tests)),
+    }
+    root = ET.Element("testsuites", {"name": "snapdrift", **counts})
+    name = line(f"{view.run.suite} ({view.run.gate})")
+    suite = ET.SubElement(root, "testsuite", {"name": name, **counts, "timestamp": line(view.run.started_at)})
+    properties = ET.SubElement(suite, "properties")
+    facts = {
+        "run": view.run.run_id,
+        "decision": view.decision.word.value,
+        "exit_code": str(int(view.decision.exit_code)),
+        "labels": ", ".join(label.word for label in view.labels),
+    }
+    for key, value in facts.items():
+        ET.SubElement(properties, "property", {"name": key, "value": line(value)})
+    for test in tests:
+        _append(suite, view.run.suite, test)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=False, short_empty_elements=True).join(
+        ('<?xml version="1.0" encoding="UTF-8"?>\n', "\n")
+    )
+
+
+def _append(suite: ET.Element, suite_name: str, test: _Test) -> None:
+    attributes = {"classname": line(f"{suite_name}.{test.group}"), "name": line(test.name), "time": "0"}
+    element = ET.SubElement(suite, "testcase", attributes)
+    if test.kind is not None:
+        result = ET.SubElement(element, test.kind, {"type": test.type, "message": line(test.message)})
+        result.text = visible(test.message)
+    if test.output:
+        ET.SubElement(element, "system-out").text = visible(test.output)
+
+
+def _decision(view: View) -> _Test:
+    decision = view.decision
+    sentences = " ".join(dict.fromkeys((view.headline, *view.reasons)))
+    kind = _KINDS.get(decision.word)
+    if kind is None:
+        return _Test("gate", "decision", output=view.headline)
+    return _Test("gate", "decision", kind, decision.word.value, f"{badge(decision)}: {sentences}")
+
+
+def _comparisons(view: View) -> Iterator[_Test]:
+    for row in view.comparisons:
+        c = row.comparison
+        sentence = comparison_sentence(row)
+        name = f"{c.candidate} against {c.baseline}"
+        if c.gating and _breaks_gate(view, c.verdict):
+            yield _Test(c.metric, name, "failure", c.verdict.value, sentence)
+        else:
+            yield _Test(c.metric, name, output=sentence)
+
+
+def _breaks_gate(view: View, verdict: Verdict) -> bool:
+    gate = view.evaluation.gate
+    if verdict is Verdict.REGRESSED:
+        return True
+    if gate.policy is Policy.PROVE:
+        return verdict not in _NOT_WORSE
+    return verdict is Verdict.INCONCLUSIVE and gate.inconclusive is OnInconclusive.FAIL
+
+
+def comparison_sentence(row: ComparisonView) -> str:
+    """One comparison as a sentence without any text of a case's: what was seen, how sure, and the verdict."""
+    c = row.comparison
+    seen = f"{figures.level(row.metric, c.baseline_mean)} to {figures.level(row.metric, c.candidate_mean)}"
+    interval = figures.difference_interval(row.metric, c.ci)
+    margin = f", margin {figures.magnitude(row.metric, c.margin)}" if c.margin is not None else ""
+    moved = f"; {len(c.newly_failing)} newly fail, {len(c.newly_passing)} newly pass"
+    change = f"{figures.difference(row.metric, c.difference)} {interval}".strip()
+    return (
+        f"{c.candidate} against {c.baseline} on {c.metric}: {row.word}. {seen}, {change}{margin}, "
+        f"p adjusted {figures.p_value(c.p_adjusted)}, {figures.count(c.n)} cases{moved}."
+    )
+
+
+def _limits(view: View) -> Iterator[_Test]:
+    """Floors on observed means and limits on observed increases, of severity `fail`."""
+    from snapdrift.verdicts.limits import Floor, increase_broken, increase_unknown
+
+    specs = {metric.name: metric for metric in view.metrics}
+    for entry in view.evaluation.gate.metrics:
+        if entry.at_least is None or entry.metric not in specs or entry.severity is not Severity.FAIL:
+            continue
+        for variant, severity in view.judged.items():
+            if severity is Severity.FAIL:
+                level = view.levels.get((entry.metric, variant))
+                floor = Floor(entry.metric, variant, entry.at_least, level.mean if level else None, severity)
+                yield _floor(floor, specs[entry.metric])
+    for o in view.evaluation.operational:
+        if o.severity is Severity.FAIL and o.max_increase is not None:
+            name = f"{o.candidate} at most +{o.max_increase:.0%}"
+            message = f"{o.candidate} on {o.metric}: {figures.ratio_change(o.ratio) or 'unknown'}, asked for: {name}"
+            yield _limit(o.metric, name, "max_increase", message, increase_broken(o), increase_unknown(o))
+
+
+def _floor(floor: Floor, spec: MetricSpec) -> _Test:
+    name = f"{floor.variant} at least {figures.level(spec, floor.at_least)}"
+    message = f"{floor.variant} on {floor.metric}: {figures.level(spec, floor.mean)} observed, asked for: {name}"
+    return _limit(floor.metric, name, "at_least", message, floor.broken, floor.mean is None)
+
+
+def _limit(group: str, name: str, what: str, message: str, broken: bool, unknown: bool) -> _Test:  # noqa: FBT001
+    if not broken and not unknown:
+        return _Test(group, name)
+    return _Test(group, name, "failure" if broken else "error", what, message)
+
+
+def _must_pass(view: MustPassView) -> _Test:
+    name = f"{view.case_id} on {view.variant}"
+    codes = ", ".join(view.failures) or "not measured"
+    message = f"{view.case_id} must pass on {view.variant}: {codes}"
+    if view.status is MustPassStatus.PASSED:
+        return _Test("must_pass", name)
+    if view.severity is Severity.WARN:
+        return _Test("must_pass", name, output=message)
+    kind = "failure" if view.status is MustPassStatus.FAILED else "error"
+    return _Test("must_pass", name, kind, "must_pass", message)

@@ -1,0 +1,51 @@
+"""Honest labels: what a reader must know of answers that no model gave, and of numbers that rest on a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from snapdrift.model import Evaluation, Source, VariantSummary
+from snapdrift.reports.figures import count
+from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
+
+_MEANINGS = {
+    Source.SIMULATED: "made up by the stand-in; they say nothing about the model that is named",
+    Source.RECORDED: "replayed from a recording by the stand-in; no model was asked in this run",
+    Source.OUTPUTS: "read from a file of outputs; no model was asked in this run",
+    Source.PYTHON: "given by the program that the suite names",
+}
+
+
+def source_of(summary: VariantSummary) -> Source:
+    """The source of a variant's answers; of several, the least real. Without any answer it is `openai`."""
+    return next((source for source in REALITY if summary.sources.get(source.value)), Source.OPENAI)
+
+
+def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ...]:
+    """The labels of a run, each with the sentence that says what it means here."""
+    views = tuple(variants)
+    labels = []
+    for source, meaning in _MEANINGS.items():
+        names = [view.summary.name for view in views if view.summary.sources.get(source.value)]
+        if names:
+            who = "All answers" if len(names) == len(views) else f"Answers of {', '.join(names)}"
+            labels.append(Label(SOURCE_LABELS[source], f"{who} are {meaning}."))
+    judged = [metric.name for metric in data.metrics if metric.judged]
+    if judged:
+        what = f"{', '.join(judged)}: graded by a model whose agreement with people has not been measured."
+        labels.append(Label("uncalibrated judge", what))
+    if data.run.partial:
+        labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
+    return tuple(labels)
+
+
+def resolutions_of(evaluation: Evaluation) -> tuple[str, ...]:
+    """For each variant whose answers name another model than was asked for: which, and how often."""
+    sentences = []
+    for summary in evaluation.variants:
+        answered = sum(summary.resolved_models.values())
+        for model, number in sorted(summary.resolved_models.items(), key=lambda item: (-item[1], item[0])):
+            if model != summary.model:
+                calls = f"{count(number)} of {count(answered)} answers"
+                sentences.append(f"{summary.name}: {summary.model} answered as {model} in {calls}.")
+    return tuple(sentences)

@@ -1,0 +1,119 @@
+"""`summary.md`: what fits a pull-request comment. Ids and reason codes only, no text of a case or an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from snapdrift.model import Severity
+from snapdrift.reports import figures
+from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
+from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
+from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge
+
+LIMIT = 60_000
+"""Characters: GitHub refuses comments above 65,536."""
+
+_NAME = 120
+_SENTENCE = 2_000
+_LISTED = 200
+
+
+def render_markdown(view: View) -> str:
+    """The summary, always shorter than `LIMIT`; what does not fit is counted instead."""
+    head = "\n".join(_head(view)) + "\n"
+    tail = "\n".join(_tail(view)) + "\n"
+    blocks = []
+    room = LIMIT - len(head) - len(tail) - 500
+    for group in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING):
+        block = _changed(view, group, room)
+        room -= len(block)
+        blocks.append(block)
+    return encodable(shortened(head + "".join(blocks) + tail, LIMIT))
+
+
+def _head(view: View) -> Iterator[str]:
+    labels = "".join(f" · *{markdown(label.word)}*" for label in view.labels)
+    yield f"### {_name(view.run.suite)}: {markdown(badge(view.decision))}{labels}"
+    yield ""
+    yield f"**{_sentence(view.headline)}**"
+    yield ""
+    for sentence in (*(text for _, text in view.change_sentences), *view.resolutions):
+        yield f"{_sentence(sentence)}  "
+    others = [reason for reason in view.reasons if reason != view.headline]
+    for what, sentences in (("", others), ("Note: ", view.notes), ("", [label.meaning for label in view.labels])):
+        yield from (f"- {what}{_sentence(sentence)}" for sentence in sentences[:20])
+    yield ""
+    if view.comparisons:
+        yield "| metric | candidate | baseline | from → to | difference | verdict |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+    for row in view.comparisons[:_LISTED]:
+        c = row.comparison
+        levels = f"{figures.level(row.metric, c.baseline_mean)} → {figures.level(row.metric, c.candidate_mean)}"
+        change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
+        warn = "" if c.severity is Severity.FAIL else " (warn)"
+        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}{warn}"
+        names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
+        yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
+    yield ""
+    failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
+    if failed:
+        yield f"Must-pass cases that did not pass ({len(failed)}):"
+        yield ""
+        for m in failed[:20]:
+            codes = ", ".join(m.failures) or m.status.value
+            yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
+        if len(failed) > 20:
+            yield f"- and {len(failed) - 20} more"
+        yield ""
+
+
+def _changed(view: View, group: CaseGroup, room: int) -> str:
+    cases = [case for case in view.cases if case.group is group]
+    if not cases:
+        return ""
+    opening = f"<details><summary>{len(cases)} {GROUP_WORDS[group]}</summary>\n\n"
+    lines: list[str] = []
+    used = len(opening) + 200
+    for case in cases[:_LISTED]:
+        text = _case_line(case, group)
+        used += len(text) + 1
+        if used > room:
+            break
+        lines.append(text)
+    if len(lines) < len(cases):
+        lines.append(f"- and {len(cases) - len(lines)} more, in the report")
+    return opening + "\n".join(lines) + "\n\n</details>\n\n"
+
+
+def _case_line(case: CaseView, group: CaseGroup) -> str:
+    changes = [change for change in case.changes if change.group is group]
+    codes = [f"{change.metric} on {change.candidate} ({change.reason})" for change in changes]
+    return f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
+
+
+def _tail(view: View) -> Sequence[str]:
+    run = view.run
+    hashes = f"suite {run.suite_hash[:12]}, dataset {run.dataset_hash[:12]}"
+    return [f"<sub>run {_name(run.run_id)} · gate {_name(run.gate)} · {markdown(hashes)} · seed {run.seed}</sub>"]
+
+
+def _name(text: str) -> str:
+    return markdown(shortened(text, _NAME))
+
+
+def _sentence(text: str) -> str:
+    """A sentence whose names in backticks stay code."""
+    parts = shortened(text, _SENTENCE).split("`")
+    if len(parts) % 2 == 0:  # a name that itself holds a backtick: no telling which is which
+        return markdown(text)
+    return "".join(markdown_code(part) if place % 2 else _spaced(part) for place, part in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    before = " " if text[:1].isspace() else ""
+    after = " " if text.strip() and text[-1:].isspace() else ""
+    return before + markdown(text) + after
+
+
+def _code(text: str) -> str:
+    return markdown_code(shortened(text, _NAME))

@@ -1,0 +1,63 @@
+// What the page carries: the index, read at once, and chunks of details, inflated when first asked for.
+
+const index = JSON.parse(document.getElementById("index").textContent);
+const chunkElements = [...document.getElementsByClassName("chunk")];
+const chunkStarts = [];
+const chunkPromises = [];
+const details = new Array(index.cases.length).fill(null);
+const haystacks = new Array(index.cases.length).fill(null);
+
+index.chunks.reduce((start, length) => { chunkStarts.push(start); return start + length; }, 0);
+
+// A case as the list knows it; `embed.py` writes these entries.
+const cases = index.cases.map(([id, states, tags, odd, why], place) => ({ place, id, states, tags, odd, why }));
+const lenses = index.lenses.map(([metric, baseline, candidate, compared]) => ({ metric, baseline, candidate, compared: !!compared }));
+const groups = index.groups.map(([code, name, word, shape], rank) => ({ code, name, word, shape, rank }));
+const groupOfCode = new Map(groups.map((group) => [group.code, group]));
+const unchanged = groups[groups.length - 1];
+
+function chunkOf(place) {
+  let low = 0, high = chunkStarts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (chunkStarts[middle] <= place) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+async function inflate(base64) {
+  const packed = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).text();
+}
+
+function loadChunk(number) {
+  chunkPromises[number] ??= inflate(chunkElements[number].textContent).then((text) => {
+    JSON.parse(text).forEach((detail, offset) => { details[chunkStarts[number] + offset] = detail; });
+    chunkElements[number].remove();
+  });
+  return chunkPromises[number];
+}
+
+async function loadDetail(place) {
+  if (!details[place]) await loadChunk(chunkOf(place));
+  return details[place];
+}
+
+async function loadEverything() {
+  for (let number = 0; number < chunkStarts.length; number += 1) await loadChunk(number);
+}
+
+// All text of a case that a search looks through, joined by a character that no search can type.
+function haystack(place) {
+  if (haystacks[place] === null) {
+    const detail = details[place];
+    const texts = [cases[place].id, ...cases[place].tags, detail.expected ?? "", detail.variables ?? "", ...detail.prompts];
+    for (const answer of detail.answers) {
+      texts.push(answer.text ?? "", answer.refusal ?? "", answer.failure ?? "", answer.request_id ?? "");
+      for (const score of answer.scores) texts.push(score[3], score[4], score[5] ?? "");
+    }
+    haystacks[place] = texts.join("\u0001");
+  }
+  return haystacks[place];
+}

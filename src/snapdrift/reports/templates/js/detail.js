@@ -1,0 +1,217 @@
+// One case: what was asked, what was expected, two answers side by side, and what the graders said.
+
+const caseElement = document.getElementById("case");
+const LONG = 20000;
+let diffing = true;
+let drawn = 0;
+
+// Characters that act instead of showing (controls, bidirectional overrides, lone surrogates) are spelled out.
+const ACTING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu;
+
+function shown(text) {
+  const pieces = [];
+  let from = 0;
+  for (const match of String(text).matchAll(ACTING)) {
+    if (match.index > from) pieces.push(document.createTextNode(text.slice(from, match.index)));
+    const code = match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+    pieces.push(make("span", { class: "acting", title: "a character that does not show" }, `U+${code}`));
+    from = match.index + match[0].length;
+  }
+  if (from < text.length) pieces.push(document.createTextNode(text.slice(from)));
+  return pieces;
+}
+
+const number = (value) => value.toLocaleString("en-US");
+const seconds = (ms) => ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+
+function select(entry, kind) {
+  change({ case: entry.id, left: "", right: "", repeat: "" }, kind);
+  drawRows();
+  bringIntoSight(rowOf(entry.id));
+  drawCase();
+}
+
+const currentEntry = () => cases.find((entry) => entry.id === state.case) ?? null;
+
+// Which two variants stand side by side: those chosen, else those between which the case changed.
+function chosenSides(entry) {
+  const lens = changesOf(entry)[0]?.lens ?? activeLenses().find((each) => /[^u-]/.test(entry.states[each.number])) ?? activeLenses()[0];
+  const left = variantNumber(state.left), right = variantNumber(state.right);
+  const baseline = left >= 0 ? left : (lens?.baseline ?? -1) >= 0 ? lens.baseline : 0;
+  const candidate = right >= 0 ? right : lens && lens.candidate !== baseline ? lens.candidate : index.variants.length > 1 ? Number(baseline === 0) : -1;
+  return { left: baseline, right: candidate };
+}
+
+async function drawCase() {
+  const entry = currentEntry(), turn = ++drawn;
+  if (!entry) {
+    caseElement.replaceChildren(make("p", { class: "none" }, state.case ? "No case of this run has the id that the address names." : "No case is selected."));
+    return;
+  }
+  const detail = await loadDetail(entry.place);
+  if (turn !== drawn) return;
+  const sides = chosenSides(entry), repeat = Math.min(Number(state.repeat) || 0, index.repeats - 1);
+  const promptOpen = caseElement.querySelector("details.prompt")?.open ?? false;
+  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, promptOpen), answersBeside(entry, detail, sides, repeat), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
+}
+
+function caseHead(entry) {
+  const changes = changesOf(entry), active = activeLenses(), group = groupThrough(entry, active) ?? unchanged;
+  const said = groups.slice(0, 2).map((kind) => {
+    const metrics = changes.filter((each) => each.group === kind).map(({ lens }) => index.metrics[lens.metric].name + (manyCandidates ? ` (${index.variants[lens.candidate].name})` : ""));
+    return metrics.length ? make("span", { class: `said ${kind.name}` }, `${kind.shape} ${kind.rank ? "newly passes" : "newly fails"}: `, shown(metrics.join(", "))) : null;
+  }).filter(Boolean);
+  const row = shownRows[rowOf(entry.id)], peers = shownGroups.find((each) => each.group === row?.group)?.entries.length;
+  return make("header", { class: "case-head" },
+    make("h3", {}, shown(entry.id)),
+    said.length ? said : make("span", { class: `said ${group.name}` }, `${group.shape} ${group.word}`),
+    entry.tags.map((tag) => make("span", { class: "tag" }, shown(tag))),
+    make("span", { class: "walk" },
+      make("button", { type: "button", class: "plain", title: "previous (k)", "aria-label": "previous case", on: { click: () => step(-1) } }, "‹"),
+      make("span", { class: "place" }, row ? `${number(row.number + 1)} of ${number(peers)}` : "not in this list"),
+      make("button", { type: "button", class: "plain", title: "next (j)", "aria-label": "next case", on: { click: () => step(1) } }, "›"),
+      copyButton("copy link", () => location.href)));
+}
+
+const manyCandidates = new Set(lenses.map((lens) => lens.candidate)).size > 1;
+
+function asked(detail, sides, open) {
+  const texts = [sides.left, sides.right].filter((side) => side >= 0).map((side) => detail.prompts[detail.prompt[side]] ?? null);
+  const same = texts.length < 2 || texts[0] === texts[1];
+  const first = texts.find((text) => text !== null) ?? detail.variables ?? "";
+  const preview = first.replace(/\s+/g, " ").trim().slice(0, 240);
+  const body = same ? [long("pre", first)] : texts.map((text, at) => [make("h4", {}, shown(index.variants[at ? sides.right : sides.left].name)), long("pre", text ?? "")]).flat();
+  return make("div", { class: "asked" },
+    make("details", { class: "prompt", open },
+      make("summary", {}, make("span", { class: "key" }, texts.some(Boolean) ? (same ? "Prompt" : "Prompts") : "Case"), make("span", { class: "preview" }, shown(preview))), body),
+    detail.expected === null ? null : make("div", { class: "expected" }, make("span", { class: "key" }, "Expected"), long("pre", detail.expected)));
+}
+
+// Text in an element of its own; a long one is cut, with a button that shows the rest.
+function long(tag, text, pieces = null) {
+  const element = make(tag, { dir: "auto" });
+  if (pieces) element.append(...pieces);
+  else if (text.length <= LONG) element.append(...shown(text));
+  else {
+    element.append(...shown(text.slice(0, LONG)), make("button", {
+      type: "button", class: "more", on: { click: () => element.replaceChildren(...shown(text)) },
+    }, `… show all ${number(text.length)} characters`));
+  }
+  return element;
+}
+
+const answerOf = (detail, variant, repeat) => detail.answers.find((answer) => answer.variant === variant && answer.repeat === repeat);
+
+function spoken(answer) {
+  const tools = (answer.tools ?? []).map(([name, given]) => `${name}(${given})`);
+  return [answer.text, answer.refusal, ...tools].filter(Boolean).join("\n");
+}
+
+function answersBeside(entry, detail, sides, repeat) {
+  const chosen = [sides.left, sides.right].filter((side) => side >= 0).map((side) => ({ side, answer: answerOf(detail, side, repeat) }));
+  const texts = chosen.map(({ answer }) => answer ? spoken(answer) : "");
+  const markable = diffing && texts.length === 2 && texts[0] && texts[1] && texts[0] !== texts[1] && Math.max(texts[0].length, texts[1].length) <= LONG;
+  const diff = markable ? wordDiff(texts[0], texts[1]) : null;
+  const note = texts.length < 2 ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
+  return make("div", { class: "answers" },
+    make("div", { class: "tools" },
+      index.repeats > 1 ? repeatButtons(repeat) : null,
+      make("span", { class: "muted" }, note),
+      make("button", { type: "button", class: "plain", "aria-pressed": String(diffing), title: "d", on: { click: toggleDiff } }, "mark differing words")),
+    make("div", { class: "beside" }, chosen.map(({ side, answer }, at) => answerCard(detail, side, answer, at, diff?.[at ? "right" : "left"]))));
+}
+
+function toggleDiff() { diffing = !diffing; drawCase(); }
+
+function repeatButtons(repeat) {
+  return make("span", { class: "repeats", role: "group", "aria-label": "repeat" }, "repeat ", Array.from({ length: index.repeats }, (_, each) =>
+    make("button", { type: "button", class: "plain", "aria-pressed": String(each === repeat), on: { click: () => { change({ repeat: each ? String(each) : "" }, "click"); drawCase(); } } }, each + 1)));
+}
+
+function answerCard(detail, side, answer, at, marked) {
+  const variant = index.variants[side], key = at ? "right" : "left";
+  const choice = make("select", {
+    "aria-label": at ? "Variant on the right" : "Variant on the left",
+    on: { change: (event) => { change({ [key]: event.target.value }, "click"); drawCase(); } },
+  }, index.variants.map((each) => make("option", { value: each.name, selected: each === variant }, each.name)));
+  const label = answer?.source === "simulated" ? "simulated" : answer?.source === "recorded" ? "recorded" : answer ? { outputs: "from a file", python: "own program" }[answer.source] : null;
+  return make("section", { class: "answer", "aria-label": variant.name },
+    make("header", {}, choice, variant.baseline ? make("span", { class: "muted" }, "baseline") : null, label ? make("span", { class: "label" }, label) : null),
+    answerBody(answer, marked),
+    make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome" }, answer.outcome) : null,
+      answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
+      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null));
+}
+
+function answerBody(answer, marked) {
+  if (!answer || answer.outcome === "missing") return make("p", { class: "none" }, "This call was never answered.");
+  if (answer.failure) return make("p", { class: "none" }, shown(answer.failure));
+  const text = spoken(answer);
+  if (!text) return make("p", { class: "none" }, "The answer is empty.");
+  if (!marked) return long("pre", text);
+  return long("pre", text, marked.flatMap(([same, run]) => same ? shown(run) : [make("mark", {}, shown(run))]));
+}
+
+// A sign and the metric's name; with `spell`, a sign and what it means.
+function scoreMark([metric, , passed, reason], spell = false) {
+  const word = passed === null ? "not graded" : passed ? "passes" : "fails";
+  const sign = passed === null ? "!" : passed ? "✓" : "✗";
+  return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: word }, `${sign} `,
+    spell ? word : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${reason})`);
+}
+
+function table(caption, sides, rows) {
+  if (!rows.length) return "";
+  const heads = sides.map((side) => make("th", { scope: "col" }, shown(index.variants[side].name)));
+  return make("div", { class: "scroll" }, make("table", { class: "pairwise" }, make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, make("td", {}), heads)), make("tbody", {}, rows)));
+}
+
+function scoresTable(detail, { left, right }, repeat) {
+  const sides = [left, right].filter((side) => side >= 0);
+  const answers = sides.map((side) => answerOf(detail, side, repeat));
+  const metrics = [...new Set(answers.flatMap((answer) => (answer?.scores ?? []).map((score) => score[0])))];
+  return table("Scores", sides, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judged ? make("span", { class: "label" }, "uncalibrated judge") : null),
+    answers.map((answer) => scoreCell(answer?.scores.find((score) => score[0] === metric))))));
+}
+
+function scoreCell(score) {
+  if (!score) return make("td", { class: "muted" }, "–");
+  const [, value, , , detail, extracted, alternative, evidence] = score;
+  const graded = value !== null && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
+  return make("td", {}, scoreMark(score, true), graded,
+    detail ? make("span", { class: "under" }, shown(detail.slice(0, 2000))) : null,
+    extracted === null ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
+    evidence.map((each) => make("span", { class: "under" }, shown(String(each).slice(0, 2000)))));
+}
+
+function factsTable(detail, { left, right }, repeat) {
+  const sides = [left, right].filter((side) => side >= 0);
+  const answers = sides.map((side) => answerOf(detail, side, repeat) ?? { outcome: "missing" });
+  const kinds = [
+    ["outcome", (a) => a.outcome + (a.finish ? `, ${a.finish}` : "")],
+    ["returned model", (a) => a.returned], ["request id", (a) => a.request_id],
+    ["latency", (a) => a.latency === undefined ? null : seconds(a.latency)],
+    ["tokens", (a) => a.tokens && `${number(a.tokens[0])} in${a.tokens[1] ? ` (${number(a.tokens[1])} cached)` : ""}, ${number(a.tokens[2])} out${a.tokens[3] ? ` (${number(a.tokens[3])} reasoning)` : ""}`],
+    ["cost", (a) => a.usd === undefined ? null : `$${a.usd.toFixed(6)}`],
+    ["attempts", (a) => a.attempts > 1 ? number(a.attempts) : null], ["finished", (a) => a.finished], ["source", (a) => a.source],
+  ];
+  const rows = kinds.map(([name, read]) => [name, answers.map((answer) => read(answer) ?? null)]).filter(([, values]) => values.some((value) => value !== null));
+  return table("Calls", sides, rows.map(([name, values]) => make("tr", {}, make("th", { scope: "row" }, name), values.map((value) => make("td", {}, value === null ? "–" : shown(value))))));
+}
+
+// A shell takes a single-quoted text as it is.
+const quoted = (text) => /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+function rerun(entry) {
+  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}`;
+  return make("p", { class: "rerun" }, make("span", { class: "key" }, "Rerun"), make("code", {}, shown(command)), copyButton("copy", () => command));
+}
+
+function copyButton(word, text) {
+  return make("button", { type: "button", class: "plain", on: { click: async (event) => {
+    const button = event.currentTarget;
+    try { await navigator.clipboard.writeText(text()); button.textContent = "copied"; } catch { button.textContent = "could not copy"; }
+    setTimeout(() => { button.textContent = word; }, 1500);
+  } } }, word);
+}

@@ -1,0 +1,128 @@
+"""`verdict.json`, the file that other programs read: format `snapdrift.verdict/1`.
+
+Fields may be added within the format; readers ignore those they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from snapdrift.model import Comparison, MetricSummary
+from snapdrift.reports.view import VariantView, View
+from snapdrift.verdicts.words import headline
+
+FORMAT = "snapdrift.verdict/1"
+
+
+def render_verdict(view: View) -> str:
+    """The document as ASCII JSON, ending in a newline."""
+    return json.dumps(verdict_document(view), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def verdict_document(view: View) -> dict[str, Any]:
+    """The document as plain values."""
+    run, decision = view.run, view.decision
+    return {
+        "format": FORMAT,
+        "run": {
+            "id": run.run_id,
+            "suite": run.suite,
+            "gate": run.gate,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "seed": run.seed,
+            "attempt": run.attempt,
+            "partial": run.partial,
+            "suite_hash": run.suite_hash,
+            "dataset_hash": run.dataset_hash,
+            "git_commit": run.git_commit,
+            "git_dirty": run.git_dirty,
+            "versions": dict(run.versions),
+        },
+        "headline": headline(view.evaluation),
+        "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
+        "variants": [_variant(v) for v in view.variants],
+        "metrics": [_metric(m) for m in view.evaluation.metrics],
+        "comparisons": [_comparison(c) for c in view.evaluation.comparisons],
+        "operational": [asdict(o) for o in view.evaluation.operational],
+        "alias_moves": [asdict(move) for move in view.evaluation.alias_moves],
+        "must_pass": [asdict(m) for m in view.must_pass],
+        "decision": {
+            "word": decision.word.value,
+            "exit_code": int(decision.exit_code),
+            "reasons": list(decision.reasons),
+            "warnings": list(decision.warnings),
+            "would_miss": dict(decision.would_miss),
+        },
+    }
+
+
+def _variant(view: VariantView) -> dict[str, Any]:
+    s = view.summary
+    return {
+        "name": s.name,
+        "model": s.model,
+        "endpoint": s.endpoint.value,
+        "resolved_models": dict(s.resolved_models),
+        "planned": s.planned,
+        "requests": s.requests,
+        "source": view.source.value,
+        "sources": dict(s.sources),
+        "outcomes": dict(s.outcomes),
+        "coverage": s.coverage,
+        "tokens": {
+            "input": s.usage.input_tokens,
+            "cached": s.usage.cached_tokens,
+            "output": s.usage.output_tokens,
+            "reasoning": s.usage.reasoning_tokens,
+        },
+        "usd": s.usd,
+        "judge_usd": s.judge_usd,
+        "latency_ms": {"p50": s.latency_p50, "p95": s.latency_p95},
+    }
+
+
+def _metric(m: MetricSummary) -> dict[str, Any]:
+    return {
+        "variant": m.variant,
+        "metric": m.metric,
+        "n": m.n,
+        "mean": m.mean,
+        "ci": None if m.ci is None else list(m.ci),
+        "unextracted": m.unextracted,
+        "grader_errors": m.grader_errors,
+        "unmeasured": m.unmeasured,
+    }
+
+
+def _comparison(c: Comparison) -> dict[str, Any]:
+    return {
+        "metric": c.metric,
+        "baseline": c.baseline,
+        "candidate": c.candidate,
+        "severity": c.severity.value,
+        "gating": c.gating,
+        "n": c.n,
+        "unmeasured": c.unmeasured,
+        "table": None if c.table is None else asdict(c.table),
+        "baseline_mean": c.baseline_mean,
+        "candidate_mean": c.candidate_mean,
+        "difference": c.difference,
+        "ci": None if c.ci is None else list(c.ci),
+        "p_value": c.p_value,
+        "p_two_sided": c.p_two_sided,
+        "p_mid": c.p_mid,
+        "p_better": c.p_better,
+        "p_adjusted": c.p_adjusted,
+        "p_no_worse": c.p_no_worse,
+        "method": c.method,
+        "margin": c.margin,
+        "confidence": c.confidence,
+        "verdict": c.verdict.value,
+        "detectable_difference": c.detectable_difference,
+        "cases_to_resolve": c.cases_to_resolve,
+        "newly_failing": list(c.newly_failing),
+        "newly_passing": list(c.newly_passing),
+    }

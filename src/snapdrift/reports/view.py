@@ -1,0 +1,255 @@
+"""The view model: everything that a report says about a run, before any of it is laid out.
+
+`RunData` is what goes in (a stored run, read), `View` what comes out of `build_view` (in `build.py`); each rendering
+is a function of `View`. Nothing here is markup and nothing is escaped: texts are as the run holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from snapdrift.model import (
+    Case,
+    Comparison,
+    Decision,
+    Evaluation,
+    MetricSpec,
+    MetricSummary,
+    Outcome,
+    Response,
+    Score,
+    Severity,
+    Source,
+    Variant,
+    VariantSummary,
+)
+
+PromptText = Callable[[str, str], str | None]
+"""Gives the rendered prompt of (case id, variant name) as text, or None when it is not known."""
+
+
+# --------------------------------------------------------------------------------------------------------- what goes in
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a run comes from: enough to make it again. Times are ISO 8601 in UTC; `suite_path` is what is typed."""
+
+    run_id: str
+    suite: str
+    gate: str
+    started_at: str
+    finished_at: str | None = None
+    description: str = ""
+    suite_path: str = ""
+    seed: int = 0
+    attempt: int = 1
+    suite_hash: str = ""
+    dataset_hash: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    git_dirty: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """A run as reports read it, apart from how it is stored.
+
+    `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
+    a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
+    """
+
+    run: Provenance
+    cases: tuple[Case, ...]
+    variants: tuple[Variant, ...]
+    metrics: tuple[MetricSpec, ...]
+    responses: tuple[Response, ...]
+    scores: tuple[Score, ...]
+    evaluation: Evaluation
+    repeats: int = 1
+    warnings: tuple[str, ...] = ()
+    prompt: PromptText | None = None
+
+
+# ------------------------------------------------------------------------------------------------------- what comes out
+
+
+class CaseGroup(StrEnum):
+    """How a case differs between two variants, in the order in which a reviewer wants to see them."""
+
+    NEWLY_FAILING = "newly_failing"
+    NEWLY_PASSING = "newly_passing"
+    BOTH_FAILING = "both_failing"
+    FLAKY = "flaky"
+    ERROR = "error"
+    UNCHANGED = "unchanged"
+
+    @property
+    def rank(self) -> int:
+        """0 for what is shown first."""
+        return _GROUP_ORDER[self]
+
+
+_GROUP_ORDER = {group: rank for rank, group in enumerate(CaseGroup)}
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """One way to look at the cases: a metric of a candidate against a baseline (None: the variant for itself).
+
+    `compared` tells the metrics that the gate has a margin for from those that are only measured.
+    """
+
+    metric: str
+    baseline: str | None
+    candidate: str
+    compared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case that newly fails or passes, and the reason code of the failing side."""
+
+    metric: str
+    baseline: str
+    candidate: str
+    group: CaseGroup
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """How one planned call ended, with its scores. `response` is None for a call that was never answered."""
+
+    variant: str
+    repeat: int
+    outcome: Outcome
+    response: Response | None
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case with its answers. `states` has one entry for each lens, None where the metric does not apply."""
+
+    case: Case
+    group: CaseGroup
+    states: tuple[CaseGroup | None, ...]
+    changes: tuple[Change, ...]
+    answers: tuple[AnswerView, ...]
+    prompts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """A comparison with its metric and its verdict in words."""
+
+    comparison: Comparison
+    metric: MetricSpec
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantView:
+    """A variant's summary; `source` is the least real of its answers' sources."""
+
+    summary: VariantSummary
+    source: Source
+    is_baseline: bool
+    is_candidate: bool
+
+    @property
+    def label(self) -> str | None:
+        """The word that its answers bear wherever they appear, None for answers of a model."""
+        return SOURCE_LABELS.get(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """An honest label: the word, and the sentence that says what it means here."""
+
+    word: str
+    meaning: str
+
+
+class MustPassStatus(StrEnum):
+    """Whether a must-pass case passed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNMEASURED = "unmeasured"
+
+
+@dataclass(frozen=True, slots=True)
+class MustPassView:
+    """A must-pass case on one judged variant; `failures` are `metric: reason` codes."""
+
+    case_id: str
+    variant: str
+    severity: Severity
+    status: MustPassStatus
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that a report shows. `cases` are in the order of their group, then of the dataset.
+
+    `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
+    `change_sentences` are pairs of a candidate and the sentence that counts what changed with it.
+    """
+
+    run: Provenance
+    headline: str
+    reasons: tuple[str, ...]
+    change_sentences: tuple[tuple[str, str], ...]
+    resolutions: tuple[str, ...]
+    decision: Decision
+    evaluation: Evaluation
+    labels: tuple[Label, ...]
+    notes: tuple[str, ...]
+    comparisons: tuple[ComparisonView, ...]
+    variants: tuple[VariantView, ...]
+    metrics: tuple[MetricSpec, ...]
+    levels: Mapping[tuple[str, str], MetricSummary]
+    judged: Mapping[str, Severity]
+    lenses: tuple[Lens, ...]
+    cases: tuple[CaseView, ...]
+    must_pass: tuple[MustPassView, ...]
+    assumptions: tuple[tuple[str, str], ...]
+    repeats: int
+
+    @property
+    def counts(self) -> dict[CaseGroup, int]:
+        """How many cases are in each group; they add up to all cases."""
+        counts = dict.fromkeys(CaseGroup, 0)
+        for case in self.cases:
+            counts[case.group] += 1
+        return counts
+
+    @property
+    def changed(self) -> tuple[CaseView, ...]:
+        """The cases that newly fail or newly pass."""
+        return tuple(c for c in self.cases if c.group in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING))
+
+    @property
+    def usd(self) -> float | None:
+        """What the run cost, judges included; None when a price is not known."""
+        costs = [v.summary.usd for v in self.variants]
+        known = [usd for usd in costs if usd is not None]
+        return sum(known) + sum(v.summary.judge_usd for v in self.variants) if len(known) == len(costs) else None
+
+
+SOURCE_LABELS: Mapping[Source, str] = {
+    Source.SIMULATED: "simulated",
+    Source.RECORDED: "recorded",
+    Source.OUTPUTS: "from a file",
+    Source.PYTHON: "own program",
+}
+"""The label that answers bear when they did not come from a model that was asked in this run."""
+
+REALITY = (Source.SIMULATED, Source.RECORDED, Source.OUTPUTS, Source.PYTHON, Source.HOST, Source.OPENAI)
+"""Sources from the least to the most real: a variant with several is named by the first."""

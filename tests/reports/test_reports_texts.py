@@ -1,0 +1,299 @@
+"""The text renderings, whole, against files in `golden/`. `SNAPDRIFT_ACCEPT=1` writes them anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from snapdrift.model import (
+    Decision,
+    DecisionWord,
+    MustPass,
+    OnInconclusive,
+    Operational,
+    Policy,
+    Severity,
+    Verdict,
+)
+from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict, verdict_document
+from snapdrift.reports.escaping import markdown, markdown_code, visible
+from snapdrift.reports.figures import percent, seconds, signed, typeset, usd
+from snapdrift.reports.junit import render_junit
+from snapdrift.reports.markdown import LIMIT, render_markdown
+from snapdrift.reports.words import change_sentence
+
+MakeRun = Callable[..., Any]
+GOLDEN = Path(__file__).parent / "golden"
+RENDERERS: dict[str, Callable[[View], str]] = {
+    "summary.md": render_markdown,
+    "junit.xml": render_junit,
+    "verdict.json": render_verdict,
+    "terminal.txt": render_terminal,
+}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "]]><!-- --><![CDATA[",
+    "`code` ``` | pipe | [link](javascript:alert(1)) ![i](http://evil.example/x) @someone #12 <img src=x>",
+    "\x1b[31mred\x1b[0m\x00\x08\x7f\x9b",
+    "\u202eright to left\u2066\u2028\u2029\ufeff",
+    "lone \ud800 surrogate \udfff",
+    "{{ 7 * 7 }} {% raw %} ${x}",
+    "[bold red]markup[/bold red]",
+    "a\nb\r\nc\t<b>",
+]
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_the_rendering_is_the_accepted_one(make_run: MakeRun, name: str) -> None:
+    actual = RENDERERS[name](build_view(make_run(cases=40).build(must_pass=MustPass(tags=("golden",)))))
+    golden = GOLDEN / name
+    if os.environ.get("SNAPDRIFT_ACCEPT"):
+        golden.write_text(actual, encoding="utf-8")
+    assert actual == golden.read_text(encoding="utf-8")
+
+
+def hostile_view(make_run: MakeRun) -> View:
+    """A view with hostile text wherever a suite, a dataset or a model can put some."""
+    data: RunData = make_run(cases=len(HOSTILE) * 3, ids=HOSTILE, texts=HOSTILE).build()
+    ugly = " ".join(HOSTILE)
+    decision = replace(data.evaluation.decision, reasons=(ugly,), warnings=tuple(HOSTILE[:3]))
+    run = replace(data.run, suite=HOSTILE[0], gate=HOSTILE[4], run_id=HOSTILE[1])
+    evaluation = replace(data.evaluation, decision=decision)
+    return build_view(replace(data, run=run, evaluation=evaluation, warnings=tuple(HOSTILE)))
+
+
+def test_hostile_text_leaves_junit_well_formed(make_run: MakeRun) -> None:
+    root = ET.fromstring(render_junit(hostile_view(make_run)))  # noqa: S314
+    assert {element.tag for element in root.iter()} <= {
+        "testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "skipped", "system-out",
+    }  # fmt: skip
+
+
+def test_hostile_text_stays_text_in_markdown(make_run: MakeRun) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_markdown(hostile_view(make_run)))
+    kinds = {child.type for token in tokens for child in (token, *(token.children or ()))}
+    assert not kinds & {"link_open", "image", "fence", "code_block"}
+
+
+def test_the_only_html_in_the_summary_is_its_own(make_run: MakeRun) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_markdown(hostile_view(make_run)))
+    html = "".join(t.content for token in tokens for t in (token, *(token.children or ())) if t.type.startswith("html"))
+    assert set(re.findall(r"<[^>]*>", html)) <= {
+        "<details>", "<summary>", "</summary>", "</details>", "<sub>", "</sub>",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("render", [render_markdown, render_junit, render_terminal, render_verdict])
+def test_nothing_that_acts_on_a_terminal_or_turns_text_around_gets_out(
+    make_run: MakeRun, render: Callable[[View], str]
+) -> None:
+    text = render(hostile_view(make_run))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+@pytest.mark.parametrize("name", ["summary.md", "junit.xml"])
+def test_answers_and_prompts_are_not_in_what_is_published(make_run: MakeRun, name: str) -> None:
+    data: RunData = make_run(texts=["SECRET ANSWER"] * 30).build()
+    scores = tuple(replace(s, detail="SECRET DETAIL", extracted="SECRET", evidence=("SECRET",)) for s in data.scores)
+    cases = tuple(replace(c, variables={"ticket": "SECRET"}, expected="SECRET") for c in data.cases)
+    view = build_view(replace(data, scores=scores, cases=cases, prompt=lambda *_: "SECRET PROMPT"))
+    assert "SECRET" not in RENDERERS[name](view)
+
+
+def test_the_summary_of_a_huge_run_still_fits_a_comment(make_run: MakeRun) -> None:
+    ids = ["[" * 500 + str(number) for number in range(1500)]
+    assert len(render_markdown(build_view(make_run(cases=1500, ids=ids).build()))) < LIMIT
+
+
+def test_the_summary_counts_the_cases_that_it_does_not_list(make_run: MakeRun) -> None:
+    view = build_view(make_run(cases=1500).build())
+    block = render_markdown(view).split("<details>")[1]
+    more = int(re.findall(r"and (\d+) more, in the report", block)[0])
+    assert block.count("\n- `") + more == sum(case.group.rank == 0 for case in view.cases)
+
+
+def test_junit_is_red_when_the_gate_is(make_run: MakeRun) -> None:
+    root = ET.fromstring(render_junit(build_view(make_run(cases=140).build())))  # noqa: S314
+    failed = {(t.get("classname"), t.get("name")) for t in root.iter("testcase") if t.find("failure") is not None}
+    assert ("ticket-triage.valid", "november against august") in failed
+    assert ("ticket-triage.gate", "decision") in failed
+
+
+@pytest.mark.parametrize(
+    ("word", "tag"),
+    [
+        (DecisionWord.REGRESSION, "failure"),
+        (DecisionWord.INCONCLUSIVE, "failure"),
+        (DecisionWord.INCOMPLETE, "error"),
+        (DecisionWord.NOT_GATED, "skipped"),
+    ],
+)
+def test_junit_shows_every_decision_that_is_not_a_pass(make_run: MakeRun, word: DecisionWord, tag: str) -> None:
+    data: RunData = make_run().build()
+    evaluation = replace(data.evaluation, decision=Decision(word, ("because.",)))
+    root = ET.fromstring(render_junit(build_view(replace(data, evaluation=evaluation))))  # noqa: S314
+    decision = next(t for t in root.iter("testcase") if t.get("name") == "decision")
+    assert [child.tag for child in decision] == [tag]
+
+
+def test_junit_of_a_pass_is_green(make_run: MakeRun) -> None:
+    data: RunData = make_run().build()
+    alike = tuple(replace(c, verdict=Verdict.NO_WORSE) for c in data.evaluation.comparisons)
+    gate = replace(data.evaluation.gate, metrics=())
+    evaluation = replace(data.evaluation, decision=Decision(DecisionWord.PASSED), comparisons=alike, gate=gate)
+    root = ET.fromstring(render_junit(build_view(replace(data, evaluation=evaluation))))  # noqa: S314
+    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("0", "0", "0")
+
+
+@pytest.mark.parametrize(
+    ("gate", "red"),
+    [
+        ({"policy": Policy.CATCH}, False),
+        ({"policy": Policy.CATCH, "inconclusive": OnInconclusive.FAIL}, True),
+        ({"policy": Policy.PROVE}, True),
+    ],
+)
+def test_junit_shows_an_inconclusive_metric_as_the_gate_takes_it(
+    make_run: MakeRun, gate: dict[str, Any], *, red: bool
+) -> None:
+    data: RunData = make_run().build(**gate)
+    unsure = tuple(replace(c, verdict=Verdict.INCONCLUSIVE) for c in data.evaluation.comparisons)
+    view = build_view(replace(data, evaluation=replace(data.evaluation, comparisons=unsure)))
+    root = ET.fromstring(render_junit(view))  # noqa: S314
+    test = next(t for t in root.iter("testcase") if t.get("classname") == "ticket-triage.queue")
+    assert (test.find("failure") is not None) is red
+
+
+def test_junit_has_a_test_case_for_an_increase_over_its_limit(make_run: MakeRun) -> None:
+    data: RunData = make_run().build()
+    cost = Operational("cost", "august", "november", 1.0, 1.5, 1.5, 0.2, Severity.FAIL)
+    view = build_view(replace(data, evaluation=replace(data.evaluation, operational=(cost,))))
+    root = ET.fromstring(render_junit(view))  # noqa: S314
+    test = next(t for t in root.iter("testcase") if t.get("classname") == "ticket-triage.cost")
+    assert test.find("failure") is not None
+
+
+def test_junit_has_a_test_case_for_each_must_pass_case(make_run: MakeRun) -> None:
+    view = build_view(make_run(cases=12).build(must_pass=MustPass(cases=("delivery-002", "billing-009"))))
+    root = ET.fromstring(render_junit(view))  # noqa: S314
+    tests = [t for t in root.iter("testcase") if t.get("classname") == "ticket-triage.must_pass"]
+    assert {t.get("name"): [child.tag for child in t] for t in tests} == {
+        "delivery-002 on november": ["failure"],
+        "delivery-002 on alias": [],
+        "billing-009 on november": ["error"],
+        "billing-009 on alias": [],
+    }
+
+
+def test_verdict_json_has_the_fields_that_are_promised(make_run: MakeRun) -> None:
+    document = verdict_document(build_view(make_run().build()))
+    assert document["format"] == "snapdrift.verdict/1"
+    assert set(document) >= {"format", "run", "variants", "metrics", "comparisons", "decision"}
+    assert set(document["run"]) >= {"id", "suite", "gate", "started_at", "finished_at", "seed", "attempt"}
+    assert set(document["variants"][0]) >= {
+        "name", "model", "endpoint", "resolved_models", "planned", "requests", "source", "outcomes", "coverage",
+        "tokens", "usd", "judge_usd", "latency_ms",
+    }  # fmt: skip
+    assert set(document["metrics"][0]) >= {"variant", "metric", "n", "mean", "ci", "unextracted", "grader_errors"}
+    assert set(document["comparisons"][0]) >= {
+        "metric", "baseline", "candidate", "severity", "n", "table", "difference", "ci", "p_value", "p_two_sided",
+        "p_adjusted", "method", "margin", "confidence", "verdict", "detectable_difference", "cases_to_resolve",
+    }  # fmt: skip
+    assert set(document["decision"]) == {"word", "exit_code", "reasons", "warnings", "would_miss"}
+
+
+def test_verdict_json_has_a_null_table_where_scores_are_graded(make_run: MakeRun) -> None:
+    document = verdict_document(build_view(make_run().build()))
+    assert {c["metric"] for c in document["comparisons"] if c["table"] is None} == {"tone"}
+
+
+def test_verdict_json_survives_a_round_trip(make_run: MakeRun) -> None:
+    view = hostile_view(make_run)
+    assert json.loads(render_verdict(view))["run"]["suite"] == view.run.suite
+
+
+def test_the_terminal_summary_keeps_its_width(make_run: MakeRun) -> None:
+    text = render_terminal(build_view(make_run().build()), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_terminal_summary_has_styles_only_when_asked(make_run: MakeRun) -> None:
+    view = build_view(make_run().build())
+    assert ("\x1b[" in render_terminal(view), "\x1b[" in render_terminal(view, color=True)) == (False, True)
+
+
+def test_the_terminal_shows_markup_as_it_is(make_run: MakeRun) -> None:
+    data: RunData = make_run().build()
+    view = build_view(replace(data, run=replace(data.run, suite="[bold]suite[/bold]")))
+    assert "[bold]suite[/bold]" in render_terminal(view)
+
+
+@given(st.text())
+def test_visible_text_is_its_own_visible_text(text: str) -> None:
+    assert visible(visible(text)) == visible(text)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zs", "Zl", "Zp"))).filter(bool))
+def test_markdown_text_reads_as_the_text_itself(text: str) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse("x " + markdown(text))
+    inline = [token for token in tokens if token.type == "inline"]
+    assert len(inline) == 1
+    assert "".join(c.content for c in inline[0].children or ()).replace("\u2060", "") == f"x {text}"
+
+
+@given(st.text(alphabet="`a b", min_size=1).map(lambda text: " ".join(text.split())).filter(bool))
+def test_markdown_code_reads_as_the_text_itself(text: str) -> None:
+    tokens = MarkdownIt("commonmark").parse("x " + markdown_code(text))
+    codes = [c.content for t in tokens for c in t.children or () if c.type == "code_inline"]
+    assert codes == [text]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0%"), (1.0, "100%"), (0.9999, "99.9%"), (0.00001, "0.1%"), (0.5, "50.0%"), (None, "–")]
+)
+def test_a_share_never_rounds_up_to_all_or_down_to_none(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
+    assert [signed(-0.01), signed(0.04), signed(-4.1)] == ["0.0", "0.0", "−4.1"]
+
+
+def test_amounts_have_their_units() -> None:
+    assert [usd(0.0042), usd(1234.5), usd(None), seconds(640.4), seconds(99), seconds(12_345)] == [
+        "$0.0042", "$1,234.50", "price unknown", "0.64 s", "99 ms", "12.3 s",
+    ]  # fmt: skip
+
+
+def test_names_keep_their_hyphens_when_a_sentence_is_set() -> None:
+    assert (
+        typeset("`a -1` fell by -2.0 [-3.0, -1.0] in gpt-4o-2024") == "`a -1` fell by −2.0 [−3.0, −1.0] in gpt-4o-2024"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "passing", "sentence"),
+    [
+        ([], 0, "no case newly fails or newly passes."),
+        (["wrong"], 0, "1 case newly fails, none newly passes."),
+        (["wrong", "wrong"], 1, "2 cases newly fail, 1 newly passes; all of the 2 are wrong answers."),
+        (
+            ["wrong", "refused"],
+            2,
+            "2 cases newly fail, 2 newly pass; of the 2, 1 is a wrong answer, 1 ended without an answer.",
+        ),
+    ],
+)
+def test_the_change_sentence_counts_truly(reasons: list[str], passing: int, sentence: str) -> None:
+    assert change_sentence(None, reasons, passing) == sentence
