@@ -126,3 +126,21 @@ def test_stored_answers_name_the_model_that_answered(gsm):
         "gpt-4o-2024-05-13",
         "gpt-4o-mini-2024-07-18",
     }
+
+
+@pytest.mark.browser
+def test_the_report_opens_from_disk_without_a_request_or_a_complaint(gsm, chromium):
+    *_, reports, _ = gsm
+    page = chromium.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((reports.resolve() / "index.html").as_uri())
+    page.wait_for_selector("html[data-ready]", timeout=30_000)
+    page.keyboard.press("j")
+    page.wait_for_selector(".case-head h3", timeout=30_000)
+    assert complaints == []
+    assert requests == [(reports.resolve() / "index.html").as_uri()]
+    page.close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +35,7 @@ from snapdrift.reports import Provenance, RunData
 from snapdrift.verdicts import RunFacts, evaluate
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 _QUEUES = ("billing", "delivery", "account", "returns")
 _TICKETS = (
@@ -221,19 +219,3 @@ def _evaluate(
 def make_run() -> Callable[..., RunFactory]:
     """The factory of runs: `make_run(cases=30).build()`."""
     return RunFactory
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium, or a loud skip."""
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not executable:
-        pytest.skip("NO BROWSER TEST WAS RUN: no `chromium` on the PATH and CHROMIUM does not name one")
-    from playwright.sync_api import sync_playwright
-
-    quiet = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    arguments = [*quiet.split(), "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
-        yield browser
-        browser.close()

@@ -46,7 +46,7 @@ def test_without_a_configuration_the_parent_of_evals_is_the_workspace(tmp_path: 
 
 
 def test_no_workspace_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="put an empty snapdrift.toml in the folder"):
+    with pytest.raises(ConfigError, match="put an empty snapdrift"):
         find_workspace(tmp_path)
 
 
