@@ -9,8 +9,14 @@ from snapdrift.reports.figures import count
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
 
 _MEANINGS = {
-    Source.SIMULATED: "made up by the stand-in; they say nothing about the model that is named",
-    Source.RECORDED: "replayed from a recording by the stand-in; no model was asked in this run",
+    Source.SIMULATED: (
+        "made up by the stand-in and say nothing about the model that is named; costs are reckoned and were not paid, "
+        "latencies are the stand-in's"
+    ),
+    Source.RECORDED: (
+        "replayed from a recording by the stand-in, no model was asked in this run; costs are reckoned and were not "
+        "paid, latencies are the stand-in's"
+    ),
     Source.OUTPUTS: "read from a file of outputs; no model was asked in this run",
     Source.PYTHON: "given by the program that the suite names",
 }

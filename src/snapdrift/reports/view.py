@@ -242,6 +242,11 @@ class View:
         known = [usd for usd in costs if usd is not None]
         return sum(known) + sum(v.summary.judge_usd for v in self.variants) if len(known) == len(costs) else None
 
+    @property
+    def paid(self) -> bool:
+        """Whether anybody was paid for an answer; the costs of replayed and made-up ones are only reckoned."""
+        return any(v.source in (Source.OPENAI, Source.HOST) for v in self.variants)
+
 
 SOURCE_LABELS: Mapping[Source, str] = {
     Source.SIMULATED: "simulated",
