@@ -492,8 +492,17 @@ def test_an_interrupted_run_keeps_what_comes_within_the_grace() -> None:
 def test_an_interrupted_run_gives_up_what_does_not_come_within_the_grace() -> None:
     world = World(latency=100.0)
     report = world.run(requests_for(100), EngineSettings(concurrency=4, grace=5.0), cancel_after=4.0)
-    assert (report.stopped, len(world.stored), world.in_flight) == (StopReason.CANCELLED, 0, 0)
+    assert (report.stopped, report.answered, world.in_flight) == (StopReason.CANCELLED, 0, 0)
     assert world.finished_at == pytest.approx(9.0)
+
+
+def test_what_is_given_up_in_flight_is_stored_with_the_attempt_that_may_have_been_billed() -> None:
+    world = World(latency=100.0)
+    report = world.run(requests_for(100), EngineSettings(concurrency=4, grace=5.0), cancel_after=4.0)
+    assert (report.failed, world.outcomes) == (4, {Outcome.API_ERROR: 4})
+    cut = [attempt.failure for response in world.stored.values() for attempt in response.attempts]
+    assert [failure is not None and failure.may_have_run for failure in cut] == [True] * 4
+    assert all(response.usd is None for response in world.stored.values())
 
 
 def test_an_interrupted_run_does_not_wait_for_backoffs() -> None:

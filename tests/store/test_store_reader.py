@@ -137,6 +137,19 @@ def test_spending_counts_unknown_fates_at_their_worst_case(path: Path) -> None:
         assert run.spent_usd(lambda _: 2.0) == pytest.approx(5 * 0.25 + 0.5 + 2 * 2.0)
 
 
+def test_what_a_replaced_answer_cost_stays_spent(
+    path: Path, calls: Calls, request_of: RequestOf, response_of: ResponseOf
+) -> None:
+    with open_run(path) as run:
+        before = run.spent_usd(lambda _: 2.0)
+    key = calls[0].key
+    with RunWriter.open(path) as writer:
+        for _ in range(2):
+            writer.record_now(response_of(key), request_of(key))
+    with open_run(path) as run:
+        assert run.spent_usd(lambda _: 2.0) == pytest.approx(before + 2 * 0.25)
+
+
 def test_frames_have_a_row_for_each_planned_call(path: Path) -> None:
     with open_run(path) as run:
         frames = run.frames()

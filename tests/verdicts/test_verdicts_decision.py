@@ -291,6 +291,11 @@ def test_a_must_pass_case_that_was_not_measured_is_incomplete(decide_scores: Dec
     assert (decision.exit_code, decision.reasons) == (3, ("`cand` was not measured on cases that must pass: `c99`.",))
 
 
+def test_must_pass_cases_that_no_sample_holds_are_no_pass(decide_scores: Decide) -> None:
+    decision = decide_scores([1] * 100, [1] * 100, margin=0.2, must_pass=GOLDEN)
+    assert (decision.exit_code, decision.reasons) == (3, ("No case that must pass (golden) is among those asked.",))
+
+
 def test_a_must_pass_case_failing_in_one_repeat_fails_though_another_is_unmeasured(decide_scores: Decide) -> None:
     cand: list[Any] = [(1, 1)] * 99 + [(0, Outcome.API_ERROR)]
     assert decide_scores([(1, 1)] * 100, cand, margin=0.2, must_pass=MustPass(cases=("c99",))).exit_code == 1

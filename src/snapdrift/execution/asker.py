@@ -21,6 +21,14 @@ Price = Callable[[str, Usage], float | None]
 Worst = Callable[[Request], float | None]
 
 
+_CUT_OFF = Failure(
+    FailureKind.CONNECTION,
+    "Cut off: the run was ended before the answer came. It may have been answered and billed",
+    retryable=True,
+    may_have_run=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What things cost: the price of a model's usage and the worst case of a request, in dollars; None: unknown."""
@@ -49,15 +57,16 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    attempt: Attempt
     answer: Answer
     usd: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Unanswered:
-    attempt: Attempt
-    failure: Failure
+class GivenUp(asyncio.CancelledError):
+    """A call was cut off by cancellation; `response` says so, with the attempts that may have been billed."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        super().__init__()
 
 
 class Asker:
@@ -76,8 +85,20 @@ class Asker:
         self.retried = 0
 
     async def conclude(self, request: Request, earlier: tuple[Attempt, ...]) -> Response | None:
-        """How the call ended, its `earlier` attempts included; None when it could not be started any more."""
+        """How the call ended, its `earlier` attempts included; None when it could not be started any more.
+
+        Cancelled after an attempt was begun it raises `GivenUp`, whose response is to be stored like any other.
+        """
         attempts = list(earlier)
+        try:
+            return await self._concluded(request, attempts)
+        except asyncio.CancelledError:
+            last = attempts[-1].failure if len(attempts) > len(earlier) else None
+            if last is None:
+                raise
+            raise GivenUp(self._failed(request, last, attempts)) from None
+
+    async def _concluded(self, request: Request, attempts: list[Attempt]) -> Response | None:
         last: Failure | None = None
         failures = 0
         while True:
@@ -88,12 +109,11 @@ class Asker:
                 return self._failed(request, last, attempts) if last else None
             if attempts:
                 self.retried += 1
-            made = await self._attempt(request, reservation, len(attempts) + 1)
-            attempts.append(made.attempt)
+            made = await self._attempt(request, reservation, attempts)
             if isinstance(made, _Answered):
                 finished_at = timestamp(self._clock.now())
                 return response_from_answer(request, made.answer, tuple(attempts), made.usd, finished_at)
-            last, failures = made.failure, failures + 1
+            last, failures = made, failures + 1
             if not await self._wait_to_retry(request, last, failures):
                 return self._failed(request, last, attempts)
 
@@ -114,25 +134,35 @@ class Asker:
             budget.settle(reservation, 0.0)
         return None
 
-    async def _attempt(self, request: Request, reservation: Reservation, number: int) -> _Answered | _Unanswered:
-        """Makes one attempt and settles what it cost, also when it is cancelled."""
-        started_at, began = timestamp(self._clock.now()), self._clock.monotonic()
+    async def _attempt(
+        self, request: Request, reservation: Reservation, attempts: list[Attempt]
+    ) -> _Answered | Failure:
+        """Makes one attempt, adds it to `attempts` and settles what it cost, all of it also when it is cancelled."""
+        number, started_at, began = len(attempts) + 1, timestamp(self._clock.now()), self._clock.monotonic()
+
+        def failed(failure: Failure, latency_ms: float | None = None) -> Failure:
+            took = (self._clock.monotonic() - began) * 1000.0 if latency_ms is None else latency_ms
+            attempts.append(Attempt(number, started_at, took, failure))
+            return failure
+
         charge: float | None = None
         try:
             async with asyncio.timeout(self._settings.timeout) as bound:
                 answer = await self._ask(request)
             charge = self._costs.of(request, answer)
-            return _Answered(Attempt(number, started_at, answer.latency_ms), answer, charge)
+            attempts.append(Attempt(number, started_at, answer.latency_ms))
+            return _Answered(answer, charge)
         except AttemptFailed as error:
             charge = None if error.failure.may_have_run else 0.0
-            return _Unanswered(Attempt(number, started_at, error.latency_ms, error.failure), error.failure)
+            return failed(error.failure, error.latency_ms)
         except TimeoutError:
             if not bound.expired():
                 raise
             message = f"Timed out: no answer in {self._settings.timeout:g} s. It may have been answered and billed"
-            failure = Failure(FailureKind.TIMEOUT, message, retryable=True, may_have_run=True)
-            latency_ms = (self._clock.monotonic() - began) * 1000.0
-            return _Unanswered(Attempt(number, started_at, latency_ms, failure), failure)
+            return failed(Failure(FailureKind.TIMEOUT, message, retryable=True, may_have_run=True))
+        except asyncio.CancelledError:
+            failed(_CUT_OFF)
+            raise
         finally:
             self._costs.budget.settle(reservation, charge)
 

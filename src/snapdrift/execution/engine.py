@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
+from snapdrift.execution.asker import Ask, Asker, Costs, GivenUp, Price, Worst
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.clock import Clock, SystemClock
 from snapdrift.execution.holds import Holds
@@ -151,6 +151,10 @@ class _Run:
                 if response is not None:
                     asked = len(response.attempts) > len(attempts)
                     await self._keep(request, response, asked=asked)
+            except GivenUp as cut:
+                # A resumed run has to know what may have been billed; the call itself is asked again then.
+                await self._keep(request, cut.response, asked=True)
+                raise
             finally:
                 self._in_flight -= 1
 

@@ -272,6 +272,13 @@ def _metadata(value: Any, _endpoint: Endpoint) -> Iterator[Finding]:
         yield Finding(("metadata",), f"found {value!r}", expected)
 
 
+def _service_tier(value: Any, _endpoint: Endpoint) -> Iterator[Finding]:
+    # Priority processing is billed at prices of its own, which the catalogue lacks: no budget could be kept.
+    if value == "priority":
+        found = "`service_tier: priority` is not available yet: its prices are not in the catalogue"
+        yield Finding(("service_tier",), found, "expected default, or leave it out")
+
+
 _VALUE_CHECKS: dict[str, _Check] = {
     "temperature": _number("temperature", 0, 2),
     "top_p": _number("top_p", 0, 1),
@@ -285,4 +292,5 @@ _VALUE_CHECKS: dict[str, _Check] = {
     "include": _include,
     "store": _store,
     "metadata": _metadata,
+    "service_tier": _service_tier,
 }

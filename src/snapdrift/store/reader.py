@@ -25,7 +25,7 @@ from snapdrift.model import (
     Score,
 )
 from snapdrift.store import codec
-from snapdrift.store.format import connect_reader, decompress, explained
+from snapdrift.store.format import SUPERSEDED_USD, connect_reader, decompress, explained
 from snapdrift.store.header import RunHeader, RunState
 
 if TYPE_CHECKING:
@@ -66,11 +66,16 @@ class StoredRun:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._header: tuple[str, RunHeader] | None = None
 
     @property
     def header(self) -> RunHeader:
         """What was fixed when the run started."""
-        return codec.loads(RunHeader, self._required_meta("header"), f"{self.path}: header")
+        text = self._required_meta("header")
+        if self._header is None or self._header[0] != text:
+            # It holds the whole suite and is asked for with every call: parsed once for as long as it stays the same.
+            self._header = (text, codec.loads(RunHeader, text, f"{self.path}: header"))
+        return self._header[1]
 
     @property
     def state(self) -> RunState:
@@ -137,10 +142,10 @@ class StoredRun:
     def spent_usd(self, worst: Callable[[Request], float | None]) -> float:
         """What the stored calls count against a budget, for a run that goes on.
 
-        Answers at their price, and what may have been billed unseen (an unpriced answer, an attempt whose fate is
-        unknown) at `worst` of its request; where that is None too, it counts nothing.
+        Answers at their price, those that were replaced among them, and what may have been billed unseen (an unpriced
+        answer, an attempt whose fate is unknown) at `worst` of its request; where that is None too, it counts nothing.
         """
-        total = 0.0
+        total = self._superseded_usd()
         for response in self.responses():
             unseen = sum(1 for attempt in response.attempts if attempt.failure and attempt.failure.may_have_run)
             if response.usd is None and response.outcome.measured:
@@ -229,6 +234,12 @@ class StoredRun:
         record = codec.parse(row[4], place)
         identity = dict(zip(("case_id", "variant", "repeat", "metric"), row[:4], strict=True))
         return codec.from_json(Score, {**record, **identity} if type(record) is dict else record, place)
+
+    def _superseded_usd(self) -> float:
+        text = self.meta(SUPERSEDED_USD)
+        if text is None:
+            return 0.0
+        return codec.from_json(float, codec.parse(text, SUPERSEDED_USD), f"{self.path}: {SUPERSEDED_USD}")
 
     def _steps(self) -> dict[CallKey, int]:
         return {CallKey(*row[:4]): row[4] for row in self._rows(_STEPS)}

@@ -14,7 +14,7 @@ from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Case, Evaluation, Request, Response, Score
 from snapdrift.store import codec
 from snapdrift.store.committer import Committer
-from snapdrift.store.format import compress, connect_writer, explained, lay_out
+from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.lock import RunLock
 
@@ -201,6 +201,7 @@ def _put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
 
 def _put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
     call = _call_id(connection, response.call)
+    _keep_cost(connection, call)
     record = codec.to_json(response)
     raw = compress(record.pop("raw"))
     for column in ("call", "outcome", "usd"):
@@ -222,6 +223,15 @@ def _put_response(connection: sqlite3.Connection, response: Response, request: R
             compress(codec.dumps(request.body)),
         ),
     )
+
+
+def _keep_cost(connection: sqlite3.Connection, call: int) -> None:
+    """Adds what a response that is about to be replaced cost (a judge's, say, that is asked anew) to what is spent."""
+    row = connection.execute("SELECT usd FROM responses WHERE call = ?", (call,)).fetchone()
+    if row is None or not row[0]:
+        return
+    kept = connection.execute("SELECT value FROM meta WHERE key = ?", (SUPERSEDED_USD,)).fetchone()
+    _put_meta(connection, [(SUPERSEDED_USD, repr(row[0] + (float(kept[0]) if kept else 0.0)))])
 
 
 def _put_scores(connection: sqlite3.Connection, scores: Iterable[Score]) -> None:

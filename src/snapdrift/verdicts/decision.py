@@ -115,6 +115,7 @@ def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
         *(_floor_sentence(floor) for floor in findings.floors if floor.mean is None and _fails(floor.severity)),
         *(words.operational_sentence(o) for o in findings.operational if increase_unknown(o) and _fails(o.severity)),
         *_unmeasured_must_pass(findings),
+        *_unasked_must_pass(findings),
     )
     return reasons or imputation_reasons(findings)
 
@@ -219,6 +220,14 @@ def _must_pass_sentences(findings: Findings, severity: Severity) -> tuple[str, .
     ]
     more = len(failed) - len(shown)
     return (*shown, f"{more} more must-pass checks fail.") if more > 0 else tuple(shown)
+
+
+def _unasked_must_pass(findings: Findings) -> tuple[str, ...]:
+    """A gate with must-pass cases none of which is in the run (a sample left them out) has checked nothing."""
+    must_pass = findings.gate.must_pass
+    if findings.must_pass or not (must_pass.tags or must_pass.cases):
+        return ()
+    return (f"No case that must pass ({words.names([*must_pass.tags, *must_pass.cases])}) is among those asked.",)
 
 
 def _unmeasured_must_pass(findings: Findings) -> tuple[str, ...]:
