@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# A slow machine is no failure: no test asserts a time, so neither does hypothesis.
+settings.register_profile("snapdrift", deadline=None)
+settings.load_profile("snapdrift")
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"

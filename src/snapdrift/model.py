@@ -52,6 +52,11 @@ class Source(StrEnum):
     PYTHON = "python"
     OUTPUTS = "outputs"
 
+    @property
+    def made_up(self) -> bool:
+        """Whether a stand-in gave the answer, from a recording or a simulated behaviour."""
+        return self in (Source.RECORDED, Source.SIMULATED)
+
 
 class Purpose(StrEnum):
     """Why a call is made: to get an answer that is graded, or to have a judge grade one."""
@@ -519,7 +524,10 @@ class MustPass:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants."""
+    """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
+
+    `fresh` gates (`cache: never`) never take up an earlier run.
+    """
 
     name: str
     pairs: tuple[Pair, ...] = ()
@@ -534,6 +542,7 @@ class Gate:
     confidence: float = 0.95
     budget_usd: float | None = None
     repeats: int | None = None
+    fresh: bool = False
 
     @property
     def alpha(self) -> float:

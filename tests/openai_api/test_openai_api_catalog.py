@@ -194,6 +194,7 @@ def test_an_unknown_price_is_warned_about(catalog: Catalog) -> None:
         (AUGUST, "chat", {"n": 2}, ("n",), "repeats"),
         (AUGUST, "responses", {"stream": True}, ("stream",), "not available yet"),
         (AUGUST, "responses", {"tools": []}, ("tools",), "not available yet"),
+        (AUGUST, "responses", {"service_tier": "priority"}, ("service_tier",), "prices"),
         (AUGUST, "responses", {"temperature": 2.5}, ("temperature",), "from 0 to 2"),
         (AUGUST, "responses", {"temperature": True}, ("temperature",), "from 0 to 2"),
         (AUGUST, "responses", {"top_p": "high"}, ("top_p",), "from 0 to 1"),

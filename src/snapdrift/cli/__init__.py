@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from snapdrift import __version__
 from snapdrift.errors import SnapdriftError
 from snapdrift.model import ExitCode
 
+
+class Commands(TyperGroup):
+    """The commands, with two ends that typer would give the code of a regression, or no word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. A reader that went away ends it with 2, Ctrl-C with 130."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.ERROR) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     name="snapdrift",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -45,23 +65,25 @@ def _options(
     pass
 
 
+def _print_whatever_the_terminal_can() -> None:
+    """A character that the output's encoding lacks is spelled out, where it would end a run that is over."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Runs the command line and ends the process with the exit code that the result has.
 
     A user's mistake prints one message and no traceback. A defect of the program ends with 2 like any other error,
     never with the interpreter's 1, which would read as a regression.
     """
+    _print_whatever_the_terminal_can()
     try:
         app()
     except SnapdriftError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.ERROR)
     except Exception:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
         typer.echo(traceback.format_exc(), err=True)
         typer.echo("This is a defect in snapdrift, not in your suite. Please report it with the lines above.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -49,7 +50,8 @@ KeyEnv = Annotated[
     str | None, typer.Option("--key-env", help="The variable that holds the key for --base-url.", metavar="VAR")
 ]
 Variants = Annotated[
-    list[str] | None, typer.Option("--variant", help="Only this variant. Repeatable; not gated.", metavar="NAME")
+    list[str] | None,
+    typer.Option("--variant", help="Only this variant. Repeatable; not gated without the baseline.", metavar="NAME"),
 ]
 Cases = Annotated[list[str] | None, typer.Option("--case", help="Only this case. Repeatable; not gated.", metavar="ID")]
 Tags = Annotated[
@@ -60,7 +62,14 @@ SampleSize = Annotated[
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", min=1, help="Ask each case this many times.")]
 MaxUsd = Annotated[
-    float | None, typer.Option("--max-usd", min=0, help="A hard ceiling in dollars for the whole command.", metavar="X")
+    float | None,
+    typer.Option(
+        "--max-usd",
+        min=0,
+        help="A hard ceiling in dollars for the whole command.",
+        metavar="X",
+        callback=lambda usd: _finite(usd),
+    ),
 ]
 Deadline = Annotated[
     str | None, typer.Option("--deadline", help="End in time, with a report: `90s`, `20m`, `2h`.", metavar="TIME")
@@ -104,6 +113,13 @@ def target(
         base_url=base_url,
         key_env=key_env,
     )
+
+
+def _finite(usd: float | None) -> float | None:
+    """The same amount; `inf`, which reads as a number, would be no ceiling at all."""
+    if usd is not None and not math.isfinite(usd):
+        raise typer.BadParameter(f"found {usd}; expected an amount in dollars")
+    return usd
 
 
 def seconds(text: str | None) -> float | None:

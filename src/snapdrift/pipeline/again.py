@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError, UsageError
-from snapdrift.model import Variant
-from snapdrift.pipeline.allowance import Allowance, Spender, require_budget
+from snapdrift.model import Gate, Variant, sha256
+from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
 from snapdrift.pipeline.concluding import (
     STOPPED,
     earlier_models,
     evaluate_stored,
     load_stored_suite,
     model_warnings,
+    require_finished,
     write_run_reports,
 )
 from snapdrift.pipeline.grading import judge_variants, pending_questions
-from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome, TargetOptions
-from snapdrift.pipeline.running import TARGET, Work, ask, finish, locate_run
+from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
+from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough
+from snapdrift.pipeline.running import Work, ask, assumptions_of, finish, locate_run, with_stored_target
 from snapdrift.pipeline.targets import Target, open_target
-from snapdrift.store import RunWriter, StoredRun, open_run
+from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 
 if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
@@ -31,21 +33,24 @@ if TYPE_CHECKING:
 
 
 def report_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[RunOutcome, ...]:
-    """Writes the reports of stored runs again, as they were concluded. Raises `StoreError`."""
+    """Writes the reports of stored runs again, as they were concluded. Raises `StoreError`.
+
+    Of several runs, each gets its id into `--out`, `--junit` and `--summary`: they may be runs of one suite.
+    """
     return tuple(_report(text, options, cwd, several=len(texts) > 1) for text in texts)
 
 
 def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
     with open_run(path) as stored:
+        require_finished(stored)
         evaluation = stored.evaluation
         if evaluation is None:
-            raise StoreError(
-                f"run {path.stem} was never concluded; go on with it: `snapdrift resume {stored.header.run_id}`"
-            )
+            raise StoreError(f"run {path.stem} is finished and has no conclusions: the file is damaged")
         suite, catalog = load_stored_suite(stored, workspace)
-        view, reports = write_run_reports(stored, suite, catalog, workspace, options.output, several=several)
         header = stored.header
+        part = header.run_id if several else None
+        view, reports = write_run_reports(stored, suite, catalog, workspace, options.output, part)
         return RunOutcome(header.run_id, header.suite, path, header.attempt, evaluation, view, reports)
 
 
@@ -56,6 +61,7 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
 
     workspace, path = locate_run(text, options, cwd)
     with open_run(path) as stored:
+        require_finished(stored)
         suite, catalog = load_stored_suite(stored, workspace)
         evaluation = evaluate_stored(stored, suite, earlier_models(stored, path.parent))
         data = run_data(stored, suite.metrics, model_warnings(stored, catalog))
@@ -65,23 +71,25 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
 def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     """Grades the stored answers again with the graders, gates and expected values that the workspace has now.
 
-    No answer is generated anew. A judge whose question changed is asked, within the budget. Raises `SnapdriftError`.
+    No answer is generated anew. A judge whose question changed is asked, within the budget. Until everything that
+    asking needs is there, the run stays as it was. Raises `SnapdriftError`.
     """
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
         suite = _suite_now(stored, workspace)
-        _adopt(writer, stored, suite)
-        if options.target == TargetOptions():
-            options = replace(options, target=TargetOptions.from_json(stored.meta(TARGET) or "{}"))
+        gate = _gate_now(stored, suite)
+        options = with_stored_target(stored, options)
         _, catalog = load_stored_suite(stored, workspace)
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite)) else ()
         allowance = Allowance.of(options.limits)
         with _target_for(judges, options, workspace) as target:
             work = Work(suite, catalog, workspace, target, options, allowance)
-            if judges:
-                require_budget([Spender(suite, stored.header.gate, judges)], catalog, target, allowance)
-                ask(writer, stored, work, answers=False)
-            return finish(writer, stored, work, stored.meta(STOPPED) or "")
+            spender = Spender(suite, gate.name, (), judges)
+            require_budget([spender], catalog, target, allowance)
+            require_honest_judges(spender, target, measured=_measured_a_model(stored))
+            _adopt(writer, stored, suite, gate)
+            stopped = ask(writer, stored, work, answers=False) if judges else ""
+            return finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
 
 
 def _target_for(
@@ -90,7 +98,35 @@ def _target_for(
     """Where judges are asked; nothing is opened, and no key is needed, where there is nothing to ask."""
     if judges:
         return open_target(options.target, workspace, options.env, judges)
-    return nullcontext(Target({}, None, None))
+    return nullcontext(Target({}))
+
+
+def _measured_a_model(stored: StoredRun) -> bool:
+    return any(response.outcome.measured and not response.source.made_up for response in stored.responses())
+
+
+def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
+    """The run's gate as the suite has it now; it must be one that this run's answers can tell by.
+
+    Raises `UsageError` when it compares variants that were not asked, `InsufficientError` when it could never tell.
+    """
+    from snapdrift.verdicts import sufficiency
+
+    header = stored.header
+    if header.gate not in suite.gates:
+        raise UsageError(f"the suite no longer has the gate {header.gate!r} under which the run was made")
+    gate = suite.gates[header.gate]
+    if header.partial:
+        return gate
+    before = stored.suite["gates"][header.gate]["pairs"]
+    known = {variant.name for variant in header.variants} | {name for pair in before for name in pair[:2]}
+    new = {name for pair in gate.pairs for name in (pair.baseline, pair.candidate)} - known
+    if new:
+        raise UsageError(f"the gate now compares {', '.join(sorted(new))}, which the run did not ask; run the suite")
+    kept = narrowed(gate, header.variants)
+    applicable = applicable_cases(suite, suite.cases)
+    require_enough(suite, kept, sufficiency(kept, suite.metrics, suite.cases, applicable, header.planned_repeats))
+    return gate
 
 
 def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
@@ -113,15 +149,22 @@ def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
         if dict(now[case.id].variables) != dict(case.variables):
             raise UsageError(f"case {case.id} asks something else now than the run asked; run the suite instead")
         kept.append(now[case.id])
-    if stored.header.gate not in suite.gates:
-        raise UsageError(f"the suite no longer has the gate {stored.header.gate!r} under which the run was made")
     return replace(suite, cases=tuple(kept), variants={v.name: v for v in stored.header.variants})
 
 
-def _adopt(writer: RunWriter, stored: StoredRun, suite: Suite) -> None:
-    """From now on the run is one of the suite as it is now."""
+def _adopt(writer: RunWriter, stored: StoredRun, suite: Suite, gate: Gate) -> None:
+    """From now on the run is one of the suite as it is now: unfinished until it is graded, and another than before."""
+    header = stored.header
+    writer.set_state(RunState.RUNNING)
     writer.add_cases(suite.cases)
-    header = replace(
-        stored.header, suite_stored=suite.to_stored(), suite_hash=suite.hash, dataset_hash=suite.dataset_hash
+    changed = suite.hash != header.suite_hash
+    writer.replace_header(
+        replace(
+            header,
+            suite_stored=suite.to_stored(),
+            suite_hash=suite.hash,
+            dataset_hash=suite.dataset_hash,
+            identity=sha256([header.identity, suite.hash]) if changed else header.identity,
+            assumptions=assumptions_of(gate),
+        )
     )
-    writer.replace_header(header)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,10 @@ from snapdrift.pipeline.targets import Target
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.resolved import Suite
+
+
+OUTPUT_CAPS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
+"""What bounds the length of an answer, by endpoint and age of the host."""
 
 
 @dataclass(slots=True)
@@ -31,9 +34,13 @@ class Allowance:
         seconds = limits.deadline_s
         return cls(limits.max_usd, None if seconds is None else time.monotonic() + seconds)
 
-    def budget(self, suite_usd: float | None) -> float | None:
-        """The ceiling for the next suite in dollars: the smaller of its own and what is left of the command's."""
-        limits = [usd for usd in (suite_usd, self.max_usd) if usd is not None]
+    def budget(self, suite_usd: float | None, spent_usd: float = 0.0) -> float | None:
+        """The ceiling for the next suite in dollars, counting `spent_usd`, which its run cost in earlier commands.
+
+        The smaller of the suite's own budget, which is for the run as a whole, and what is left of the command's.
+        """
+        left = None if self.max_usd is None else spent_usd + self.max_usd
+        limits = [usd for usd in (suite_usd, left) if usd is not None]
         return min(limits) if limits else None
 
     def spend(self, usd: float) -> None:
@@ -44,49 +51,62 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Spender:
-    """A suite under a gate, and the models that it asks, judges included."""
+    """A suite under a gate: the variants that it asks, and the judges of their answers."""
 
     suite: Suite
     gate: str
     variants: tuple[Variant, ...]
+    judges: tuple[Variant, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Variant, ...]:
+        """Everything that is asked."""
+        return (*self.variants, *self.judges)
 
 
-def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target, allowance: Allowance) -> bool:
-    """Whether a real model is asked. Raises `UsageError` when one is and nothing says how much that may cost.
+def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target, allowance: Allowance) -> None:
+    """Raises `UsageError` when a real model is asked and nothing says how much that may cost.
 
-    Raises `CatalogError` when there is a ceiling and the price of a model that it is for is not known. The stand-in
-    that the command starts itself costs nothing; there only `--max-usd` counts.
+    Raises `CatalogError` when there is a ceiling and what a model costs at most is not known. The stand-in that the
+    command starts itself costs nothing; there only `--max-usd` counts.
     """
-    if target.is_own_standin:
-        live = False
-    else:
-        live = asyncio.run(target.measures_a_model(v for spender in spenders for v in spender.variants))
     for spender in spenders:
         limit = ceiling(spender.suite, spender.gate, target, allowance)
         if limit is not None:
             _require_prices(spender, catalog, limit)
-        elif live:
+        elif any(map(target.is_live, spender.asked)):
             raise UsageError(
                 f"{spender.suite.path}: this run asks a real model and has no budget; "
                 "set `budget: {usd: 5}` in the suite or pass --max-usd 5"
             )
-    return live
 
 
-def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance) -> float | None:
-    """What asking the suite may cost in dollars, None without a limit."""
-    return allowance.budget(None if target.is_own_standin else suite.budget_for(gate))
+def require_honest_judges(spender: Spender, target: Target, *, measured: bool | None = None) -> None:
+    """Raises `UsageError` when a stand-in would judge answers of a real model: its verdicts would stand unlabelled.
+
+    `measured` says whether there are such answers; None: if any variant is one that measures.
+    """
+    if measured is None:
+        measured = any(map(target.is_live, spender.variants))
+    made_up = [judge for judge in spender.judges if not target.is_live(judge)]
+    if measured and made_up:
+        raise UsageError(
+            f"{spender.suite.path}: found a stand-in as {made_up[0].name} of a real model's answers; "
+            "name a host whose judge is a model"
+        )
+
+
+def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent_usd: float = 0.0) -> float | None:
+    """What the suite's run may cost in dollars, the `spent_usd` of earlier commands included; None without a limit."""
+    return allowance.budget(None if target.standin is not None else suite.budget_for(gate), spent_usd)
 
 
 def _require_prices(spender: Spender, catalog: Catalog, limit: float) -> None:
-    for model in _models(spender.variants):
-        info = catalog.get(model)
-        if info is None or info.price is None:
+    for variant in spender.asked:
+        cap = next((int(variant.request[name]) for name in OUTPUT_CAPS if name in variant.request), None)
+        if catalog.worst_usd(variant.model, 1, cap) is None:
             raise CatalogError(
-                f"{spender.suite.path}: the price of {model} is not known, so the budget of ${limit:g} cannot be kept; "
-                f'set it under [models."{model}".price] in snapdrift.toml'
+                f"{spender.suite.path}: what {variant.model} costs at most is not known, so the budget of ${limit:g} "
+                f'cannot be kept; set its price under [models."{variant.model}".price] in snapdrift.toml, and '
+                "max_output_tokens in the suite"
             )
-
-
-def _models(variants: Iterable[Variant]) -> list[str]:
-    return list(dict.fromkeys(variant.model for variant in variants))

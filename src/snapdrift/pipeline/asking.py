@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from snapdrift.execution.budget import Budget
-from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress
+from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.model import Attempt, CallKey, Request, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.openai_api.tokens import upper_bound_tokens
+from snapdrift.pipeline.allowance import OUTPUT_CAPS
 from snapdrift.pipeline.grading import judge_request, pending_questions, run_label
 from snapdrift.pipeline.targets import Target
 from snapdrift.suites.prompts import render
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
 
 DEFAULT_CONCURRENCY = 16
-_OUTPUT_CAPS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,20 @@ class AskSettings:
     answers: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How asking ended, answers and judges together: why early (None: it did not), and what it took of the budget."""
+
+    stopped: StopReason | None
+    detail: str
+    charged_usd: float
+
+
 def worst_cost(catalog: Catalog) -> Callable[[Request], float | None]:
     """A function that bounds what a request can cost in dollars; None where the price is not known."""
 
     def worst(request: Request) -> float | None:
-        cap = next((int(request.body[name]) for name in _OUTPUT_CAPS if name in request.body), None)
+        cap = next((int(request.body[name]) for name in OUTPUT_CAPS if name in request.body), None)
         return catalog.worst_usd(str(request.body.get("model", "")), upper_bound_tokens(request.body), cap)
 
     return worst
@@ -67,13 +76,14 @@ def answer_requests(stored: StoredRun, variants: Mapping[str, Variant], target: 
 
 async def ask_all(
     writer: RunWriter, stored: StoredRun, suite: Suite, catalog: Catalog, target: Target, settings: AskSettings
-) -> EngineReport:
+) -> Asked:
     """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
 
     SIGINT and SIGTERM stop it: what is in flight may finish, nothing more is started.
     """
     variants = {variant.name: variant for variant in stored.header.variants}
     budget = Budget(settings.budget_usd, settings.spent_usd)
+    before = budget.spent_usd
     cancel = asyncio.Event()
     with _stopping_on_signals(cancel):
         async with target.asking(settings.concurrency) as ask:
@@ -90,7 +100,7 @@ async def ask_all(
             report = await engine.run(left, cancel, earlier=_earlier_attempts(stored))
             if report.stopped is None:
                 report = await _ask_judges(engine, writer, stored, suite, target, cancel) or report
-    return report
+    return Asked(report.stopped, report.detail, budget.spent_usd - before)
 
 
 async def _ask_judges(

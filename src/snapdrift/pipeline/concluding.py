@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
-from snapdrift.model import Evaluation, Source, VariantSummary
+from snapdrift.model import Evaluation
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, narrowed
-from snapdrift.store import StoredRun, list_runs, open_run
+from snapdrift.store import RunState, StoredRun, list_runs, open_run
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from snapdrift.suites.workspace import Workspace
 
 LATEST = "latest"
-_MADE_UP = (Source.SIMULATED.value, Source.RECORDED.value)
 STOPPED = "stopped"
 
 
@@ -64,19 +63,36 @@ def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -
 
 
 def earlier_models(stored: StoredRun, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Which models each variant's answers named in the suite's last whole run against the same kind of target."""
-    if not directory.is_dir():
-        return {}
+    """Which models each variant's answers named when it was last asked the same of the same kind of source.
+
+    Looked up for each variant by itself, in whole runs of the suite before this one.
+    """
     header = stored.header
-    for run in list_runs(directory):
+    wanted = {variant.name: variant for variant in header.variants}
+    sources = _sources(stored)
+    found: dict[str, tuple[str, ...]] = {}
+    for run in list_runs(directory) if directory.is_dir() else ():
         if run.run_id >= header.run_id or run.suite != header.suite or run.partial or run.decision is None:
             continue
         with open_run(run.path) as other:
             evaluation = other.evaluation
-        if evaluation is None or _kinds(evaluation.variants) != _kinds_of(stored):
-            continue
-        return {variant.name: tuple(variant.resolved_models) for variant in evaluation.variants}
-    return {}
+        for then in evaluation.variants if evaluation else ():
+            now = wanted.get(then.name)
+            asked_the_same = now is not None and (then.model, then.endpoint) == (now.model, now.endpoint)
+            if asked_the_same and then.resolved_models and set(then.sources) == sources.get(then.name):
+                found.setdefault(then.name, tuple(then.resolved_models))
+        if found.keys() >= wanted.keys():
+            break
+    return found
+
+
+def _sources(stored: StoredRun) -> dict[str, set[str]]:
+    """Where each variant's measured answers came from."""
+    sources: dict[str, set[str]] = {}
+    for response in stored.responses():
+        if not response.call.grader and response.outcome.measured:
+            sources.setdefault(response.call.variant, set()).add(response.source.value)
+    return sources
 
 
 def model_warnings(stored: StoredRun, catalog: Catalog) -> tuple[str, ...]:
@@ -84,29 +100,32 @@ def model_warnings(stored: StoredRun, catalog: Catalog) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for v in stored.header.variants for text in catalog.warnings(v.model)))
 
 
+def require_finished(stored: StoredRun) -> None:
+    """Raises `StoreError` for a run that is under way or was stopped: its conclusions are not of what it holds."""
+    if stored.state is not RunState.FINISHED:
+        run = stored.header.run_id
+        raise StoreError(f"run {run} is not finished; go on with it: `snapdrift resume {run}`")
+
+
 def write_run_reports(
-    stored: StoredRun, suite: Suite, catalog: Catalog, workspace: Workspace, output: Output, *, several: bool
+    stored: StoredRun, suite: Suite, catalog: Catalog, workspace: Workspace, output: Output, part: str | None = None
 ) -> tuple[View, ReportPaths]:
     """Renders a concluded run: by default into `reports/<suite>/<run id>/`, to which `latest` then points.
 
-    With `several` runs in one command, `--out`, `--junit` and `--summary` get the suite's name in.
+    `part` tells the runs of one command apart: `--out`, `--junit` and `--summary` get it in. None: there is but one.
     """
     from snapdrift.reports import build_view, write_reports
     from snapdrift.reports.source import run_data
 
     view = build_view(run_data(stored, suite.metrics, model_warnings(stored, catalog)))
-    name = suite.name
-    if output.out_dir is None:
-        out_dir = workspace.root / "reports" / name / stored.header.run_id
-    else:
-        out_dir = output.out_dir / name if several else output.out_dir
+    out_dir = output.out_dir / (part or "") if output.out_dir else _own_folder(stored, suite, workspace)
     templates = workspace.root / "reports" / "templates"
     try:
         paths = write_reports(
             view,
             out_dir,
-            _named(output.junit, name, several=several),
-            _named(output.summary, name, several=several),
+            _named(output.junit, part),
+            _named(output.summary, part),
             templates if templates.is_dir() else None,
         )
         if output.out_dir is None:
@@ -116,9 +135,13 @@ def write_run_reports(
     return view, paths
 
 
-def _named(path: Path | None, suite: str, *, several: bool) -> Path | None:
-    """`junit.xml` of one suite among several is `junit.<suite>.xml`."""
-    return path if path is None or not several else path.with_name(f"{path.stem}.{suite}{path.suffix}")
+def _own_folder(stored: StoredRun, suite: Suite, workspace: Workspace) -> Path:
+    return workspace.root / "reports" / suite.name / stored.header.run_id
+
+
+def _named(path: Path | None, part: str | None) -> Path | None:
+    """`junit.xml` of one run among several is `junit.<part>.xml`."""
+    return path if path is None or part is None else path.with_name(f"{path.stem}.{part}{path.suffix}")
 
 
 def _point_latest(out_dir: Path) -> None:
@@ -138,12 +161,3 @@ def _require_one_version(stored: StoredRun, suite: Suite) -> None:
                 f"{stored.path}: {score.metric} was scored by {score.version}, the suite now has "
                 f"{now.get(score.metric, 'no such metric')}; grade the run again with `snapdrift grade`"
             )
-
-
-def _kinds(variants: Iterable[VariantSummary]) -> set[bool]:
-    return {source in _MADE_UP for variant in variants for source, number in variant.sources.items() if number}
-
-
-def _kinds_of(stored: StoredRun) -> set[bool]:
-    responses = (r for r in stored.responses() if not r.call.grader and r.outcome.measured)
-    return {response.source.value in _MADE_UP for response in responses}

@@ -34,7 +34,7 @@ def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, J
     judges = [grader for grader in suite.graders if isinstance(grader, JudgeGrader)]
     if not judges:
         return
-    cases = {case.id: case for case in stored.cases()}
+    cases = {case.id: case for case in suite.cases}
     answers = (response for response in stored.responses() if not response.call.grader)
     for position, response in enumerate(answers):
         for judge in judges:
@@ -54,7 +54,7 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
 
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
     """
-    cases = {case.id: case for case in stored.cases()}
+    cases = {case.id: case for case in suite.cases}
     graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
     for response in stored.responses():
         if response.call.grader:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snapdrift.errors import StoreError
 from snapdrift.model import Evaluation, ExitCode
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """Where requests go. `standin` wins over `base_url`, which wins over `host`, which wins over the suite.
+    """Where requests go: at most one of `standin`, `base_url` and `host`; each holds for every variant of a suite.
 
     `recordings` and `behaviour` are for the stand-in and override what the workspace says of the suite.
     """
@@ -54,12 +55,15 @@ class TargetOptions:
 
     @classmethod
     def from_json(cls, text: str) -> TargetOptions:
-        """The inverse of `to_json`; what it does not know is left out."""
+        """The inverse of `to_json`, but for what it does not know. Raises `StoreError` for another text."""
         names = {entry.name for entry in fields(cls)}
-        values = {name: value for name, value in json.loads(text).items() if name in names}
-        values["recordings"] = tuple(map(Path, values.get("recordings", ())))
-        log = values.get("standin_log")
-        return cls(**{**values, "standin_log": None if log is None else Path(log)})
+        try:
+            values = {name: value for name, value in json.loads(text).items() if name in names}
+            values["recordings"] = tuple(map(Path, values.get("recordings", ())))
+            log = values.get("standin_log")
+            return cls(**{**values, "standin_log": None if log is None else Path(log)})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StoreError(f"the run file does not say where its requests went ({error}); name it again") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go. `reports_dir` None is `reports/` of the workspace, `state_dir` None is `.snapdrift` in it."""
+    """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder."""
 
     out_dir: Path | None = None
     junit: Path | None = None

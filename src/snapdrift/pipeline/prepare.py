@@ -33,11 +33,6 @@ class Prepared:
     partial: bool
     sufficiency: tuple[Sufficiency, ...]
 
-    @property
-    def insufficient(self) -> tuple[Sufficiency, ...]:
-        """Where the gate could never tell."""
-        return tuple(entry for entry in self.sufficiency if not entry.enough)
-
 
 def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
     """For each metric the ids of the cases that it applies to."""
@@ -111,9 +106,14 @@ def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:
 
 def require_sufficient(prepared: Prepared) -> None:
     """Raises `InsufficientError` when the gate could never tell, before anything is sent."""
-    if prepared.insufficient:
-        told = "\n".join(f"  {entry.detail}" for entry in prepared.insufficient)
-        raise InsufficientError(f"{prepared.suite.path}: gate {prepared.gate.name} could never tell:\n{told}")
+    require_enough(prepared.suite, prepared.gate, prepared.sufficiency)
+
+
+def require_enough(suite: Suite, gate: Gate, found: Sequence[Sufficiency]) -> None:
+    """Raises `InsufficientError` with a line for each comparison by which the gate could never tell."""
+    short = [f"  {entry.detail}" for entry in found if not entry.enough]
+    if short:
+        raise InsufficientError("\n".join([f"{suite.path}: gate {gate.name} could never tell:", *short]))
 
 
 def _gate(suite: Suite, name: str | None) -> Gate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import ConfigError, Interrupted, UsageError
-from snapdrift.execution.engine import EngineReport, StopReason
-from snapdrift.model import Source
-from snapdrift.pipeline.allowance import Allowance, Spender, ceiling, require_budget
+from snapdrift.execution.engine import StopReason
+from snapdrift.model import Gate
+from snapdrift.pipeline.allowance import Allowance, Spender, ceiling, require_budget, require_honest_judges
 from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all, worst_cost
 from snapdrift.pipeline.concluding import conclude, load_stored_suite, write_run_reports
 from snapdrift.pipeline.grading import grade_answers, judge_variants
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 TARGET = "target"
 """Under this name a run file keeps where its requests went, so that `resume` needs no options."""
+REACHED = "reached"
+"""Under this name it keeps which of its hosts were real (their URLs) and whether a stand-in was among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,12 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         for warning in one.suite.warnings:
             options.notice(f"{one.suite.path}: warning: {warning}")
     allowance = Allowance.of(options.limits)
-    spenders = [Spender(one.suite, one.gate.name, (*one.variants, *judge_variants(one.suite))) for one in prepared]
-    variants = [variant for spender in spenders for variant in spender.variants]
-    with open_target(options.target, prepared[0].workspace, options.env, variants) as target:
+    spenders = [Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite)) for one in prepared]
+    asked = [variant for spender in spenders for variant in spender.asked]
+    with open_target(options.target, prepared[0].workspace, options.env, asked) as target:
         require_budget(spenders, prepared[0].catalog, target, allowance)
+        for spender in spenders:
+            require_honest_judges(spender, target)
         several = len(prepared) > 1
         outcomes = []
         for one in prepared:
@@ -88,13 +93,14 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace)
-            spender = Spender(suite, stored.header.gate, (*stored.header.variants, *judge_variants(suite)))
-            if options.target == TargetOptions():
-                options = replace(options, target=TargetOptions.from_json(stored.meta(TARGET) or "{}"))
+            spender = Spender(suite, stored.header.gate, stored.header.variants, judge_variants(suite))
+            options = with_stored_target(stored, options)
+            before = stored.meta(REACHED)
         allowance = Allowance.of(options.limits)
-        with open_target(options.target, workspace, options.env, spender.variants) as target:
-            live = require_budget([spender], catalog, target, allowance)
-            _require_same_kind(path, live=live)
+        with open_target(options.target, workspace, options.env, spender.asked) as target:
+            require_budget([spender], catalog, target, allowance)
+            require_honest_judges(spender, target)
+            _require_same_target(path, target.reached(spender.variants), before)
             return _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
 
 
@@ -117,20 +123,31 @@ def runs_dir(workspace: Workspace, options: RunOptions) -> Path:
     return (options.output.state_dir or workspace.state_dir) / "runs"
 
 
-def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> EngineReport:
-    """Asks what is left to ask (with `answers` False, judges only) and takes its cost from the allowance."""
+def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> str:
+    """Asks what is left to ask (with `answers` False, judges only) and takes its cost from the allowance.
+
+    Returns why asking ended early, empty when it did not. Raises `Interrupted` when the user ended it.
+    """
     limits, allowance = work.options.limits, work.allowance
+    spent = stored.spent_usd(worst_cost(work.catalog))
+    writer.set_state(RunState.RUNNING)
     settings = AskSettings(
         concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
-        budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance),
-        spent_usd=stored.spent_usd(worst_cost(work.catalog)),
+        budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance, spent),
+        spent_usd=spent,
         ends_at=allowance.ends_at,
         progress=work.options.progress,
         answers=answers,
     )
     report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings))
     allowance.spend(report.charged_usd)
-    return report
+    if report.stopped is StopReason.CANCELLED:
+        writer.set_state(RunState.INTERRUPTED)
+        raise Interrupted(
+            f"interrupted: {len(stored.answered_keys())} of {len(stored.calls())} calls are stored; "
+            f"go on with `snapdrift resume {stored.header.run_id}`"
+        )
+    return report.detail if report.stopped else ""
 
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
@@ -138,24 +155,15 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     writer.replace_scores(grade_answers(stored, work.suite))
     evaluation = conclude(writer, stored, work.suite, stopped)
     writer.finish(datetime.now(UTC).isoformat(timespec="seconds"))
-    view, reports = write_run_reports(
-        stored, work.suite, work.catalog, work.workspace, work.options.output, several=work.several
-    )
     header = stored.header
+    part = header.suite if work.several else None
+    view, reports = write_run_reports(stored, work.suite, work.catalog, work.workspace, work.options.output, part)
     return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
 
 
 def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:
     with open_run(writer.path) as stored:
-        writer.set_state(RunState.RUNNING)
-        report = ask(writer, stored, work)
-        if report.stopped is StopReason.CANCELLED:
-            writer.set_state(RunState.INTERRUPTED)
-            raise Interrupted(
-                f"interrupted: {len(stored.answered_keys())} of {len(stored.calls())} calls are stored; "
-                f"go on with `snapdrift resume {stored.header.run_id}`"
-            )
-        return finish(writer, stored, work, report.detail if report.stopped else "")
+        return finish(writer, stored, work, ask(writer, stored, work))
 
 
 def _open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunWriter:
@@ -164,12 +172,14 @@ def _open_writer(prepared: Prepared, target: Target, options: RunOptions) -> Run
 
     header = _header(prepared, target, options)
     directory = runs_dir(prepared.workspace, options)
-    earlier = None if options.fresh else _same_run(directory, header.identity)
+    fresh = options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never"
+    earlier = None if fresh else _same_run(directory, header.identity)
     if earlier is not None:
         return _take_up(earlier, options)
     calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed)
     writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
     writer.set_meta(TARGET, options.target.to_json())
+    writer.set_meta(REACHED, json.dumps(target.reached(prepared.variants)))
     return writer
 
 
@@ -195,9 +205,10 @@ def _same_run(directory: Path, identity: str) -> Path | None:
 def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeader:
     suite, gate = prepared.suite, prepared.gate
     git = git_facts(prepared.workspace.root)
-    selection = [[case.id for case in prepared.cases], [v.name for v in prepared.variants], prepared.repeats]
+    cases, variants = [case.id for case in prepared.cases], [variant.name for variant in prepared.variants]
+    judges = judge_variants(suite)
     now = datetime.now(UTC)
-    models = {variant.model for variant in (*prepared.variants, *judge_variants(suite))}
+    models = {variant.model for variant in (*prepared.variants, *judges)}
     return RunHeader(
         run_id=new_run_id(now, random.SystemRandom()),
         suite=suite.name,
@@ -206,7 +217,11 @@ def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeade
         seed=suite.seed,
         attempt=1,
         identity=run_identity(
-            commit=git.commit, suite_hash=suite.hash, gate=gate.name, selection=selection, target=target.identity
+            commit=git.commit,
+            suite_hash=suite.hash,
+            gate=gate.name,
+            selection=[cases, variants, prepared.repeats, prepared.partial],
+            target=target.identity((*prepared.variants, *judges)),
         ),
         suite_stored=suite.to_stored(),
         suite_hash=suite.hash,
@@ -215,7 +230,7 @@ def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeade
         git_commit=git.commit,
         git_dirty=git.dirty,
         catalog=prepared.catalog.to_stored(models),
-        assumptions={"discordance": gate.discordance, "confidence": gate.confidence},
+        assumptions=assumptions_of(gate),
         planned_repeats=prepared.repeats,
         partial=prepared.partial,
         command=options.command,
@@ -223,11 +238,30 @@ def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeade
     )
 
 
-def _require_same_kind(path: Path, *, live: bool) -> None:
-    """A run whose first half was simulated and second half measured would be neither."""
-    made_up = (Source.SIMULATED, Source.RECORDED)
-    with open_run(path) as stored:
-        kinds = {response.source in made_up for response in stored.responses() if response.outcome.measured}
-    if live in kinds:
-        now, then = ("a real model", "a stand-in") if live else ("a stand-in", "a real model")
-        raise UsageError(f"run {path.stem}: found {now} to go on with, its answers are of {then}; name that one")
+def assumptions_of(gate: Gate) -> dict[str, float]:
+    """What a decision under the gate takes for granted."""
+    return {"discordance": gate.discordance, "confidence": gate.confidence, "max_blind": gate.max_blind}
+
+
+def with_stored_target(stored: StoredRun, options: RunOptions) -> RunOptions:
+    """The options with the run's own target where they name none.
+
+    A run file may be somebody else's: it cannot make this machine send the value of a variable that it names, nor
+    write where it says. Raises `UsageError` when the target has to be said again.
+    """
+    if options.target != TargetOptions():
+        return options
+    target = TargetOptions.from_json(stored.meta(TARGET) or "{}")
+    if target.key_env:
+        raise UsageError(
+            f"run {stored.header.run_id} asked {target.base_url} with the key in {target.key_env}; "
+            f"say so again: --base-url {target.base_url} --key-env {target.key_env}"
+        )
+    return replace(options, target=replace(target, standin_log=None))
+
+
+def _require_same_target(path: Path, now: tuple[str, ...], before: str | None) -> None:
+    """A run half of which a stand-in answered, or another host, would be neither; raises `UsageError`."""
+    if before is not None and list(now) != json.loads(before):
+        then = ", ".join(json.loads(before))
+        raise UsageError(f"run {path.stem} asked {then}; found {', '.join(now)} to go on with; name the same target")

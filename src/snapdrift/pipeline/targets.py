@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
-from snapdrift.model import Answer, Request, Source, Variant
+from snapdrift.model import Answer, Request, Variant
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
@@ -25,20 +29,36 @@ Ask = Callable[[Request], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The hosts of a command. `override` holds for every variant, whatever the suite says."""
+    """The hosts of a command by name. `override` holds for every variant, whatever the suite says.
+
+    `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
+    `standin` is what the stand-in that the command started answers from, None where it started none.
+    """
 
     hosts: Mapping[str, Host]
-    override: str | None
-    identity: Any
+    override: str | None = None
+    live: frozenset[str] = frozenset()
+    standin: Any = None
 
     def host(self, variant: Variant) -> Host:
         """Where a variant's requests go."""
-        return self.hosts[self.override or variant.host or OPENAI]
+        return self.hosts[self._name(variant)]
 
-    @property
-    def is_own_standin(self) -> bool:
-        """Whether everything goes to the stand-in that this command started."""
-        return self.override == STANDIN
+    def is_live(self, variant: Variant) -> bool:
+        """Whether asking the variant measures a model, and costs money."""
+        return self._name(variant) in self.live
+
+    def reached(self, variants: Iterable[Variant]) -> tuple[str, ...]:
+        """Where these variants' answers come from: the URLs of real models, and one word for all stand-ins."""
+        return tuple(sorted({self.host(v).base_url if self.is_live(v) else STANDIN for v in variants}))
+
+    def identity(self, variants: Iterable[Variant]) -> Any:
+        """What of the target can change these variants' answers."""
+        asked = list(variants)
+        return [self.reached(asked), sorted({self.host(v).base_url for v in asked}) if self.live else self.standin]
+
+    def _name(self, variant: Variant) -> str:
+        return self.override or variant.host or OPENAI
 
     @asynccontextmanager
     async def asking(self, concurrency: int) -> AsyncIterator[Ask]:
@@ -56,28 +76,6 @@ class Target:
 
             yield ask
 
-    async def measures_a_model(self, variants: Iterable[Variant]) -> bool:
-        """Whether some host is a real one. A stand-in says in a header what it is, wherever it runs.
-
-        Raises `IncompleteError` when a host that is not OpenAI's cannot be reached.
-        """
-        if self.is_own_standin:
-            return False
-        from snapdrift.openai_api.client import OpenAIClient
-        from snapdrift.openai_api.errors import AttemptFailed
-
-        for host in {host.base_url: host for host in map(self.host, variants)}.values():
-            if host.is_openai:
-                return True
-            async with OpenAIClient(host) as client:
-                try:
-                    source = await client.probe()
-                except AttemptFailed as error:
-                    raise IncompleteError(f"host {host.name} ({host.base_url}): {error.failure.message}") from None
-            if source not in (Source.SIMULATED, Source.RECORDED):
-                return True
-        return False
-
 
 @contextmanager
 def open_target(
@@ -85,8 +83,10 @@ def open_target(
 ) -> Iterator[Target]:
     """The target of a command; a stand-in that it starts ends with it, also when the process is killed.
 
-    Raises `UsageError` when there is no key for a host that needs one: nothing falls back to simulated answers.
+    Raises `UsageError` when two targets are named, and when there is no key for a host that needs one: nothing falls
+    back to simulated answers. Raises `IncompleteError` for a host that does not answer.
     """
+    _refuse_two_targets(options)
     with ExitStack() as stack:
         if options.standin:
             yield stack.enter_context(_standin(options, workspace))
@@ -94,13 +94,35 @@ def open_target(
         _refuse_standin_options(options)
         if options.base_url:
             host = _url_host(options.base_url, options.key_env, env)
-            yield Target({host.name: host}, host.name, host.base_url)
+            yield _reached({host.name: host}, host.name)
             return
         if options.key_env:
             raise UsageError("--key-env names the key of --base-url; found it without; add --base-url URL")
         names = {options.host} if options.host else {variant.host or OPENAI for variant in variants}
         hosts = {name: _named_host(name, workspace, env) for name in sorted(names)}
-        yield Target(hosts, options.host, {name: host.base_url for name, host in hosts.items()})
+        yield _reached(hosts, options.host)
+
+
+def _reached(hosts: Mapping[str, Host], override: str | None) -> Target:
+    """The target of these hosts, once each said what it is. Raises `IncompleteError` for one that does not answer."""
+    keys: dict[str, str] = {}
+    for host in hosts.values():
+        if keys.setdefault(host.base_url, host.api_key) != host.api_key:
+            raise ConfigError(f"host {host.name}: found another key for {host.base_url}; expected one key for one URL")
+    live = frozenset(name for name, host in hosts.items() if host.is_openai or asyncio.run(_measures(host)))
+    return Target(hosts, override, live)
+
+
+async def _measures(host: Host) -> bool:
+    """Whether a host asks a model: whatever does not say that it is a stand-in."""
+    from snapdrift.openai_api.client import OpenAIClient
+    from snapdrift.openai_api.errors import AttemptFailed
+
+    async with OpenAIClient(host) as client:
+        try:
+            return not (await client.probe()).made_up
+        except AttemptFailed as error:
+            raise IncompleteError(f"host {host.name} ({host.base_url}): {error.failure.message}") from None
 
 
 @contextmanager
@@ -125,10 +147,27 @@ def _standin(options: TargetOptions, workspace: Workspace) -> Iterator[Target]:
         behaviour=options.behaviour,
         **more,
     )
-    identity = [STANDIN, [str(path.resolve()) for path in options.recordings], options.behaviour, settings]
+    files = [suite[kind] for suite in settings["suites"].values() for kind in ("recordings", "answers")]
+    named = [workspace.root / path for paths in files for path in paths]
+    identity = [STANDIN, [_content(path) for path in (*options.recordings, *named)], options.behaviour, settings]
     with StandinProcess(config) as process:
         host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
-        yield Target({STANDIN: host}, STANDIN, identity)
+        yield Target({STANDIN: host}, STANDIN, standin=identity)
+
+
+def _content(path: Path) -> list[str]:
+    """Which recordings these are, wherever they lie: answers of an earlier run stand only while they are the same."""
+    try:
+        return [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
+    except OSError:  # the stand-in says what is wrong with it
+        return [path.name, ""]
+
+
+def _refuse_two_targets(options: TargetOptions) -> None:
+    given = {"--standin": options.standin, "--base-url": options.base_url, "--host": options.host}
+    named = [name for name, value in given.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"found {' and '.join(named)} (--recordings and --behaviour mean --standin); expected one")
 
 
 def _refuse_standin_options(options: TargetOptions) -> None:
@@ -141,6 +180,11 @@ def _refuse_standin_options(options: TargetOptions) -> None:
 def _url_host(base_url: str, key_env: str | None, env: Mapping[str, str]) -> Host:
     from snapdrift.openai_api.client import Host, is_openai_host
 
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", base_url):
+        raise UsageError(
+            "--base-url: expected http(s)://HOST[:PORT]/v1 without a user name, query or key (it is kept in the run "
+            "file); name the variable that holds the key with --key-env"
+        )
     is_openai = is_openai_host(base_url)
     if is_openai and key_env is None:
         key_env = "OPENAI_API_KEY"

@@ -70,6 +70,7 @@ def _resolve(name: str, place: Location, keys: Mapping[str, Key], known: Known, 
         confidence=value("confidence", usual.confidence),
         budget_usd=None if budget is None else budget.usd,
         repeats=value("repeats", None),
+        fresh=value("cache", None) == "never",
     )
     return ResolvedGate(gate, _sample(keys.get("sample"), known, loading))
 

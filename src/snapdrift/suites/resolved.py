@@ -186,6 +186,7 @@ def _stored_gate(gate: Gate) -> dict[str, Any]:
         "confidence": gate.confidence,
         "budget_usd": gate.budget_usd,
         "repeats": gate.repeats,
+        "fresh": gate.fresh,
     }
 
 
