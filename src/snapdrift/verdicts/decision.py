@@ -6,7 +6,7 @@ that could never tell) are errors raised before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from snapdrift.model import (
@@ -79,8 +79,9 @@ def decide(findings: Findings) -> Decision:
     ):
         reasons = row(findings)
         if reasons:
-            return Decision(word, reasons, warnings)
-    return Decision(DecisionWord.PASSED, _passed_reasons(findings), warnings, would_miss(findings))
+            return Decision(word, reasons, tuple(text for text in warnings if text not in reasons))
+    reasons = tuple(text for text in _passed_reasons(findings) if text not in warnings)
+    return Decision(DecisionWord.PASSED, reasons, warnings, would_miss(findings))
 
 
 def not_gated_reasons(findings: Findings) -> tuple[str, ...]:
@@ -97,12 +98,17 @@ def not_gated_reasons(findings: Findings) -> tuple[str, ...]:
 def regression_reasons(findings: Findings) -> tuple[str, ...]:
     """What was measured is worse than the gate allows, however much else is missing."""
     return (
-        *(findings.sentence(c) for c in findings.gating if c.verdict is Verdict.REGRESSED),
+        *(findings.sentence(c) for c in _largest_first(findings.gating) if c.verdict is Verdict.REGRESSED),
         *(_floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
         *(words.operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
         *_must_pass_sentences(findings, Severity.FAIL),
         *(words.alias_sentence(move) for move in findings.alias_moves if _fails(findings.gate.alias_moved)),
     )
+
+
+def _largest_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """By how far the candidate fell: the first sentence that a reader sees is about the worst."""
+    return sorted(comparisons, key=lambda comparison: comparison.difference or 0.0)
 
 
 def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
