@@ -44,6 +44,10 @@ class ConfigError(SnapdriftError):
     """`snapdrift.toml`, the workspace or the environment is not usable."""
 
 
+class NoWorkspaceError(ConfigError):
+    """A folder is in no workspace."""
+
+
 class DocumentError(SnapdriftError):
     """A file that the user wrote has mistakes: all of them, in the order in which they stand in the file."""
 

@@ -63,5 +63,5 @@ def test_another_seed_draws_another_sample() -> None:
 
 
 def test_a_sample_larger_than_the_dataset_is_an_error() -> None:
-    with pytest.raises(UsageError, match="a sample of 101 cases of a dataset of 100; expected at most 100"):
+    with pytest.raises(UsageError, match="found a sample of 101 cases; expected at most the dataset's 100"):
         draw(CASES, Sample(101))

@@ -14,12 +14,12 @@ def models() -> None:
       snapdrift models
     """
     from snapdrift.cli import tables
-    from snapdrift.errors import ConfigError
+    from snapdrift.errors import NoWorkspaceError
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.workspace import find_workspace
 
     try:
         overrides = find_workspace(Path.cwd()).config.catalog_overrides
-    except ConfigError:
+    except NoWorkspaceError:
         overrides = {}
     typer.echo(tables.catalogue(load_catalog(overrides)), nl=False)

@@ -83,7 +83,9 @@ OutDir = Annotated[
 Junit = Annotated[Path | None, typer.Option("--junit", help="Also write junit.xml here.", metavar="PATH")]
 Summary = Annotated[Path | None, typer.Option("--summary", help="Also write summary.md here.", metavar="PATH")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (the format of verdict.json).")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line a suite.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress; one line of result a suite, its report and its run.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")

@@ -175,6 +175,8 @@ class _Run:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
             await asyncio.wait({storing})
+            if not storing.cancelled():
+                storing.exception()  # the run ends with the first such error; the others would be printed unread
             raise
 
     async def _store(self, request: Request, response: Response, *, asked: bool) -> None:

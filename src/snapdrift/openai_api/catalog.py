@@ -18,6 +18,7 @@ from snapdrift.errors import ConfigError
 from snapdrift.model import Endpoint, Usage
 from snapdrift.openai_api.settings import find_mistakes
 from snapdrift.suites.registry import Finding
+from snapdrift.suites.wording import did_you_mean
 
 PER_TOKEN = 1e-6
 """Prices are USD per million tokens."""
@@ -167,7 +168,9 @@ class Catalog:
         info = self.get(model)
         if info is None:
             mend = f'Add them under [models."{model}"] in snapdrift.toml; a budget needs the price.'
-            return (f"{model} is not in the catalogue: its prices and limits are not known. {mend}",)
+            meant = did_you_mean(model, self._models, "")
+            asked = f" D{meant[1:]}" if meant else ""
+            return (f"{model} is not in the catalogue: its prices and limits are not known.{asked} {mend}",)
         shutdown = _shutdown_warning(model, info, self.today)
         found = [shutdown] if shutdown else []
         if info.price is None:

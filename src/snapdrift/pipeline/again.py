@@ -76,6 +76,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     """
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
+        require_finished(stored)
         suite = _suite_now(stored, workspace)
         gate = _gate_now(stored, suite)
         options = with_stored_target(stored, options)

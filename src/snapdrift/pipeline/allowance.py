@@ -72,9 +72,8 @@ def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target
     """
     for spender in spenders:
         limit = ceiling(spender.suite, spender.gate, target, allowance)
-        if limit is not None:
-            _require_prices(spender, catalog, limit)
-        elif any(map(target.is_live, spender.asked)):
+        require_prices(spender, catalog, limit)
+        if limit is None and any(map(target.is_live, spender.asked)):
             raise UsageError(
                 f"{spender.suite.path}: this run asks a real model and has no budget; "
                 "set `budget: {usd: 5}` in the suite or pass --max-usd 5"
@@ -101,8 +100,9 @@ def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent
     return allowance.budget(None if target.standin is not None else suite.budget_for(gate), spent_usd)
 
 
-def _require_prices(spender: Spender, catalog: Catalog, limit: float) -> None:
-    for variant in spender.asked:
+def require_prices(spender: Spender, catalog: Catalog, limit: float | None) -> None:
+    """Raises `CatalogError` when there is a ceiling and what a model costs at most is not known."""
+    for variant in spender.asked if limit is not None else ():
         cap = next((int(variant.request[name]) for name in OUTPUT_CAPS if name in variant.request), None)
         if catalog.worst_usd(variant.model, 1, cap) is None:
             raise CatalogError(

@@ -51,6 +51,8 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     from snapdrift.suites.workspace import find_workspace
     from snapdrift.verdicts import sufficiency
 
+    if path.is_dir():
+        raise UsageError(f"{path}: found a folder; expected suite files, {path}/*.yaml")
     if not path.is_file():
         raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
     workspace = find_workspace(path)
@@ -152,7 +154,10 @@ def _sampled(suite: Suite, gate: Gate, number: int) -> tuple[Case, ...]:
 
     declared = suite.gate_samples.get(gate.name, suite.sample)
     sample = Sample(number, suite.seed) if declared is None else replace(declared, n=number)
-    return draw(suite.cases, sample)
+    try:
+        return draw(suite.cases, sample)
+    except UsageError as error:
+        raise UsageError(f"{suite.path}: --sample: {error}") from None
 
 
 def _variants(suite: Suite, selection: Selection) -> tuple[Variant, ...]:

@@ -11,10 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import ConfigError, Interrupted, UsageError
+from snapdrift.errors import Interrupted, NoWorkspaceError, UsageError
 from snapdrift.execution.engine import StopReason
 from snapdrift.model import Gate
-from snapdrift.pipeline.allowance import Allowance, Spender, ceiling, require_budget, require_honest_judges
+from snapdrift.pipeline.allowance import (
+    Allowance,
+    Spender,
+    ceiling,
+    require_budget,
+    require_honest_judges,
+    require_prices,
+)
 from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all, worst_cost
 from snapdrift.pipeline.concluding import conclude, load_stored_suite, write_run_reports
 from snapdrift.pipeline.grading import grade_answers, judge_variants
@@ -71,6 +78,9 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     allowance = Allowance.of(options.limits)
     spenders = [Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite)) for one in prepared]
     asked = [variant for spender in spenders for variant in spender.asked]
+    if not options.target.standin:
+        for spender in spenders:
+            require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
     with open_target(options.target, prepared[0].workspace, options.env, asked) as target:
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
@@ -111,7 +121,7 @@ def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Pa
 
     try:
         workspace = find_workspace(cwd)
-    except ConfigError:
+    except NoWorkspaceError:
         if not Path(text).is_file():
             raise
         workspace = Workspace(cwd.resolve(), Config())

@@ -55,7 +55,8 @@ class Target:
     def identity(self, variants: Iterable[Variant]) -> Any:
         """What of the target can change these variants' answers."""
         asked = list(variants)
-        return [self.reached(asked), sorted({self.host(v).base_url for v in asked}) if self.live else self.standin]
+        own = self.standin is not None
+        return [self.reached(asked), self.standin if own else sorted({self.host(v).base_url for v in asked})]
 
     def _name(self, variant: Variant) -> str:
         return self.override or variant.host or OPENAI

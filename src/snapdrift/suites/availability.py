@@ -42,11 +42,24 @@ def check_prompt(prompt: PromptEntry, loading: Loading, document: Document) -> N
         refuse(location, loading, document)
 
 
+INSTEAD = {
+    "extend": "use fail or warn in this version",
+    "max_age": "use `cache: never`; there is no cache across runs in this version",
+    "ref": "use {variant: NAME} in this version",
+    "run": "use {variant: NAME} in this version",
+    "archive": "use {variant: NAME} in this version",
+}
+"""What serves until a thing that comes later is there."""
+
+
 def refuse(location: Location, loading: Loading, document: Document | None = None) -> None:
     """Complains that what is written at a location comes later."""
     names = [str(part) for part in location if isinstance(part, str)]
+    if names[-1] == "inconclusive":
+        names.append("extend")
     found = f"{names[-1]} is not available yet"
-    loading.complain(location, found, "leave it out in this version", key=True, document=document)
+    expected = INSTEAD.get(names[-1], "leave it out in this version")
+    loading.complain(location, found, expected, key=True, document=document)
 
 
 def _suite_keys(entry: SuiteFile) -> Iterator[Location]:

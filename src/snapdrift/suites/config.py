@@ -37,18 +37,18 @@ def _as_list(value: Any) -> Any:
 Paths = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=list[str] | str)]
 
 
+LATER = {
+    "api_key_cmd": "set the key's variable instead",
+    "limits": "bound what is in flight with `concurrency` instead",
+}
+"""Keys of the design that come later, and what serves until then."""
+
+
 class HostConfig(Entry):
     """A host that suites can name: where it is and which environment variable holds its key."""
 
     base_url: Annotated[str, AfterValidator(_host_url)]
     key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
-
-
-class ModelLimit(Entry):
-    """What the account may ask of a model in a minute."""
-
-    requests_per_minute: Annotated[int, Field(gt=0)] | None = None
-    tokens_per_minute: Annotated[int, Field(gt=0)] | None = None
 
 
 class StandinSuite(Entry):
@@ -80,7 +80,6 @@ class Config(Entry):
     hosts: dict[str, HostConfig] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
     prices: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    limits: dict[str, ModelLimit] = Field(default_factory=dict)
     concurrency: Annotated[int, Field(gt=0)] | None = None
     state: Annotated[str, Field(min_length=1)] = ".snapdrift"
     roots: list[str] = Field(default_factory=list)
@@ -108,11 +107,10 @@ def parse_config(text: str, file: str, table: tuple[str, ...] = ()) -> Config:
         raise ConfigError(str(Problem(file, line, column, "", f"not TOML: {message}", "expected valid TOML"))) from None
     for name in table:
         value = value.get(name, {})
-    later = [name for name in ("api_key_cmd",) if isinstance(value, dict) and name in value]
     document = toml_document(text, file, value)
-    if later:
-        place = document.problem((*table, *later), "api_key_cmd is not available yet", "set the key's variable instead")
-        raise ConfigError(str(place))
+    for name, instead in LATER.items():
+        if isinstance(value, dict) and name in value:
+            raise ConfigError(str(document.problem((*table, name), f"{name} is not available yet", instead)))
     return _validated(value, document, table)
 
 

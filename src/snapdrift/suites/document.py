@@ -104,6 +104,8 @@ def parse_document(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = ": ".join(part for part in (error.context, error.problem) if part)
+        if text.splitlines()[line - 1 : line] and "\t" in text.splitlines()[line - 1][:column]:
+            said = f"a tab in the indentation ({said})"
         raise DocumentError([Problem(file, line, column, "", f"not YAML: {said}", "expected valid YAML")]) from None
     except yaml.reader.ReaderError as error:
         raise DocumentError([_unreadable(text, file, error.character)]) from None

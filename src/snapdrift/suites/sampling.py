@@ -34,7 +34,7 @@ def draw(cases: Sequence[Case], sample: Sample) -> tuple[Case, ...]:
     properties too.
     """
     if sample.n > len(cases):
-        raise UsageError(f"a sample of {sample.n} cases of a dataset of {len(cases)}; expected at most {len(cases)}")
+        raise UsageError(f"found a sample of {sample.n} cases; expected at most the dataset's {len(cases)}")
     ranked = sorted(cases, key=lambda case: _rank(case, sample.seed))
     if sample.stratify is not None:
         ranked = _apportioned(ranked, sample.stratify)

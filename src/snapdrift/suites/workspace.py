@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from snapdrift.errors import ConfigError, SnapdriftError
+from snapdrift.errors import ConfigError, NoWorkspaceError, SnapdriftError
 from snapdrift.suites.config import Config, parse_config
 from snapdrift.suites.wording import did_you_mean
 
@@ -118,8 +118,8 @@ def find_workspace(start: Path) -> Workspace:
     """The workspace that `start` (a file or a folder) belongs to.
 
     The nearest folder upwards with `snapdrift.toml`, or with `[tool.snapdrift]` in `pyproject.toml`; else the parent
-    of the nearest `evals/` that `start` is in or beside. Raises `ConfigError` when there is none, or when its
-    configuration has mistakes.
+    of the nearest `evals/` that `start` is in or beside. Raises `NoWorkspaceError` when there is none, and
+    `ConfigError` when its configuration has mistakes.
     """
     folders = list(_upwards(start.resolve()))
     for folder in folders:
@@ -131,7 +131,7 @@ def find_workspace(start: Path) -> Workspace:
             return Workspace(folder.parent, Config())
         if (folder / SUITES_FOLDER).is_dir():
             return Workspace(folder, Config())
-    raise ConfigError(
+    raise NoWorkspaceError(
         f"no workspace at {start}: neither {CONFIG_FILE}, [tool.snapdrift] in {PROJECT_FILE} nor a folder "
         f"{SUITES_FOLDER}/ here or above; put an empty {CONFIG_FILE} in the folder that holds {SUITES_FOLDER}/"
     )
