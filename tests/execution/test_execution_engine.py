@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import selectors
 from collections import Counter
@@ -274,6 +275,20 @@ def test_a_store_that_cannot_write_ends_the_run_with_its_error() -> None:
 
     with pytest.raises(StoreError, match="the disk is full"):
         Full().run(requests_for(5))
+
+
+def test_a_store_that_cannot_write_is_told_once_and_not_for_each_call_in_flight(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Full(World):
+        async def record(self, response: Response, request: Request) -> None:
+            await asyncio.sleep(int(response.call.case_id.removeprefix("case-")) / 1000)
+            raise StoreError(f"the disk is full: {response.call} of {request.call}")
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        Full().run(requests_for(8), EngineSettings(concurrency=8))
+    gc.collect()
+    assert caplog.messages == []
 
 
 # ------------------------------------------------------------------------------------------------------------ retrying
