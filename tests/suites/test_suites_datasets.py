@@ -97,7 +97,7 @@ def test_a_csv_field_may_hold_line_breaks_and_the_next_row_keeps_its_line(tmp_pa
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("d.jsonl", '{"id": "a"}\n\n{"id": "b",}\n', ["d.jsonl:3:12: not JSON: "]),
+        ("d.jsonl", '{"id": "a"}\n\n{"id": "b" 1}\n', ["d.jsonl:3:12: not JSON: "]),
         ("d.jsonl", '{"id": "a"}\n[1]\n', ["d.jsonl:2:1: a list; expected a JSON object"]),
         ("d.jsonl", '{"id": "a"}\n{"id": "a"}\n', ['d.jsonl:2:1: id: the id "a" a second time; expected unique ids']),
         ("d.jsonl", '{"q": 1}\n{"id": 7}\n', ["d.jsonl:1:1: no id; ", "d.jsonl:2:1: id: 7; expected text that stays"]),
