@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from snapdrift.errors import ConfigError
-from snapdrift.reports import RunData, build_view, write_reports
+from snapdrift.model import Source
+from snapdrift.reports import RunData, build_view, write_junit_and_summary, write_reports
 from snapdrift.reports.embed import embed
 from snapdrift.reports.html import render_html
 
@@ -194,13 +195,12 @@ def test_reports_are_written_whole_and_nothing_else_is_left(make_run: MakeRun, t
     assert names == ["index.html", "junit.xml", "summary.md", "verdict.json"]
 
 
-def test_junit_and_summary_go_where_they_are_asked_for(make_run: MakeRun, tmp_path: Path) -> None:
-    paths = write_reports(
-        build_view(make_run().build()), tmp_path / "out", tmp_path / "ci" / "j.xml", tmp_path / "s.md"
-    )
-    assert (paths.junit, paths.summary) == (tmp_path / "ci" / "j.xml", tmp_path / "s.md")
-    assert paths.junit.is_file()
-    assert paths.summary.is_file()
+def test_junit_and_summary_of_one_run_are_those_of_its_folder(make_run: MakeRun, tmp_path: Path) -> None:
+    view = build_view(make_run().build())
+    paths = write_reports(view, tmp_path / "out")
+    write_junit_and_summary([view], tmp_path / "ci" / "j.xml", tmp_path / "s.md")
+    assert (tmp_path / "ci" / "j.xml").read_text() == paths.junit.read_text()
+    assert (tmp_path / "s.md").read_text() == paths.summary.read_text()
 
 
 def test_when_rendering_fails_the_earlier_reports_stay(make_run: MakeRun, tmp_path: Path) -> None:
@@ -220,3 +220,18 @@ def test_when_a_file_cannot_be_replaced_no_draft_is_left(make_run: MakeRun, tmp_
     with pytest.raises(OSError, match="directory"):
         write_reports(build_view(make_run().build()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_what_cannot_be_written_is_named_and_not_its_draft(make_run: MakeRun, tmp_path: Path) -> None:
+    (tmp_path / "junit.xml").mkdir()
+    with pytest.raises(OSError, match="directory") as caught:
+        write_junit_and_summary([build_view(make_run().build())], tmp_path / "junit.xml", None)
+    assert caught.value.filename == str(tmp_path / "junit.xml")
+
+
+def test_the_page_gives_a_failed_call_the_source_of_its_variant(make_run: MakeRun) -> None:
+    data: RunData = make_run(cases=12).build()
+    responses = tuple(r if r.outcome.measured else replace(r, source=Source.OPENAI) for r in data.responses)
+    chunks = embed(build_view(replace(data, responses=responses))).chunks
+    sources = {m for c in chunks for m in re.findall(rb'"source":"(\w+)"', zlib.decompress(base64.b64decode(c)))}
+    assert sources == {b"simulated"}

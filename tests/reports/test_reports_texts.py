@@ -24,14 +24,25 @@ from snapdrift.model import (
     Operational,
     Policy,
     Severity,
+    Source,
     Verdict,
 )
-from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict, verdict_document
+from snapdrift.reports import (
+    RunData,
+    View,
+    build_view,
+    render_terminal,
+    render_verdict,
+    render_verdicts,
+    verdict_document,
+)
 from snapdrift.reports.escaping import markdown, markdown_code, visible
-from snapdrift.reports.figures import percent, seconds, signed, typeset, usd
-from snapdrift.reports.junit import render_junit
+from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
+from snapdrift.reports.html import render_html
+from snapdrift.reports.junit import comparison_sentence, render_junit
 from snapdrift.reports.markdown import LIMIT, render_markdown
 from snapdrift.reports.words import change_sentence
+from snapdrift.verdicts.words import p_text
 
 MakeRun = Callable[..., Any]
 GOLDEN = Path(__file__).parent / "golden"
@@ -121,6 +132,81 @@ def test_the_summary_counts_the_cases_that_it_does_not_list(make_run: MakeRun) -
     block = render_markdown(view).split("<details>")[1]
     more = int(re.findall(r"and (\d+) more, in the report", block)[0])
     assert block.count("\n- `") + more == sum(case.group.rank == 0 for case in view.cases)
+
+
+def two_runs(make_run: MakeRun, **more: Any) -> list[View]:
+    data: RunData = make_run(**more).build()
+    return [build_view(data), build_view(replace(data, run=replace(data.run, suite="another suite")))]
+
+
+def test_junit_of_several_runs_has_a_test_suite_for_each_and_counts_them_all(make_run: MakeRun) -> None:
+    views = two_runs(make_run)
+    root = ET.fromstring(render_junit(*views))  # noqa: S314
+    suites = root.findall("testsuite")
+    assert [suite.get("name") for suite in suites] == ["ticket-triage (default)", "another suite (default)"]
+    assert int(root.get("tests", "")) == sum(int(suite.get("tests", "")) for suite in suites)
+    assert int(root.get("failures", "")) == len(root.findall("testsuite/testcase/failure"))
+
+
+@pytest.mark.parametrize("runs", [2, 40])
+def test_the_summary_of_several_huge_runs_has_a_section_for_each_and_fits(make_run: MakeRun, runs: int) -> None:
+    ids = ["[" * 500 + str(number) for number in range(200)]
+    summary = render_markdown(*[build_view(make_run(cases=200, ids=ids).build())] * runs)
+    assert len(summary) < LIMIT
+    assert summary.count("### ticket-triage: ") == runs
+    assert summary.count("<details>") == summary.count("</details>")
+
+
+def test_json_is_one_document_of_one_run_and_an_array_of_several(make_run: MakeRun) -> None:
+    views = two_runs(make_run)
+    assert json.loads(render_verdicts(views[:1])) == verdict_document(views[0])
+    assert json.loads(render_verdicts(views)) == [verdict_document(view) for view in views]
+
+
+def test_a_newly_passing_case_does_not_carry_its_old_failure_as_its_state(make_run: MakeRun) -> None:
+    block = render_markdown(build_view(make_run(cases=40).build())).split("newly passing</summary>")[1]
+    assert "(was wrong)" in block
+    assert "(wrong)" not in block
+
+
+@pytest.mark.parametrize("p", [0.00003, 0.00005, 0.00009, 0.0401, 1.0])
+def test_a_p_value_reads_the_same_in_junit_in_sentences_and_in_tables(make_run: MakeRun, p: float) -> None:
+    data: RunData = make_run().build()
+    compared = tuple(replace(c, p_adjusted=p, gating=True) for c in data.evaluation.comparisons)
+    view = build_view(replace(data, evaluation=replace(data.evaluation, comparisons=compared)))
+    assert f"Holm-adjusted {p_text(p)}," in comparison_sentence(view.comparisons[0])
+    assert p_text(p) in (f"p {p_value(p)}", f"p = {p_value(p)}")
+
+
+def unanswered(data: RunData, names: set[str], asked: Source) -> RunData:
+    """The run with no answers of the variants `names`, which was asked of `asked`."""
+    variants = tuple(replace(v, sources={}) if v.name in names else v for v in data.evaluation.variants)
+    return replace(data, asked=asked, evaluation=replace(data.evaluation, variants=variants))
+
+
+@pytest.mark.parametrize("render", [render_markdown, render_junit, render_terminal, render_verdict, render_html])
+def test_a_stand_in_that_never_answered_is_labelled(make_run: MakeRun, render: Callable[[View], str]) -> None:
+    data = unanswered(make_run().build(), {"august", "november", "alias"}, Source.SIMULATED)
+    view = build_view(data)
+    assert view.labels[0].meaning == "august, november, alias: asked a stand-in, which gave no answer."
+    assert {v.source for v in view.variants} == {Source.SIMULATED}
+    assert not view.paid
+    assert "simulated" in render(view)
+
+
+def test_a_variant_without_answers_is_labelled_beside_one_with_made_up_ones(make_run: MakeRun) -> None:
+    view = build_view(unanswered(make_run().build(), {"november"}, Source.SIMULATED))
+    assert [v.label for v in view.variants] == ["simulated"] * 3
+    [label] = [label for label in view.labels if label.word == "simulated"]
+    assert label.meaning.startswith("Answers of august, alias are made up by the stand-in")
+    assert label.meaning.endswith("november: asked a stand-in, which gave no answer.")
+
+
+@pytest.mark.parametrize("asked", [Source.OPENAI, Source.HOST])
+def test_a_host_that_never_answered_is_the_source_and_bears_no_label(make_run: MakeRun, asked: Source) -> None:
+    view = build_view(unanswered(make_run().build(), {"august", "november", "alias"}, asked))
+    assert {v["source"] for v in verdict_document(view)["variants"]} == {asked.value}
+    assert "simulated" not in [label.word for label in view.labels]
 
 
 def test_junit_is_red_when_the_gate_is(make_run: MakeRun) -> None:

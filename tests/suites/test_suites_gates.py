@@ -37,7 +37,7 @@ def test_every_other_variant_is_a_candidate_by_default(load: Load) -> None:
 
 
 def test_compare_lists_the_pairs_with_their_severity(load: Load) -> None:
-    text = "gate: {compare: [{from: one, to: two}, {from: two, to: three, severity: warn}]}\n"
+    text = "gate: {compare: [{from: one, to: two}, {from: two, to: three, severity: warn}], must_pass: {tag: golden}}\n"
     assert gates_of(load, text)["default"].pairs == (Pair("one", "two"), Pair("two", "three", Severity.WARN))
 
 
@@ -144,7 +144,10 @@ BASE = "baseline: {variant: one}, metrics: {right: {margin: 0.1}}"
 @pytest.mark.parametrize(
     ("gate", "expected"),
     [
-        ("{baseline: {variant: ^on}}", 'gate.baseline.variant: no variant "on"; did you mean "one"?'),
+        (
+            "{baseline: {variant: ^on}, must_pass: {tag: golden}}",
+            'gate.baseline.variant: no variant "on"; did you mean "one"?',
+        ),
         ("{baseline: ^{}}", "gate.baseline: an empty mapping; expected exactly one of variant, ref, run, archive"),
         ("{baseline: ^one}", 'gate.baseline: "one"; expected a mapping'),
         (f"{{{BASE}, candidates: [^tow]}}", 'gate.candidates[0]: no variant "tow"; did you mean "two"?'),
@@ -152,10 +155,13 @@ BASE = "baseline: {variant: one}, metrics: {right: {margin: 0.1}}"
         (f"{{{BASE}, candidates: [two, ^two]}}", 'gate.candidates[1]: "two" again; expected each candidate once'),
         (f"{{{BASE}, candidates: ^[]}}", "gate.candidates: no candidates; expected at least one"),
         ("{candidates: ^[two], must_pass: {tag: golden}}", "gate.candidates: candidates without a baseline; "),
-        ("{compare: [{from: one, to: ^one}]}", 'gate.compare[0].to: "one" against itself; '),
+        ("{compare: [{from: one, to: ^one}], must_pass: {tag: golden}}", 'gate.compare[0].to: "one" against itself; '),
         (f"{{{BASE}, compare: ^[{{from: one, to: two}}]}}", "gate.compare: compare beside baseline or candidates; "),
         ("{compare: [^{from: one}]}", "gate.compare[0].to: missing; expected this key"),
-        ("{compare: [{from: one, ^too: two}]}", 'gate.compare[0].too: unknown key; did you mean "to"?'),
+        (
+            "{compare: [{from: one, ^too: two}], must_pass: {tag: golden}}",
+            'gate.compare[0].too: unknown key; did you mean "to"?',
+        ),
         ("^{}", "gate: a gate that asks nothing; expected a baseline, metrics with at_least, or must_pass"),
         (f"{{{BASE}, policy: ^cath}}", 'gate.policy: "cath"; did you mean "catch"?'),
         (f"{{{BASE}, max_blind: ^10}}", "gate.max_blind: 10; expected less than 1"),
@@ -219,6 +225,37 @@ def test_a_difference_needs_a_comparison(mistakes: Mistakes, gate: str, expected
     assert expected in found
 
 
+@pytest.mark.parametrize(
+    "gate",
+    ["^{baseline: {variant: one}}", "^{compare: [{from: one, to: two}]}", "^{baseline: {variant: one}, metrics: {}}"],
+)
+def test_a_gate_that_compares_but_asks_nothing_of_any_metric_is_an_error(mistakes: Mistakes, gate: str) -> None:
+    (found,) = mistakes(f"{HEAD}gate: {gate.replace('^', '')}\n", FILES)
+    assert found == (
+        "evals/s.yaml:12:7: gate: a gate that compares variants but asks nothing of any metric; "
+        "expected metrics: with a margin, a floor or a limit, or must_pass"
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "metrics: {right: {margin: 0.1}}",
+        "metrics: {right: {at_least: 0.1}}",
+        "metrics: {cost: {max_increase: 0.1}}",
+        "metrics: {right: {margin: 0.1, severity: warn}}",
+        "must_pass: {tag: golden}",
+    ],
+)
+def test_a_gate_that_compares_may_ask_in_any_of_these_ways(load: Load, asked: str) -> None:
+    assert gates_of(load, f"gate: {{baseline: {{variant: one}}, {asked}}}\n")["default"].pairs
+
+
+def test_what_a_gate_asks_may_stand_in_the_gate_that_it_extends(load: Load) -> None:
+    text = "gates:\n  a: {metrics: {right: {at_least: 0.5}}}\n  b: {extends: a, baseline: {variant: one}}\n"
+    assert gates_of(load, text)["b"].pairs
+
+
 def test_a_circle_of_gates_is_told_where_it_closes(mistakes: Mistakes) -> None:
     text = "gates:\n  a: {extends: b, must_pass: {tag: golden}}\n  b: {extends: a}\n"
     assert mistakes(HEAD + text, FILES) == [
@@ -228,7 +265,7 @@ def test_a_circle_of_gates_is_told_where_it_closes(mistakes: Mistakes) -> None:
 
 
 def test_a_mistake_in_an_inherited_key_is_told_once_where_it_is_written(mistakes: Mistakes) -> None:
-    text = "gates:\n  a: {baseline: {variant: none}}\n  b: {extends: a}\n"
+    text = "gates:\n  a: {baseline: {variant: none}, must_pass: {tag: golden}}\n  b: {extends: a}\n"
     (found,) = mistakes(HEAD + text, FILES)
     assert found.startswith('evals/s.yaml:13:27: gates.a.baseline.variant: no variant "none"; ')
 

@@ -211,6 +211,25 @@ def test_what_could_be_seen_comes_from_the_cases_that_paired(
     assert found.detectable_difference == pytest.approx(0.10, abs=0.001)
 
 
+def test_what_could_be_seen_is_less_where_more_differs_than_was_assumed(
+    make_results: MakeResults, make_gate: MakeGate, make_table: MakeTable
+) -> None:
+    found = only(evaluate(make_results(make_table(60, 15, 15, 10)), make_gate(), RunFacts()))
+    usual = only(evaluate(make_results(make_table(60, 15, 15, 10)), make_gate(discordance=0.3), RunFacts()))
+    assert found.detectable_difference == usual.detectable_difference
+    assert found.detectable_difference is not None
+    assert found.detectable_difference > 0.13
+
+
+def test_graded_values_that_differ_more_than_was_assumed_can_see_less(
+    make_results: MakeResults, make_gate: MakeGate
+) -> None:
+    base, cand = [0.9, 0.1] * 50, [0.2, 0.8] * 50
+    found = only(evaluate(graded(make_results, base, cand), make_gate(), RunFacts()))
+    usual = only(evaluate(graded(make_results, base, cand), make_gate(discordance=0.49), RunFacts()))
+    assert found.detectable_difference == usual.detectable_difference
+
+
 def test_cases_of_clusters_can_see_less(make_results: MakeResults, make_gate: MakeGate, make_table: MakeTable) -> None:
     results = make_results(make_table(95, 2, 2, 1), clusters=[str(i // 2) for i in range(100)])
     found = only(evaluate(results, make_gate(), RunFacts()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from snapdrift.model import (
     Outcome,
     Pair,
     Policy,
+    Reason,
     Results,
     ScoreKind,
     Severity,
@@ -38,6 +40,8 @@ Decide = Callable[..., Decision]
 GOLDEN = MustPass(tags=("golden",))
 REGRESSED = (160, 20, 2, 18)
 WITHIN_MARGIN = (5000, 60, 30, 50)
+HOLDS = MustPass(cases=("c0",))
+"""A case that passes on both sides of every table here: with it, something in the gate could fail."""
 AGREEING = (190, 3, 2, 5)
 UNCLEAR = (40, 3, 2, 5)
 
@@ -73,6 +77,52 @@ def test_a_partial_run_is_not_gated_whatever_it_shows(decide_table: Decide) -> N
 
 def test_a_gate_without_comparisons_and_floors_is_not_gated(decide_table: Decide) -> None:
     assert decide_table(AGREEING, pairs=(), metrics=[MetricGate("right", margin=0.1)]).exit_code == 5
+
+
+WARNS = MetricGate("right", margin=0.03, at_least=0.97, severity=Severity.WARN)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"metrics": []},
+        {"metrics": [WARNS]},
+        {"metrics": [WARNS, MetricGate("cost", max_increase=0.1, severity=Severity.WARN)]},
+        {"metrics": [MetricGate("right", margin=0.03)], "pairs": (Pair("base", "cand", Severity.WARN),)},
+        {"metrics": [], "must_pass": HOLDS, "pairs": (Pair("base", "cand", Severity.WARN),)},
+        {"metrics": [WARNS], "pairs": ()},
+    ],
+)
+@pytest.mark.parametrize("table", [REGRESSED, AGREEING])
+def test_a_gate_in_which_nothing_can_fail_is_not_gated(
+    table: tuple[int, int, int, int], gate: dict[str, Any], decide_table: Decide
+) -> None:
+    decision = decide_table(table, **gate)
+    assert (decision.word, decision.exit_code, decision.would_miss) == (DecisionWord.NOT_GATED, 5, {})
+    (reason,) = decision.reasons
+    asked = "no margin, floor, limit or must-pass case in it has the severity `fail`"
+    assert reason == f"Nothing in the gate `default` can fail: {asked}, so there is nothing to decide."
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"metrics": [MetricGate("right", margin=0.1)]},
+        {"metrics": [MetricGate("right", at_least=0.1)]},
+        {"metrics": [MetricGate("cost", max_increase=0.1)]},
+        {"metrics": [], "must_pass": HOLDS},
+        {"metrics": [], "alias_moved": Severity.FAIL},
+        {"metrics": [MetricGate("right", at_least=0.1)], "pairs": ()},
+    ],
+)
+def test_a_gate_in_which_one_thing_can_fail_decides(gate: dict[str, Any], decide_table: Decide) -> None:
+    assert decide_table(AGREEING, **gate).exit_code == 0
+
+
+def test_a_gate_in_which_nothing_can_fail_keeps_its_warnings(decide_table: Decide) -> None:
+    warnings = decide_table(REGRESSED, metrics=[WARNS]).warnings
+    assert "`cand` is worse than `base` on right" in warnings[0]
+    assert warnings[1] == "`cand` reaches 81.0% on right; at least 97.0% is asked."
 
 
 def test_a_gate_with_floors_alone_decides(decide_table: Decide) -> None:
@@ -115,13 +165,14 @@ def test_a_regression_counts_also_when_the_run_stopped_early(decide_table: Decid
 
 @pytest.mark.parametrize("entry", [MetricGate("right", margin=0.03, severity=Severity.WARN), MetricGate("right")])
 def test_a_regression_of_a_metric_that_does_not_gate_is_a_warning(entry: MetricGate, decide_table: Decide) -> None:
-    decision = decide_table(REGRESSED, metrics=[entry])
+    decision = decide_table(REGRESSED, metrics=[entry], must_pass=HOLDS)
     assert decision.exit_code == 0
     assert "is worse than" in decision.warnings[0]
 
 
 def test_a_regression_of_a_pair_that_only_warns_is_a_warning(decide_table: Decide) -> None:
-    decision = decide_table(REGRESSED, pairs=(Pair("base", "cand", Severity.WARN),))
+    pairs = (Pair("base", "cand", Severity.WARN), Pair("cand", "base"))
+    decision = decide_table(REGRESSED, pairs=pairs)
     assert decision.exit_code == 0
     assert "is worse than" in decision.warnings[0]
 
@@ -146,7 +197,9 @@ def test_where_nothing_is_compared_a_floor_is_asked_of_every_variant(decide_scor
 
 
 def test_a_floor_that_only_warns_is_a_warning(decide_table: Decide) -> None:
-    decision = decide_table(AGREEING, metrics=[MetricGate("right", at_least=0.97, severity=Severity.WARN)])
+    decision = decide_table(
+        AGREEING, metrics=[MetricGate("right", at_least=0.97, severity=Severity.WARN)], must_pass=HOLDS
+    )
     assert decision.exit_code == 0
     assert "at least 97.0%" in decision.warnings[0]
 
@@ -169,7 +222,7 @@ def test_an_observed_ratio_over_its_limit_is_a_regression(
 
 
 def test_an_increase_over_a_limit_that_only_warns_is_a_warning(make_results: MakeResults, make_gate: MakeGate) -> None:
-    gate = make_gate(metrics=[MetricGate("cost", max_increase=0.20, severity=Severity.WARN)])
+    gate = make_gate(metrics=[MetricGate("cost", max_increase=0.20, severity=Severity.WARN)], must_pass=HOLDS)
     decision = evaluate(costly(make_results, 0.002), gate, RunFacts()).decision
     assert decision.exit_code == 0
     assert decision.warnings[0] == "cost of `cand` against `base`: +100.0% ($0.06 to $0.12); at most +20.0% is allowed."
@@ -374,7 +427,7 @@ def test_an_inconclusive_metric_decides_as_the_gate_says(
 
 def test_an_inconclusive_metric_that_does_not_gate_never_decides(decide_table: Decide) -> None:
     metrics = [MetricGate("right", margin=0.03, severity=Severity.WARN)]
-    assert decide_table(UNCLEAR, inconclusive=OnInconclusive.FAIL, metrics=metrics).exit_code == 0
+    assert decide_table(UNCLEAR, inconclusive=OnInconclusive.FAIL, metrics=metrics, must_pass=HOLDS).exit_code == 0
 
 
 # ---------------------------------------------------------------------------------------------------- last row: passed
@@ -396,9 +449,67 @@ def test_a_pass_of_cases_that_see_no_drop_would_miss_everything(decide_table: De
     assert decide_table((4, 0, 0, 0), margin=0.5).would_miss == {"right": 1.0}
 
 
-def test_a_gate_in_which_nothing_can_fail_says_so(decide_table: Decide) -> None:
-    warnings = decide_table(AGREEING, metrics=[]).warnings
-    assert "Nothing in the gate `default` can fail: nothing that may fail it has a margin or a limit." in warnings
+def test_a_pass_that_saw_more_differences_than_assumed_misses_more_and_says_so(decide_table: Decide) -> None:
+    decision = decide_table((60, 15, 15, 10))
+    assert decision.exit_code == 0
+    drop = decision.would_miss["right"]
+    assert drop > 0.13
+    assert (
+        f"`cand` against `base` on right: 30.0% of results differ, more than the 15.0% assumed; "
+        f"drops under {drop * 100:.1f} points on right would not have been seen."
+    ) in decision.warnings
+
+
+def test_a_pass_that_saw_as_many_differences_as_assumed_says_nothing_of_them(decide_table: Decide) -> None:
+    assert not any("assumed" in text for text in decide_table((80, 7, 8, 5)).warnings)
+
+
+def test_a_prove_pass_says_nothing_of_what_it_would_miss(decide_table: Decide) -> None:
+    decision = decide_table((60, 5, 35, 10), policy=Policy.PROVE, margin=0.05)
+    assert decision.exit_code == 0
+    assert not any("assumed" in text for text in decision.warnings)
+
+
+# ------------------------------------------------------------------------------------------- graders that look wrong
+
+
+def test_a_metric_that_no_answer_of_either_side_passes_is_a_warning(decide_table: Decide) -> None:
+    decision = decide_table((0, 0, 0, 60), margin=0.1)
+    assert decision.exit_code == 0
+    where = "on 60 cases (`cand` against `base`)"
+    assert f"No answer of either side passes `right` {where}: is the grader right?" in decision.warnings
+
+
+@pytest.mark.parametrize("table", [(0, 1, 0, 59), (0, 0, 1, 59), (1, 0, 0, 59)])
+def test_one_answer_that_passes_is_enough_to_trust_the_grader(
+    table: tuple[int, int, int, int], decide_table: Decide
+) -> None:
+    assert not any("is the grader right" in text for text in decide_table(table, margin=0.1).warnings)
+
+
+def test_a_graded_metric_that_no_answer_passes_is_no_warning(make_results: MakeResults, make_gate: MakeGate) -> None:
+    row = {"right": [0.2] * 60}
+    results = make_results({"base": row, "cand": row}, specs=[MetricSpec("right", "right", ScoreKind.GRADED)])
+    warnings = evaluate(results, make_gate(margin=0.2), RunFacts()).decision.warnings
+    assert not any("grader" in text for text in warnings)
+
+
+def test_a_metric_that_does_not_gate_is_not_doubted(decide_table: Decide) -> None:
+    metrics = [MetricGate("right", margin=0.1, severity=Severity.WARN)]
+    decision = decide_table((0, 0, 0, 60), metrics=metrics, alias_moved=Severity.FAIL)
+    assert decision.warnings == ()
+
+
+@pytest.mark.parametrize("kind", list(ScoreKind))
+def test_answers_of_which_none_could_be_read_are_a_warning(
+    kind: ScoreKind, make_results: MakeResults, make_gate: MakeGate
+) -> None:
+    row = {"right": [0] * 60}
+    results = make_results({"base": row, "cand": row}, specs=[MetricSpec("right", "right", kind)])
+    unread = replace(results, scores=tuple(replace(score, reason=Reason.UNEXTRACTED) for score in results.scores))
+    warnings = evaluate(unread, make_gate(margin=0.1), RunFacts()).decision.warnings
+    where = "on 60 cases (`cand` against `base`)"
+    assert f"Nothing could be extracted for `right` from any answer {where}: is `extract` right?" in warnings
 
 
 # ------------------------------------------------------------------------------------------------------------- the laws

@@ -149,6 +149,13 @@ def test_prove_is_mended_by_cases_a_wider_margin_or_another_policy(make_gate: Ma
     assert detail.endswith("Add 32 cases, widen the margin, or use `policy: catch`.")
 
 
+@pytest.mark.parametrize("policy", list(Policy))
+def test_clusters_are_mended_by_further_clusters(policy: Policy, make_gate: MakeGate) -> None:
+    found = asked(make_gate(policy=policy, margin=0.05), 60, clusters=[str(i // 2) for i in range(60)])
+    assert not found.enough
+    assert " cases in further clusters, " in found.detail
+
+
 def test_a_drop_too_small_to_count_the_cases_for_is_said_to_be_so(make_gate: MakeGate) -> None:
     found = asked(make_gate(max_blind=1e-4), 60)
     assert found.cases_for_catch is None

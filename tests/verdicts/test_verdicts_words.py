@@ -14,6 +14,7 @@ from snapdrift.model import (
     Gate,
     MetricSpec,
     Operational,
+    PairTable,
     Policy,
     ScoreKind,
     Severity,
@@ -43,6 +44,7 @@ COMPARISON = Comparison(
     margin=0.01,
     confidence=0.95,
     verdict=Verdict.REGRESSED,
+    table=PairTable(1229, 40, 14, 36),
     detectable_difference=0.06,
     newly_failing=tuple(f"f{i}" for i in range(40)),
     newly_passing=tuple(f"p{i}" for i in range(14)),
@@ -64,6 +66,12 @@ def test_a_regression_that_does_not_gate_has_the_plain_p() -> None:
 
 def test_one_case_reads_as_one() -> None:
     assert "1 case newly fails, 1 newly passes" in said(newly_failing=("a",), newly_passing=("b",))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REGRESSED, Verdict.WORSE_WITHIN_MARGIN, Verdict.IMPROVED])
+def test_graded_and_repeated_metrics_say_what_newly_failing_means(verdict: Verdict) -> None:
+    meaning = "(a case passes where most of its answers do; the difference counts smaller changes too)"
+    assert said(verdict=verdict, table=None).endswith(f"40 cases newly fail, 14 newly pass {meaning}.")
 
 
 def test_worse_within_the_margin_names_the_margin() -> None:
@@ -134,7 +142,14 @@ def test_no_difference_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0011, "p = 0.0011"), (1e-9, "p < 0.0001"), (0.00005, "p = 0.0001"), (None, "p unknown")]
+    ("value", "text"),
+    [
+        (0.0011, "p = 0.0011"),
+        (1e-9, "p < 0.0001"),
+        (0.000099, "p < 0.0001"),
+        (0.0001, "p = 0.0001"),
+        (None, "p unknown"),
+    ],
 )
 def test_p_values_are_never_written_as_zero(value: float | None, text: str) -> None:
     assert words.p_text(value) == text
@@ -199,6 +214,26 @@ def test_the_headline_of_a_catch_pass_says_what_it_would_have_missed() -> None:
         "No regression shown: `mini` against `august` on queue, valid; "
         "it would not have seen drops under 6.0 points on queue."
     )
+
+
+def test_the_headline_names_all_metrics_that_miss_as_much() -> None:
+    decision = Decision(DecisionWord.PASSED, would_miss={"queue": 0.06, "valid": 0.04, "tone": 0.06004})
+    unclear = replace(COMPARISON, verdict=Verdict.INCONCLUSIVE)
+    found = words.headline(evaluation(decision, unclear))
+    assert found.endswith("; it would not have seen drops under 6.0 points on queue, tone.")
+
+
+def test_the_headline_says_when_more_results_differ_than_was_assumed() -> None:
+    unclear = replace(COMPARISON, verdict=Verdict.INCONCLUSIVE, table=PairTable(60, 15, 15, 10))
+    found = words.headline(evaluation(Decision(DecisionWord.PASSED, would_miss={"queue": 0.14}), unclear))
+    seen = "drops under 14.0 points on queue (30.0% of results differ, 15.0% were assumed)"
+    assert found.endswith(f"; it would not have seen {seen}.")
+
+
+def test_graded_results_that_differ_more_than_assumed_are_said_as_if_they_were_passes() -> None:
+    found = words.sight_sentence(replace(COMPARISON, table=None, detectable_difference=None), 0.3, 0.15)
+    differ = "results differ as if 30.0% had changed sides, more than the 15.0% assumed"
+    assert found == f"`mini` against `august` on queue: {differ}; no drop of any size would have been seen."
 
 
 def test_the_headline_of_what_was_proved_says_so() -> None:

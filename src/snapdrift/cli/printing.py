@@ -56,31 +56,39 @@ class Printer:
 
     def outcomes(self, outcomes: Sequence[RunOutcome]) -> None:
         """What runs came to, and where their pages are."""
-        self._end_status()
+        if self._json:
+            self._document([outcome.view for outcome in outcomes])
+            return
         for outcome in outcomes:
             self.view(outcome.view)
-            if not self._json:
-                attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
-                typer.echo(f"report: {outcome.reports.html}")
-                typer.echo(f"run: {outcome.run_id}{attempt}")
-                if not self._quiet:
-                    typer.echo("")
-        if len(outcomes) > 1 and not self._json:
+            attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
+            typer.echo(f"report: {outcome.reports.html}")
+            typer.echo(f"run: {outcome.run_id}{attempt}")
+            if not self._quiet:
+                typer.echo("")
+        if len(outcomes) > 1:
             for outcome in outcomes:
                 typer.echo(f"{int(outcome.exit_code)}  {outcome.evaluation.decision.word.value:<13} {outcome.suite}")
 
     def view(self, view: View) -> None:
         """What a run came to."""
-        self._end_status()
-        from snapdrift.reports import render_terminal, render_verdict
-
         if self._json:
-            typer.echo(render_verdict(view), nl=False)
-        elif self._quiet:
-            labels = "".join(f" [{label.word}]" for label in view.labels)
-            typer.echo(f"{view.run.suite}: {view.decision.word.value}{labels}: {view.headline}")
+            self._document([view])
+            return
+        self._end_status()
+        from snapdrift.reports import render_line, render_terminal
+
+        if self._quiet:
+            typer.echo(render_line(view))
         else:
             typer.echo(render_terminal(view, width=_width(), color=_colour()), nl=False)
+
+    def _document(self, views: Sequence[View]) -> None:
+        """One JSON text, whatever the number of runs."""
+        from snapdrift.reports import render_verdicts
+
+        self._end_status()
+        typer.echo(render_verdicts(views), nl=False)
 
     def _live(self, line: str) -> None:
         if self._status is None:

@@ -16,8 +16,9 @@ from snapdrift.pipeline.concluding import (
     earlier_models,
     evaluate_stored,
     load_stored_suite,
-    model_warnings,
     require_finished,
+    stored_data,
+    write_ci_files,
     write_run_reports,
 )
 from snapdrift.pipeline.grading import judge_variants, pending_questions
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 def report_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[RunOutcome, ...]:
     """Writes the reports of stored runs again, as they were concluded. Raises `StoreError`.
 
-    Of several runs, each gets its id into `--out`, `--junit` and `--summary`: they may be runs of one suite.
+    Of several runs, each gets a folder named by its id in `--out`: they may be runs of one suite.
     """
-    return tuple(_report(text, options, cwd, several=len(texts) > 1) for text in texts)
+    outcomes = tuple(_report(text, options, cwd, several=len(texts) > 1) for text in texts)
+    write_ci_files([outcome.view for outcome in outcomes], options.output)
+    return outcomes
 
 
 def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunOutcome:
@@ -57,14 +60,13 @@ def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunO
 def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
     """Compares and decides again from the stored scores; writes nothing. Raises `StoreError`."""
     from snapdrift.reports import build_view
-    from snapdrift.reports.source import run_data
 
     workspace, path = locate_run(text, options, cwd)
     with open_run(path) as stored:
         require_finished(stored)
         suite, catalog = load_stored_suite(stored, workspace)
         evaluation = evaluate_stored(stored, suite, earlier_models(stored, path.parent))
-        data = run_data(stored, suite.metrics, model_warnings(stored, catalog))
+        data = stored_data(stored, suite, catalog)
         return Compared(build_view(replace(data, evaluation=evaluation)), evaluation)
 
 
@@ -90,7 +92,9 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_honest_judges(spender, target, measured=_measured_a_model(stored))
             _adopt(writer, stored, suite, gate)
             stopped = ask(writer, stored, work, answers=False) if judges else ""
-            return finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
+            outcome = finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
+            write_ci_files([outcome.view], options.output)
+            return outcome
 
 
 def _target_for(

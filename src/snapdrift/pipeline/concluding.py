@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import StoreError
-from snapdrift.model import Evaluation
+from snapdrift.errors import ConfigError, StoreError
+from snapdrift.model import Evaluation, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, narrowed
+from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import RunState, StoredRun, list_runs, open_run
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
-    from snapdrift.reports.view import View
+    from snapdrift.reports.view import RunData, View
     from snapdrift.reports.write import ReportPaths
     from snapdrift.store import RunWriter
     from snapdrift.suites.resolved import Suite
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 STOPPED = "stopped"
+REACHED = "reached"
+"""Under this name a run file keeps which of its hosts were real (their URLs) and whether a stand-in was among them."""
 
 
 def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, Catalog]:
@@ -107,49 +112,92 @@ def require_finished(stored: StoredRun) -> None:
         raise StoreError(f"run {run} is not finished; go on with it: `snapdrift resume {run}`")
 
 
+def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
+    """The run as reports read it. Raises `StoreError` when nothing was concluded from it yet."""
+    from snapdrift.reports.source import run_data
+
+    return run_data(stored, suite.metrics, model_warnings(stored, catalog), asked_source(stored))
+
+
+def asked_source(stored: StoredRun) -> Source:
+    """Whom the run asked, which is all that is known of a variant without answers.
+
+    Where a stand-in and a model were asked, it is the model: nothing that may have been paid for is called made up.
+    """
+    from snapdrift.openai_api.client import is_openai_host
+
+    reached = json.loads(stored.meta(REACHED) or "[]")
+    if reached == [STANDIN]:
+        return Source.SIMULATED
+    urls = [url for url in reached if url != STANDIN]
+    return Source.HOST if urls and not any(map(is_openai_host, urls)) else Source.OPENAI
+
+
 def write_run_reports(
     stored: StoredRun, suite: Suite, catalog: Catalog, workspace: Workspace, output: Output, part: str | None = None
 ) -> tuple[View, ReportPaths]:
     """Renders a concluded run: by default into `reports/<suite>/<run id>/`, to which `latest` then points.
 
-    `part` tells the runs of one command apart: `--out`, `--junit` and `--summary` get it in. None: there is but one.
+    `part` tells the runs of one command apart: `--out` gets it in. None: there is but one. Raises `StoreError` and
+    `ConfigError`, which say what was concluded before they say why it cannot be written.
     """
     from snapdrift.reports import build_view, write_reports
-    from snapdrift.reports.source import run_data
 
-    view = build_view(run_data(stored, suite.metrics, model_warnings(stored, catalog)))
+    view = build_view(stored_data(stored, suite, catalog))
     out_dir = output.out_dir / (part or "") if output.out_dir else _own_folder(stored, suite, workspace)
     templates = workspace.root / "reports" / "templates"
-    try:
-        paths = write_reports(
-            view,
-            out_dir,
-            _named(output.junit, part),
-            _named(output.summary, part),
-            templates if templates.is_dir() else None,
-        )
-        if output.out_dir is None:
-            _point_latest(out_dir)
-    except OSError as error:
-        raise StoreError(f"the report cannot be written to {out_dir}: {error.strerror}; the run is stored") from error
+    with _telling([view], out_dir):
+        paths = write_reports(view, out_dir, templates if templates.is_dir() else None)
+    if output.out_dir is None:
+        _point_latest(out_dir)
     return view, paths
+
+
+def write_ci_files(views: Sequence[View], output: Output) -> None:
+    """Writes what `--junit` and `--summary` ask for: one file each, with all runs of the command in it.
+
+    Raises `StoreError`, which says what was concluded before it says why it cannot be written.
+    """
+    from snapdrift.reports import write_junit_and_summary
+
+    with _telling(views, output.junit or output.summary):
+        write_junit_and_summary(views, output.junit, output.summary)
+
+
+@contextmanager
+def _telling(views: Sequence[View], where: Path | None) -> Iterator[None]:
+    """What was concluded is told even where it cannot be written: the run is over, and may have cost money."""
+    from snapdrift.reports import render_line
+
+    concluded = "\n".join(map(render_line, views))
+    runs = " ".join(view.run.run_id for view in views)
+    try:
+        yield
+    except OSError as error:
+        path = error.filename or where
+        raise StoreError(
+            f"{concluded}\nthe report cannot be written to {path}: {error.strerror}; "
+            f"what was concluded is stored: `snapdrift report {runs}`"
+        ) from error
+    except ConfigError as error:
+        raise ConfigError(f"{concluded}\n{error}") from error
 
 
 def _own_folder(stored: StoredRun, suite: Suite, workspace: Workspace) -> Path:
     return workspace.root / "reports" / suite.name / stored.header.run_id
 
 
-def _named(path: Path | None, part: str | None) -> Path | None:
-    """`junit.xml` of one run among several is `junit.<part>.xml`."""
-    return path if path is None or part is None else path.with_name(f"{path.stem}.{part}{path.suffix}")
-
-
 def _point_latest(out_dir: Path) -> None:
+    """A convenience: where no link can be made (a folder of that name, a file system without links) there is none."""
     link = out_dir.parent / LATEST
     draft = out_dir.parent / f".{LATEST}"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(out_dir.name, target_is_directory=True)
-    draft.replace(link)
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(out_dir.name, target_is_directory=True)
+        try:
+            draft.replace(link)
+        except OSError:
+            draft.unlink()
 
 
 def _require_one_version(stored: StoredRun, suite: Suite) -> None:

@@ -23,7 +23,13 @@ from snapdrift.pipeline.allowance import (
     require_prices,
 )
 from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all, worst_cost
-from snapdrift.pipeline.concluding import conclude, load_stored_suite, write_run_reports
+from snapdrift.pipeline.concluding import (
+    REACHED,
+    conclude,
+    load_stored_suite,
+    write_ci_files,
+    write_run_reports,
+)
 from snapdrift.pipeline.grading import grade_answers, judge_variants
 from snapdrift.pipeline.options import RunOptions, RunOutcome, TargetOptions
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
@@ -48,8 +54,6 @@ if TYPE_CHECKING:
 
 TARGET = "target"
 """Under this name a run file keeps where its requests went, so that `resume` needs no options."""
-REACHED = "reached"
-"""Under this name it keeps which of its hosts were real (their URLs) and whether a stand-in was among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
             work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several)
             with _open_writer(one, target, options) as writer:
                 outcomes.append(_carry_out(writer, work))
+        write_ci_files([outcome.view for outcome in outcomes], options.output)
         return tuple(outcomes)
 
 
@@ -111,7 +116,9 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)
             _require_same_target(path, target.reached(spender.variants), before)
-            return _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
+            outcome = _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
+            write_ci_files([outcome.view], options.output)
+            return outcome
 
 
 def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Path]:

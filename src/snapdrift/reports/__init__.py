@@ -5,10 +5,10 @@ Importing this package is quick: Jinja and rich are loaded by the renderer that 
 
 from snapdrift.reports.build import build_view
 from snapdrift.reports.source import run_data
-from snapdrift.reports.terminal import render_terminal
-from snapdrift.reports.verdict_json import render_verdict, verdict_document
+from snapdrift.reports.terminal import render_line, render_terminal
+from snapdrift.reports.verdict_json import render_verdict, render_verdicts, verdict_document
 from snapdrift.reports.view import Provenance, RunData, View
-from snapdrift.reports.write import ReportPaths, write_reports
+from snapdrift.reports.write import ReportPaths, write_junit_and_summary, write_reports
 
 __all__ = [
     "Provenance",
@@ -16,9 +16,12 @@ __all__ = [
     "RunData",
     "View",
     "build_view",
+    "render_line",
     "render_terminal",
     "render_verdict",
+    "render_verdicts",
     "run_data",
     "verdict_document",
+    "write_junit_and_summary",
     "write_reports",
 ]

@@ -43,7 +43,7 @@ def build_view(data: RunData) -> View:
     evaluation = data.evaluation
     lenses = _lenses(data)
     cases = _case_views(data, lenses)
-    variants = _variant_views(evaluation)
+    variants = _variant_views(data)
     judged = _judged(evaluation)
     return View(
         run=data.run,
@@ -196,12 +196,12 @@ def _comparison_views(data: RunData) -> tuple[ComparisonView, ...]:
     return tuple(view for _, view in sorted(views, key=lambda pair: pair[0]))
 
 
-def _variant_views(evaluation: Evaluation) -> tuple[VariantView, ...]:
-    baselines = {pair.baseline for pair in evaluation.gate.pairs}
-    candidates = {pair.candidate for pair in evaluation.gate.pairs}
+def _variant_views(data: RunData) -> tuple[VariantView, ...]:
+    baselines = {pair.baseline for pair in data.evaluation.gate.pairs}
+    candidates = {pair.candidate for pair in data.evaluation.gate.pairs}
     return tuple(
-        VariantView(summary, source_of(summary), summary.name in baselines, summary.name in candidates)
-        for summary in evaluation.variants
+        VariantView(summary, source_of(summary, data.asked), summary.name in baselines, summary.name in candidates)
+        for summary in data.evaluation.variants
     )
 
 

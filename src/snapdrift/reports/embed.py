@@ -88,6 +88,7 @@ class _Names:
 
     def __init__(self, view: View) -> None:
         self.variants = {v.summary.name: place for place, v in enumerate(view.variants)}
+        self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
 
     def index(self, view: View) -> dict[str, Any]:
@@ -152,11 +153,13 @@ class _Names:
         if response is None:
             return entry
         usage, failure = response.usage, response.failure
+        # A failure says nothing of who failed; its variant knows who was asked.
+        source = response.source if view.outcome.measured else self.sources.get(view.variant, response.source)
         facts = {
             "text": response.text,
             "refusal": response.refusal,
             "tools": [[call.name, call.arguments] for call in response.tool_calls],
-            "source": response.source.value,
+            "source": source.value,
             "requested": response.requested_model,
             "returned": response.returned_model,
             "request_id": response.request_id,

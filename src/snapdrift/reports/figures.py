@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from snapdrift.model import MetricSpec, ScoreKind
+from snapdrift.verdicts.words import p_text
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
@@ -40,10 +41,8 @@ def percent(share: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """`0.0401`, `< 0.0001`."""
-    if p is None:
-        return NONE
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+    """`0.0401`, `< 0.0001`: rounded as in sentences."""
+    return NONE if p is None else p_text(p).removeprefix("p ").removeprefix("= ")
 
 
 def usd(amount: float | None) -> str:

@@ -6,8 +6,9 @@ decision itself, so that a run that proved nothing (short coverage, not gated) i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -16,6 +17,7 @@ from snapdrift.reports import figures
 from snapdrift.reports.escaping import line, visible
 from snapdrift.reports.view import ComparisonView, MustPassStatus, MustPassView, View
 from snapdrift.reports.words import badge
+from snapdrift.verdicts.words import p_text
 
 if TYPE_CHECKING:
     from snapdrift.verdicts.limits import Floor
@@ -41,18 +43,35 @@ class _Test:
     output: str = ""
 
 
-def render_junit(view: View) -> str:
-    """The XML document."""
-    tests = [_decision(view), *_comparisons(view), *_limits(view), *map(_must_pass, view.must_pass)]
-    counts = {
+def render_junit(*views: View) -> str:
+    """The XML document, with one `testsuite` for each run."""
+    tests = [_tests(view) for view in views]
+    root = ET.Element("testsuites", {"name": "snapdrift", **_counts(list(chain.from_iterable(tests)))})
+    for view, of_view in zip(views, tests, strict=True):
+        _append_run(root, view, of_view)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=False, short_empty_elements=True).join(
+        ('<?xml version="1.0" encoding="UTF-8"?>\n', "\n")
+    )
+
+
+def _tests(view: View) -> list[_Test]:
+    return [_decision(view), *_comparisons(view), *_limits(view), *map(_must_pass, view.must_pass)]
+
+
+def _counts(tests: Sequence[_Test]) -> dict[str, str]:
+    return {
         "tests": str(len(tests)),
         "failures": str(sum(t.kind == "failure" for t in tests)),
         "errors": str(sum(t.kind == "error" for t in tests)),
         "skipped": str(sum(t.kind == "skipped" for t in tests)),
     }
-    root = ET.Element("testsuites", {"name": "snapdrift", **counts})
+
+
+def _append_run(root: ET.Element, view: View, tests: Sequence[_Test]) -> None:
     name = line(f"{view.run.suite} ({view.run.gate})")
-    suite = ET.SubElement(root, "testsuite", {"name": name, **counts, "timestamp": line(view.run.started_at)})
+    attributes = {"name": name, **_counts(tests), "timestamp": line(view.run.started_at)}
+    suite = ET.SubElement(root, "testsuite", attributes)
     properties = ET.SubElement(suite, "properties")
     facts = {
         "run": view.run.run_id,
@@ -64,10 +83,6 @@ def render_junit(view: View) -> str:
         ET.SubElement(properties, "property", {"name": key, "value": line(value)})
     for test in tests:
         _append(suite, view.run.suite, test)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=False, short_empty_elements=True).join(
-        ('<?xml version="1.0" encoding="UTF-8"?>\n', "\n")
-    )
 
 
 def _append(suite: ET.Element, suite_name: str, test: _Test) -> None:
@@ -117,9 +132,10 @@ def comparison_sentence(row: ComparisonView) -> str:
     margin = f", margin {figures.magnitude(row.metric, c.margin)}" if c.margin is not None else ""
     moved = f"; {len(c.newly_failing)} newly fail, {len(c.newly_passing)} newly pass"
     change = f"{figures.difference(row.metric, c.difference)} {interval}".strip()
+    sure = f"Holm-adjusted {p_text(c.p_adjusted)}" if c.gating else f"one-sided {p_text(c.p_value)}"
     return (
         f"{c.candidate} against {c.baseline} on {c.metric}: {row.word}. {seen}, {change}{margin}, "
-        f"p adjusted {figures.p_value(c.p_adjusted)}, {figures.count(c.n)} cases{moved}."
+        f"{sure}, {figures.count(c.n)} cases{moved}."
     )
 
 

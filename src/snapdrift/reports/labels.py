@@ -22,9 +22,9 @@ _MEANINGS = {
 }
 
 
-def source_of(summary: VariantSummary) -> Source:
-    """The source of a variant's answers; of several, the least real. Without any answer it is `openai`."""
-    return next((source for source in REALITY if summary.sources.get(source.value)), Source.OPENAI)
+def source_of(summary: VariantSummary, asked: Source) -> Source:
+    """The source of a variant's answers; of several, the least real. Without any answer it is who was `asked`."""
+    return next((source for source in REALITY if summary.sources.get(source.value)), asked)
 
 
 def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ...]:
@@ -33,9 +33,15 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
     labels = []
     for source, meaning in _MEANINGS.items():
         names = [view.summary.name for view in views if view.summary.sources.get(source.value)]
+        silent = [view.summary.name for view in views if view.source is source and not view.summary.sources]
+        sentences = []
         if names:
             who = "All answers" if len(names) == len(views) else f"Answers of {', '.join(names)}"
-            labels.append(Label(SOURCE_LABELS[source], f"{who} are {meaning}."))
+            sentences.append(f"{who} are {meaning}.")
+        if silent:
+            sentences.append(f"{', '.join(silent)}: asked a stand-in, which gave no answer.")
+        if sentences:
+            labels.append(Label(SOURCE_LABELS[source], " ".join(sentences)))
     judged = [metric.name for metric in data.metrics if metric.judged]
     if judged:
         what = f"{', '.join(judged)}: graded by a model whose agreement with people has not been measured."

@@ -18,17 +18,33 @@ _SENTENCE = 2_000
 _LISTED = 200
 
 
-def render_markdown(view: View) -> str:
-    """The summary, always shorter than `LIMIT`; what does not fit is counted instead."""
+def render_markdown(*views: View) -> str:
+    """The summary with one section for each run, always shorter than `LIMIT`; what does not fit is counted instead.
+
+    Of several runs each gets an equal share of the room that those before it left.
+    """
+    sections: list[str] = []
+    room = LIMIT
+    for place, view in enumerate(views):
+        section = _section(view, room // (len(views) - place) - 1)
+        room -= len(section) + 1
+        sections.append(section)
+    return encodable("\n".join(sections))
+
+
+def _section(view: View, limit: int) -> str:
     head = "\n".join(_head(view)) + "\n"
     tail = "\n".join(_tail(view)) + "\n"
     blocks = []
-    room = LIMIT - len(head) - len(tail) - 500
+    room = limit - len(head) - len(tail) - 500
     for group in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING):
-        block = _changed(view, group, room)
+        block = _changed(view, group, room) if room > 0 else ""
         room -= len(block)
         blocks.append(block)
-    return encodable(shortened(head + "".join(blocks) + tail, LIMIT))
+    text = head + "".join(blocks) + tail
+    if len(text) <= limit:
+        return text
+    return shortened(text[: limit - 2].rpartition("\n")[0] or text, limit - 2) + "\n…"
 
 
 def _head(view: View) -> Iterator[str]:
@@ -87,7 +103,8 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
 
 def _case_line(case: CaseView, group: CaseGroup) -> str:
     changes = [change for change in case.changes if change.group is group]
-    codes = [f"{change.metric} on {change.candidate} ({change.reason})" for change in changes]
+    was = "was " if group is CaseGroup.NEWLY_PASSING else ""
+    codes = [f"{change.metric} on {change.candidate} ({was}{change.reason})" for change in changes]
     return f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
 
 

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import StoreError
-from snapdrift.model import CallKey, MetricSpec, Request
+from snapdrift.model import CallKey, MetricSpec, Request, Source
 from snapdrift.reports.view import PromptText, Provenance, RunData
 
 if TYPE_CHECKING:
     from snapdrift.store.reader import StoredRun
 
 
-def run_data(stored: StoredRun, metrics: Sequence[MetricSpec], warnings: Sequence[str] = ()) -> RunData:
+def run_data(
+    stored: StoredRun, metrics: Sequence[MetricSpec], warnings: Sequence[str] = (), asked: Source = Source.OPENAI
+) -> RunData:
     """The run as reports read it; raises `StoreError` when nothing was concluded from it yet.
 
     `metrics` are those of the suite's graders, `warnings` sentences about its models: both are parsed from the stored
-    suite and catalogue by the caller, so that reports know neither.
+    suite and catalogue by the caller, so that reports know neither. `asked` is the source of variants without answers.
     """
     header, evaluation = stored.header, stored.evaluation
     if evaluation is None:
@@ -52,6 +54,7 @@ def run_data(stored: StoredRun, metrics: Sequence[MetricSpec], warnings: Sequenc
         repeats=header.planned_repeats,
         warnings=tuple(warnings),
         prompt=_prompts(stored),
+        asked=asked,
     )
 
 

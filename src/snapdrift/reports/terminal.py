@@ -20,6 +20,12 @@ _VERDICT_STYLES = {
 }
 
 
+def render_line(view: View) -> str:
+    """The decision on one line: suite, word, labels and headline."""
+    labels = "".join(f" [{label.word}]" for label in view.labels)
+    return line(f"{view.run.suite}: {view.decision.word.value}{labels}: {view.headline}")
+
+
 def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str:
     """The decision, the comparisons and the variants as text; with `color`, with ANSI styles.
 

@@ -6,6 +6,7 @@ Fields may be added within the format; readers ignore those they do not know.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,17 @@ FORMAT = "snapdrift.verdict/1"
 
 def render_verdict(view: View) -> str:
     """The document as ASCII JSON, ending in a newline."""
-    return json.dumps(verdict_document(view), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    return _json(verdict_document(view))
+
+
+def render_verdicts(views: Sequence[View]) -> str:
+    """One JSON text whatever the number of runs: the document of one run, an array of the documents of several."""
+    documents = [verdict_document(view) for view in views]
+    return _json(documents[0] if len(documents) == 1 else documents)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def verdict_document(view: View) -> dict[str, Any]:

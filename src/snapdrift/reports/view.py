@@ -60,6 +60,7 @@ class RunData:
 
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
+    `asked` is where requests went: the source of a variant that never answered.
     """
 
     run: Provenance
@@ -72,6 +73,7 @@ class RunData:
     repeats: int = 1
     warnings: tuple[str, ...] = ()
     prompt: PromptText | None = None
+    asked: Source = Source.OPENAI
 
 
 # ------------------------------------------------------------------------------------------------------- what comes out
@@ -154,7 +156,7 @@ class ComparisonView:
 
 @dataclass(frozen=True, slots=True)
 class VariantView:
-    """A variant's summary; `source` is the least real of its answers' sources."""
+    """A variant's summary; `source` is the least real of its answers' sources, without any whom the run asked."""
 
     summary: VariantSummary
     source: Source
@@ -163,7 +165,7 @@ class VariantView:
 
     @property
     def label(self) -> str | None:
-        """The word that its answers bear wherever they appear, None for answers of a model."""
+        """The word that it bears wherever it appears, None where a model was asked."""
         return SOURCE_LABELS.get(self.source)
 
 

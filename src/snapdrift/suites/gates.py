@@ -48,6 +48,9 @@ def _resolve(name: str, place: Location, keys: Mapping[str, Key], known: Known, 
     metrics = keys["metrics"].value if "metrics" in keys else {}
     if not pairing.compares and "must_pass" not in keys and not any("at_least" in asked for asked in metrics.values()):
         loading.complain(place, "a gate that asks nothing", "expected a baseline, metrics with at_least, or must_pass")
+    elif not metrics and "must_pass" not in keys:
+        found = "a gate that compares variants but asks nothing of any metric"
+        loading.complain(place, found, "expected metrics: with a margin, a floor or a limit, or must_pass")
 
     def value(key: str, otherwise: Any) -> Any:
         return keys[key].value if key in keys else otherwise

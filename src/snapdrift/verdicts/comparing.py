@@ -115,6 +115,12 @@ def compare(
     return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
 
 
+def observed_discordance(planned: PlannedComparison, tables: ScoreTables) -> float:
+    """The mean squared difference of the cases that pair; 0 where none do."""
+    means = _case_means(planned, tables, None)
+    return _paired(planned, tables, *means).discordance
+
+
 def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
     if entry is None:
         return PlannedComparison(pair, metric, Severity.WARN, gating=False, margin=None)
@@ -128,24 +134,44 @@ def _weigh(
 ) -> _Weighed:
     scores = tables.metrics[planned.metric]
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
-    fills: tuple[float | None, float | None] = (None, None)
-    if imputation is not None:
-        fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
-    means = scores.case_means(baseline, fills[0]), scores.case_means(candidate, fills[1])
-    pairs = ~np.isnan(means[0]) & ~np.isnan(means[1])
+    means = _case_means(planned, tables, imputation)
+    pairs = _measured_on_both(*means)
+    values = _paired(planned, tables, *means)
     wanted = scores.planned[baseline].any(axis=-1) & scores.planned[candidate].any(axis=-1)
-    values = PairedValues(
-        baseline=means[0][pairs],
-        candidate=means[1][pairs],
-        clusters=tables.clusters[pairs],
-        single=scores.binary and scores.compared.shape[-1] == 1,
-        higher_is_better=scores.spec.higher_is_better,
-    )
     question = Question(gate.confidence, planned.margin, seed)
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
     unmeasured = int((wanted & ~pairs).sum())
     evidence = weigh(values, question)
     return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question)
+
+
+def _case_means(
+    planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None
+) -> tuple[FloatArray, FloatArray]:
+    """The value of each case on the baseline and on the candidate, NaN without any."""
+    scores = tables.metrics[planned.metric]
+    baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
+    fills: tuple[float | None, float | None] = (None, None)
+    if imputation is not None:
+        fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
+    return scores.case_means(baseline, fills[0]), scores.case_means(candidate, fills[1])
+
+
+def _measured_on_both(baseline: FloatArray, candidate: FloatArray) -> BoolArray:
+    return ~np.isnan(baseline) & ~np.isnan(candidate)
+
+
+def _paired(
+    planned: PlannedComparison, tables: ScoreTables, baseline: FloatArray, candidate: FloatArray
+) -> PairedValues:
+    scores, pairs = tables.metrics[planned.metric], _measured_on_both(baseline, candidate)
+    return PairedValues(
+        baseline=baseline[pairs],
+        candidate=candidate[pairs],
+        clusters=tables.clusters[pairs],
+        single=scores.binary and scores.compared.shape[-1] == 1,
+        higher_is_better=scores.spec.higher_is_better,
+    )
 
 
 def _movers(
@@ -201,10 +227,12 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
 
 
 def _detectable(values: PairedValues, gate: Gate) -> float | None:
+    """What these cases could see at the assumed discordance, or at the observed one where that is larger."""
     if values.gains.size == 0:
         return None
     independent = math.floor(values.independent + 1e-9)
-    return detectable_difference(independent, gate.discordance, round(gate.alpha, 12))
+    discordance = max(gate.discordance, round(values.discordance, 12))
+    return detectable_difference(independent, discordance, round(gate.alpha, 12))
 
 
 def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:

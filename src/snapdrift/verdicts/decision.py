@@ -41,7 +41,11 @@ class Imputed:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that the table is asked about. `shortfalls` are sentences about coverage that is short."""
+    """All that the table is asked about.
+
+    `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
+    `sight_doubts` about results that differ more than the gate assumes.
+    """
 
     gate: Gate
     specs: Mapping[str, MetricSpec]
@@ -55,6 +59,8 @@ class Findings:
     shortfalls: tuple[str, ...] = ()
     unmeasured_calls: int = 0
     imputed: tuple[Imputed, ...] = field(default=())
+    grader_doubts: tuple[str, ...] = ()
+    sight_doubts: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -68,10 +74,10 @@ class Findings:
 
 def decide(findings: Findings) -> Decision:
     """The first row of the table that holds, with its reasons; else passed, with what a pass would not have seen."""
+    warnings = tuple(dict.fromkeys(_warnings(findings)))
     not_gated = not_gated_reasons(findings)
     if not_gated:
-        return Decision(DecisionWord.NOT_GATED, not_gated)
-    warnings = tuple(dict.fromkeys(_warnings(findings)))
+        return Decision(DecisionWord.NOT_GATED, not_gated, () if findings.partial else warnings)
     for word, row in (
         (DecisionWord.REGRESSION, regression_reasons),
         (DecisionWord.INCOMPLETE, incomplete_reasons),
@@ -81,18 +87,35 @@ def decide(findings: Findings) -> Decision:
         if reasons:
             return Decision(word, reasons, tuple(text for text in warnings if text not in reasons))
     reasons = tuple(text for text in _passed_reasons(findings) if text not in warnings)
-    return Decision(DecisionWord.PASSED, reasons, warnings, would_miss(findings))
+    missed = would_miss(findings)
+    return Decision(DecisionWord.PASSED, reasons, (*warnings, *(findings.sight_doubts if missed else ())), missed)
 
 
 def not_gated_reasons(findings: Findings) -> tuple[str, ...]:
-    """A partial run, or a gate that compares nothing and sets no floor and no must-pass case."""
+    """A partial run, or a gate in which nothing can fail: then green would say nothing."""
     gate = findings.gate
     if findings.partial:
         return ("Only a part of the suite was asked for, so the gate was not evaluated.",)
     absolute = any(entry.at_least is not None for entry in gate.metrics) or gate.must_pass.tags or gate.must_pass.cases
     if not gate.pairs and not absolute:
         return (f"The gate `{gate.name}` compares no variants and sets no floor, so there is nothing to decide.",)
+    if not can_fail(gate):
+        asked = "no margin, floor, limit or must-pass case in it has the severity `fail`"
+        return (f"Nothing in the gate `{gate.name}` can fail: {asked}, so there is nothing to decide.",)
     return ()
+
+
+def can_fail(gate: Gate) -> bool:
+    """Whether any answers at all could make the gate a regression: something in it is asked with severity `fail`."""
+    if _fails(gate.alias_moved):
+        return True
+    compares = any(_fails(pair.severity) for pair in gate.pairs)
+    failing = [entry for entry in gate.metrics if _fails(entry.severity)]
+    if compares and any(entry.margin is not None or entry.max_increase is not None for entry in failing):
+        return True
+    # Floors and must-pass cases are asked of the candidates, or of every variant where nothing is compared.
+    absolute = any(entry.at_least is not None for entry in failing) or gate.must_pass.tags or gate.must_pass.cases
+    return bool(absolute) and (compares or not gate.pairs)
 
 
 def regression_reasons(findings: Findings) -> tuple[str, ...]:
@@ -193,13 +216,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
         yield f"No pass/fail grader applies to the must-pass cases {words.quoted(ungraded)}."
     if not _fails(findings.gate.alias_moved):
         yield from (words.alias_sentence(move) for move in findings.alias_moves)
-    if not (findings.gating or findings.must_pass or any(_limits(findings))):
-        yield f"Nothing in the gate `{findings.gate.name}` can fail: nothing that may fail it has a margin or a limit."
-
-
-def _limits(findings: Findings) -> Iterator[bool]:
-    yield from (_fails(floor.severity) for floor in findings.floors)
-    yield from (o.max_increase is not None and _fails(o.severity) for o in findings.operational)
+    yield from findings.grader_doubts
 
 
 def _fails(severity: Severity) -> bool:

@@ -10,6 +10,7 @@ from snapdrift.model import Evaluation, Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.decision import Findings, Imputed, decide
+from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
 from snapdrift.verdicts.evidence import ROUNDING, Question
 from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
@@ -55,6 +56,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
         imputed=_impute(gate, planned, judged, tables, facts.seed),
+        grader_doubts=grader_doubts(planned, tables),
+        sight_doubts=sight_doubts(planned, comparisons, tables, gate),
     )
     return Evaluation(
         gate=gate,

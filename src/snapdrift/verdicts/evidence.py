@@ -77,6 +77,11 @@ class PairedValues:
         return differences if self.higher_is_better else -differences
 
     @property
+    def discordance(self) -> float:
+        """The mean squared difference: for single passes and fails the share of cases whose result differs."""
+        return float(np.square(self.gains).mean()) if self.gains.size else 0.0
+
+    @property
     def clustered(self) -> bool:
         """Whether some cases share a cluster."""
         return len(np.unique(self.clusters)) < self.clusters.size
@@ -117,7 +122,7 @@ def weigh(values: PairedValues, question: Question) -> Evidence:
     """Tests and interval of one comparison; no tests where no outcome could have shown anything."""
     single = values.single and not values.clustered
     table = _table(values) if values.single else None
-    moment = float(np.square(values.gains).mean()) if values.gains.size else 0.0
+    moment = values.discordance
     if could_never_tell(values, question):
         return Evidence("none", None, None, None, None, moment, table)
     if single:

@@ -140,14 +140,14 @@ def _needed(cases: int | None) -> str:
 def _mend(gate: Gate, reach: _Reach) -> str:
     if reach.clusters is not None and reach.clusters < MIN_CLUSTERS:
         return f"Fewer than {MIN_CLUSTERS} clusters can never tell: add cases from other clusters."
+    where = "" if reach.clusters is None else " in further clusters"
     if gate.policy is Policy.PROVE:
-        return f"{_add(reach.cases_for_prove, reach.cases)}, widen the margin, or use `policy: catch`."
+        return f"{_add(reach.cases_for_prove, reach.cases)}{where}, widen the margin, or use `policy: catch`."
     honest = (
         ""
         if reach.detectable is None
         else f", or say honestly `max_blind: {math.ceil(reach.detectable * 100 - 1e-6) / 100:.2f}`"
     )
-    where = "" if reach.clusters is None else " in further clusters"
     return f"{_add(reach.cases_for_catch, reach.cases)}{where}{honest}."
 
 

@@ -15,6 +15,7 @@ from snapdrift.model import (
     Evaluation,
     MetricSpec,
     Operational,
+    PairTable,
     Policy,
     Verdict,
 )
@@ -62,7 +63,7 @@ def p_text(value: float | None) -> str:
     """A p-value: `p = 0.0011`, `p < 0.0001`."""
     if value is None:
         return "p unknown"
-    return "p < 0.0001" if value < 0.00005 else f"p = {value:.4f}"
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
 def percent(share: float, *, beside: float | None = None) -> str:
@@ -117,10 +118,16 @@ def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) 
 
 
 def movement(comparison: Comparison) -> str:
-    """How many cases changed sides: `40 cases newly fail, 14 newly pass`."""
+    """How many cases changed sides: `40 cases newly fail, 14 newly pass`.
+
+    Of graded and repeated metrics they are not what the difference is made of, and the words say so.
+    """
     failing, passing = len(comparison.newly_failing), len(comparison.newly_passing)
     verb = "fails" if failing == 1 else "fail"
-    return f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
+    moved = f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
+    if comparison.table is not None:
+        return moved
+    return f"{moved} (a case passes where most of its answers do; the difference counts smaller changes too)"
 
 
 def resolution(comparison: Comparison) -> str:
@@ -169,6 +176,18 @@ def would_miss_text(metric: str, drop: float) -> str:
     return f"drops under {amount(drop)} on {metric}"
 
 
+def sight_sentence(comparison: Comparison, observed: float, assumed: float) -> str:
+    """What a comparison sees where results differ more than was assumed."""
+    c, share, usual = comparison, percent(observed, beside=assumed), percent(assumed, beside=observed)
+    differ = f"{share} of results differ" if c.table is not None else f"results differ as if {share} had changed sides"
+    seen = (
+        "no drop of any size would have been seen"
+        if c.detectable_difference is None
+        else f"{would_miss_text(c.metric, c.detectable_difference)} would not have been seen"
+    )
+    return f"`{c.candidate}` against `{c.baseline}` on {c.metric}: {differ}, more than the {usual} assumed; {seen}."
+
+
 def _worse_p(c: Comparison) -> str:
     return f"Holm-adjusted {p_text(c.p_adjusted)}" if c.gating else f"one-sided {p_text(c.p_value)}"
 
@@ -186,8 +205,25 @@ def _blind(evaluation: Evaluation) -> str:
     missed = evaluation.decision.would_miss
     if not missed:
         return ""
-    metric, drop = max(missed.items(), key=lambda item: item[1])
-    return f"; it would not have seen {would_miss_text(metric, drop)}"
+    # Metrics that read the same are blind to the same: one of them alone would hide the others.
+    largest = amount(max(missed.values()))
+    tied = [metric for metric, drop in missed.items() if amount(drop) == largest]
+    return (
+        f"; it would not have seen {would_miss_text(names(tied), max(missed.values()))}{_differing(evaluation, tied)}"
+    )
+
+
+def _differing(evaluation: Evaluation, metrics: Sequence[str]) -> str:
+    """The share of results that differ, where that is more than was assumed and so decided what could be seen."""
+    assumed = evaluation.gate.discordance
+    found = [c.table for c in evaluation.comparisons if c.gating and c.metric in metrics and c.table is not None]
+    shares = [(table.only_baseline + table.only_candidate) / _total(table) for table in found if _total(table)]
+    largest = max(shares, default=0.0)
+    return f" ({percent(largest)} of results differ, {percent(assumed)} were assumed)" if largest > assumed else ""
+
+
+def _total(table: PairTable) -> int:
+    return table.both_pass + table.only_baseline + table.only_candidate + table.both_fail
 
 
 def _too_little(c: Comparison) -> str:
