@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 # A slow machine is no failure: no test asserts a time, so neither does hypothesis.
 settings.register_profile("snapdrift", deadline=None)
 settings.load_profile("snapdrift")
+
+# A runner started in the background ignores Ctrl-C, and so would every process started here: the tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
