@@ -65,9 +65,12 @@ def snapdrift() -> Snapdrift:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium, or a loud skip."""
+    """A headless Chromium, or a loud skip.
+
+    Ended with its module: Playwright keeps an event loop running, in which no other test can start one of its own.
+    """
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not executable:
         pytest.skip("NO BROWSER TEST WAS RUN: no `chromium` on the PATH and CHROMIUM does not name one")
