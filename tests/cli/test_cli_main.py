@@ -12,7 +12,7 @@ import pytest
 from snapdrift import cli
 from snapdrift.errors import IncompleteError, Interrupted, SnapdriftError, StoreError, UsageError
 
-HEAVY = ("openai", "pandas", "scipy", "numpy", "jinja2", "starlette", "uvicorn", "yaml", "sqlite3")
+HEAVY = ("openai", "pandas", "scipy", "numpy", "jinja2", "starlette", "uvicorn", "yaml")
 
 
 @pytest.fixture
