@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def snapdrift() -> Snapdrift:
+def snapdrift_process() -> Snapdrift:
     """Runs `snapdrift ARGUMENTS` as a process of its own, in `cwd`."""
 
     def run(
@@ -61,6 +63,36 @@ def snapdrift() -> Snapdrift:
             timeout=timeout,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def snapdrift() -> Snapdrift:
+    """Runs `snapdrift ARGUMENTS` in `cwd`, in this process: the same entry point, without two seconds of imports."""
+
+    def run(
+        *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        from snapdrift.cli import main
+
+        argv = ["snapdrift", *map(str, arguments)]
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        code: object = 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", argv)
+            patch.chdir(cwd)
+            wanted = clean_environment(env)
+            for name in set(os.environ) - set(wanted):
+                patch.delenv(name)
+            for name, value in wanted.items():
+                patch.setenv(name, value)
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code
+        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(argv, code if isinstance(code, int) else 0, *texts)
 
     return run
 
