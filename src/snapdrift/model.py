@@ -36,10 +36,20 @@ class Outcome(StrEnum):
 
 
 class Endpoint(StrEnum):
-    """Which API a request goes to."""
+    """Which way a variant is asked: over one of the two APIs, by calling an application, or from a file of outputs."""
 
     RESPONSES = "responses"
     CHAT = "chat"
+    PYTHON = "python"
+    OUTPUTS = "outputs"
+
+    @property
+    def over_http(self) -> bool:
+        """Whether requests go to a host (and have a body, a price and a model), rather than to code or a file."""
+        return self in HTTP_ENDPOINTS
+
+
+HTTP_ENDPOINTS = (Endpoint.RESPONSES, Endpoint.CHAT)
 
 
 class Source(StrEnum):
@@ -73,13 +83,35 @@ class ScoreKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a score is what it is. Only `GRADER_ERROR` leaves the metric unmeasured."""
+    """Why a score is what it is. Only `GRADER_ERROR` leaves the metric unmeasured.
+
+    `UNEXTRACTED`: the answer holds no value of the kind asked for; `INVALID_JSON`: nor could it be read as the JSON that
+    was asked for. `SCHEMA_VIOLATION`: JSON that a schema does not allow.
+    """
 
     PASSED = "passed"
     WRONG = "wrong"
+    SCHEMA_VIOLATION = "schema_violation"
     UNEXTRACTED = "unextracted"
+    INVALID_JSON = "invalid_json"
     NOT_ACCEPTED = "not_accepted"
     GRADER_ERROR = "grader_error"
+
+    @property
+    def not_extracted(self) -> bool:
+        """Whether the answer held nothing to judge, for whichever of the two reasons."""
+        return self in (Reason.UNEXTRACTED, Reason.INVALID_JSON)
+
+
+class NormaliseStep(StrEnum):
+    """A step by which texts are made alike before they are compared, by the name that a suite gives it."""
+
+    STRIP = "strip"
+    CASEFOLD = "casefold"
+    WHITESPACE = "whitespace"
+    PUNCTUATION = "punctuation"
+    UNICODE = "unicode"
+    NUMBER = "number"
 
 
 class Severity(StrEnum):
@@ -175,18 +207,23 @@ def sha256(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row of a dataset. `variables` hold every column that has no meaning of its own."""
+    """One row of a dataset. `variables` hold every column that has no meaning of its own (`messages` among them).
+
+    `tool_results` says by tool name what a call gets back (`docs/design/suites.md`); None: tools are not carried out.
+    """
 
     id: str
     variables: Mapping[str, Any] = field(default_factory=dict)
     expected: Any = None
     tags: tuple[str, ...] = ()
     cluster: str | None = None
+    tool_results: Mapping[str, Any] | None = None
 
     @property
     def hash(self) -> str:
         """Identity of the content (not the id): cases of two runs pair only when it is equal."""
-        return sha256([dict(self.variables), self.expected])
+        results = [] if self.tool_results is None else [dict(self.tool_results)]
+        return sha256([dict(self.variables), self.expected, *results])
 
     def context(self) -> dict[str, Any]:
         """What templates see: the variables, and the reserved columns under their own names."""
@@ -202,24 +239,74 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image in a message: `url` (https, or a data URL of a local file), or the `file_id` of an uploaded one.
+
+    `name` is how the suite or dataset names it; `size` is (width, height) in pixels, None where that is not known.
+    """
+
+    name: str
+    url: str | None = None
+    file_id: str | None = None
+    detail: str = "auto"
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A document (PDF) in a message: `data` (a data URL of a local file), `url`, or the `file_id` of an uploaded one."""
+
+    name: str
+    data: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+
+
+Part = TextPart | ImagePart | FilePart
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation; `role` is user, assistant, system or developer."""
 
     role: str
-    parts: tuple[TextPart, ...]
+    parts: tuple[Part, ...]
 
     @property
     def text(self) -> str:
         """The text parts, joined."""
-        return "".join(part.text for part in self.parts)
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedTurn:
+    """The place of an assistant message that the model writes before the conversation goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A rendered prompt: what one case asks of one variant."""
+    """A rendered prompt: what one case asks of one variant.
+
+    Each `GeneratedTurn` ends a request; its answer is carried on with the messages that follow it. The last answer is
+    always generated and has no `GeneratedTurn`.
+    """
 
     instructions: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[Message | GeneratedTurn, ...]
+
+    @property
+    def turns(self) -> tuple[tuple[Message, ...], ...]:
+        """The messages that each request adds, in order; one tuple where nothing is scripted."""
+        turns: list[list[Message]] = [[]]
+        for message in self.messages:
+            if isinstance(message, GeneratedTurn):
+                turns.append([])
+            else:
+                turns[-1].append(message)
+        return tuple(map(tuple, turns))
+
+
+DEFAULT_MAX_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +314,9 @@ class Variant:
     """What is compared: a model on an endpoint with request settings and a prompt.
 
     `request` is in the Responses API's names, without nulls, files inlined; `prompt` is the template as written
-    (`{"instructions": ..., "input": ...}`); `host` names an entry of `snapdrift.toml`, None is OpenAI.
+    (`{"instructions": ..., "input": ...}`); `host` names an entry of `snapdrift.toml`, None is OpenAI. `batch` sends it
+    by the Batch API, `stream` as a stream. With the endpoint `python` or `outputs`, `target` is
+    `PATH:FUNCTION` or the path of a file of answers, and `model` a name for people (`python:app/answer.py:answer`).
     """
 
     name: str
@@ -236,6 +325,10 @@ class Variant:
     request: Mapping[str, Any]
     prompt: Mapping[str, Any]
     host: str | None = None
+    stream: bool = False
+    batch: bool = False
+    target: str | None = None
+    max_steps: int = DEFAULT_MAX_STEPS
 
 
 # ------------------------------------------------------------------------------------------------- calls and responses
@@ -355,7 +448,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one HTTP request returned, parsed. `raw` is the body as received, `latency_ms` from send to last byte."""
+    """What one request returned, parsed. `raw` is the body as received, `latency_ms` from send to last byte.
+
+    Of a stream, `raw` is the whole object that its events add up to and `first_token_ms` the time to the first piece of
+    the answer. `service_tier` is the tier that served it, `batched` whether it came by the Batch API (both decide the
+    price); `usd` is set only by an application that says what its answer cost.
+    """
 
     outcome: Outcome
     text: str
@@ -368,6 +466,10 @@ class Answer:
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     source: Source = Source.OPENAI
+    first_token_ms: float | None = None
+    service_tier: str | None = None
+    batched: bool = False
+    usd: float | None = None
 
 
 class FailureKind(StrEnum):
@@ -385,6 +487,9 @@ class FailureKind(StrEnum):
     BAD_REQUEST = "bad_request"
     BUDGET = "budget"
     DEADLINE = "deadline"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    APPLICATION = "application"
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,10 +518,39 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool call got back: `output` is the text that was sent; `matched` names the canned entry that gave it."""
+
+    call_id: str
+    name: str
+    output: str
+    matched: str = ""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answered request of a call that took several, and the tool results or user messages that it was followed by."""
+
+    number: int
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+    said: tuple[str, ...] = ()
+    usage: Usage | None = None
+    usd: float | None = None
+    latency_ms: float | None = None
+    request_id: str | None = None
+    returned_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """How a call ended: an answer, or the failure that came instead of one.
 
-    `usd` is what the call cost (None: the price is not known). `request_hash` names the request it answers.
+    `usd` is what the call cost (None: the price is not known). `request_hash` names the request it answers. A call of
+    several requests has the earlier ones in `steps`; usage, dollars, latency and tool calls are then of all of them,
+    text and raw of the last.
     """
 
     call: CallKey
@@ -437,6 +571,10 @@ class Response:
     failure: Failure | None = None
     attempts: tuple[Attempt, ...] = ()
     finished_at: str = ""
+    first_token_ms: float | None = None
+    service_tier: str | None = None
+    batched: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 # -------------------------------------------------------------------------------------------------------------- grading
@@ -552,7 +690,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What comparing needs to know of a call, apart from its scores."""
+    """What comparing needs to know of a call, apart from its scores.
+
+    `also_returned` are the models that earlier requests of the call were answered as, where they differ from the last.
+    """
 
     outcome: Outcome
     returned_model: str | None = None
@@ -561,6 +702,19 @@ class CallResult:
     usd: float | None = None
     source: Source = Source.OPENAI
     requests: int = 1
+    first_token_ms: float | None = None
+    batched: bool = False
+    also_returned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeModels:
+    """What a judge (the grader's name) asked for as `requested`, and which models answered, with how many answers."""
+
+    judge: str
+    requested: str
+    returned: Mapping[str, int]
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -568,7 +722,8 @@ class Results:
     """All that a decision is made from: every planned call with how it ended, and every score.
 
     `calls` has one entry for each planned answer call (a call without a response is `MISSING`); `applicable` says
-    for each metric which case ids it applies to (`when:`); `judge_usd` what judging each variant's answers cost.
+    for each metric which case ids it applies to (`when:`); `judge_usd` what judging each variant's answers cost,
+    `judge_batch_usd` the part of it that went by the Batch API; `judges` says which models judged.
     """
 
     cases: tuple[Case, ...]
@@ -579,6 +734,8 @@ class Results:
     scores: tuple[Score, ...]
     applicable: Mapping[str, frozenset[str]]
     judge_usd: Mapping[str, float] = field(default_factory=dict)
+    judge_batch_usd: Mapping[str, float] = field(default_factory=dict)
+    judges: tuple[JudgeModels, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -644,7 +801,11 @@ class Operational:
 
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """What happened to a variant's calls. Latencies in milliseconds, of measured calls."""
+    """What happened to a variant's calls. Latencies in milliseconds, of measured calls.
+
+    `first_token_p50` and `_p95` (milliseconds) and `tokens_per_second_p50` are of streamed calls, None without any.
+    `batch_usd` and `judge_batch_usd` are the parts of `usd` and `judge_usd` that went by the Batch API.
+    """
 
     name: str
     model: str
@@ -660,11 +821,23 @@ class VariantSummary:
     judge_usd: float
     latency_p50: float | None
     latency_p95: float | None
+    stream: bool = False
+    batch: bool = False
+    host: str | None = None
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
+    tokens_per_second_p50: float | None = None
+    batch_usd: float = 0.0
+    judge_batch_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """One metric over the cases of one variant: mean of case means, its interval, and what could not be graded."""
+    """One metric over the cases of one variant: mean of case means, its interval, and what could not be graded.
+
+    `unextracted` counts invalid JSON too. `endings` says what became of each planned call that the metric applies to: a
+    reason of its score, or the outcome that it ended with instead; they add up to those calls.
+    """
 
     variant: str
     metric: str
@@ -674,6 +847,7 @@ class MetricSummary:
     unextracted: int
     grader_errors: int
     unmeasured: int
+    endings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -698,12 +872,81 @@ class Sufficiency:
 
 @dataclass(frozen=True, slots=True)
 class AliasMove:
-    """A variant whose answers name a model other than before, or more than one model within the run."""
+    """A variant whose answers name a model other than before, or more than one model within the run.
+
+    Of a judge, `judge` is the grader's name and `variant` is empty.
+    """
 
     variant: str
     requested: str
     before: tuple[str, ...]
     now: tuple[str, ...]
+    judge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Requested against returned: the model that a variant (or a judge) asked for, and those that answered, counted.
+
+    `before` are the models that answered last time, empty where no earlier run can be compared with.
+    """
+
+    variant: str
+    requested: str
+    returned: Mapping[str, int]
+    before: tuple[str, ...] = ()
+    judge: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParityMetric:
+    """One metric in a parity group: `n` cases scored on every member, each member's mean over them, and the ids of those
+    on which the members' scores differ."""
+
+    metric: str
+    n: int
+    means: Mapping[str, float | None]
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Variants that ask the same model the same and differ only in the way: endpoint, batch, stream or host.
+
+    `ways` says by variant which way that is. `cases` were asked of every member; `compared` were measured on every
+    member in every repeat; on `outcomes_differ` they ended differently. Information: no decision rests on it.
+    """
+
+    ways: Mapping[str, str]
+    cases: int
+    compared: int
+    metrics: tuple[ParityMetric, ...]
+    outcomes_differ: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlMetric:
+    """How far two variants of one model differ on a metric: `discordance` is the mean squared difference of a case (of
+    single passes and fails the share of cases whose result differs), `difference` alias minus snapshot."""
+
+    metric: str
+    n: int
+    difference: float | None
+    ci: tuple[float, float] | None
+    discordance: float | None
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An alias and a snapshot that turned out to be one model, asked the same: their differences are noise."""
+
+    alias: str
+    snapshot: str
+    requested: str
+    model: str
+    metrics: tuple[ControlMetric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -732,3 +975,6 @@ class Evaluation:
     operational: tuple[Operational, ...]
     alias_moves: tuple[AliasMove, ...]
     decision: Decision
+    ledger: tuple[LedgerEntry, ...] = ()
+    parity: tuple[Parity, ...] = ()
+    controls: tuple[Control, ...] = ()

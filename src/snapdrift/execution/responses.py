@@ -32,6 +32,9 @@ def response_from_answer(
         source=answer.source,
         attempts=attempts,
         finished_at=finished_at,
+        first_token_ms=answer.first_token_ms,
+        service_tier=answer.service_tier,
+        batched=answer.batched,
     )
 
 

@@ -41,7 +41,7 @@ def build_body(variant: Variant, conversation: Conversation) -> dict[str, Any]:
 
     Raises `InvalidEntryError` for a setting that has no translation: nothing is ever left out silently.
     """
-    messages = [{"role": message.role, "content": message.text} for message in conversation.messages]
+    messages = [{"role": message.role, "content": message.text} for message in conversation.turns[0]]
     if conversation.instructions is not None:
         messages.insert(0, {"role": "system", "content": conversation.instructions})
     body: dict[str, Any] = {"model": variant.model, "messages": messages}

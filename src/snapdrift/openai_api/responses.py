@@ -30,7 +30,7 @@ def build_body(variant: Variant, conversation: Conversation) -> dict[str, Any]:
     body: dict[str, Any] = {"model": variant.model}
     if conversation.instructions is not None:
         body["instructions"] = conversation.instructions
-    body["input"] = [_message(message) for message in conversation.messages]
+    body["input"] = [_message(message) for message in conversation.turns[0]]
     body |= variant.request
     text_format = mapping_of(mapping_of(body.get("text")).get("format"))
     if text_format.get("type") == "json_schema":

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from snapdrift.model import Endpoint, Source
+from snapdrift.model import HTTP_ENDPOINTS, Endpoint, Source
 from snapdrift.standin import chat_wire, responses_wire
 from snapdrift.standin.api_errors import ApiError, unknown_url, wrong_method
 from snapdrift.standin.config import StandinConfig
@@ -54,7 +54,7 @@ def create_app(config: StandinConfig, surroundings: Surroundings) -> Starlette:
     routes = [
         Route("/v1/models", standin.models, methods=["GET"]),
         Route("/v1/models/{model:path}", standin.model, methods=["GET"]),
-        *(Route(f"/v1{endpoint_path(e)}", standin.answering(e), methods=["POST"]) for e in Endpoint),
+        *(Route(f"/v1{endpoint_path(e)}", standin.answering(e), methods=["POST"]) for e in HTTP_ENDPOINTS),
     ]
     handlers: dict[Any, Any] = {404: _not_found, 405: _not_allowed, ApiError: _refused, Exception: _defect}
     return Starlette(routes=routes, exception_handlers=handlers, lifespan=standin.lifespan)

@@ -265,4 +265,6 @@ def _call_result(response: Response, steps: int) -> CallResult:
         usd=response.usd,
         source=response.source,
         requests=steps if response.attempts else 0,
+        first_token_ms=response.first_token_ms,
+        batched=response.batched,
     )

@@ -154,6 +154,10 @@ def _stored_variant(variant: Variant) -> dict[str, Any]:
         "request": dict(variant.request),
         "prompt": dict(variant.prompt),
         "host": variant.host,
+        "stream": variant.stream,
+        "batch": variant.batch,
+        "target": variant.target,
+        "max_steps": variant.max_steps,
     }
 
 
