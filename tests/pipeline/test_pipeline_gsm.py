@@ -49,7 +49,7 @@ def gsm(shared, snapdrift, tmp_path_factory):
     shutil.copy(shared / "real" / "gsm" / "cases.jsonl.gz", root / "datasets")
     shutil.copy(shared / "real" / "gsm" / "recordings.jsonl.gz", root / "datasets")
     command = ["run", "evals/gsm.yaml", "--standin", "--recordings", "datasets/recordings.jsonl.gz"]
-    done = snapdrift(*command, cwd=root, timeout=600)
+    done = snapdrift(*command, cwd=root)
     assert done.returncode in (0, 1), done.stderr
     reports = root / "reports" / "gsm" / "latest"
     return done, json.loads((reports / "verdict.json").read_text()), reports, root
