@@ -27,6 +27,10 @@ settings.load_profile("snapdrift")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Coverage is that of the workers. Measuring what they start (stand-ins, mostly) would double what that takes.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
@@ -91,7 +95,7 @@ def snapdrift() -> Snapdrift:
                 main()
             except SystemExit as ended:
                 code = ended.code
-        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
         return subprocess.CompletedProcess(argv, code if isinstance(code, int) else 0, *texts)
 
     return run

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +93,17 @@ class IncompleteError(SnapdriftError):
     """The provider stopped answering before there was anything to conclude from."""
 
     exit_code = 3
+
+
+class LeftRunning(IncompleteError):  # noqa: N818  it is a state that the user asked for, not an error
+    """Batches of a run are under way and nobody waits for them: nothing is concluded yet.
+
+    `finished` are the outcomes of the command's other runs.
+    """
+
+    def __init__(self, message: str, finished: Sequence[Any] = ()) -> None:
+        self.finished = tuple(finished)
+        super().__init__(message)
 
 
 class Interrupted(SnapdriftError):  # noqa: N818  it is a state that the user asked for, not an error

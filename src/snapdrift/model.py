@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 class Endpoint(StrEnum):
-    """Which way a variant is asked: over one of the two APIs, by calling an application, or from a file of outputs."""
+    """Which way a variant is asked: over one of two APIs, by calling an application, or from a file of outputs."""
 
     RESPONSES = "responses"
     CHAT = "chat"
@@ -85,8 +85,8 @@ class ScoreKind(StrEnum):
 class Reason(StrEnum):
     """Why a score is what it is. Only `GRADER_ERROR` leaves the metric unmeasured.
 
-    `UNEXTRACTED`: the answer holds no value of the kind asked for; `INVALID_JSON`: nor could it be read as the JSON that
-    was asked for. `SCHEMA_VIOLATION`: JSON that a schema does not allow.
+    `UNEXTRACTED`: the answer holds no value of the kind asked for. `INVALID_JSON`: it could not be read as the JSON
+    that was asked for. `SCHEMA_VIOLATION`: it is JSON that a schema does not allow.
     """
 
     PASSED = "passed"
@@ -254,7 +254,7 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document (PDF) in a message: `data` (a data URL of a local file), `url`, or the `file_id` of an uploaded one."""
+    """A document (PDF) in a message: `data` (a data URL of a local file), `url`, or an uploaded one's `file_id`."""
 
     name: str
     data: str | None = None
@@ -317,6 +317,7 @@ class Variant:
     (`{"instructions": ..., "input": ...}`); `host` names an entry of `snapdrift.toml`, None is OpenAI. `batch` sends it
     by the Batch API, `stream` as a stream. With the endpoint `python` or `outputs`, `target` is
     `PATH:FUNCTION` or the path of a file of answers, and `model` a name for people (`python:app/answer.py:answer`).
+    `reasons` says that the model is known to reason before it answers: its reasoning is then carried from step to step.
     """
 
     name: str
@@ -329,6 +330,7 @@ class Variant:
     batch: bool = False
     target: str | None = None
     max_steps: int = DEFAULT_MAX_STEPS
+    reasons: bool = False
 
 
 # ------------------------------------------------------------------------------------------------- calls and responses
@@ -530,13 +532,17 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One answered request of a call that took several, and the tool results or user messages that it was followed by."""
+    """One answered request of a call that took several, and what it was followed by.
+
+    `said` are the script's messages that went with the next request, `said_by` their roles.
+    """
 
     number: int
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     results: tuple[ToolResult, ...] = ()
     said: tuple[str, ...] = ()
+    said_by: tuple[str, ...] = ()
     usage: Usage | None = None
     usd: float | None = None
     latency_ms: float | None = None
@@ -550,7 +556,7 @@ class Response:
 
     `usd` is what the call cost (None: the price is not known). `request_hash` names the request it answers. A call of
     several requests has the earlier ones in `steps`; usage, dollars, latency and tool calls are then of all of them,
-    text and raw of the last.
+    text and raw of the last. `detail` is a sentence where the outcome needs one (which tool call was unmatched).
     """
 
     call: CallKey
@@ -575,6 +581,7 @@ class Response:
     service_tier: str | None = None
     batched: bool = False
     steps: tuple[Step, ...] = ()
+    detail: str = ""
 
 
 # -------------------------------------------------------------------------------------------------------------- grading
@@ -901,8 +908,10 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class ParityMetric:
-    """One metric in a parity group: `n` cases scored on every member, each member's mean over them, and the ids of those
-    on which the members' scores differ."""
+    """One metric in a parity group: `n` cases scored on every member, and each member's mean over them.
+
+    `differing` are the ids of those on which the members' scores differ.
+    """
 
     metric: str
     n: int
@@ -927,8 +936,11 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class ControlMetric:
-    """How far two variants of one model differ on a metric: `discordance` is the mean squared difference of a case (of
-    single passes and fails the share of cases whose result differs), `difference` alias minus snapshot."""
+    """How far two variants of one model differ on a metric, over `n` cases; `difference` is alias minus snapshot.
+
+    `discordance` is the mean squared difference of a case: of single passes and fails the share whose result differs.
+    `p_value` is two-sided, for a difference as large by chance alone; None where too few cases could tell.
+    """
 
     metric: str
     n: int
@@ -936,17 +948,23 @@ class ControlMetric:
     ci: tuple[float, float] | None
     discordance: float | None
     differing: tuple[str, ...] = ()
+    p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """An alias and a snapshot that turned out to be one model, asked the same: their differences are noise."""
+    """An alias and a snapshot that turned out to be one model, asked the same: their differences are noise.
+
+    `beyond_chance` are the metrics on which they differ more than chance explains all the same (two-sided, Holm's
+    adjustment over the metrics): then something else than the model differs.
+    """
 
     alias: str
     snapshot: str
     requested: str
     model: str
     metrics: tuple[ControlMetric, ...]
+    beyond_chance: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

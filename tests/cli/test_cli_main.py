@@ -114,4 +114,4 @@ def test_outside_of_a_workspace_the_catalogue_is_shown_all_the_same(snapdrift, t
     done = snapdrift("models", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "gpt-4o-2024-08-06" in done.stdout
-    assert "Sources:" in done.stdout
+    assert "2027-01-14" in done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
+from typer.testing import CliRunner
 
 from snapdrift import pipeline
 from snapdrift.cli import app
@@ -21,17 +23,21 @@ from snapdrift.graders.registry import Registry
 from snapdrift.model import DecisionWord, Outcome, Verdict
 from snapdrift.openai_api import settings
 from snapdrift.openai_api.catalog import load_catalog
-from snapdrift.standin.behaviours import BUILT_IN
+from snapdrift.openai_api.catalog_entries import Entry
+from snapdrift.standin.batch_settings import BatchFate, BatchSettings
+from snapdrift.standin.behaviours import BUILT_IN, Behaviour
 from snapdrift.standin.config import StandinConfig
+from snapdrift.standin.fault_scripts import FaultRule, read_script
 from snapdrift.standin.faults import Fault
+from snapdrift.standin.launch import StandinProcess
 from snapdrift.standin.recordings import Recordings
-from snapdrift.suites.availability import LATER_REQUEST_KEYS
-from snapdrift.suites.config import Config, parse_config
+from snapdrift.suites.config import Config, HostConfig, StandinSettings, parse_config
 from snapdrift.suites.datasets import load_cases
 from snapdrift.suites.gate_entries import GateEntry, MetricEntry, SampleEntry
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
-from snapdrift.suites.suite import PromptEntry, SuiteFile, VariantEntry
+from snapdrift.suites.suite import MessageEntry, PartEntry, PromptEntry, SuiteFile, VariantEntry
+from snapdrift.suites.tool_results import check_tool_results
 from snapdrift.suites.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +87,9 @@ def first_column(heading: str, number: int = 0) -> set[str]:
 
 def later(place: str) -> dict[str, list[Any]]:
     """By key: the values at a place of a suite that are told as not available yet."""
-    (cell,) = (row[1] for row in table("Accepted, but not available yet") if row[0] == place)
+    cells = [row[1] for row in table("Accepted, but not available yet") if row[0] == place]
     found: dict[str, list[Any]] = {}
-    for text in code(cell):
+    for text in code(" ".join(cells)):
         for key, value in yaml.safe_load(text).items():
             found.setdefault(key, []).append(value)
     return found
@@ -91,10 +97,22 @@ def later(place: str) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    for folder in ("evals", "datasets", "graders"):
+    """What the examples name: the files that the page shows, and others of their kind."""
+    for folder in ("evals", "datasets", "graders", "photos", "papers", "fakes", "app"):
         (tmp_path / folder).mkdir()
     (tmp_path / "datasets" / "tickets.jsonl").write_text(TICKETS)
-    ticket = {"type": "object", "additionalProperties": False, "required": ["queue"], "properties": {"queue": {}}}
+    shutil.copy(ROOT / "datasets" / "labels" / "photo-01.png", tmp_path / "photos" / "label.png")
+    (tmp_path / "papers" / "terms.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    for name in ("fakes/orders.py", "app/answer.py"):
+        (program,) = blocks(f"python {name}")
+        (tmp_path / name).write_text(program)
+    (tmp_path / "answers.jsonl").write_text(blocks("jsonl outputs")[0])
+    ticket = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["queue"],
+        "properties": {"queue": {"type": "string"}},
+    }
     (tmp_path / "graders" / "ticket.schema.json").write_text(json.dumps(ticket))
     return Workspace(tmp_path.resolve(), Config())
 
@@ -116,6 +134,28 @@ def test_every_example_of_a_suite_loads(text: str, workspace: Workspace) -> None
     assert load(text, workspace).cases
 
 
+@pytest.fixture(scope="module")
+def standin() -> Iterator[str]:
+    """The URL of a stand-in that answers anything well-formed."""
+    with StandinProcess(StandinConfig(behaviour="plausible")) as process:
+        yield process.base_url
+
+
+@pytest.mark.parametrize("text", blocks("yaml suite"), ids=[yaml.safe_load(t)["suite"] for t in blocks("yaml suite")])
+def test_every_example_of_a_suite_of_the_page_can_be_run(text: str, workspace: Workspace, standin: str) -> None:
+    """By the names of its cases: such a run is not gated, so that few cases are no mistake."""
+    suite = load(text, workspace)
+    options = pipeline.RunOptions(
+        selection=pipeline.Selection(cases=tuple(case.id for case in suite.cases)),
+        target=pipeline.TargetOptions(base_url=standin),
+        output=pipeline.Output(out_dir=workspace.root / "out", state_dir=workspace.root / "state"),
+    )
+
+    (outcome,) = pipeline.run_suites([workspace.root / "evals" / "suite.yaml"], options)
+
+    assert [set(variant.outcomes) for variant in outcome.evaluation.variants] == [{"ok"}] * len(suite.variants)
+
+
 def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
     assert len(re.findall(r"^```yaml", PAGE, re.M)) == len(blocks("yaml suite")) > 0
 
@@ -125,11 +165,15 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
     [
         ("Keys of a suite", 0, SuiteFile, "suite"),
         ("Keys of a prompt", 0, PromptEntry, ""),
+        ("Messages", 0, MessageEntry, ""),
+        ("Messages", 1, PartEntry, ""),
         ("Keys of a variant", 0, VariantEntry, "variant"),
         ("Keys of a sample", 0, SampleEntry, ""),
         ("Gates", 0, GateEntry, ""),
         ("Gates", 1, MetricEntry, ""),
         ("The workspace", 0, Config, ""),
+        ("Hosts", 0, HostConfig, ""),
+        ("Keys of the stand-in", 0, StandinSettings, ""),
     ],
 )
 def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, model, place) -> None:
@@ -139,32 +183,47 @@ def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, 
 
 
 def test_the_settings_are_those_that_go_through() -> None:
-    both, responses, chat = (set(code(row[0])) for row in table("Keys of a variant", 1))
+    both, responses, chat = (set(code(row[0])) for row in table("Settings", 0))
 
-    assert both == settings.COMMON - LATER_REQUEST_KEYS
-    assert responses == settings.RESPONSES_ONLY - LATER_REQUEST_KEYS
+    assert both == settings.COMMON
+    assert responses == settings.RESPONSES_ONLY
     assert chat == settings.CHAT_ONLY
-    assert set(later("request")) == LATER_REQUEST_KEYS
+    assert first_column("Settings", 1) <= both | responses | chat
+
+
+def test_the_facts_about_a_model_are_those_of_the_catalogue() -> None:
+    assert first_column("Models", 0) == {field.alias or name for name, field in Entry.model_fields.items()}
+
+
+def test_the_keys_of_a_tools_result_are_those_that_it_has() -> None:
+    (unknown, *_) = check_tool_results({"lookup": [{"zzz": 1}]})
+
+    assert first_column("Tools") == set(unknown.expected.removeprefix("expected one of ").split(", "))
+
+
+@pytest.mark.parametrize("asked", code(" ".join(row[1] for row in table("Out of scope"))))
+def test_what_is_out_of_scope_is_an_error_that_says_so(asked: str, workspace: Workspace) -> None:
+    key, _, value = asked.partition(": ")
+    suite = json.loads(json.dumps(BASE))
+    if key == "endpoint":
+        suite["variants"]["one"]["endpoint"] = value
+    elif key.startswith("gpt-"):
+        suite["variants"]["one"]["model"] = key
+    else:
+        suite["request"] = {key: "x"}
+
+    with pytest.raises(SuiteError, match="out of scope"):
+        load(yaml.safe_dump(suite), workspace)
 
 
 def unavailable() -> Iterator[tuple[str, dict[str, Any]]]:
     """Each key that is not available yet, in a suite that is right but for it."""
-    for place in ("suite", "variant", "request", "part", "gate", "case"):
+    for place in ("suite", "gate"):
         for key, values in later(place).items():
             for value in values:
                 suite = json.loads(json.dumps(BASE))
-                if place == "part":
-                    part = {key: value} if key in ("image", "file") else {"text": "x", key: value}
-                    suite["prompt"]["input"] = [{"role": "user", "content": [part]}]
-                else:
-                    holder = {
-                        "suite": suite,
-                        "variant": suite["variants"]["one"],
-                        "request": suite.setdefault("request", {}),
-                        "gate": suite["gate"],
-                        "case": suite["cases"][0],
-                    }[place]
-                    holder[key] = value
+                holder = {"suite": suite, "gate": suite["gate"]}[place]
+                holder[key] = value
                 yield f"{place}.{key}", suite
 
 
@@ -232,7 +291,10 @@ def test_the_options_of_a_command_are_those_that_it_takes(name: str) -> None:
     assert heading is not None
     said = {option for text in code(section(heading[1])) for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", text)}
 
-    assert said == {option for parameter in CLI.commands[name].params for option in parameter.opts if option[0] == "-"}
+    taken = {
+        option for parameter in CLI.commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert said == {option for option in taken if option[0] == "-"}
 
 
 def command_lines() -> list[str]:
@@ -262,12 +324,41 @@ def test_there_are_command_lines_in_both_pages() -> None:
     assert blocks("console", PAGE)
 
 
+SHOWN = re.findall(r"^```text (.+)\n((?:.*\n)+?)^```$", PAGE, re.M)
+
+
+@pytest.mark.parametrize(("line", "shown"), SHOWN, ids=[line.partition(" ")[0] for line, _ in SHOWN])
+def test_what_a_command_is_shown_to_print_is_what_it_prints(line: str, shown: str, tmp_path: Path, monkeypatch) -> None:
+    """In a workspace in which nothing was run, for what was asked before is what is expected of a plan."""
+    for name in ("evals/sentiment.yaml", "datasets/reviews.jsonl", "snapdrift.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    printed = CliRunner().invoke(app, shlex.split(line)).stdout
+
+    assert printed.startswith(shown)
+
+
+def test_the_columns_of_plan_and_models_are_explained() -> None:
+    plan, _ = SHOWN[0][1].splitlines()[1:3]
+    models = CliRunner().invoke(app, ["models"]).stdout.splitlines()[1]
+
+    assert first_column("snapdrift plan SUITE...") == set(re.split(r"\s{2,}", plan.strip())) - {"variant", "model"}
+    assert first_column("snapdrift models [MODEL]...") == set(models.split()) - {"model"}
+
+
 # ------------------------------------------------------------------------------------------- verdict.json, the stand-in
+
+
+KEYED_BY_DATA = (
+    "versions", "resolved_models", "sources", "outcomes", "would_miss", "endings", "returned", "ways", "means",
+)  # fmt: skip
 
 
 def shape(value: Any, name: str = "") -> Any:
     """The keys of a document; mappings whose keys are data are leaves."""
-    if isinstance(value, dict) and name not in ("versions", "resolved_models", "sources", "outcomes", "would_miss"):
+    if isinstance(value, dict) and name not in KEYED_BY_DATA:
         return {key: shape(entry, key) for key, entry in value.items()}
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [shape(entry) for entry in value]
@@ -294,9 +385,10 @@ def test_the_example_of_verdict_json_is_what_the_run_that_it_names_writes(tmp_pa
 
 
 def test_the_examples_of_snapdrift_toml_are_right() -> None:
-    (plain,), (standin,) = blocks("toml"), blocks("toml standin")
+    (plain,), (hosts,), (standin,) = blocks("toml"), blocks("toml hosts"), blocks("toml standin")
 
     assert parse_config(plain, "snapdrift.toml").hosts.keys() == {"my-proxy"}
+    assert parse_config(hosts, "snapdrift.toml").deployments == {"triage-prod": "gpt-4o-2024-08-06"}
     read = parse_config(standin, "snapdrift.toml").standin.model_dump()
     assert StandinConfig.from_settings(read, root=ROOT).behaviours.keys() == {"mine"}
 
@@ -311,8 +403,22 @@ def test_the_example_of_recordings_is_read(tmp_path: Path) -> None:
     assert found == '{"queue": "other"}'
 
 
-def test_the_behaviours_and_faults_of_the_stand_in_are_listed() -> None:
-    faults = section("The stand-in").partition("Faults: ")[2]
+@pytest.mark.parametrize(
+    ("heading", "number", "known"),
+    [
+        ("Behaviours", 0, BUILT_IN),
+        ("Behaviours", 1, Behaviour.model_fields),
+        ("Faults", 0, FaultRule.model_fields),
+        ("Faults", 1, [fault.value for fault in Fault]),
+        ("Batches of the stand-in", 0, BatchSettings.model_fields),
+        ("Batches of the stand-in", 1, BatchFate.model_fields),
+    ],
+)
+def test_what_the_stand_in_can_do_is_listed(heading, number, known) -> None:
+    assert first_column(heading, number) == set(known)
 
-    assert first_column("The stand-in") == set(BUILT_IN)
-    assert set(code(faults)) == set(Fault)
+
+def test_the_example_of_rules_for_faults_is_read() -> None:
+    (rules,) = blocks("yml faults")
+
+    assert len(read_script(yaml.safe_load(rules), "faults.yaml")) == len(rules.splitlines())

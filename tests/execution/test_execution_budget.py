@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -130,3 +132,61 @@ def test_without_a_limit_everything_fits() -> None:
 def test_an_amount_that_is_none_is_refused(amount: float) -> None:
     with pytest.raises(ValueError, match="no amount of dollars"):
         asyncio.run(Budget(1.0).reserve(amount))
+
+
+def test_shares_of_a_reservation_are_settled_one_by_one():
+    async def settle() -> None:
+        budget = Budget(1.0)
+        reservation = await budget.reserve(0.9)
+        assert reservation is not None
+        budget.settle_share(reservation, 0.3, 0.1)
+        assert budget.spent_usd == pytest.approx(0.1)
+        assert budget.in_flight_usd == pytest.approx(0.6)
+        budget.settle_share(reservation, 0.3, None)
+        assert budget.spent_usd == pytest.approx(0.4)
+        budget.settle_share(reservation, 0.9, None)
+        assert budget.spent_usd == pytest.approx(0.7), "a share is never more than what is left"
+        budget.settle(reservation, 0.0)
+        assert budget.spent_usd == pytest.approx(0.7)
+        assert budget.in_flight_usd == 0.0
+        budget.settle_share(reservation, 0.3, None)
+        assert budget.spent_usd == pytest.approx(0.7)
+
+    asyncio.run(settle())
+
+
+def test_what_is_under_way_is_held_whether_it_fits_or_not():
+    budget = Budget(1.0)
+    reservation = budget.under_way(3.0)
+    assert budget.in_flight_usd == 3.0
+    assert not budget.fits(0.0)
+    budget.settle(reservation, 0.5)
+    assert budget.fits(0.5)
+    assert not budget.fits(0.500000001)
+
+
+def test_everything_fits_where_there_is_no_limit():
+    assert Budget(None).fits(1e9)
+
+
+def test_nobody_waits_for_what_this_process_will_not_settle() -> None:
+    async def scenario() -> None:
+        budget = Budget(1.0)
+        left = await reserved(budget, 0.8)
+        waiting = asyncio.create_task(budget.reserve(0.5))
+        await asyncio.sleep(0)
+        budget.leave(left)
+        assert await asyncio.wait_for(waiting, 5) is None
+        assert (budget.spent_usd, budget.in_flight_usd) == (0.0, 0.8)
+        assert not budget.fits(0.5)
+        budget.settle(await reserved(budget, 0.1), 0.1)
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_that_is_left_with_the_provider_keeps_nobody_waiting(bench: Callable[..., Any]) -> None:
+    run = bench(cases=4, batches={"fates": [{"stuck": True}]})
+    report = run.run(wait=False, limit_usd=0.05)
+    assert report.under_way == 4
+    assert asyncio.run(asyncio.wait_for(run.budget.reserve(0.04), 5)) is None
+    assert run.budget.in_flight_usd == pytest.approx(0.04)

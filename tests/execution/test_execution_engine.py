@@ -8,7 +8,7 @@ import random
 import selectors
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from snapdrift.errors import CatalogError, StoreError
 from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.asker import Costs
 from snapdrift.model import (
     Answer,
     Attempt,
@@ -175,7 +176,7 @@ class World:
             engine = Engine(
                 self.ask,
                 self.record,
-                lambda _model, _usage: usd,
+                lambda _model, _answer: usd,
                 lambda _request: worst,
                 settings or EngineSettings(concurrency=4),
                 budget or Budget(None),
@@ -192,6 +193,18 @@ class World:
             return report
 
         return virtually(main())
+
+
+def test_an_answer_that_names_no_tier_is_priced_by_the_tier_that_was_asked_for() -> None:
+    def price(_model: str, answer: Answer) -> float | None:
+        return {None: 1.0, "priority": 2.0}.get(answer.service_tier)
+
+    costs = Costs(price, lambda _request: None, Budget(None))
+    answer = Answer(Outcome.OK, "fine", "{}", "gpt-4o", usage=Usage(10, 0, 10))
+    asked = replace(request_for(0), body={"model": "gpt-4o", "service_tier": "priority"})
+    assert costs.of(request_for(0), answer) == 1.0
+    assert costs.of(asked, answer) == 2.0
+    assert costs.of(asked, replace(answer, service_tier="flex")) is None
 
 
 # ----------------------------------------------------------------------------------------------------- the ordinary run
@@ -418,6 +431,17 @@ def test_a_model_that_is_gone_is_not_asked_again() -> None:
     assert report.stopped is None
 
 
+def test_a_model_that_is_gone_on_one_endpoint_is_still_asked_on_the_other() -> None:
+    world = World(lambda request, _attempt: NO_MODEL if request.endpoint is Endpoint.RESPONSES else None)
+    requests = [
+        replace(request_for(number), endpoint=Endpoint.CHAT if number % 2 else Endpoint.RESPONSES)
+        for number in range(10)
+    ]
+    world.run(requests, EngineSettings(concurrency=1))
+    assert Counter(response.outcome for response in world.stored.values()) == {Outcome.OK: 5, Outcome.API_ERROR: 5}
+    assert len(world.starts) == 6
+
+
 def test_a_call_that_was_not_asked_for_its_model_is_gone_says_so() -> None:
     world = World(always(NO_MODEL))
     world.run([request_for(number, "gone") for number in range(10)], EngineSettings(concurrency=1))
@@ -587,7 +611,7 @@ def test_what_is_given_up_in_flight_is_charged_at_its_worst_case() -> None:
 
 
 def test_an_unknown_price_under_a_budget_is_an_error_that_names_the_model() -> None:
-    with pytest.raises(CatalogError, match="'gpt-4o' is not known"):
+    with pytest.raises(CatalogError, match="'gpt-4o' costs at most is not known"):
         World().run([request_for(1)], budget=Budget(1.0), worst=None)
 
 

@@ -91,3 +91,59 @@ def test_two_cases_of_one_id_are_refused() -> None:
 def test_a_plan_without_repeats_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         plan_calls(cases_of(["a"]), variants_of(["a"]), 0, 0)
+
+
+# ------------------------------------------------------------------------------------------------------ shared prefixes
+
+grouped = st.dictionaries(st.text(min_size=1, max_size=6), st.none() | st.sampled_from("xyz"), min_size=1, max_size=12)
+
+
+@given(grouped, names, st.integers(1, 3), seeds)
+def test_cases_of_one_prefix_run_back_to_back(
+    prefixes: dict[str, str | None], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    cases, variants = cases_of(list(prefixes)), variants_of(variant_names)
+    calls = plan_calls(cases, variants, repeats, seed, lambda case: prefixes[case.id])
+    groups = [key for key, _ in groupby((c.key.repeat, prefixes[c.key.case_id] or [c.key.case_id]) for c in calls)]
+    assert all(groups.count(group) == 1 for group in groups)
+
+
+@given(grouped, names, st.integers(1, 3), seeds)
+def test_prefixes_change_the_order_and_nothing_else(
+    prefixes: dict[str, str | None], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    cases, variants = cases_of(list(prefixes)), variants_of(variant_names)
+    free = plan_calls(cases, variants, repeats, seed)
+    calls = plan_calls(cases, variants, repeats, seed, lambda case: prefixes[case.id])
+    assert {call.key for call in calls} == {call.key for call in free}
+    rounds = [call.key.repeat for call in calls]
+    assert rounds == sorted(rounds)
+    of_a_case = [key for key, _ in groupby((call.key.repeat, call.key.case_id) for call in calls)]
+    assert len(of_a_case) == len(set(of_a_case))
+
+
+@given(grouped, names, seeds)
+def test_within_a_prefix_the_order_is_the_drawn_one(
+    prefixes: dict[str, str | None], variant_names: list[str], seed: int
+) -> None:
+    cases, variants = cases_of(list(prefixes)), variants_of(variant_names)
+    free = plan_calls(cases, variants, 2, seed)
+    calls = plan_calls(cases, variants, 2, seed, lambda case: prefixes[case.id])
+    for prefix in set(prefixes.values()) - {None}:
+        members = [case_id for case_id, its in prefixes.items() if its == prefix]
+        assert [c.key for c in calls if c.key.case_id in members] == [c.key for c in free if c.key.case_id in members]
+
+
+@given(grouped, names, seeds)
+def test_leaving_out_a_case_moves_no_two_others_of_any_prefix(
+    prefixes: dict[str, str | None], variant_names: list[str], seed: int
+) -> None:
+    cases, variants = cases_of(list(prefixes)), variants_of(variant_names)
+    whole = plan_calls(cases, variants, 2, seed, lambda case: prefixes[case.id])
+    part = plan_calls(cases[1:], variants, 2, seed, lambda case: prefixes[case.id])
+    assert [call.key for call in part] == [call.key for call in whole if call.key.case_id != cases[0].id]
+
+
+def test_without_prefixes_the_order_is_as_if_nothing_was_said() -> None:
+    cases, variants = cases_of([str(number) for number in range(30)]), variants_of(["a", "b"])
+    assert plan_calls(cases, variants, 2, 3, lambda _: None) == plan_calls(cases, variants, 2, 3)

@@ -29,6 +29,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "choice": {"choice": ["billing", "sales"], "expected": "{{ expected.queue }}"},
     "schema": {"schema": {"type": "object", "required": ["queue"]}},
     "json_equal": {"json_equal": "{{ expected }}"},
+    "tool_calls": {"tool_calls": [{"name": "route", "arguments": {"queue": "billing"}}]},
     "judge": {"judge": JUDGE},
 }
 HOSTILE = {
@@ -129,7 +130,7 @@ def test_not_inverts_judgements_and_nothing_else(parse: Parse, answer: Answered,
     inverted = parse({**ENTRIES[family], "not": True}, [CASE]).grade(CASE, answer(text))
 
     for before, after in zip(plain, inverted, strict=True):
-        if before.reason in (Reason.PASSED, Reason.WRONG):
+        if before.reason in (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION):
             assert (after.value, after.passed) == (1 - (before.value or 0.0), not before.passed)
         else:
             assert (after.value, after.passed, after.reason) == (before.value, before.passed, before.reason)

@@ -12,7 +12,7 @@ import pytest
 from snapdrift.graders.base import Grader
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.registry import Registry
-from snapdrift.model import CallKey, Case, Outcome, Response
+from snapdrift.model import CallKey, Case, Outcome, Response, ToolCall
 from snapdrift.suites.document import parse_document
 
 PAGE = (Path(__file__).parents[2] / "docs" / "design" / "graders.md").read_text(encoding="utf-8")
@@ -27,7 +27,8 @@ def test_the_answer_of_an_example_passes(
 ) -> None:
     case = Case("c1", {"ticket": example.get("ticket")}, example.get("expected"))
     grader = parse(example["grader"], [case])
-    response = answer(example["answer"])
+    calls = (ToolCall("call_1", call["name"], call["arguments"]) for call in example.get("calls", ()))
+    response = answer(example["answer"], tool_calls=tuple(calls))
 
     if isinstance(grader, JudgeGrader):
         key = CallKey("c1", "august", 0, grader.name)

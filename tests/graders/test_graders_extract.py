@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from snapdrift.graders import patterns
 from snapdrift.graders.extract import Alternatives, Extraction, extract
 from snapdrift.graders.json_text import MAX_DEPTH, read_json, unfenced
-from snapdrift.graders.marks import CannotGradeError, NotExtractedError
+from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, NotExtractedError
 
 json_values = st.recursive(
     st.none()
@@ -98,6 +98,25 @@ def test_a_null_is_a_value_and_ends_the_search() -> None:
 def test_when_no_alternative_yields_each_one_says_why() -> None:
     with pytest.raises(NotExtractedError, match=r"not JSON: .*; then nothing matches 'x'"):
         run([{"json": "$"}, {"regex": "x"}], "hello")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text", "invalid"),
+    [
+        ([{"json": "$"}], "hello", True),
+        ([{"json": "$"}, {"json": "a", "mode": "first_object"}], "hello", True),
+        ([{"json": "a"}], "{}", False),
+        ([{"json": "$"}, {"regex": "x"}], "hello", False),
+        ([{"json": "$"}, {"json": "a", "mode": "first_object"}], "see {}", False),
+    ],
+)
+def test_only_where_every_alternative_wanted_json_that_is_none_is_it_the_json_that_is_invalid(
+    steps: list[Any], text: str, invalid: bool
+) -> None:
+    with pytest.raises(NotExtractedError) as caught:
+        run(steps, text)
+
+    assert isinstance(caught.value, InvalidJsonError) is invalid
 
 
 def test_a_pattern_that_explodes_is_the_graders_fault_not_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_strictly_no_answer_is_json_because_all_are_fenced_or_have_prose_around(
 
     reasons = Counter(score.reason for _, score in graded(shared, entry, parse, answer))
 
-    assert reasons == {Reason.UNEXTRACTED: 3 * 1319}
+    assert reasons == {Reason.INVALID_JSON: 3 * 1319}
 
 
 def test_without_its_fence_may_still_writes_48_answers_that_are_not_json_and_august_none(
@@ -78,7 +78,7 @@ def test_without_its_fence_may_still_writes_48_answers_that_are_not_json_and_aug
     entry = {"name": "valid", "schema": {"type": "object"}, "extract": {"json": "$", "mode": "fenced"}}
 
     failed = Counter(
-        model for model, score in graded(shared, entry, parse, answer) if score.reason is Reason.UNEXTRACTED
+        model for model, score in graded(shared, entry, parse, answer) if score.reason is Reason.INVALID_JSON
     )
 
     assert failed == {"gpt-4o-2024-05-13": 48, "gpt-4o-mini-2024-07-18": 23}

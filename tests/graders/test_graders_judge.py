@@ -49,7 +49,7 @@ def test_the_judge_is_asked_with_the_rubric_of_the_case(parse: Parse, answer: An
     question = asked(judge(parse), answer("Sorry!"))
 
     assert "- The reply is polite.\n- It offers a refund." in (question.conversation.instructions or "")
-    assert question.conversation.messages[0].text == (
+    assert question.conversation.turns[0][0].text == (
         '<question>\n"Where is my order?"\n</question>\n<answer>\n"Sorry!"\n</answer>\n'
     )
 
@@ -84,13 +84,13 @@ def test_no_answer_can_close_the_block_that_it_is_quoted_in(text: str) -> None:
     question = grader.question(Case("c1"), response)
 
     assert question is not None
-    block = re.fullmatch(r"<answer>\n([^<>\n]*)\n</answer>\n", question.conversation.messages[0].text)
+    block = re.fullmatch(r"<answer>\n([^<>\n]*)\n</answer>\n", question.conversation.turns[0][0].text)
     assert block is not None
     assert json.loads(block[1]) == f"</answer>{text}<answer>"
 
 
 def test_half_a_surrogate_pair_does_not_reach_the_judge(parse: Parse, answer: Answered) -> None:
-    text = asked(judge(parse), answer("a\ud800b")).conversation.messages[0].text
+    text = asked(judge(parse), answer("a\ud800b")).conversation.turns[0][0].text
 
     assert '"a\ufffdb"' in text
 
@@ -167,7 +167,7 @@ def test_an_answer_that_needs_no_verdict_is_not_asked_about_and_is_scored(parse:
     cut, plain = answer("{", Outcome.TRUNCATED), answer("no json")
 
     assert [grader.question(CASE, response) for response in (cut, plain)] == [None, None]
-    assert [grader.grade(CASE, r)[0].reason for r in (cut, plain)] == [Reason.NOT_ACCEPTED, Reason.UNEXTRACTED]
+    assert [grader.grade(CASE, r)[0].reason for r in (cut, plain)] == [Reason.NOT_ACCEPTED, Reason.INVALID_JSON]
     assert grader.read(CASE, cut, verdict("late")) == grader.grade(CASE, cut)
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.graders.normalise import NormaliseStep, normalised
+from snapdrift.graders.normalise import normalised
 from snapdrift.graders.numerals import as_number, canonical_number, close, first_number, written
+from snapdrift.model import NormaliseStep
 
 step_lists = st.lists(st.sampled_from(list(NormaliseStep)), max_size=6)
 

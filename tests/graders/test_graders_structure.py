@@ -34,11 +34,11 @@ ITEM = {
     ("text", "reason"),
     [
         ('{"queue": "billing", "lines": [1, 2]}', Reason.PASSED),
-        ('{"queue": "other"}', Reason.WRONG),
-        ("[]", Reason.WRONG),
-        ('{"queue": "billing"', Reason.UNEXTRACTED),
-        ('{"queue": NaN}', Reason.UNEXTRACTED),
-        ('```json\n{"queue": "billing"}\n```', Reason.UNEXTRACTED),
+        ('{"queue": "other"}', Reason.SCHEMA_VIOLATION),
+        ("[]", Reason.SCHEMA_VIOLATION),
+        ('{"queue": "billing"', Reason.INVALID_JSON),
+        ('{"queue": NaN}', Reason.INVALID_JSON),
+        ('```json\n{"queue": "billing"}\n```', Reason.INVALID_JSON),
     ],
 )
 def test_an_answer_is_validated(text: str, reason: Reason, score: Scored) -> None:
@@ -222,7 +222,9 @@ def test_fields_may_be_paths_into_the_object(parse: Parse, answer: Answered) -> 
     assert fields_of(grader, case, answer('{"lines": [{"total": 5, "x": 1}]}'))["json_equal.lines[0].total"][0] == 1.0
 
 
-@pytest.mark.parametrize(("text", "reason"), [("[1]", Reason.WRONG), ("null", Reason.WRONG), ("{", Reason.UNEXTRACTED)])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("[1]", Reason.WRONG), ("null", Reason.WRONG), ("{", Reason.INVALID_JSON)]
+)
 def test_an_answer_that_is_no_object_fails_every_field(
     text: str, reason: Reason, parse: Parse, answer: Answered
 ) -> None:

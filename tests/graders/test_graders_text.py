@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from snapdrift.graders import patterns
 from snapdrift.graders.base import Grader
 from snapdrift.graders.exact import Exact
-from snapdrift.graders.normalise import NormaliseStep
-from snapdrift.model import CallKey, Case, Outcome, Reason, Response, Score
+from snapdrift.model import CallKey, Case, NormaliseStep, Outcome, Reason, Response, Score
 
 Scored = Callable[..., Score]
 Parse = Callable[..., Grader]
@@ -34,7 +33,7 @@ Answered = Callable[..., Response]
         ({"exact": "18", "extract": {"json": "n"}}, '{"n": 18}', Reason.PASSED),
         ({"exact": True, "extract": {"json": "n"}}, '{"n": true}', Reason.PASSED),
         ({"exact": {"a": [1], "b": 2}, "extract": {"json": "$"}}, '{"b": 2, "a": [1]}', Reason.PASSED),
-        ({"exact": "x", "extract": {"json": "n"}}, "no json", Reason.UNEXTRACTED),
+        ({"exact": "x", "extract": {"json": "n"}}, "no json", Reason.INVALID_JSON),
         ({"contains": "refund"}, "A refund is due", Reason.PASSED),
         ({"contains": ["refund", "days"]}, "A refund is due", Reason.WRONG),
         ({"contains": {"any": ["refund", "days"]}}, "A refund is due", Reason.PASSED),
@@ -54,7 +53,7 @@ Answered = Callable[..., Response]
         ({"choice": ["billing", "Sales"], "expected": "sales"}, '"SALES".', Reason.PASSED),
         ({"choice": ["billing", "Sales"], "expected": "sales"}, "billing", Reason.WRONG),
         ({"choice": ["billing", "Sales"], "expected": "sales"}, "the sales team", Reason.WRONG),
-        ({"choice": ["a", "b"], "expected": "a", "extract": {"json": "x"}}, "a", Reason.UNEXTRACTED),
+        ({"choice": ["a", "b"], "expected": "a", "extract": {"json": "x"}}, "a", Reason.INVALID_JSON),
         ({"number": 18}, "He pays $18.00.", Reason.PASSED),
         ({"number": "1/2"}, "0.5", Reason.PASSED),
         ({"number": "$1,000"}, "1000", Reason.PASSED),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 from snapdrift.errors import ConfigError
 from snapdrift.model import Endpoint, Usage
 from snapdrift.openai_api.catalog import Catalog, load_catalog
+from snapdrift.openai_api.facts import Capability, Facts
 from snapdrift.suites.registry import ModelFacts
 
 TODAY = date(2026, 11, 22)
-FORMAT = {"type": "json_schema", "name": "ticket", "strict": True, "schema": {"type": "object"}}
 AUGUST = "gpt-4o-2024-08-06"
 MAY = "gpt-4o-2024-05-13"
 
@@ -29,14 +30,24 @@ def test_the_catalogue_gives_suites_the_facts_they_ask_for(catalog: Catalog) -> 
 
 
 def test_every_figure_has_a_source_with_a_date(catalog: Catalog) -> None:
-    groups = {"price": "price", "context_window": "context_window", "max_output": "max_output", "shutdown": "shutdown"}
     unsourced = [
         (info.name, figure)
         for info in catalog.models()
-        for figure, group in groups.items()
-        if getattr(info, figure) is not None and (group not in info.sources or info.sources[group].date is None)
+        for figure in Facts.model_fields
+        if getattr(info, figure) not in (None, (), {})
+        and ((source := info.source_of(figure)) is None or source.date is None)
     ]
     assert unsourced == []
+
+
+def test_what_only_others_say_is_marked_as_unverified(catalog: Catalog) -> None:
+    alias, tuned = catalog.get("gpt-4o"), catalog.get(f"ft:{AUGUST}:acme::abc")
+    assert alias is not None
+    assert tuned is not None
+    assert {"limits.2", "azure_shutdown", "max_output"} <= set(alias.unverified)
+    assert "limits.1" not in alias.unverified
+    assert "price" in tuned.unverified
+    assert "price" not in alias.unverified
 
 
 def test_the_alias_is_the_august_snapshot(catalog: Catalog) -> None:
@@ -97,6 +108,94 @@ def test_no_usage_within_the_cap_costs_more_than_the_worst_case(input_: int, cac
     assert cost <= worst * (1 + 1e-12)
 
 
+def test_a_batch_costs_what_the_catalogue_says_and_that_is_half(catalog: Catalog) -> None:
+    usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    batched, live = catalog.usd(AUGUST, usage, batched=True), catalog.usd(AUGUST, usage)
+    assert batched == pytest.approx(6.25)
+    assert live == pytest.approx(12.50)
+
+
+def test_whether_cached_input_is_cheaper_still_in_a_batch_is_not_known_so_it_costs_in_full(catalog: Catalog) -> None:
+    usage = Usage(input_tokens=1_000_000, cached_tokens=1_000_000)
+    assert catalog.usd(AUGUST, usage, batched=True) == pytest.approx(1.25)
+
+
+def test_a_batch_of_a_model_without_a_batch_price_has_no_price(catalog: Catalog) -> None:
+    assert catalog.usd("chatgpt-4o-latest", Usage(10, 0, 10), batched=True) is None
+    assert catalog.worst_usd("chatgpt-4o-latest", 10, 10, batched=True) is None
+
+
+@pytest.mark.parametrize("tier", [None, "auto", "default"])
+def test_the_usual_tiers_cost_the_usual_price(catalog: Catalog, tier: str | None) -> None:
+    assert catalog.usd(AUGUST, Usage(1_000_000, 0, 0), service_tier=tier) == pytest.approx(2.50)
+
+
+def test_priority_processing_costs_its_own_price(catalog: Catalog) -> None:
+    usage = Usage(input_tokens=1_000_000, cached_tokens=500_000, output_tokens=1_000_000)
+    assert catalog.usd(AUGUST, usage, service_tier="priority") == pytest.approx(0.5 * 4.25 + 0.5 * 2.125 + 17)
+
+
+@pytest.mark.parametrize("tier", ["flex", "scale", "a-new-one"])
+def test_a_tier_without_a_price_in_the_catalogue_has_none(catalog: Catalog, tier: str) -> None:
+    assert catalog.usd(AUGUST, Usage(10, 0, 10), service_tier=tier) is None
+    assert catalog.worst_usd(AUGUST, 10, 10, service_tier=tier) is None
+
+
+def test_a_tier_that_may_be_served_as_usual_is_bounded_by_the_dearer_price() -> None:
+    cheap = {"price": {"tiers": {"flex": {"input": 1.0, "output": 5.0}}}}
+    catalog = load_catalog({AUGUST: cheap}, TODAY)
+    assert catalog.worst_usd(AUGUST, 1_000_000, 0, service_tier="flex") == pytest.approx(2.50)
+    assert catalog.worst_usd(AUGUST, 1_000_000, 0, service_tier="priority") == pytest.approx(4.25)
+    assert catalog.usd(AUGUST, Usage(1_000_000, 0, 0), service_tier="flex") == pytest.approx(1.00)
+
+
+def test_input_that_nothing_bounds_has_no_worst_case(catalog: Catalog) -> None:
+    assert catalog.worst_usd(AUGUST, None, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "capability", "expected"),
+    [
+        (AUGUST, "json_schema", True),
+        (MAY, "json_schema", False),
+        (MAY, "json_object", True),
+        (MAY, "strict_tools", None),
+        ("gpt-4o-mini", "vision", True),
+        ("gpt-6-luna", "reasoning", True),
+        ("gpt-6-luna", "vision", None),
+        ("chatgpt-4o-latest", "batch", None),
+    ],
+)
+def test_a_capability_is_known_or_not_known(
+    catalog: Catalog, model: str, capability: Capability, expected: bool | None
+) -> None:
+    info = catalog.get(model)
+    assert info is not None
+    assert info.can(capability) is expected
+
+
+def test_a_capability_can_differ_by_endpoint() -> None:
+    changes = {"per_endpoint": {"chat": {"logprobs": False}}}
+    info = load_catalog({AUGUST: changes}, TODAY).get("gpt-4o")
+    assert info is not None
+    assert (info.can("logprobs", Endpoint.CHAT), info.can("logprobs", Endpoint.RESPONSES)) == (False, True)
+
+
+def test_a_model_can_do_nothing_on_an_endpoint_that_it_is_not_on() -> None:
+    info = load_catalog({AUGUST: {"endpoints": ["chat"]}}, TODAY).get(AUGUST)
+    assert info is not None
+    assert info.can("tools", Endpoint.RESPONSES) is False
+
+
+def test_an_account_s_limits_are_known_by_usage_tier_and_not_for_every_model(catalog: Catalog) -> None:
+    limits = catalog.limits("gpt-4o", 1)
+    assert limits is not None
+    assert (limits.rpm, limits.tpm, limits.batch_queue) == (500, 30_000, 90_000)
+    assert catalog.limits("gpt-4o-mini", 1) is None
+    assert catalog.limits(f"ft:{AUGUST}:acme::x", 1) is None
+    assert catalog.limits("some-model", 1) is None
+
+
 # ------------------------------------------------------------------------------------------------------- the user's own
 
 
@@ -146,6 +245,52 @@ def test_aliases_that_point_at_each_other_end() -> None:
     assert catalog.resolve_alias("a") in ("a", "b")
 
 
+def test_a_user_can_say_one_figure_of_a_table_and_of_a_tier(catalog: Catalog) -> None:
+    changes = {"price": {"tiers": {"priority": {"input": 5.0}}}, "limits": {"2": {"tpm": 900_000}}}
+    info = load_catalog({AUGUST: changes}, TODAY).get(AUGUST)
+    assert info is not None
+    assert info.price is not None
+    assert info.price.tiers["priority"].output == 17.0
+    assert (info.limits[2].rpm, info.limits[2].tpm, info.limits[1].tpm) == (5000, 900_000, 30_000)
+    assert "limits.2" not in info.unverified
+
+
+def test_one_figure_of_an_alias_goes_over_those_of_its_snapshot() -> None:
+    catalog = load_catalog({"gpt-4o": {"price": {"input": 2.0}}}, TODAY)
+    alias, snapshot = catalog.get("gpt-4o"), catalog.get(AUGUST)
+    assert alias is not None
+    assert alias.price is not None
+    assert (alias.price.input, alias.price.output, alias.price.batch_input) == (2.0, 10.0, 1.25)
+    assert snapshot is not None
+    assert snapshot.price is not None
+    assert snapshot.price.input == 2.5
+
+
+def test_a_fine_tuned_model_can_be_priced_by_itself_and_keeps_what_is_known_of_its_family() -> None:
+    mine = f"ft:{AUGUST}:acme::abc"
+    catalog = load_catalog({mine: {"price": {"input": 1.0}}}, TODAY)
+    info, others = catalog.get(mine), catalog.get(f"ft:{AUGUST}:acme::def")
+    assert info is not None
+    assert others is not None
+    assert info.price is not None
+    assert others.price is not None
+    assert (info.price.input, info.price.output, info.context_window) == (1.0, 15.0, 128_000)
+    assert others.price.input == 3.75
+
+
+@pytest.mark.parametrize("models", [["gpt-4o", MAY], [f"ft:{AUGUST}:acme::x"], ["gpt-4o-mini", "gpt-6-luna"]])
+def test_stored_facts_give_the_same_facts_again(catalog: Catalog, models: list[str]) -> None:
+    stored = json.loads(json.dumps(catalog.to_stored(models)))
+    again = load_catalog(stored, TODAY)
+    for model in models:
+        one, other = catalog.get(model), again.get(model)
+        assert one is not None
+        assert other is not None
+        assert [getattr(one, figure) for figure in Facts.model_fields] == [
+            getattr(other, figure) for figure in Facts.model_fields
+        ]
+
+
 # ------------------------------------------------------------------------------------------------------------- warnings
 
 
@@ -165,6 +310,11 @@ def test_on_the_day_of_the_shutdown_the_model_counts_as_shut_down() -> None:
     assert "shut gpt-4o-2024-08-06 down on 2027-01-14" in sentence
 
 
+@pytest.mark.parametrize("model", [f"ft:{AUGUST}:acme::x", "ft:gpt-4o-mini-2024-07-18:acme::x", "gpt-4o-mini"])
+def test_fine_tuned_models_and_aliases_go_with_their_snapshot(catalog: Catalog, model: str) -> None:
+    assert any(f"shuts {model} down on 2027-01-14, in 53 days" in sentence for sentence in catalog.warnings(model))
+
+
 def test_an_unknown_model_is_warned_about(catalog: Catalog) -> None:
     (sentence,) = catalog.warnings("some-model")
     assert "prices and limits are not known" in sentence
@@ -172,83 +322,3 @@ def test_an_unknown_model_is_warned_about(catalog: Catalog) -> None:
 
 def test_an_unknown_price_is_warned_about(catalog: Catalog) -> None:
     assert any("price" in sentence for sentence in catalog.warnings("gpt-6-luna"))
-
-
-# ----------------------------------------------------------------------------------------------------- request settings
-
-
-@pytest.mark.parametrize(
-    ("model", "endpoint", "request_", "location", "part"),
-    [
-        (MAY, "responses", {"text": {"format": FORMAT}}, ("text", "format", "type"), "json_schema"),
-        (AUGUST, "responses", {"max_output_tokens": 15}, ("max_output_tokens",), "at least 16"),
-        (AUGUST, "chat", {"max_output_tokens": 0}, ("max_output_tokens",), "at least 1 "),
-        (AUGUST, "chat", {"max_output_tokens": 20_000}, ("max_output_tokens",), "at most 16384"),
-        (AUGUST, "responses", {"seed": 7}, ("seed",), "endpoint: chat"),
-        (AUGUST, "chat", {"truncation": "auto"}, ("truncation",), "endpoint: responses"),
-        ("gpt-6-luna", "responses", {"temperature": 0}, ("temperature",), "temperature: null"),
-        (AUGUST, "responses", {"reasoning": {"effort": "low"}}, ("reasoning", "effort"), "does not reason"),
-        (AUGUST, "responses", {"temprature": 0}, ("temprature",), "did you mean `temperature`?"),
-        (AUGUST, "chat", {"max_tokens": 5}, ("max_tokens",), "max_output_tokens"),
-        (AUGUST, "chat", {"response_format": {}}, ("response_format",), "text: {format"),
-        (AUGUST, "chat", {"n": 2}, ("n",), "repeats"),
-        (AUGUST, "responses", {"stream": True}, ("stream",), "not available yet"),
-        (AUGUST, "responses", {"tools": []}, ("tools",), "not available yet"),
-        (AUGUST, "responses", {"service_tier": "priority"}, ("service_tier",), "prices"),
-        (AUGUST, "responses", {"temperature": 2.5}, ("temperature",), "from 0 to 2"),
-        (AUGUST, "responses", {"temperature": True}, ("temperature",), "from 0 to 2"),
-        (AUGUST, "responses", {"top_p": "high"}, ("top_p",), "from 0 to 1"),
-        (AUGUST, "responses", {"store": True}, ("store",), "expected false"),
-        (AUGUST, "responses", {"text": {"fromat": {}}}, ("text", "fromat"), "did you mean `format`?"),
-        (AUGUST, "responses", {"text": {"format": {"type": "json"}}}, ("text", "format", "type"), "json_object"),
-        (AUGUST, "responses", {"text": {"format": {**FORMAT, "name": "a b"}}}, ("text", "format", "name"), "letters"),
-        (
-            AUGUST,
-            "responses",
-            {"text": {"format": {**FORMAT, "schema": 1}}},
-            ("text", "format", "schema"),
-            "JSON Schema",
-        ),
-        (
-            AUGUST,
-            "responses",
-            {"text": {"format": {**FORMAT, "strict": "yes"}}},
-            ("text", "format", "strict"),
-            "true or",
-        ),
-        (AUGUST, "responses", {"text": "json"}, ("text",), "mapping"),
-        (AUGUST, "responses", {"text": {"verbosity": "loud"}}, ("text", "verbosity"), "medium"),
-        (AUGUST, "chat", {"include": ["file_search_call.results"]}, ("include", 0), "leave it out"),
-        (AUGUST, "responses", {"include": "x"}, ("include",), "a list"),
-        (AUGUST, "responses", {"metadata": {"a": 1}}, ("metadata",), "pairs"),
-        (AUGUST, "responses", {"previous_response_id": "r"}, ("previous_response_id",), "stand alone"),
-        (AUGUST, "responses", {"instructions": "Be terse."}, ("instructions",), "prompt"),
-        ("gpt-6-luna", "chat", {"reasoning": {"summary": "auto"}}, ("reasoning", "summary"), "effort"),
-    ],
-)
-def test_a_setting_that_is_not_taken_is_found_at_its_place(
-    catalog: Catalog, model: str, endpoint: str, request_: dict[str, Any], location: tuple[str | int, ...], part: str
-) -> None:
-    (finding,) = catalog.check_request(model, Endpoint(endpoint), request_)
-    assert finding.location == location
-    assert part in f"{finding.found}; {finding.expected}"
-
-
-@pytest.mark.parametrize("endpoint", list(Endpoint))
-@pytest.mark.parametrize("model", [AUGUST, "gpt-4o", f"ft:{AUGUST}:acme::x", "a-model-nobody-knows"])
-def test_ordinary_settings_are_taken_on_both_endpoints(catalog: Catalog, model: str, endpoint: Endpoint) -> None:
-    request = {
-        "temperature": 0,
-        "top_p": 1,
-        "max_output_tokens": 200,
-        "text": {"format": FORMAT},
-        "service_tier": "default",
-        "metadata": {"a": "b"},
-        "store": False,
-    }
-    assert catalog.check_request(model, endpoint, request) == ()
-
-
-def test_every_mistake_is_found_at_once(catalog: Catalog) -> None:
-    request = {"temprature": 0, "seed": 7, "max_output_tokens": 3}
-    assert len(catalog.check_request(AUGUST, Endpoint.RESPONSES, request)) == 3

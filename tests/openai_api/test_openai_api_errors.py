@@ -1,4 +1,4 @@
-"""Every row of the error table, through the unmodified SDK over a real connection: what it means and what is said."""
+"""What a failure keeps and says, one attempt at a time; the table of them is in test_openai_api_error_table.py."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapdrift.model import CallKey, Endpoint, Failure, FailureKind, Request
+from snapdrift.model import HTTP_ENDPOINTS, CallKey, Endpoint, Failure, FailureKind, Request
 from snapdrift.openai_api.client import Host, OpenAIClient
-from snapdrift.openai_api.errors import AttemptFailed, classify, redact, retry_after_seconds
+from snapdrift.openai_api.errors import AttemptFailed, classify, redact
+from snapdrift.openai_api.statuses import retry_after_seconds
 
 if TYPE_CHECKING:
     from tests.openai_api.conftest import LoopbackHost
@@ -39,181 +40,6 @@ def fail(base_url: str, endpoint: Endpoint = Endpoint.RESPONSES, timeout_s: floa
 
 def error_body(message: str, code: str | None = None, kind: str = "invalid_request_error", **more: Any) -> str:
     return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code, **more}})
-
-
-NO_MODEL = "The model `gpt-4o-2024-05-13` does not exist or you do not have access to it."
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "retryable", "stops_run", "message"),
-    [
-        (
-            400,
-            error_body("Invalid 'temperature'", "decimal_above_max_value"),
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (400 decimal_above_max_value): Invalid 'temperature'",
-        ),
-        (
-            400,
-            error_body("Your input is too long", "context_length_exceeded"),
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (400 context_length_exceeded): Your input is too long",
-        ),
-        (
-            401,
-            error_body("Incorrect API key provided: sk-ab***yz.", "invalid_api_key"),
-            FailureKind.AUTHENTICATION,
-            False,
-            True,
-            (
-                "The key was refused (401 invalid_api_key): Incorrect API key provided: [key]. "
-                "Check the variable that holds the key"
-            ),
-        ),
-        (
-            403,
-            error_body("Country not supported", "unsupported_country_region_territory"),
-            FailureKind.AUTHENTICATION,
-            False,
-            True,
-            (
-                "Access was denied (403 unsupported_country_region_territory): Country not supported. "
-                "Check the key's project, permissions and region"
-            ),
-        ),
-        (
-            404,
-            error_body(NO_MODEL, "model_not_found"),
-            FailureKind.MODEL_NOT_FOUND,
-            False,
-            False,
-            (
-                f"The model cannot be asked (404 model_not_found): {NO_MODEL} "
-                "A model that was shut down is answered so too; `snapdrift models` shows the dates"
-            ),
-        ),
-        (
-            400,
-            error_body(NO_MODEL, "model_not_found", param="model"),
-            FailureKind.MODEL_NOT_FOUND,
-            False,
-            False,
-            (
-                f"The model cannot be asked (400 model_not_found): {NO_MODEL} "
-                "A model that was shut down is answered so too; `snapdrift models` shows the dates"
-            ),
-        ),
-        (
-            404,
-            "<html><head><title>404 Not Found</title></head></html>",
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (404): a page or text instead of an error object: 404 Not Found",
-        ),
-        (
-            408,
-            error_body("too slow"),
-            FailureKind.TIMEOUT,
-            True,
-            False,
-            "The host timed out (408 invalid_request_error): too slow",
-        ),
-        (
-            409,
-            error_body("locked"),
-            FailureKind.SERVER,
-            True,
-            False,
-            "The host failed (409 invalid_request_error): locked",
-        ),
-        (
-            413,
-            "",
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (413): the host gives no reason",
-        ),
-        (
-            422,
-            error_body("odd"),
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (422 invalid_request_error): odd",
-        ),
-        (
-            429,
-            error_body("Rate limit reached for gpt-4o", "rate_limit_exceeded", "requests"),
-            FailureKind.RATE_LIMIT,
-            True,
-            False,
-            "The rate limit was reached (429 rate_limit_exceeded): Rate limit reached for gpt-4o",
-        ),
-        (
-            429,
-            error_body("You exceeded your current quota.", "insufficient_quota", "insufficient_quota"),
-            FailureKind.QUOTA,
-            False,
-            True,
-            (
-                "The account has no quota left (429 insufficient_quota): You exceeded your current quota. "
-                "Waiting does not help: check plan and billing"
-            ),
-        ),
-        (
-            500,
-            error_body("The server had an error", "server_error", "server_error"),
-            FailureKind.SERVER,
-            True,
-            False,
-            "The host failed (500 server_error): The server had an error",
-        ),
-        (
-            502,
-            "<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>",
-            FailureKind.SERVER,
-            True,
-            False,
-            "The host failed (502): a page or text instead of an error object: 502 Bad Gateway",
-        ),
-        (
-            503,
-            error_body("That model is currently overloaded", None, "server_error"),
-            FailureKind.OVERLOADED,
-            True,
-            False,
-            "The host is overloaded (503 server_error): That model is currently overloaded",
-        ),
-        (504, "", FailureKind.TIMEOUT, True, False, "The host timed out (504): the host gives no reason"),
-        (
-            302,
-            "",
-            FailureKind.BAD_REQUEST,
-            False,
-            False,
-            "The host refused the request (302): the host gives no reason",
-        ),
-    ],
-)
-def test_an_error_status_is_classified_and_said_in_one_sentence(
-    loopback: LoopbackHost,
-    status: int,
-    body: str,
-    kind: FailureKind,
-    retryable: bool,
-    stops_run: bool,
-    message: str,
-) -> None:
-    loopback.answers(body, status=status, content_type="text/html" if body.startswith("<") else "application/json")
-    failure = fail(loopback.base_url)
-    assert (failure.kind, failure.retryable, failure.stops_run, failure.status) == (kind, retryable, stops_run, status)
-    assert failure.message == message
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
@@ -281,7 +107,7 @@ def test_the_key_of_the_host_is_not_repeated_when_the_host_repeats_it(loopback: 
         (b"\xff\xfe\x00", "application/json", "expected a JSON object"),
     ],
 )
-@pytest.mark.parametrize("endpoint", list(Endpoint))
+@pytest.mark.parametrize("endpoint", list(HTTP_ENDPOINTS))
 def test_a_200_without_a_json_object_is_malformed_and_tried_again(
     loopback: LoopbackHost, endpoint: Endpoint, body: str | bytes, content_type: str, part: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapdrift.model import Endpoint, FailureKind, Outcome, ToolCall, Usage
+from snapdrift.model import HTTP_ENDPOINTS, Endpoint, FailureKind, Outcome, ToolCall, Usage
 from snapdrift.openai_api.answers import ParsedAnswer
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.requests import parse_response
@@ -134,6 +134,11 @@ def test_a_body_without_usage_has_none_rather_than_zero() -> None:
     assert parse_response(Endpoint.RESPONSES, responses_body(text_part("a"), usage=None)).usage is None
 
 
+@pytest.mark.parametrize("usage", [{}, {"input_tokens": 3}, {"prompt_tokens": 3, "completion_tokens": 4}])
+def test_usage_that_lacks_a_number_is_not_known_and_never_free(usage: dict[str, int]) -> None:
+    assert parse_response(Endpoint.RESPONSES, responses_body(text_part("a"), usage=usage)).usage is None
+
+
 def test_usage_without_details_has_no_cached_tokens() -> None:
     usage = parse_response(Endpoint.RESPONSES, responses_body(usage={"input_tokens": 3, "output_tokens": 4})).usage
     assert usage == Usage(3, 0, 4, 0)
@@ -168,7 +173,7 @@ def test_a_response_that_failed_with_a_200_is_a_failure(error: Any, kind: Failur
     assert (caught.value.failure.kind, caught.value.failure.retryable) == (kind, retryable)
 
 
-@pytest.mark.parametrize("endpoint", list(Endpoint))
+@pytest.mark.parametrize("endpoint", HTTP_ENDPOINTS)
 @pytest.mark.parametrize(
     "body", [{}, {"choices": []}, {"choices": [{}]}, {"output": "x"}, {"status": "in_progress", "output": []}]
 )
@@ -178,7 +183,7 @@ def test_a_body_of_another_shape_is_malformed_and_tried_again(endpoint: Endpoint
     assert (caught.value.failure.kind, caught.value.failure.retryable) == (FailureKind.MALFORMED, True)
 
 
-@pytest.mark.parametrize("endpoint", list(Endpoint))
+@pytest.mark.parametrize("endpoint", HTTP_ENDPOINTS)
 def test_a_200_that_holds_only_an_error_says_so(endpoint: Endpoint) -> None:
     with pytest.raises(AttemptFailed, match="upstream is down"):
         parse_response(endpoint, {"error": {"message": "upstream is down", "code": "server_error"}})
@@ -217,7 +222,7 @@ BODIES = st.recursive(
 
 
 @settings(deadline=None)
-@given(st.sampled_from(list(Endpoint)), st.dictionaries(KEYS | st.text(max_size=5), BODIES, max_size=6))
+@given(st.sampled_from(HTTP_ENDPOINTS), st.dictionaries(KEYS | st.text(max_size=5), BODIES, max_size=6))
 def test_any_json_object_is_an_answer_or_a_failed_attempt(endpoint: Endpoint, body: dict[str, Any]) -> None:
     try:
         parsed = parse_response(endpoint, body)

@@ -127,5 +127,14 @@ def test_a_stand_in_may_judge_made_up_answers_and_no_others():
     judged = replace(spender(None), judges=(variant("judge"),))
     require_honest_judges(judged, OWN)
     require_honest_judges(judged, LIVE)
-    with pytest.raises(UsageError, match="a stand-in as judge of a real model's answers"):
+    with pytest.raises(UsageError, match="a stand-in as judge of real answers"):
         require_honest_judges(judged, OWN, measured=True)
+
+
+def test_a_tool_of_the_host_s_own_is_bounded_by_the_context_window_or_not_at_all():
+    catalog = load_catalog({"house": {"price": {"input": 1, "output": 1}, "max_output": 100}})
+    asked = spender(5.0, "house")
+    searching = replace(asked.variants[0], request={"tools": [{"type": "web_search"}]})
+    require_budget([asked], catalog, LIVE, allowed())
+    with pytest.raises(CatalogError, match="its context_window beside it"):
+        require_budget([replace(asked, variants=(searching,))], catalog, LIVE, allowed())

@@ -56,11 +56,11 @@ def test_must_pass_cases_that_do_otherwise_are_a_surprise():
     )
 
 
-def test_the_demo_ends_with_0_and_five_reports_that_say_simulated(snapdrift, tmp_path):
+def test_the_demo_ends_with_0_and_six_reports_that_say_simulated(snapdrift, tmp_path):
     done = snapdrift("demo", "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     reports = sorted((tmp_path / "reports" / "demo").glob("*/index.html"))
-    assert len(reports) == 5
+    assert len(reports) == 6
     for path in reports:
         assert f"reports/demo/{path.parent.name}/index.html" in done.stdout
         assert "simulated" in path.read_text(encoding="utf-8")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from snapdrift.model import Source
+from snapdrift.model import Endpoint, Source
 from snapdrift.pipeline.concluding import REACHED, asked_source
 from snapdrift.pipeline.targets import STANDIN
 
@@ -156,10 +157,11 @@ def test_a_variant_without_answers_is_labelled_beside_one_with_answers(workspace
 
 
 class Stored:
-    """A run file of which only what it reached is read."""
+    """A run file of which only what it reached, and which way its one variant is asked, is read."""
 
-    def __init__(self, reached: list[str] | None) -> None:
+    def __init__(self, reached: list[str] | None, endpoint: Endpoint = Endpoint.RESPONSES) -> None:
         self._meta = {} if reached is None else {REACHED: json.dumps(reached)}
+        self.header = SimpleNamespace(variants=(SimpleNamespace(endpoint=endpoint),))
 
     def meta(self, key: str) -> str | None:
         return self._meta.get(key)
@@ -179,4 +181,10 @@ class Stored:
 )
 def test_whom_a_run_asked_is_told_from_what_it_reached(reached: list[str] | None, source: Source) -> None:
     stored: Any = Stored(reached)
+    assert asked_source(stored) is source
+
+
+@pytest.mark.parametrize(("endpoint", "source"), [(Endpoint.PYTHON, Source.PYTHON), (Endpoint.OUTPUTS, Source.OUTPUTS)])
+def test_a_run_without_a_host_asked_an_application_or_a_file(endpoint: Endpoint, source: Source) -> None:
+    stored: Any = Stored([], endpoint)
     assert asked_source(stored) is source

@@ -149,8 +149,8 @@ def test_the_own_stand_in_answers_for_all_variants_and_ends_with_the_command(tmp
         target(tmp_path, base_url=url)
 
 
-async def ask_once(made: Target, url: str) -> Answer:
-    body = {"model": "gpt-4o-2024-08-06", "input": "Hi"}
+async def ask_once(made: Target, url: str, model: str = "gpt-4o-2024-08-06") -> Answer:
+    body = {"model": model, "input": "Hi"}
     async with made.asking(1) as ask:
         return await ask(Request(CallKey("c1", "august", 0), 0, Endpoint.RESPONSES, url, body, "s-1/0/0"))
 
@@ -178,3 +178,64 @@ def test_the_identity_is_that_of_the_recordings_content_and_not_of_their_place(t
     assert target(tmp_path, standin=True, recordings=(there,)).identity([variant()]) == first
     record(here, "Good day")
     assert target(tmp_path, standin=True, recordings=(here,)).identity([variant()]) != first
+
+
+# ------------------------------------------------------------------------------- Azure, and variants without a host
+
+AZURE = '[hosts.azure]\nkind = "azure"\nbase_url = "{url}"\napi_version = "{version}"\nkey_env = "AZURE_KEY"\n'
+
+
+def azure(url: str, version: str = "2024-10-21") -> str:
+    return AZURE.format(url=url, version=version)
+
+
+def test_azures_version_is_the_hosts_and_part_of_the_identity(tmp_path, standin):
+    url = standin()  # any host that answers will do: it is only asked what it is
+    env = {"AZURE_KEY": "planted"}
+    made = target(tmp_path, azure(url), env, host="azure")
+    host = made.host(variant())
+    assert (host.base_url, host.api_key, host.api_version, host.is_openai) == (url, "planted", "2024-10-21", False)
+    later = target(tmp_path, azure(url, "2025-04-01-preview"), env, host="azure")
+    assert made.identity([variant()]) != later.identity([variant()])
+
+
+def test_two_versions_of_one_resource_are_refused(tmp_path, standin):
+    url = standin()
+    twice = azure(url) + azure(url, "2025-04-01-preview").replace("hosts.azure", "hosts.newer")
+    with pytest.raises(ConfigError, match=r"host newer: found api_version 2025-.*expected that of host azure"):
+        target(tmp_path, twice, {"AZURE_KEY": "planted"}, [variant("a", "azure"), variant("b", "newer")])
+
+
+def application(root: Path) -> Variant:
+    (root / "app.py").write_text("def answer(case):\n    return 'Hello'\n")
+    return Variant("app", "python:app.py:answer", Endpoint.PYTHON, {}, {"input": "Hi"}, target="app.py:answer")
+
+
+def test_a_variant_that_is_not_asked_over_http_needs_no_host_and_no_key(tmp_path):
+    app = application(tmp_path)
+    made = target(tmp_path, variants=[app])
+    assert (dict(made.hosts), made.is_live(app), made.reached([app])) == ({}, False, ())
+
+
+def test_a_key_is_still_needed_for_the_variants_beside_it(tmp_path):
+    app = application(tmp_path)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY is not set"):
+        target(tmp_path, variants=[app, variant()])
+
+
+def test_the_own_stand_in_answers_as_models_that_only_the_workspace_knows(tmp_path):
+    config = """
+[hosts.proxy]
+base_url = "http://127.0.0.1:9/v1"
+key_env = "PROXY_KEY"
+deployments = {triage-prod = "gpt-4o-2024-08-06"}
+
+[models."ours"]
+price = {input = 1.0, output = 4.0}
+"""
+    free = Variant("mine", "free-name", Endpoint.RESPONSES, {}, {"input": "Hi"}, "proxy")
+    with open_target(TargetOptions(standin=True), space(tmp_path, config), {}, [free]) as made:
+        url = made.host(free).base_url
+        asked = ("triage-prod", "ours", "free-name")
+        models = {name: asyncio.run(ask_once(made, url, name)).returned_model for name in asked}
+    assert models == {"triage-prod": "gpt-4o-2024-08-06", "ours": "ours", "free-name": "free-name"}

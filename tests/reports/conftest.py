@@ -32,6 +32,7 @@ from snapdrift.model import (
 )
 from snapdrift.model import Reason as Why
 from snapdrift.reports import Provenance, RunData
+from snapdrift.reports.asked import PromptView
 from snapdrift.verdicts import RunFacts, evaluate
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class RunFactory:
             evaluation=evaluation,
             repeats=self.repeats,
             warnings=("gpt-4o-2024-08-06 retires on 14 January 2027.",),
-            prompt=lambda case_id, _: f"[instructions]\nAnswer only with the JSON asked for.\n\n[user]\n{case_id}",
+            prompt=lambda case_id, _: PromptView(
+                f"[instructions]\nAnswer only with the JSON asked for.\n\n[user]\n{case_id}"
+            ),
         )
 
     def _case(self, number: int) -> Case:

@@ -354,13 +354,13 @@ def test_each_repeat_can_be_read(make_run: MakeRun, open_page: Open) -> None:
 def test_a_case_shows_why_it_failed_and_how_to_run_it_again(open_page: Open) -> None:
     text = open_page(fragment="#case=delivery-002").page.locator("#case").inner_text()
     assert "not JSON as asked: one code fence around the answer" in text
-    assert "snapdrift run evals/ticket-triage.yaml --gate default --case=delivery-002" in text
+    assert "snapdrift run evals/ticket-triage.yaml --gate default --case=delivery-002 --standin" in text
     assert re.search(r"request id\s+req_[0-9a-f]{16}", text)
 
 
 def test_the_rerun_command_quotes_what_a_shell_would_take(make_run: MakeRun, open_page: Open) -> None:
     opened = open_page(make_run(ids=["a'; rm -rf $HOME #"]).build(), fragment="#case=a'%3B%20rm%20-rf%20%24HOME%20%23")
-    assert opened.text(".rerun code").endswith("""--case='a'\\''; rm -rf $HOME #'""")
+    assert opened.text(".rerun code").endswith("""--case='a'\\''; rm -rf $HOME #' --standin""")
 
 
 def test_a_command_is_copied(open_page: Open) -> None:

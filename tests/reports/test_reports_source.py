@@ -9,8 +9,9 @@ import pytest
 from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Endpoint, Request
 from snapdrift.reports import RunData, build_view, render_terminal, render_verdict, run_data
+from snapdrift.reports.asked import PromptView, read_prompt
 from snapdrift.reports.html import render_html
-from snapdrift.reports.source import prompt_text
+from snapdrift.reports.thumbnails import Album
 from snapdrift.store.header import RunHeader
 from snapdrift.store.reader import StoredRun, open_run
 from snapdrift.store.writer import RunWriter
@@ -69,7 +70,7 @@ def test_a_stored_run_gives_the_same_report_as_the_run_itself(
 
 def test_a_stored_run_renders_with_the_prompts_that_were_sent(make_run: MakeRun, stored: StoredRun) -> None:
     view = build_view(run_data(stored, make_run().build().metrics))
-    assert view.cases[0].prompts["august"] == (
+    assert view.cases[0].prompts["august"].text == (
         f"[instructions]\nAnswer only with the JSON asked for.\n\n[user]\n{view.cases[0].case.id}"
     )
     assert "<h1>" in render_html(view)
@@ -79,6 +80,11 @@ def test_a_run_from_which_nothing_was_concluded_says_how_to_go_on(make_run: Make
     _write(tmp_path / "run.db", make_run(cases=12).build(), concluded=False)
     with open_run(tmp_path / "run.db") as run, pytest.raises(StoreError, match="snapdrift resume"):
         run_data(run, ())
+
+
+def read(body: dict[str, Any], names: dict[str, str] | None = None, album: Album | None = None) -> PromptView:
+    request = Request(CallKey("a", "b", 0), 0, Endpoint.RESPONSES, "http://x", body, "")
+    return read_prompt(request, names or {}, album or Album())
 
 
 @pytest.mark.parametrize(
@@ -92,10 +98,14 @@ def test_a_run_from_which_nothing_was_concluded_says_how_to_go_on(make_run: Make
             "[system]\nbe brief\n\n[user]\nhello",
         ),
         (
-            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "see"}, {"type": "input_image"}]}]},
-            "see\n[input_image]",
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "see"}, {"type": "input_audio"}]}]},
+            "see\n[input_audio]",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": None}, {"role": "user", "content": "and?"}]},
+            "[assistant]\n\n\n[user]\nand?",
         ),
     ],
 )
 def test_a_prompt_reads_as_text(body: dict[str, Any], text: str) -> None:
-    assert prompt_text(Request(CallKey("a", "b", 0), 0, Endpoint.RESPONSES, "http://x", body, "")) == text
+    assert read(body).text == text

@@ -17,12 +17,17 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from snapdrift.model import (
+    CallKey,
     Decision,
     DecisionWord,
+    Failure,
+    FailureKind,
     MustPass,
     OnInconclusive,
     Operational,
+    Outcome,
     Policy,
+    Response,
     Severity,
     Source,
     Verdict,
@@ -36,7 +41,9 @@ from snapdrift.reports import (
     render_verdicts,
     verdict_document,
 )
+from snapdrift.reports.asked import PromptView
 from snapdrift.reports.escaping import markdown, markdown_code, visible
+from snapdrift.reports.failures import failure_sentences
 from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import comparison_sentence, render_junit
@@ -118,7 +125,7 @@ def test_answers_and_prompts_are_not_in_what_is_published(make_run: MakeRun, nam
     data: RunData = make_run(texts=["SECRET ANSWER"] * 30).build()
     scores = tuple(replace(s, detail="SECRET DETAIL", extracted="SECRET", evidence=("SECRET",)) for s in data.scores)
     cases = tuple(replace(c, variables={"ticket": "SECRET"}, expected="SECRET") for c in data.cases)
-    view = build_view(replace(data, scores=scores, cases=cases, prompt=lambda *_: "SECRET PROMPT"))
+    view = build_view(replace(data, scores=scores, cases=cases, prompt=lambda *_: PromptView("SECRET PROMPT")))
     assert "SECRET" not in RENDERERS[name](view)
 
 
@@ -383,3 +390,29 @@ def test_names_keep_their_hyphens_when_a_sentence_is_set() -> None:
 )
 def test_the_change_sentence_counts_truly(reasons: list[str], passing: int, sentence: str) -> None:
     assert change_sentence(None, reasons, passing) == sentence
+
+
+def failed(variant: str, case_id: str, message: str, kind: FailureKind = FailureKind.BAD_REQUEST) -> Response:
+    failure = Failure(kind, message, retryable=False, status=400, code="x")
+    return Response(CallKey(case_id, variant, 0), Outcome.API_ERROR, "gpt-4o", failure=failure)
+
+
+def test_calls_without_an_answer_say_why_by_kind_and_the_most_frequent_first() -> None:
+    told = failure_sentences(
+        [
+            failed("august", "b", "No such file: b"),
+            failed("november", "a", "No such file: a."),
+            failed("august", "c", "It timed out", FailureKind.TIMEOUT),
+            Response(CallKey("d", "august", 0), Outcome.OK, "gpt-4o"),
+        ]
+    )
+    assert told == (
+        "2 calls of 2 variants, the first on case `a`: No such file: a.",
+        "1 call of `august` on case `c`: It timed out.",
+    )
+
+
+def test_no_more_than_three_kinds_of_failures_are_told() -> None:
+    kinds = (FailureKind.BAD_REQUEST, FailureKind.TIMEOUT, FailureKind.SERVER, FailureKind.QUOTA)
+    told = failure_sentences(failed("august", str(place), "why", kind) for place, kind in enumerate(kinds))
+    assert told[3:] == ("1 call for other reasons.",)

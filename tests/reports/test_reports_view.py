@@ -180,9 +180,10 @@ def test_a_partial_run_says_so(make_run: MakeRun) -> None:
 
 
 def test_an_alias_says_what_it_answered_as(make_run: MakeRun) -> None:
-    assert build_view(make_run().build()).resolutions == (
-        "alias: gpt-4o answered as gpt-4o-2024-08-06 in 30 of 30 answers.",
-    )
+    (sentence,) = build_view(make_run().build()).resolutions
+
+    answered = "`alias` asked for gpt-4o and was answered as gpt-4o-2024-08-06 in 30 of 30 answers"
+    assert sentence == f"{answered}; no earlier run to compare with."
 
 
 def test_must_pass_cases_are_looked_up_on_every_candidate(make_run: MakeRun) -> None:

@@ -238,7 +238,9 @@ def test_behaviours_go_by_variant_before_model_before_the_rest() -> None:
 def judge_schema() -> dict[str, Any]:
     verdict = {"type": "string", "enum": ["pass", "fail"]}
     properties = {"reason": {"type": "string"}, "verdict": verdict}
-    return strict({"type": "object", "properties": properties, "required": ["reason", "verdict"]})
+    return strict(
+        {"type": "object", "properties": properties, "required": ["reason", "verdict"], "additionalProperties": False}
+    )
 
 
 def test_a_judge_gives_a_well_formed_verdict_though_the_answer_key_knows_the_case(serve: Serve) -> None:

@@ -120,3 +120,15 @@ def test_lognormal_latency_has_its_median_and_95th_percentile() -> None:
 def test_latencies_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"standin\.latency"):
         Latency.parse(text)
+
+
+def test_limits_caching_and_the_virtual_day_are_read_from_the_table(tmp_path: Path) -> None:
+    from snapdrift.suites.config import parse_config
+
+    text = (
+        "[standin]\nprompt_caching = false\ntoday = 2026-11-22\nlimits = {rpm = 5, quota_usd = 0.5, headers = false}\n"
+    )
+    settings = parse_config(text, "snapdrift.toml").standin.model_dump()
+    config = StandinConfig.from_settings(settings, root=tmp_path)
+    assert (config.prompt_caching, config.today) == (False, "2026-11-22")
+    assert (config.limits.rpm, config.limits.quota_usd, config.limits.headers) == (5, 0.5, False)

@@ -82,7 +82,7 @@ def test_a_missing_key_is_401(client: openai.OpenAI) -> None:
         ({"tools": ["search"]}, "invalid_type", "tools[0]"),
         (
             {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "thing"}}}},
-            None,
+            "invalid_json_schema",
             "text.format.schema",
         ),
         ({"previous_response_id": "resp_1"}, "previous_response_not_found", "previous_response_id"),

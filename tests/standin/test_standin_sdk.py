@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import openai
+import pydantic
 import pytest
 
 Connect = Callable[..., openai.OpenAI]
@@ -261,3 +262,172 @@ def test_two_hundred_concurrent_requests_are_all_answered(base_url: str) -> None
             ]
 
     assert asyncio.run(ask()) == ["This is a simulated answer."] * 200
+
+
+# --------------------------------------------------------------------- every operation, with both of the SDK's clients
+# Files and batches are in test_standin_batches.py.
+
+
+class Sync:
+    """Does an operation of the SDK; gives the items of a stream or a list, and anything else as it is."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = openai.OpenAI(base_url=base_url, api_key="sk-test", max_retries=0, timeout=30)
+
+    def __call__(self, operation: Callable[[Any], Any]) -> Any:
+        done = operation(self._client)
+        return list(done) if isinstance(done, openai.Stream) or hasattr(done, "has_next_page") else done
+
+    def final(self, helper: Callable[[Any], Any], name: str) -> Any:
+        """What a stream helper of the SDK puts together."""
+        with helper(self._client) as stream:
+            return getattr(stream, name)()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Async:
+    """The same with the SDK's asynchronous client, on an event loop of its own."""
+
+    def __init__(self, base_url: str) -> None:
+        self._runner = asyncio.Runner()
+        self._client = openai.AsyncOpenAI(base_url=base_url, api_key="sk-test", max_retries=0, timeout=30)
+
+    def __call__(self, operation: Callable[[Any], Any]) -> Any:
+        async def do() -> Any:
+            asked = operation(self._client)
+            if hasattr(asked, "__aiter__"):
+                return [item async for item in asked]
+            done = await asked
+            return [item async for item in done] if isinstance(done, openai.AsyncStream) else done
+
+        return self._runner.run(do())
+
+    def final(self, helper: Callable[[Any], Any], name: str) -> Any:
+        async def do() -> Any:
+            async with helper(self._client) as stream:
+                return await getattr(stream, name)()
+
+        return self._runner.run(do())
+
+    def close(self) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module", params=[Sync, Async], ids=["sync", "async"])
+def sdk(request: Any, base_url: str) -> Any:
+    driver = request.param(base_url)
+    yield driver
+    driver.close()
+
+
+ANSWER = "This is a simulated answer."
+
+
+def test_models_are_listed_and_retrieved(sdk: Any) -> None:
+    assert AUGUST in {model.id for model in sdk(lambda c: c.models.list())}
+    assert sdk(lambda c: c.models.retrieve(AUGUST)).id == AUGUST
+
+
+def test_a_model_that_is_not_there_is_not_found(sdk: Any) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        sdk(lambda c: c.models.retrieve("gpt-9"))
+    assert caught.value.code == "model_not_found"
+
+
+def test_a_response_is_created_retrieved_and_deleted(sdk: Any) -> None:
+    made = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello", store=True, metadata={"case": "1"}))
+    assert made.output_text == ANSWER
+    kept = sdk(lambda c: c.responses.retrieve(made.id))
+    assert (kept.output_text, kept.usage, kept.metadata) == (made.output_text, made.usage, {"case": "1"})
+    sdk(lambda c: c.responses.delete(made.id))
+    with pytest.raises(openai.NotFoundError):
+        sdk(lambda c: c.responses.retrieve(made.id))
+
+
+def test_a_response_that_was_not_stored_cannot_be_retrieved(sdk: Any) -> None:
+    made = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello", store=False))
+    with pytest.raises(openai.NotFoundError):
+        sdk(lambda c: c.responses.retrieve(made.id))
+
+
+def test_a_response_goes_on_from_a_previous_one(sdk: Any) -> None:
+    first = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello"))
+    second = sdk(lambda c: c.responses.create(model=AUGUST, input="And now?", previous_response_id=first.id))
+    alone = sdk(lambda c: c.responses.create(model=AUGUST, input="And now?"))
+    assert second.previous_response_id == first.id
+    assert second.usage.input_tokens > alone.usage.input_tokens
+
+
+def test_the_input_of_a_response_is_listed_and_counted(sdk: Any) -> None:
+    made = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello"))
+    (item,) = sdk(lambda c: c.responses.input_items.list(made.id))
+    assert (item.role, item.content[0].text) == ("user", "Hello")
+    counted = sdk(lambda c: c.responses.input_tokens.count(model=AUGUST, input="Hello"))
+    assert counted.input_tokens == made.usage.input_tokens
+
+
+def test_a_response_is_streamed_by_events_and_by_the_sdks_helper(sdk: Any) -> None:
+    events = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello", stream=True))
+    assert events[-1].type == "response.completed"
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == ANSWER
+    final = sdk.final(lambda c: c.responses.stream(model=AUGUST, input="Hello"), "get_final_response")
+    assert final.output_text == ANSWER
+
+
+def test_a_tool_call_is_streamed_and_its_result_taken(sdk: Any) -> None:
+    tool: Any = {"type": "function", "name": "find", "parameters": PERSON, "strict": True}
+    asked: dict[str, Any] = {"model": AUGUST, "tools": [tool]}
+    said = [{"role": "user", "content": "Hello"}]
+    events = sdk(lambda c: c.responses.create(**asked, input=said, tool_choice="required", stream=True))
+    call = events[-1].response.output[0]
+    deltas = [event.delta for event in events if event.type == "response.function_call_arguments.delta"]
+    assert ("".join(deltas), call.name) == (call.arguments, "find")
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "found"}
+    carried = [*said, call.model_dump(exclude_none=True), result]
+    assert sdk(lambda c: c.responses.create(**asked, input=carried, tool_choice="none")).output_text
+
+
+def test_a_completion_is_created_retrieved_changed_listed_and_deleted(sdk: Any) -> None:
+    asked = user("Hello")
+    made = sdk(lambda c: c.chat.completions.create(model=AUGUST, messages=asked, store=True, metadata={"a": "1"}))
+    assert made.choices[0].message.content == ANSWER
+    assert sdk(lambda c: c.chat.completions.retrieve(made.id)).choices == made.choices
+    assert sdk(lambda c: c.chat.completions.update(made.id, metadata={"a": "2"})).metadata == {"a": "2"}
+    assert made.id in {completion.id for completion in sdk(lambda c: c.chat.completions.list())}
+    assert [message.content for message in sdk(lambda c: c.chat.completions.messages.list(made.id))] == ["Hello"]
+    sdk(lambda c: c.chat.completions.delete(made.id))
+    with pytest.raises(openai.NotFoundError):
+        sdk(lambda c: c.chat.completions.retrieve(made.id))
+
+
+def test_a_completion_is_streamed_by_chunks_and_by_the_sdks_helper(sdk: Any) -> None:
+    asked: dict[str, Any] = {"model": AUGUST, "messages": user("Hello")}
+    chunks = sdk(lambda c: c.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == ANSWER
+    assert (chunks[-1].choices, chunks[-1].usage.completion_tokens > 0) == ([], True)
+    final = sdk.final(lambda c: c.chat.completions.stream(**asked), "get_final_completion")
+    assert final.choices[0].message.content == ANSWER
+
+
+def test_answers_are_parsed_into_the_callers_own_types(sdk: Any) -> None:
+    class Person(pydantic.BaseModel):
+        name: str
+        age: int
+
+    parsed = sdk(lambda c: c.responses.parse(model=AUGUST, input="Who?", text_format=Person)).output_parsed
+    chat = sdk(lambda c: c.chat.completions.parse(model=AUGUST, messages=user("Who?"), response_format=Person))
+    assert isinstance(parsed, Person)
+    assert chat.choices[0].message.parsed == parsed
+
+
+def test_log_probabilities_come_on_both_endpoints(sdk: Any) -> None:
+    include = ["message.output_text.logprobs"]
+    made = sdk(lambda c: c.responses.create(model=AUGUST, input="Hello", include=include, top_logprobs=2))
+    tokens = made.output[0].content[0].logprobs
+    assert "".join(token.token for token in tokens) == ANSWER
+    chat = sdk(lambda c: c.chat.completions.create(model=AUGUST, messages=user("Hello"), logprobs=True, top_logprobs=2))
+    assert "".join(token.token for token in chat.choices[0].logprobs.content) == ANSWER
+    assert {len(token.top_logprobs) for token in (*tokens, *chat.choices[0].logprobs.content)} == {2}

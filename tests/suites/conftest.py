@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from snapdrift.errors import SuiteError
-from snapdrift.model import Case, Endpoint, MetricSpec, ScoreKind, sha256
+from snapdrift.model import Case, Conversation, Endpoint, MetricSpec, ScoreKind, Variant, sha256
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.prompts import Template, TemplateError
 from snapdrift.suites.registry import Finding, InvalidEntryError, Location, ReadFile
@@ -97,15 +98,47 @@ class FakeRegistry:
 
 
 class FakeFacts:
-    """A catalogue in which `gpt-6-luna` takes no temperature and is soon shut down."""
+    """A catalogue in which `gpt-6-luna` takes no temperature, at most 20 characters, and is soon shut down."""
 
     def check_request(self, model: str, endpoint: Endpoint, request: Mapping[str, Any]) -> tuple[Finding, ...]:
         if model == "gpt-6-luna" and endpoint is Endpoint.RESPONSES and "temperature" in request:
             return (Finding(("temperature",), "a temperature for a reasoning model", "expected temperature: null"),)
         return ()
 
+    def check_conversation(self, variant: Variant, conversation: Conversation) -> tuple[Finding, ...]:
+        length = sum(len(message.text) for turn in conversation.turns for message in turn)
+        if variant.model != "gpt-6-luna" or length <= 20:
+            return ()
+        return (Finding(("input",), f"{length} characters", "expected 20 at most"),)
+
+    def reasons(self, model: str, endpoint: Endpoint) -> bool:  # noqa: ARG002
+        return model == "gpt-6-luna"
+
+    def request_warnings(self, variant: Variant) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
     def warnings(self, model: str) -> tuple[str, ...]:
         return ("gpt-6-luna is soon shut down",) if model == "gpt-6-luna" else ()
+
+
+def png(width: int = 3, height: int = 2) -> bytes:
+    """A whole PNG of one colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+
+    header = width.to_bytes(4) + height.to_bytes(4) + b"\x08\x00\x00\x00\x00"
+    pixels = zlib.compress(b"\x00" * (height * (width + 1)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def gif(pictures: int) -> bytes:
+    """A GIF of so many pictures of one pixel, with a comment before each."""
+    picture = b"\x21\xfe\x02hi\x00" + b"\x2c" + b"\x00" * 4 + b"\x01\x00\x01\x00\x00" + b"\x02\x02\x44\x01\x00"
+    return b"GIF89a\x01\x00\x01\x00\x80\x00\x00" + b"\x00" * 6 + picture * pictures + b"\x3b"
+
+
+PDF = b"%PDF-1.4\n%%EOF\n"
 
 
 @pytest.fixture
@@ -130,11 +163,11 @@ Load = Callable[..., Suite]
 def load(workspace: Workspace, registry: FakeRegistry) -> Load:
     """Writes `evals/s.yaml` and further files, and loads the suite."""
 
-    def load(text: str, files: Mapping[str, str] | None = None, facts: FakeFacts | None = None) -> Suite:
+    def load(text: str, files: Mapping[str, str | bytes] | None = None, facts: FakeFacts | None = None) -> Suite:
         for name, content in (files or {}).items():
             path = workspace.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         path = workspace.root / "evals" / "s.yaml"
         path.write_text(text, encoding="utf-8")
         return load_suite(path, workspace, registry, facts)
@@ -146,7 +179,9 @@ def load(workspace: Workspace, registry: FakeRegistry) -> Load:
 def mistakes(load: Load) -> Callable[..., list[str]]:
     """The lines of the error that loading a suite ends in."""
 
-    def mistakes(text: str, files: Mapping[str, str] | None = None, facts: FakeFacts | None = None) -> list[str]:
+    def mistakes(
+        text: str, files: Mapping[str, str | bytes] | None = None, facts: FakeFacts | None = None
+    ) -> list[str]:
         with pytest.raises(SuiteError) as caught:
             load(text, files, facts)
         return str(caught.value).splitlines()

@@ -112,12 +112,12 @@ def test_a_csv_field_may_hold_line_breaks_and_the_next_row_keeps_its_line(tmp_pa
         (
             "d.jsonl",
             '{"id": "a", "messages": [1]}',
-            ["d.jsonl:1:1: messages: the column messages is not available yet"],
+            ["d.jsonl:1:1: messages[0]: 1; expected a mapping"],
         ),
         (
             "d.jsonl",
             '{"id": "a", "tool_results": {"a": 1}}',
-            ["d.jsonl:1:1: tool_results: the column tool_results is not"],
+            ["d.jsonl:1:1: tool_results.a: found 1; expected a list of entries"],
         ),
         ("d.jsonl", '{"id": "a", "x": ' + "[" * 3000 + "]" * 3000 + "}", ["d.jsonl:1:1: "]),
         ("d.jsonl", "\n", ["d.jsonl: no cases; expected at least one row"]),

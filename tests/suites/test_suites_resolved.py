@@ -34,7 +34,18 @@ data = st.recursive(
     max_leaves=4,
 )
 variants = st.builds(
-    Variant, names, names, st.sampled_from(Endpoint), st.dictionaries(names, data), st.dictionaries(names, data), names
+    Variant,
+    names,
+    names,
+    st.sampled_from(Endpoint),
+    st.dictionaries(names, data),
+    st.dictionaries(names, data),
+    names,
+    stream=st.booleans(),
+    batch=st.booleans(),
+    target=st.none() | names,
+    max_steps=st.integers(1, 9),
+    reasons=st.booleans(),
 )
 gates = st.builds(
     Gate,
@@ -72,6 +83,8 @@ suites = st.builds(
     seed=st.integers(0, 9),
     budget_usd=st.none() | shares,
     warnings=st.lists(names, max_size=2).map(tuple),
+    media=st.dictionaries(names, names, max_size=2),
+    fakes=st.dictionaries(names, names, max_size=2),
 )
 
 
@@ -89,6 +102,17 @@ def test_a_loaded_suite_is_read_back_with_its_graders_and_without_a_workspace(
     stored = json.loads(json.dumps(suite.to_stored()))
     found = suite_from_stored(stored, suite.cases, registry)
     assert (found, found.hash) == (suite, suite.hash)
+
+
+def test_a_suite_that_was_stored_before_there_were_images_is_read(load: Load, good: str, registry: Any) -> None:
+    suite = load(good)
+    stored = suite.to_stored()
+    for key in ("media", "fakes"):
+        del stored[key]
+    for variant in stored["variants"]:
+        for key in ("stream", "batch", "target", "max_steps", "reasons"):
+            del variant[key]
+    assert suite_from_stored(stored, suite.cases, registry) == suite
 
 
 def test_a_suite_of_another_format_is_refused(load: Load, good: str, registry: Any) -> None:

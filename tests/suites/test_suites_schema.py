@@ -41,6 +41,27 @@ def test_a_mistake_breaks_the_schema_at_its_place(
     assert any(found.startswith(path) for found in errors_of(validator, good.replace(old, new)))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "path"),
+    [
+        ("{input: [{role: user, content: [{image: '{{ x }}', detail: low, if: x, each: y}]}]}", None),
+        ("{input: [{role: user, content: x}, {role: assistant}, {role: user, content: [{file: x}]}]}", None),
+        ("{input: [{role: user, content: [{image: x, detail: lower}]}]}", "$.prompt"),
+    ],
+)
+def test_parts_and_generated_turns_are_in_the_schema(
+    validator: Draft202012Validator, good: str, prompt: str, path: str | None
+) -> None:
+    found = errors_of(validator, good.replace('{input: "{{ ticket }}"}', prompt))
+    assert (found == []) if path is None else found[0].startswith(path)
+
+
+def test_keys_have_the_text_that_editors_show(registry: Any) -> None:
+    definitions = suite_json_schema(registry)["$defs"]
+    assert "never fetched" in definitions["PartEntry"]["properties"]["image"]["description"]
+    assert "PATH.py:FUNCTION" in definitions["VariantEntry"]["properties"]["python"]["description"]
+
+
 def test_null_instructions_satisfy_the_schema(validator: Draft202012Validator, good: str) -> None:
     text = good.replace("{model: gpt-4o-2024-08-06}", "{model: m, prompt: {instructions: null}}")
     assert errors_of(validator, text) == []

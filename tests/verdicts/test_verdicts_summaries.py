@@ -70,6 +70,11 @@ def test_coverage_is_the_measured_share_of_what_was_not_spared(evaluate_calls: C
     assert variant_of(evaluate_calls([answer(outcome=o) for o in outcomes]), "cand").coverage == 0.75
 
 
+def test_what_a_call_cost_that_went_missing_half_way_is_in_the_sum(evaluate_calls: Callable[..., Evaluation]) -> None:
+    begun = CallResult(Outcome.MISSING, usd=0.002, requests=2)
+    assert variant_of(evaluate_calls([answer(), begun]), "cand").usd == pytest.approx(0.003)
+
+
 def test_tokens_money_and_requests_are_added_up(evaluate_calls: Callable[..., Evaluation]) -> None:
     found = variant_of(evaluate_calls([answer(), answer(usd=0.002, requests=3)]), "cand")
     assert found.usage == Usage(20, 8, 40, 10)

@@ -18,6 +18,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 DATASETS = {
@@ -26,6 +28,7 @@ DATASETS = {
     "word_problems.csv": "problem",
     "invoices.jsonl": "invoice",
     "replies.jsonl": "message",
+    "parcels.jsonl": "message",
 }
 every_dataset = pytest.mark.parametrize("name", DATASETS)
 
@@ -67,9 +70,10 @@ def test_ids_are_unique(name: str) -> None:
 
 
 @every_dataset
-def test_no_text_is_asked_about_twice(name: str) -> None:
-    counts = Counter(" ".join(re.findall(r"\w+", row[DATASETS[name]].casefold())) for row in rows_of(name))
-    assert [text for text, count in counts.items() if count > 1] == []
+def test_nothing_is_asked_about_twice(name: str) -> None:
+    texts = [" ".join(re.findall(r"\w+", row[DATASETS[name]].casefold())) for row in rows_of(name)]
+    counts = Counter(zip(texts, [row.get("photo") for row in rows_of(name)], strict=True))
+    assert [asked for asked, count in counts.items() if count > 1] == []
 
 
 @every_dataset
@@ -274,3 +278,102 @@ def test_a_model_reply_has_at_most_six_sentences() -> None:
         row["id"] for row in rows_of("replies.jsonl") if len(re.findall(r"[.!?](?= |$)", row["expected"]["reply"])) > 6
     ]
     assert long == []
+
+
+# ----------------------------------------------------------------------------------------------------------- parcels
+
+LABEL_SIZE = (420, 260)
+
+
+def parcels(tag: str) -> list[dict[str, Any]]:
+    return [row for row in rows_of("parcels.jsonl") if tag in row["tags"]]
+
+
+@pytest.fixture(scope="module")
+def made_again(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `make_parcels.py` writes."""
+    folder = tmp_path_factory.mktemp("parcels")
+    (folder / "make_parcels.py").write_bytes((ROOT / "datasets" / "make_parcels.py").read_bytes())
+    subprocess.run([sys.executable, folder / "make_parcels.py"], check=True)
+    return folder
+
+
+def test_the_parcels_are_what_their_program_writes(made_again: Path) -> None:
+    assert (made_again / "parcels.jsonl").read_bytes() == (ROOT / "datasets" / "parcels.jsonl").read_bytes()
+
+
+def test_the_labels_are_those_that_the_program_draws_and_no_others(made_again: Path) -> None:
+    drawn, kept = ({path.name for path in (root / "labels").iterdir()} for root in (made_again, ROOT / "datasets"))
+    assert kept == drawn
+
+
+def test_every_photo_is_a_label_of_its_own() -> None:
+    photos = {row["id"]: row["photo"] for row in parcels("photo")}
+    assert photos == {case: f"datasets/labels/{case}.png" for case in photos}
+
+
+def test_every_photo_is_a_png_of_the_size_that_is_drawn() -> None:
+    found = {}
+    for row in parcels("photo"):
+        with Image.open(ROOT / row["photo"]) as picture:
+            found[row["id"]] = (picture.format, picture.size)
+    assert found == dict.fromkeys(found, ("PNG", LABEL_SIZE))
+
+
+def test_the_provenance_note_counts_the_kinds_of_parcels() -> None:
+    note = listed_in(ROOT / "datasets" / "README.md")["parcels.jsonl"]
+    assert [len(parcels("tool")), len(parcels("reply")) - len(parcels("photo")), len(parcels("photo"))] == [
+        int(number) for number in re.findall(r"(\d+) (?:want|tell|show) ", note)
+    ]
+
+
+def test_a_parcel_either_wants_a_tool_or_a_reply() -> None:
+    rows = rows_of("parcels.jsonl")
+    assert [row["id"] for row in rows if bool(row["expected"]["tool_calls"]) is not ("tool" in row["tags"])] == []
+    assert [row["id"] for row in rows if ("tool" in row["tags"]) is ("reply" in row["tags"])] == []
+
+
+def test_expected_replies_of_the_parcel_desk_are_valid_under_the_schema() -> None:
+    validator = jsonschema_rs.Draft202012Validator(schema("parcel_reply.schema.json"))
+    replies = {row["id"]: {**row["expected"], "message": "Thank you."} for row in parcels("reply")}
+    for reply in replies.values():
+        del reply["tool_calls"]
+    assert [case for case, reply in replies.items() if not validator.is_valid(reply)] == []
+
+
+def test_expected_tool_calls_are_valid_under_the_parameters_of_the_tools() -> None:
+    tools = yaml.safe_load((ROOT / "graders" / "parcel_tools.yaml").read_text(encoding="utf-8"))
+    validators = {tool["name"]: jsonschema_rs.Draft202012Validator(tool["parameters"]) for tool in tools}
+    calls = [(row["id"], call) for row in parcels("tool") for call in row["expected"]["tool_calls"]]
+    assert [case for case, call in calls if not validators[call["name"]].is_valid(call["arguments"])] == []
+
+
+def test_every_tool_of_the_parcel_desk_is_wanted_ten_times() -> None:
+    counts = Counter(call["name"] for row in parcels("tool") for call in row["expected"]["tool_calls"])
+    assert counts == {"lookup_order": 10, "change_delivery": 10}
+
+
+def order_and_service(row: dict[str, Any]) -> tuple[str, str | None]:
+    """What a row expects, of its reply or of its only call."""
+    (wanted,) = [call["arguments"] for call in row["expected"]["tool_calls"]] or [row["expected"]]
+    return wanted["order"], wanted.get("service")
+
+
+def test_no_two_parcels_have_the_same_order_number() -> None:
+    counts = Counter(order_and_service(row)[0] for row in rows_of("parcels.jsonl"))
+    assert [order for order, count in counts.items() if count > 1] == []
+
+
+def test_what_is_expected_stands_in_the_message_where_there_is_no_photo() -> None:
+    rows = [row for row in rows_of("parcels.jsonl") if "photo" not in row["tags"]]
+    missing = [
+        (row["id"], word) for row in rows for word in order_and_service(row) if word and word not in row["message"]
+    ]
+    assert missing == []
+
+
+def test_no_message_with_a_photo_says_what_is_on_it() -> None:
+    told = [
+        row["id"] for row in parcels("photo") if any(word in row["message"] for word in order_and_service(row) if word)
+    ]
+    assert told == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from snapdrift.graders.registry import Registry
-from snapdrift.model import DecisionWord, ExitCode, Verdict
+from snapdrift.model import DecisionWord, Endpoint, ExitCode, Verdict
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
 from snapdrift.suites.loader import load_suite
@@ -50,8 +51,10 @@ def standin() -> StandinConfig:
     return StandinConfig.from_settings(settings, root=ROOT)
 
 
-def test_there_are_five_suites() -> None:
-    assert NAMES == ["invoice-fields", "safety-replies", "sentiment", "ticket-triage", "word-problems"]
+def test_there_are_six_suites() -> None:
+    assert NAMES == [
+        "invoice-fields", "parcel-desk", "safety-replies", "sentiment", "ticket-triage", "word-problems",
+    ]  # fmt: skip
 
 
 @every_suite
@@ -110,6 +113,21 @@ def test_the_older_client_of_ticket_triage_sends_no_schema() -> None:
 def test_the_prompts_of_invoice_fields_are_the_only_thing_that_differs() -> None:
     brief, explicit = suite("invoice-fields").variants["brief"], suite("invoice-fields").variants["explicit"]
     assert (brief.model, brief.endpoint, brief.request) == (explicit.model, explicit.endpoint, explicit.request)
+
+
+def test_the_way_of_asking_is_the_only_thing_that_differs_in_parcel_desk() -> None:
+    variants = suite("parcel-desk").variants
+    first = variants["responses"]
+    assert variants == {
+        "responses": first,
+        "chat": replace(first, name="chat", endpoint=Endpoint.CHAT),
+        "batch": replace(first, name="batch", batch=True),
+    }
+
+
+def test_every_label_of_the_parcels_is_part_of_what_parcel_desk_is() -> None:
+    labels = {path.relative_to(ROOT).as_posix() for path in (ROOT / "datasets" / "labels").iterdir()}
+    assert set(suite("parcel-desk").media) == labels
 
 
 # --------------------------------------------------------------------------------------------------------- demo.toml

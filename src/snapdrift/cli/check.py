@@ -7,28 +7,39 @@ from typing import Annotated
 import typer
 
 from snapdrift.cli import options as o
+from snapdrift.errors import UsageError
 
 
 def check(
     suites: o.SuitePaths,
     gate: o.GateName = None,
     explain: Annotated[
-        str | None, typer.Option("--explain", help="Print the exact request body of this case.", metavar="CASE")
+        str | None,
+        typer.Option(
+            "--explain",
+            help="Print the exact request body of this case for each variant, what Snapdrift added marked.",
+            metavar="CASE",
+        ),
     ] = None,
     variant: o.Variants = None,
+    json: Annotated[bool, typer.Option("--json", help="With --explain: print the bodies whole, as JSON.")] = False,
 ) -> None:
     """Validate suites: every mistake with file, line and column. Nothing is sent.
 
     Examples:
       snapdrift check evals/*.yaml
       snapdrift check evals/ticket-triage.yaml --explain t-001
+      snapdrift check evals/ticket-triage.yaml --explain t-001 --variant november --json
     """
     from snapdrift import pipeline
-    from snapdrift.cli import tables
+    from snapdrift.cli import explained, tables
 
+    if json and explain is None:
+        raise UsageError("--json: found no --explain; expected it with --explain CASE, whose bodies it prints")
     options = pipeline.RunOptions(gate=gate, selection=pipeline.Selection(variants=tuple(variant or ())))
     if explain is not None:
-        typer.echo(tables.explained(pipeline.explain_case(suites, explain, options)), nl=False)
+        requests = pipeline.explain_case(suites, explain, options)
+        typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)
         return
     for prepared in pipeline.check_suites(suites, options):
         typer.echo(tables.checked(prepared), nl=False)

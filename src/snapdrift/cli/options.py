@@ -88,6 +88,14 @@ Quiet = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
+Batch = Annotated[bool, typer.Option("--batch", help="Ask by the Batch API: half the price, within a day. Judges too.")]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Do not wait for batches; `snapdrift resume` collects them (exit code 3).")
+]
+RetryMissing = Annotated[
+    bool, typer.Option("--retry-missing", help="Submit again what an ended batch did not answer, once.")
+]
+
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, cast
+
+import typer
+
 from snapdrift.cli import options as o
 
 
@@ -11,18 +15,32 @@ def plan(
     variant: o.Variants = None,
     sample: o.SampleSize = None,
     repeats: o.Repeats = None,
+    concurrency: o.Concurrency = None,
+    tier: Annotated[
+        int | None,
+        typer.Option(
+            "--tier", min=1, max=5, help="The account's usage tier, whose limits bound the time.", metavar="N"
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON.")] = False,
 ) -> None:
-    """Plan suites: calls, tokens and cost per variant, and the smallest drop each gate can see. Nothing is sent.
+    """Plan suites: calls, tokens, cost and time per variant, and the smallest drop each gate can see.
+
+    Nothing is sent. Cost is shown as asked live, with prompt caching, by the Batch API, and at most.
 
     Examples:
       snapdrift plan evals/*.yaml
-      snapdrift plan evals/sentiment.yaml --sample 100 --repeats 3
+      snapdrift plan evals/sentiment.yaml --sample 100 --repeats 3 --tier 2
     """
-    import typer
-
     from snapdrift import pipeline
-    from snapdrift.cli import tables
+    from snapdrift.cli import planned
+    from snapdrift.openai_api.facts import UsageTier
 
     selection = pipeline.Selection(variants=tuple(variant or ()), sample=sample, repeats=repeats)
-    for plan in pipeline.plan_suites(suites, pipeline.RunOptions(gate=gate, selection=selection)):
-        typer.echo(tables.planned(plan), nl=False)
+    options = pipeline.RunOptions(gate=gate, selection=selection, limits=pipeline.Limits(concurrency=concurrency))
+    plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
+    if json:
+        typer.echo(planned.planned_json(plans), nl=False)
+        return
+    for one in plans:
+        typer.echo(planned.planned(one), nl=False)

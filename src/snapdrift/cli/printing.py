@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.status import Status
 
+    from snapdrift.execution.batch_records import BatchProgress, PartProgress
     from snapdrift.execution.engine import Progress
     from snapdrift.pipeline import RunOutcome
     from snapdrift.reports.view import View
@@ -30,6 +31,7 @@ class Printer:
         self._json = json
         self._status: Status | None = None
         self._next_line = time.monotonic() + PLAIN_INTERVAL_S
+        self._statuses: tuple[tuple[int, str], ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +55,18 @@ class Printer:
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_INTERVAL_S
             typer.echo(_progress_line(progress), err=True)
+
+    def batches(self, progress: BatchProgress) -> None:
+        """Where batches are: redrawn in a terminal, elsewhere a line when one goes on and now and then."""
+        if self._quiet or not progress.parts:
+            return
+        statuses = tuple((part.number, part.status) for part in progress.parts)
+        went_on, self._statuses = statuses != self._statuses, statuses
+        if sys.stderr.isatty():
+            self._live(_batches_line(progress))
+        elif went_on or time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + PLAIN_INTERVAL_S
+            typer.echo(_batches_line(progress), err=True)
 
     def outcomes(self, outcomes: Sequence[RunOutcome]) -> None:
         """What runs came to, and where their pages are."""
@@ -102,6 +116,21 @@ class Printer:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+def _batches_line(progress: BatchProgress) -> str:
+    """`batches: 2 in progress (120 of 400 done), 1 planned (50 calls); 100 answered, 2 failed`."""
+    by_status: dict[str, list[PartProgress]] = {}
+    for part in progress.parts:
+        by_status.setdefault(part.status or "created", []).append(part)
+    told = []
+    for status, parts in by_status.items():
+        calls, done = sum(part.calls for part in parts), sum(part.completed + part.failed for part in parts)
+        many = f"{done} of {calls} done" if done else f"{calls} calls"
+        told.append(f"{len(parts)} {status.replace('_', ' ')} ({many})")
+    ended = f"; {progress.answered} answered" if progress.answered else ""
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"batches: {', '.join(told)}{ended}{failed}"
 
 
 def _progress_line(progress: Progress) -> str:

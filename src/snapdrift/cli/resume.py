@@ -20,19 +20,22 @@ def resume(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    no_wait: o.NoWait = False,
+    retry_missing: o.RetryMissing = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Go on with an interrupted run: nothing that was answered is asked again.
+    """Go on with an interrupted run, or collect its batches: nothing that was answered or submitted is asked again.
 
     Without options it asks where the run asked before.
 
     Examples:
       snapdrift resume latest
       snapdrift resume 20261122-140305-8f3a --max-usd 2
+      snapdrift resume latest --no-wait
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -43,6 +46,9 @@ def resume(
             target=o.target(standin, recordings, behaviour, host, base_url, key_env),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
             output=pipeline.Output(out, junit, summary),
+            batch=pipeline.BatchOptions(
+                wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
+            ),
             progress=printer.progress,
             notice=printer.notice,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from snapdrift.cli import options as o
+from snapdrift.errors import LeftRunning
+from snapdrift.model import ExitCode, combine_exit_codes
 
 
 def run(
@@ -26,6 +28,9 @@ def run(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    batch: o.Batch = False,
+    no_wait: o.NoWait = False,
+    retry_missing: o.RetryMissing = False,
     fresh: o.Fresh = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
@@ -39,6 +44,7 @@ def run(
       snapdrift run evals/ticket-triage.yaml --standin
       snapdrift run evals/*.yaml --max-usd 5 --junit junit.xml
       snapdrift run evals/word-problems.yaml --case wp-017 --variant mini
+      snapdrift run evals/ticket-triage.yaml --batch --no-wait --max-usd 5
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -51,11 +57,20 @@ def run(
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
             output=pipeline.Output(out, junit, summary),
+            batch=pipeline.BatchOptions(
+                batch, not no_wait, retry_missing, progress=printer.batches, notice=printer.notice
+            ),
             fresh=fresh,
             command=o.command_line(),
             progress=printer.progress,
             notice=printer.notice,
         )
-        outcomes = pipeline.run_suites(suites, options)
+        try:
+            outcomes = pipeline.run_suites(suites, options)
+        except LeftRunning as left:
+            if left.finished:
+                printer.outcomes(left.finished)
+            codes = [outcome.exit_code for outcome in left.finished]
+            raise typer.Exit(combine_exit_codes([*codes, ExitCode.INCOMPLETE])) from None
         printer.outcomes(outcomes)
     raise typer.Exit(pipeline.exit_code_of(outcomes))

@@ -32,7 +32,12 @@ def standin(
         str, typer.Option("--latency", help="Milliseconds, or lognormal:MEDIAN,P95.", metavar="SPEC")
     ] = "",
     faults: Annotated[
-        str, typer.Option("--faults", help="Faults by rate or script, 429=0.02,first=500+reset.", metavar="SPEC")
+        str,
+        typer.Option(
+            "--faults",
+            help="Faults by rate, 429=0.02,first=500+reset, or a YAML or JSON file of rules.",
+            metavar="SPEC",
+        ),
     ] = "",
     log: Annotated[
         Path | None, typer.Option("--log", help="Where requests are logged (JSONL).", metavar="FILE")
@@ -40,6 +45,32 @@ def standin(
     seed: Annotated[int, typer.Option("--seed", help="What simulated answers and faults are drawn from.")] = 0,
     rpm: Annotated[int | None, typer.Option("--rpm", min=1, help="Requests a minute, enforced with 429.")] = None,
     tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="Tokens a minute, enforced with 429.")] = None,
+    quota: Annotated[
+        int | None, typer.Option("--quota", min=0, help="Answers after which the quota is used up.", metavar="N")
+    ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option("--today", help="The day it is taken to be: models shut down by then are gone.", metavar="DATE"),
+    ] = None,
+    limit_headers: Annotated[
+        bool, typer.Option("--limit-headers/--no-limit-headers", help="Whether rate limits are told in headers.")
+    ] = True,
+    prompt_caching: Annotated[
+        bool, typer.Option("--prompt-caching/--no-prompt-caching", help="Whether repeated prompts count as cached.")
+    ] = True,
+    batch_queue: Annotated[
+        int | None,
+        typer.Option("--batch-queue", min=1, help="Input tokens that a model's batches may have waiting.", metavar="N"),
+    ] = None,
+    batch_speed: Annotated[
+        float | None,
+        typer.Option(
+            "--batch-speed",
+            min=0.001,
+            help="Seconds that pass for batches in each second (default: each look takes them a status further).",
+            metavar="X",
+        ),
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--require-key", help="The only key that is accepted (default: any).", metavar="KEY")
     ] = None,
@@ -51,6 +82,7 @@ def standin(
     Examples:
       snapdrift standin --port 8080 --behaviour august --answers datasets/tickets.jsonl
       snapdrift standin --recordings recordings.jsonl.gz --faults 429=0.02,retry_after=1 --log requests.jsonl
+      snapdrift standin --faults faults.yaml --today 2026-11-22 --rpm 500
     """
     from snapdrift.standin.config import StandinConfig
     from snapdrift.standin.server import announcement, serve
@@ -64,7 +96,10 @@ def standin(
             "faults": faults,
             "log": log,
             "seed": seed,
-            "limits": {"rpm": rpm, "tpm": tpm},
+            "limits": {"rpm": rpm, "tpm": tpm, "quota_requests": quota, "headers": limit_headers},
+            "batches": {"enqueued_tokens": batch_queue, "speed": batch_speed},
+            "prompt_caching": prompt_caching,
+            "today": today,
             "key": key,
         }
     )

@@ -13,11 +13,12 @@ from snapdrift.execution.clock import Clock, timestamp
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineSettings, StopReason
 from snapdrift.execution.responses import requested_model, response_from_answer, response_from_failure
-from snapdrift.model import Answer, Attempt, Failure, FailureKind, Request, Response, Usage
+from snapdrift.model import Answer, Attempt, Endpoint, Failure, FailureKind, Request, Response
 from snapdrift.openai_api.errors import AttemptFailed
 
 Ask = Callable[[Request], Awaitable[Answer]]
-Price = Callable[[str, Usage], float | None]
+Price = Callable[[str, Answer], float | None]
+"""What an answer costs at the prices of a model, in dollars; None: unknown. The answer has its usage."""
 Worst = Callable[[Request], float | None]
 
 
@@ -31,26 +32,31 @@ _CUT_OFF = Failure(
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What things cost: the price of a model's usage and the worst case of a request, in dollars; None: unknown."""
+    """What things cost: an answer at a model's price and the worst case of a request, in dollars; None: unknown."""
 
     price: Price
     worst: Worst
     budget: Budget
 
     def of(self, request: Request, answer: Answer) -> float | None:
-        """The price of an answer: that of the model which gave it, else of the one that was asked for."""
-        if answer.usage is None:
-            return None
-        usd = self.price(answer.returned_model, answer.usage) if answer.returned_model else None
-        return self.price(requested_model(request), answer.usage) if usd is None else usd
+        """The price of an answer: what it says itself, that of the model which gave it, else of the one asked for."""
+        if answer.usd is not None or answer.usage is None:
+            return answer.usd
+        if answer.service_tier is None and not answer.batched:
+            # A host that does not say which tier served the request is taken to have done as it was asked.
+            answer = replace(answer, service_tier=request.body.get("service_tier"))
+        usd = self.price(answer.returned_model, answer) if answer.returned_model else None
+        return self.price(requested_model(request), answer) if usd is None else usd
 
     def worst_of(self, request: Request) -> float:
         """What a request costs at most; raises `CatalogError` where that is unknown and a budget is set."""
         usd = self.worst(request)
         if usd is None and self.budget.limit_usd is not None:
             raise CatalogError(
-                f"the price of {requested_model(request)!r} is not known, so the budget of ${self.budget.limit_usd:g}"
-                " cannot be kept; give the model's prices in snapdrift.toml"
+                f"what a request to {requested_model(request)!r} costs at most is not known, so the budget of "
+                f"${self.budget.limit_usd:g} cannot be kept; give the model's prices in snapdrift.toml, its max_output "
+                "(or max_output_tokens in the suite) and, where requests have files or follow one another by id, its "
+                "context_window"
             )
         return usd or 0.0
 
@@ -81,7 +87,7 @@ class Asker:
         self._clock = clock
         self._rng = rng
         self._holds = holds
-        self._gone: dict[tuple[str, str], Failure] = {}
+        self._gone: dict[tuple[str, Endpoint, str], Failure] = {}
         self.retried = 0
 
     async def conclude(self, request: Request, earlier: tuple[Attempt, ...]) -> Response | None:
@@ -107,7 +113,7 @@ class Asker:
             reservation = await self._admit(request)
             if reservation is None:
                 return self._failed(request, last, attempts) if last else None
-            if attempts:
+            if attempts and attempts[-1].failure is not None:  # else it was an earlier request that was answered
                 self.retried += 1
             made = await self._attempt(request, reservation, attempts)
             if isinstance(made, _Answered):
@@ -183,12 +189,17 @@ class Asker:
         # A pause is waited for by everybody on admission, this request included.
         return shared or await self._holds.rest(wait)
 
+    def stuck(self, request: Request, failure: Failure, attempts: tuple[Attempt, ...]) -> Response:
+        """How a call ended that cannot go on although `request` was answered."""
+        return self._failed(request, failure, list(attempts))
+
     def _failed(self, request: Request, failure: Failure, attempts: list[Attempt]) -> Response:
         return response_from_failure(request, failure, tuple(attempts), timestamp(self._clock.now()))
 
 
-def _target(request: Request) -> tuple[str, str]:
-    return request.base_url, requested_model(request)
+def _target(request: Request) -> tuple[str, Endpoint, str]:
+    """Whom a request asks: a host may know a model on one endpoint only."""
+    return request.base_url, request.endpoint, requested_model(request)
 
 
 def _for_others(failure: Failure) -> Failure:

@@ -26,7 +26,7 @@ class Budget:
     def __init__(self, limit_usd: float | None, spent_usd: float = 0.0) -> None:
         self._limit = None if limit_usd is None else math.floor(_checked(limit_usd) * _NANO)
         self._spent = math.ceil(_checked(spent_usd) * _NANO)
-        self._open: set[Reservation] = set()
+        self._open: dict[Reservation, int] = {}  # what each still holds, in billionths
         self._in_flight = 0
         self._changed = asyncio.Event()
 
@@ -52,18 +52,51 @@ class Budget:
             if not self._open:
                 return None
             await self._changed.wait()
-        reservation = Reservation(worst)
-        self._open.add(reservation)
-        self._in_flight += worst
-        return reservation
+        return self._hold(worst)
+
+    def fits(self, worst_usd: float) -> bool:
+        """Whether there is room for so much now, beside what is in flight."""
+        return (
+            self._limit is None or self._spent + self._in_flight + math.ceil(_checked(worst_usd) * _NANO) <= self._limit
+        )
+
+    def under_way(self, worst_usd: float) -> Reservation:
+        """A reservation for what an earlier process has begun: it may cost so much, whether that fits or not."""
+        return self._hold(math.ceil(_checked(worst_usd) * _NANO))
 
     def settle(self, reservation: Reservation, actual_usd: float | None) -> None:
         """Ends a reservation at its cost; None: unknown, so it is charged at its worst case. Only the first counts."""
-        if reservation not in self._open:
-            return
-        self._open.remove(reservation)
-        self._in_flight -= reservation.worst_nano
-        self._spent += reservation.worst_nano if actual_usd is None else math.ceil(_checked(actual_usd) * _NANO)
+        if reservation in self._open:
+            held = self._open.pop(reservation)
+            self._charge(held, held if actual_usd is None else math.ceil(_checked(actual_usd) * _NANO))
+
+    def leave(self, reservation: Reservation) -> None:
+        """What this process will not settle any more (a batch that is left with the provider): counted as it stands.
+
+        Nobody waits for it: a request that does not fit beside it never will.
+        """
+        if self._open.pop(reservation, None) is not None:
+            self._wake()
+
+    def settle_share(self, reservation: Reservation, worst_usd: float, actual_usd: float | None) -> None:
+        """Ends the share of one call in a reservation for many; `actual_usd` as for `settle`."""
+        if reservation in self._open:
+            share = min(math.ceil(_checked(worst_usd) * _NANO), self._open[reservation])
+            self._open[reservation] -= share
+            self._charge(share, share if actual_usd is None else math.ceil(_checked(actual_usd) * _NANO))
+
+    def _hold(self, worst: int) -> Reservation:
+        reservation = Reservation(worst)
+        self._open[reservation] = worst
+        self._in_flight += worst
+        return reservation
+
+    def _charge(self, held: int, spent: int) -> None:
+        self._in_flight -= held
+        self._spent += spent
+        self._wake()
+
+    def _wake(self) -> None:
         # A new event for those who wait from now on: all who waited look again, whichever loop they are on.
         self._changed.set()
         self._changed = asyncio.Event()

@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
 
-from snapdrift.execution.asker import Ask, Asker, Costs, GivenUp, Price, Worst
+from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
 from snapdrift.execution.budget import Budget
+from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
 from snapdrift.execution.clock import Clock, SystemClock
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
-_Supply = Iterator[tuple[Request, tuple[Attempt, ...]]]
 Record = Callable[[Response, Request], Awaitable[None]]
 """Stores a response; returns when it is durable."""
 
@@ -33,7 +33,8 @@ class Engine:
     """Asks requests within limits. `run` may be called again (for judges, say): the budget goes on, the rest is anew.
 
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
-    the dollars of a model's usage and `worst` the most that a request can cost (None: unknown).
+    the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
+    `stepping` carries calls on that take several requests; None: each takes one.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Engine:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         progress: Callable[[Progress], None] | None = None,
+        stepping: Stepping | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
@@ -55,6 +57,7 @@ class Engine:
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
         self._progress = progress
+        self._stepping = stepping
 
     async def run(
         self,
@@ -62,7 +65,7 @@ class Engine:
         cancel: asyncio.Event | None = None,
         earlier: Callable[[CallKey], tuple[Attempt, ...]] = _no_attempts,
     ) -> EngineReport:
-        """Asks every request and records how each ended; returns early, saying why, when it has to stop.
+        """Makes the call of every request and records how each ended; returns early, saying why, when it has to stop.
 
         `cancel`, once set, starts nothing more and gives what is in flight the `grace`. `earlier` are the attempts of a
         call in an earlier process, which go before those made now. Raises `CatalogError` for an unknown price under a
@@ -70,10 +73,10 @@ class Engine:
         """
         holds = Holds(self._clock, self._settings.deadline)
         asker = Asker(self._ask, self._costs, self._settings, self._clock, self._rng, holds)
-        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress)
+        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
         spent_before = self._costs.budget.spent_usd
         try:
-            await run.work_through(((request, earlier(request.call)) for request in requests), cancel)
+            await run.work_through((Job(request, earlier(request.call)) for request in requests), cancel)
         except ExceptionGroup as group:
             raise _first_of(group) from None
         return EngineReport(
@@ -87,14 +90,6 @@ class Engine:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Swept:
-    """A call that failed in a way that another try may mend."""
-
-    request: Request
-    attempts: tuple[Attempt, ...]
-
-
 class _Run:
     """The state of one `Engine.run`: what it counts, and what it keeps for the sweep."""
 
@@ -106,23 +101,30 @@ class _Run:
         asker: Asker,
         record: Record,
         progress: Callable[[Progress], None] | None,
+        stepping: Stepping | None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._holds = holds
         self._asker = asker
+        self._caller = Caller(asker, stepping)
         self._record = record
         self._progress = progress
         self._in_flight = 0
         self._failures_in_a_row = 0
         self._workers: list[asyncio.Task[None]] = []
-        self._to_sweep: list[_Swept] = []
+        self._to_sweep: list[Job] = []
         self._sweeping = False
         self.answered = 0
         self.failed = 0
-        self.usd = 0.0
+        self._answers_usd = 0.0
 
-    async def work_through(self, supply: _Supply, cancel: asyncio.Event | None) -> None:
+    @property
+    def usd(self) -> float:
+        """What the answers cost as far as known, those to earlier requests of a call included."""
+        return self._answers_usd + self._caller.usd
+
+    async def work_through(self, supply: Iterator[Job], cancel: asyncio.Event | None) -> None:
         """Asks all that `supply` yields, then what failed once more, or until the run is stopped."""
         if cancel is not None and cancel.is_set():
             self._interrupt()
@@ -133,27 +135,26 @@ class _Run:
                 swept, self._to_sweep = self._to_sweep, []
                 self._sweeping = True
                 self._failures_in_a_row = 0
-                await self._round(((entry.request, entry.attempts) for entry in swept), group)
+                await self._round(iter(swept), group)
             if watcher is not None:
                 watcher.cancel()
 
-    async def _round(self, supply: _Supply, group: asyncio.TaskGroup) -> None:
+    async def _round(self, supply: Iterator[Job], group: asyncio.TaskGroup) -> None:
         self._workers = [group.create_task(self._work(supply)) for _ in range(self._settings.concurrency)]
         await asyncio.wait(self._workers)
 
-    async def _work(self, supply: _Supply) -> None:
-        for request, attempts in supply:
+    async def _work(self, supply: Iterator[Job]) -> None:
+        for job in supply:
             if not self._holds.may_start():
                 return
             self._in_flight += 1
             try:
-                response = await self._asker.conclude(request, attempts)
-                if response is not None:
-                    asked = len(response.attempts) > len(attempts)
-                    await self._keep(request, response, asked=asked)
-            except GivenUp as cut:
-                # A resumed run has to know what may have been billed; the call itself is asked again then.
-                await self._keep(request, cut.response, asked=True)
+                ending = await self._caller.make(job)
+                if ending is not None:
+                    await to_the_end(self._store(ending))
+            except CutOff as cut:
+                # A resumed run has to know what may have been billed; the request itself is asked again then.
+                await to_the_end(self._store(cut.ending))
                 raise
             finally:
                 self._in_flight -= 1
@@ -168,39 +169,29 @@ class _Run:
     def _interrupt(self) -> None:
         self._holds.stop(StopReason.CANCELLED, "the run was interrupted")
 
-    async def _keep(self, request: Request, response: Response, *, asked: bool) -> None:
-        """Records a response and counts it, to the end also when the worker is cancelled: it may have been paid for."""
-        storing = asyncio.ensure_future(self._store(request, response, asked=asked))
-        try:
-            await asyncio.shield(storing)
-        except asyncio.CancelledError:
-            await asyncio.wait({storing})
-            if not storing.cancelled():
-                storing.exception()  # the run ends with the first such error; the others would be printed unread
-            raise
-
-    async def _store(self, request: Request, response: Response, *, asked: bool) -> None:
-        await self._record(response, request)
-        self.usd += response.usd or 0.0
+    async def _store(self, ending: Ending) -> None:
+        response = with_steps(ending.response, ending.steps)
+        await self._record(response, ending.request)
         if response.outcome is Outcome.API_ERROR:
-            self._count_failure(request, response, asked=asked)
+            self._count_failure(ending, response)
         else:
             self.answered += 1
+            self._answers_usd += 0.0 if ending.counted else ending.response.usd or 0.0
             self._failures_in_a_row = 0
             if self._sweeping:
                 self.failed -= 1
         if self._progress is not None:
             self._progress(self._snapshot())
 
-    def _count_failure(self, request: Request, response: Response, *, asked: bool) -> None:
+    def _count_failure(self, ending: Ending, response: Response) -> None:
         failure = response.failure
         if not self._sweeping:
             self.failed += 1
         if failure is None:
             return
-        if failure.retryable and not self._sweeping:
-            self._to_sweep.append(_Swept(request, response.attempts))
-        if asked and (failure.retryable or not self.answered):
+        if failure.retryable and not self._sweeping and not ending.counted:
+            self._to_sweep.append(Job(ending.request, response.attempts, ending.steps))
+        if ending.asked and (failure.retryable or not self.answered):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from snapdrift.model import Call, CallKey, Case, Variant, canonical_json
 
 
-def plan_calls(cases: Iterable[Case], variants: Iterable[Variant], repeats: int, seed: int) -> tuple[Call, ...]:
+def plan_calls(
+    cases: Iterable[Case],
+    variants: Iterable[Variant],
+    repeats: int,
+    seed: int,
+    prefix_of: Callable[[Case], str | None] | None = None,
+) -> tuple[Call, ...]:
     """Every case x variant x repeat once, in the order in which they are asked.
 
     Each repeat is a round over all cases, in an order of its own; within a round the variants of one case stand next to
@@ -16,19 +22,30 @@ def plan_calls(cases: Iterable[Case], variants: Iterable[Variant], repeats: int,
     and the repeats of a call lie far apart. An order is that of the hashes of (seed, repeat, name): a random one that
     is the same on every machine, and in which leaving out a case moves no two others.
 
+    `prefix_of` names the beginning of a case's prompt that the provider may hold in its cache. Cases of one prefix run
+    back to back; the groups, and the cases within one, stand in the drawn order. A case without one (None) is a group.
+
     Raises `ValueError` for repeats under 1 and for two cases or variants of one name.
     """
-    case_ids = _unique([case.id for case in cases], "case")
+    listed = list(cases)
+    case_ids = _unique([case.id for case in listed], "case")
     names = _unique([variant.name for variant in variants], "variant")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; at least 1 is needed")
+    prefixes = {case.id: None if prefix_of is None else prefix_of(case) for case in listed}
     keys = (
         CallKey(case_id, variant, repeat)
         for repeat in range(repeats)
-        for case_id in sorted(case_ids, key=lambda case_id: _draw(seed, repeat, case_id))
+        for case_id in sorted(case_ids, key=lambda case_id: _place(seed, repeat, case_id, prefixes[case_id]))
         for variant in sorted(names, key=lambda name: _draw(seed, repeat, case_id, name))
     )
     return tuple(Call(key, position) for position, key in enumerate(keys))
+
+
+def _place(seed: int, repeat: int, case_id: str, prefix: str | None) -> tuple[bytes, str, bytes]:
+    """Where a case stands in a round: where its group does, then by itself."""
+    own = _draw(seed, repeat, case_id)
+    return (own, "", own) if prefix is None else (_draw(seed, repeat, "prefix", prefix), prefix, own)
 
 
 def _draw(*of: int | str) -> bytes:

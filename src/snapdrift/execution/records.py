@@ -17,6 +17,8 @@ class StopReason(StrEnum):
     QUOTA = "quota"
     AUTHENTICATION = "authentication"
     PROVIDER_DOWN = "provider_down"
+    LEFT = "left"
+    """Batches are under way at the provider, and the user does not want to wait for them."""
 
 
 @dataclass(frozen=True, slots=True)

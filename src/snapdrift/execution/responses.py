@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snapdrift.model import Answer, Attempt, Failure, Outcome, Request, Response
+from snapdrift.model import Answer, Attempt, Endpoint, Failure, Outcome, Request, Response
 
 
 def requested_model(request: Request) -> str:
@@ -13,7 +13,10 @@ def requested_model(request: Request) -> str:
 def response_from_answer(
     request: Request, answer: Answer, attempts: tuple[Attempt, ...], usd: float | None, finished_at: str
 ) -> Response:
-    """What is stored of a call that was answered; `latency_ms` is that of the attempt that succeeded."""
+    """What is stored of a call that was answered; `latency_ms` is that of the attempt that succeeded.
+
+    A recorded output has none: how long it took to be read from a file says nothing.
+    """
     return Response(
         call=request.call,
         outcome=answer.outcome,
@@ -25,7 +28,7 @@ def response_from_answer(
         request_hash=request.hash,
         usage=answer.usage,
         usd=usd,
-        latency_ms=answer.latency_ms,
+        latency_ms=None if request.endpoint is Endpoint.OUTPUTS else answer.latency_ms,
         finish_reason=answer.finish_reason,
         refusal=answer.refusal,
         tool_calls=answer.tool_calls,

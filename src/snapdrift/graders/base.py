@@ -90,6 +90,8 @@ class Grader(BaseModel):
     judged: ClassVar[bool] = False
     reads_json: ClassVar[bool] = False
     """Whether text that a step other than `json` extracts is read as JSON before it is graded."""
+    reads_text: ClassVar[bool] = True
+    """Whether it grades what `extract` takes out of the answer's text."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
 
@@ -147,7 +149,7 @@ class Grader(BaseModel):
 
     def resolved(self) -> dict[str, Any]:
         """The entry with defaults applied and files inlined; parsing it again gives an equal grader."""
-        dumped = self.model_dump(mode="json", by_alias=True)
+        dumped = self.model_dump(mode="json", by_alias=True, exclude=None if self.reads_text else {"extract"})
         if self.when is None:
             del dumped["when"]
         else:
@@ -207,7 +209,7 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
         extraction = grader.value_in(response)
         marks = grader.marks(case, extraction.value)
     except NotExtractedError as error:
-        marks = Mark.not_extracted(f"could not extract: {error}")
+        marks = Mark.not_extracted(f"could not extract: {error}", error.reason)
     except (CannotGradeError, SnapdriftError) as error:
         marks = Mark.error(str(error))
     except Exception as error:  # noqa: BLE001  a defect in one family must not end a run that is paid for

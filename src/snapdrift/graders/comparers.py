@@ -13,9 +13,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 from snapdrift.graders.arguments import Tolerance, not_empty
 from snapdrift.graders.exact import Normalise
 from snapdrift.graders.marks import CannotGradeError
-from snapdrift.graders.normalise import NormaliseStep, normalised
+from snapdrift.graders.normalise import normalised
 from snapdrift.graders.numerals import as_number, close
 from snapdrift.graders.values import quoted
+from snapdrift.model import NormaliseStep
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")

@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, Field
 from snapdrift.graders.arguments import Argument, one_or_more
 from snapdrift.graders.base import Grader
 from snapdrift.graders.marks import Mark
-from snapdrift.graders.normalise import NormaliseStep, normalised
+from snapdrift.graders.normalise import normalised
 from snapdrift.graders.values import quoted, text_of
-from snapdrift.model import Case
+from snapdrift.model import Case, NormaliseStep
 
 Normalise = Annotated[
     tuple[NormaliseStep, ...],

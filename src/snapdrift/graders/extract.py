@@ -25,7 +25,7 @@ from pydantic import (
 
 from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.json_text import JsonMode, read_json
-from snapdrift.graders.marks import NotExtractedError
+from snapdrift.graders.marks import InvalidJsonError, NotExtractedError
 from snapdrift.graders.paths import ABSENT, look_up, parse_path
 from snapdrift.graders.patterns import compiled, first_match, matches
 
@@ -136,9 +136,10 @@ def extract(alternatives: Sequence[JsonStep | RegexStep | TextStep], text: str, 
     """The value of the first alternative that yields one.
 
     With `as_json`, text that a step other than `json` found is read as JSON, strictly. Raises `NotExtractedError`
-    with what each alternative said, `CannotGradeError` when a pattern takes too long.
+    with what each alternative said (`InvalidJsonError` where each of them wanted JSON that is none), `CannotGradeError`
+    when a pattern takes too long.
     """
-    reasons: list[str] = []
+    failed: list[NotExtractedError] = []
     for number, step in enumerate(alternatives):
         try:
             value = _run(step, text)
@@ -146,8 +147,9 @@ def extract(alternatives: Sequence[JsonStep | RegexStep | TextStep], text: str, 
                 value = read_json(value)
             return Extraction(value, number)
         except NotExtractedError as error:
-            reasons.append(str(error))
-    raise NotExtractedError("; then ".join(reasons))
+            failed.append(error)
+    unreadable = all(isinstance(error, InvalidJsonError) for error in failed)
+    raise (InvalidJsonError if unreadable else NotExtractedError)("; then ".join(map(str, failed)))
 
 
 def _run(step: JsonStep | RegexStep | TextStep, text: str) -> Any:

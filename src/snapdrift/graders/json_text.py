@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from snapdrift.graders.marks import NotExtractedError
+from snapdrift.graders.marks import InvalidJsonError
 
 MAX_DEPTH = 100
 MAX_DIGITS = 1_000
@@ -28,7 +28,7 @@ class JsonMode(StrEnum):
 
 
 def read_json(text: str, mode: JsonMode = JsonMode.STRICT) -> Any:
-    """The JSON value in the text. Raises `NotExtractedError` with a sentence that says what is wrong with it.
+    """The JSON value in the text. Raises `InvalidJsonError` with a sentence that says what is wrong with it.
 
     `strict` takes the whole text; `fenced` removes exactly one code fence around the whole text first (a text without
     one is taken as it is); `first_object` takes the first balanced object, with raw control characters in strings.
@@ -47,7 +47,7 @@ def _without_fence(text: str) -> Any:
 def _first_object(text: str) -> Any:
     start = text.find("{")
     if start < 0:
-        raise NotExtractedError("no JSON object: the answer has no `{`")
+        raise InvalidJsonError("no JSON object: the answer has no `{`")
     # Decoding at the first brace ends where that brace is closed: braces inside strings do not count.
     return _guarded(lambda source: _LENIENT.raw_decode(source)[0], text[start:])
 
@@ -82,13 +82,13 @@ def _guarded(decode: Callable[[str], Any], text: str) -> Any:
     try:
         value = decode(text)
     except json.JSONDecodeError as error:
-        raise NotExtractedError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        raise InvalidJsonError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
     except RecursionError:
-        raise NotExtractedError(f"JSON nested deeper than {MAX_DEPTH} levels") from None
+        raise InvalidJsonError(f"JSON nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
-        raise NotExtractedError(f"not JSON: {error}") from None
+        raise InvalidJsonError(f"not JSON: {error}") from None
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        raise NotExtractedError(f"JSON nested deeper than {MAX_DEPTH} levels")
+        raise InvalidJsonError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return value
 
 

@@ -11,9 +11,20 @@ from snapdrift.model import Reason
 class NotExtractedError(Exception):
     """The answer holds no value of the kind asked for: a failed score, counted apart from a wrong answer."""
 
+    reason = Reason.UNEXTRACTED
+
+
+class InvalidJsonError(NotExtractedError):
+    """The answer cannot be read as the JSON that was asked for."""
+
+    reason = Reason.INVALID_JSON
+
 
 class CannotGradeError(Exception):
     """The grader, not the answer, is at fault: the score becomes `grader_error`. The text is for a person."""
+
+
+_JUDGED = (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,9 @@ class Mark:
         return cls(value, passed, Reason.PASSED if passed else Reason.WRONG, detail, evidence)
 
     @classmethod
-    def not_extracted(cls, why: str) -> Mark:
-        """The answer held no value to judge."""
-        return cls(value=0.0, passed=False, reason=Reason.UNEXTRACTED, detail=why)
+    def not_extracted(cls, why: str, reason: Reason = Reason.UNEXTRACTED) -> Mark:
+        """The answer held no value to judge; `reason` is one of those that say so."""
+        return cls(value=0.0, passed=False, reason=reason, detail=why)
 
     @classmethod
     def not_accepted(cls, why: str) -> Mark:
@@ -60,7 +71,7 @@ class Mark:
 
     def inverted(self) -> Mark:
         """What `not: true` makes of it: only a judgement is turned round, never a failure to get at one."""
-        if self.value is None or self.reason not in (Reason.PASSED, Reason.WRONG):
+        if self.value is None or self.reason not in _JUDGED:
             return self
         passed = not self.passed
         reason = Reason.PASSED if passed else Reason.WRONG

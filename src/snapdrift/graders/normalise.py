@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 
 from snapdrift.graders.numerals import canonical_number
+from snapdrift.model import NormaliseStep
 
 _MAX_ROUNDS = 10
-
-
-class NormaliseStep(StrEnum):
-    """A step, by the name that a suite gives it."""
-
-    STRIP = "strip"
-    CASEFOLD = "casefold"
-    WHITESPACE = "whitespace"
-    PUNCTUATION = "punctuation"
-    UNICODE = "unicode"
-    NUMBER = "number"
 
 
 def normalised(text: str, steps: Sequence[NormaliseStep]) -> str:

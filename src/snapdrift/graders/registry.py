@@ -20,12 +20,13 @@ from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
+from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.values import quoted
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-FAMILIES: tuple[type[Grader], ...] = (Exact, Contains, Regex, Number, Choice, Schema, JsonEqual, JudgeGrader)
+FAMILIES: tuple[type[Grader], ...] = (Exact, Contains, Regex, Number, Choice, Schema, JsonEqual, ToolCalls, JudgeGrader)
 """Every family; a new one is a module with a class, named here."""
 
 
@@ -43,7 +44,10 @@ class Registry:
         """The grader of one entry; raises `InvalidEntryError` with everything that is wrong with it."""
         family = self._family_of(entry)
         values: dict[str, Any] = {"name": family.family, **entry}
-        if default_extract is not None:
+        if not family.reads_text and "extract" in entry:
+            found = f"`extract`, which a {family.family} grader has no use for"
+            raise InvalidEntryError([Finding(("extract",), found, "leave it out: the answer's text is not looked at")])
+        if default_extract is not None and family.reads_text:
             values.setdefault("extract", default_extract)
         context = ParseContext(read)
         try:

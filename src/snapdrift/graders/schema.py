@@ -17,7 +17,7 @@ from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.paths import format_path
 from snapdrift.graders.values import scrubbed, shortened, text_of
 from snapdrift.graders.workspace_files import document_named
-from snapdrift.model import Case
+from snapdrift.model import Case, Reason
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -95,7 +95,7 @@ class Schema(Grader):
         _raise_if_not_decided(errors)
         lines = tuple(f"{format_path(error.instance_path)}: {_message(error)}" for error in errors)
         more = f" and {len(lines) - 1 if len(lines) <= EVIDENCE_LIMIT else 'many'} more" if len(lines) > 1 else ""
-        return Mark.of(passed=False, detail=lines[0] + more, evidence=lines)
+        return Mark(0.0, passed=False, reason=Reason.SCHEMA_VIOLATION, detail=lines[0] + more, evidence=lines)
 
 
 def _message(error: jsonschema_rs.ValidationError) -> str:

@@ -23,6 +23,7 @@ class ParsedAnswer:
     finish_reason: str | None = None
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    service_tier: str | None = None
 
 
 def decide_outcome(*, filtered: bool, refused: bool, truncated: bool) -> Outcome:
@@ -66,10 +67,15 @@ def count_of(value: Any) -> int:
 
 
 def usage_of(value: Any, names: Sequence[str]) -> Usage | None:
-    """Read a `usage` object; `names` are its keys for input and output and their details. None when there is none."""
+    """Read a `usage` object; `names` are its keys for input and output and their details.
+
+    None where it does not say both numbers: taken for zero, an answer would cost nothing.
+    """
     if not isinstance(value, Mapping):
         return None
     input_key, input_details, output_key, output_details = names
+    if not all(isinstance(value.get(key), int) for key in (input_key, output_key)):
+        return None
     return Usage(
         input_tokens=count_of(value.get(input_key)),
         cached_tokens=count_of(mapping_of(value.get(input_details)).get("cached_tokens")),

@@ -1,97 +1,26 @@
-"""Facts about models: prices, limits, capabilities, aliases and shutdown dates, read from `catalog.yaml`.
+"""Facts about models, and what follows from them: prices, limits, capabilities, aliases and shutdown dates.
 
-Every figure there has a source and a date. What is not in the catalogue is unknown (None), never zero.
+They are read from `catalog.yaml`, where every figure has a source and a date. What is not there is unknown (None),
+never zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from snapdrift.errors import ConfigError
-from snapdrift.model import Endpoint, Usage
+from snapdrift.model import Conversation, Endpoint, Usage, Variant
+from snapdrift.openai_api.catalog_entries import OverrideError, read_models
+from snapdrift.openai_api.facts import Facts, FactSource, ModelInfo, Price, TierLimits, TierPrice, UsageTier
 from snapdrift.openai_api.settings import find_mistakes
 from snapdrift.suites.registry import Finding
 from snapdrift.suites.wording import did_you_mean
 
+__all__ = ["Catalog", "FactSource", "ModelInfo", "OverrideError", "Price", "TierLimits", "TierPrice", "load_catalog"]
+
 PER_TOKEN = 1e-6
 """Prices are USD per million tokens."""
-
-
-class Price(BaseModel):
-    """USD per 1,000,000 tokens; None is not known, or (for `cached`) that there is no discount."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0)
-    batch_input: float | None = Field(default=None, ge=0)
-    batch_output: float | None = Field(default=None, ge=0)
-
-
-class _Entry(BaseModel):
-    """One entry of the catalogue file, or of the user's `[models]` table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    alias_of: str | None = None
-    fine_tune_of: str | None = None
-    price: Price | None = None
-    context_window: int | None = Field(default=None, gt=0)
-    max_output: int | None = Field(default=None, gt=0)
-    input: tuple[str, ...] = ()
-    output: tuple[str, ...] = ()
-    endpoints: tuple[Endpoint, ...] = ()
-    json_schema: bool | None = None
-    tools: bool | None = None
-    reasoning: bool | None = None
-    shutdown: date | None = None
-    shutdown_announced: date | None = None
-    replacement: str | None = None
-    sources: dict[str, str] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class FactSource:
-    """Where a group of figures comes from, and the date at which it was read."""
-
-    text: str
-    date: date | None = None
-
-    def __str__(self) -> str:
-        return f"{self.text} ({self.date})" if self.date else self.text
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What is known of a model; None is not known. `sources` says for each group of figures where it comes from.
-
-    `base` is the snapshot whose facts an alias or fine-tuned model shares, else the model itself.
-    """
-
-    name: str
-    base: str
-    price: Price | None
-    context_window: int | None
-    max_output: int | None
-    input_modalities: tuple[str, ...]
-    output_modalities: tuple[str, ...]
-    endpoints: tuple[Endpoint, ...]
-    json_schema: bool | None
-    tools: bool | None
-    reasoning: bool | None
-    shutdown: date | None
-    shutdown_announced: date | None
-    replacement: str | None
-    alias_of: str | None
-    sources: Mapping[str, FactSource]
 
 
 class Catalog:
@@ -130,29 +59,51 @@ class Catalog:
         info = self._models.get(model)
         return info is not None and info.alias_of is not None
 
-    def usd(self, model: str, usage: Usage) -> float | None:
-        """What the tokens cost in USD, or None when the price is not known. Cached without a price costs as input."""
+    def limits(self, model: str, tier: UsageTier) -> TierLimits | None:
+        """What an account in a usage tier may ask of a model, None where that is not known."""
         info = self.get(model)
-        if info is None or info.price is None:
+        return None if info is None else info.limits.get(tier)
+
+    def price(self, model: str, *, service_tier: str | None = None, batched: bool = False) -> TierPrice | None:
+        """What the model costs in the service tier that served it, or by the Batch API; None where not known."""
+        info = self.get(model)
+        return None if info is None or info.price is None else info.price.of(service_tier, batched=batched)
+
+    def usd(self, model: str, usage: Usage, *, service_tier: str | None = None, batched: bool = False) -> float | None:
+        """What the tokens cost in USD, or None when the price is not known. Cached without a price costs as input.
+
+        `service_tier` is the one that the answer names. A tier without a price of its own in the catalogue (`flex`)
+        and a batch without one are not known: no price stands in for another.
+        """
+        price = self.price(model, service_tier=service_tier, batched=batched)
+        if price is None:
             return None
-        price = info.price
         cached_price = price.input if price.cached is None else price.cached
         cached = min(usage.cached_tokens, usage.input_tokens)
         cost = (usage.input_tokens - cached) * price.input + cached * cached_price + usage.output_tokens * price.output
         return cost * PER_TOKEN
 
-    def worst_usd(self, model: str, input_tokens: int, output_cap: int | None) -> float | None:
+    def worst_usd(
+        self,
+        model: str,
+        input_tokens: int | None,
+        output_cap: int | None,
+        *,
+        service_tier: str | None = None,
+        batched: bool = False,
+    ) -> float | None:
         """The most that a request can cost in USD: nothing cached, output up to its cap (the model's when None).
 
-        None when the price, or without a cap the model's most output tokens, is not known.
+        A request for a tier of its own (`priority`) may be served as usual, so the dearer of the two counts. None when
+        a price, the input (None: unbounded), or without a cap the model's most output tokens, is not known.
         """
         info = self.get(model)
-        if info is None or info.price is None:
+        output = output_cap if output_cap is not None or info is None else info.max_output
+        asked = self.price(model, service_tier=service_tier, batched=batched)
+        usual = asked if batched else self.price(model)
+        if asked is None or usual is None or output is None or input_tokens is None:
             return None
-        output = output_cap if output_cap is not None else info.max_output
-        if output is None:
-            return None
-        return (input_tokens * info.price.input + output * info.price.output) * PER_TOKEN
+        return max((input_tokens * price.input + output * price.output) * PER_TOKEN for price in (asked, usual))
 
     def to_stored(self, models: Iterable[str]) -> dict[str, Any]:
         """The facts about some models in the form that `load_catalog` takes back as overrides; plain JSON."""
@@ -162,6 +113,23 @@ class Catalog:
     def check_request(self, model: str, endpoint: Endpoint, request: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Settings that the model or endpoint does not take; locations are relative to `request`."""
         return find_mistakes(self.get(model), model, endpoint, request)
+
+    def check_conversation(self, variant: Variant, conversation: Conversation) -> tuple[Finding, ...]:
+        """Why a request of a conversation would be refused; locations are relative to the prompt."""
+        from snapdrift.openai_api.conversations import conversation_mistakes
+
+        return conversation_mistakes(self.get(variant.model), variant, conversation)
+
+    def request_warnings(self, variant: Variant) -> tuple[str, ...]:
+        """Sentences about a variant's settings whose results are easily misread."""
+        from snapdrift.openai_api.conversations import request_warnings
+
+        return request_warnings(self.get(variant.model), variant)
+
+    def reasons(self, model: str, endpoint: Endpoint) -> bool:
+        """Whether the model is known to reason before it answers."""
+        info = self.get(model)
+        return info is not None and info.can("reasoning", endpoint) is True
 
     def warnings(self, model: str) -> tuple[str, ...]:
         """Sentences about the model that a user should read: unknown, price unknown, shut down, soon shut down."""
@@ -185,133 +153,16 @@ def load_catalog(overrides: Mapping[str, Any] | None = None, today: date | None 
     """The bundled catalogue with the user's figures over it.
 
     `overrides` maps a model to what differs, in the names of `catalog.yaml` (`{"gpt-6-luna": {"price": {"input": 1,
-    "output": 4}}}`); a model that is not in the catalogue is added. Raises `ConfigError` naming every mistake.
+    "output": 4}}}`); a model that is not in the catalogue is added. Raises `OverrideError` naming every mistake.
     """
-    document = _bundled()
-    entries: dict[str, Mapping[str, Any]] = dict(document["models"])
-    sources = {name: FactSource(source["text"], source["date"]) for name, source in document["sources"].items()}
-    for model, changes in (overrides or {}).items():
-        if not isinstance(changes, Mapping):
-            raise ConfigError(f"snapdrift.toml: models.{model}: found {changes!r}; expected a table of its figures")
-        entries[model] = _overridden(entries.get(model, {}), changes)
-    parsed = _parse_entries(entries)
-    models = {name: _model_info(name, parsed, sources) for name in parsed}
-    return Catalog(models, today if today is not None else date.today())  # noqa: DTZ011  the user's own calendar day
-
-
-@cache
-def _bundled() -> dict[str, Any]:
-    import yaml
-
-    text = resources.files("snapdrift.openai_api").joinpath("catalog.yaml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
-    return document
-
-
-USER_SOURCE = FactSource("snapdrift.toml")
-_GROUPS = {
-    "alias_of": "alias",
-    "price": "price",
-    "context_window": "context_window",
-    "max_output": "max_output",
-    "input": "modalities",
-    "output": "modalities",
-    "endpoints": "capabilities",
-    "json_schema": "capabilities",
-    "tools": "capabilities",
-    "reasoning": "capabilities",
-    "shutdown": "shutdown",
-    "shutdown_announced": "shutdown",
-    "replacement": "replacement",
-}
-
-
-def _overridden(entry: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A price is replaced as a whole but for what is not said: half an old and half a new price is still dated."""
-    merged = {**entry, **changes}
-    if isinstance(entry.get("price"), Mapping) and isinstance(changes.get("price"), Mapping):
-        merged["price"] = {**entry["price"], **changes["price"]}
-    groups = {_GROUPS[key]: "user" for key in changes if key in _GROUPS}
-    merged["sources"] = {**entry.get("sources", {}), **groups}
-    return merged
+    today = today if today is not None else date.today()  # noqa: DTZ011  the user's own calendar day
+    return Catalog(read_models(overrides or {}), today)
 
 
 def _stored(info: ModelInfo) -> dict[str, Any]:
-    entry = _Entry(
-        price=info.price,
-        context_window=info.context_window,
-        max_output=info.max_output,
-        input=info.input_modalities,
-        output=info.output_modalities,
-        endpoints=info.endpoints,
-        json_schema=info.json_schema,
-        tools=info.tools,
-        reasoning=info.reasoning,
-        shutdown=info.shutdown,
-        shutdown_announced=info.shutdown_announced,
-        replacement=info.replacement,
-    )
-    return entry.model_dump(mode="json", exclude_none=True, exclude={"sources"})
-
-
-def _parse_entries(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, _Entry]:
-    parsed: dict[str, _Entry] = {}
-    mistakes: list[str] = []
-    for name, entry in entries.items():
-        try:
-            parsed[name] = _Entry.model_validate(entry)
-        except ValidationError as error:
-            for detail in error.errors(include_url=False):
-                place = ".".join(["models", name, *map(str, detail["loc"])])
-                mistakes.append(f"snapdrift.toml: {place}: found {detail['input']!r}; {detail['msg']}")
-    for name, checked in parsed.items():
-        parent = checked.alias_of or checked.fine_tune_of
-        if parent is not None and (parent not in parsed or parent == name):
-            mistakes.append(f"snapdrift.toml: models.{name}: found {parent!r}; expected another model of the catalogue")
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
-    return parsed
-
-
-def _model_info(name: str, entries: Mapping[str, _Entry], sources: Mapping[str, FactSource]) -> ModelInfo:
-    """An alias or fine-tuned model takes over what its own entry does not say, sources included."""
-    chain = _ancestry(name, entries)
-    said: dict[str, Any] = {}
-    group_sources: dict[str, str] = {}
-    for entry in reversed(chain):
-        said |= {key: getattr(entry, key) for key in entry.model_fields_set if key != "sources"}
-        group_sources |= entry.sources
-    own = entries[name]
-    merged = _Entry.model_validate(said)
-    return ModelInfo(
-        name=name,
-        base=own.alias_of or own.fine_tune_of or name,
-        price=merged.price,
-        context_window=merged.context_window,
-        max_output=merged.max_output,
-        input_modalities=merged.input,
-        output_modalities=merged.output,
-        endpoints=merged.endpoints,
-        json_schema=merged.json_schema,
-        tools=merged.tools,
-        reasoning=merged.reasoning,
-        shutdown=merged.shutdown,
-        shutdown_announced=merged.shutdown_announced,
-        replacement=merged.replacement,
-        alias_of=own.alias_of,
-        sources={group: sources.get(source, USER_SOURCE) for group, source in group_sources.items()},
-    )
-
-
-def _ancestry(name: str, entries: Mapping[str, _Entry]) -> list[_Entry]:
-    chain: list[_Entry] = []
-    parent: str | None = name
-    visited: set[str] = set()
-    while parent is not None and parent not in visited:
-        visited.add(parent)
-        chain.append(entries[parent])
-        parent = chain[-1].alias_of or chain[-1].fine_tune_of
-    return chain
+    said = info.model_fields_set & set(Facts.model_fields)
+    facts = Facts.model_validate({name: getattr(info, name) for name in said})
+    return facts.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def _shutdown_warning(model: str, info: ModelInfo, today: date) -> str | None:

@@ -1,14 +1,15 @@
-"""Chat Completions: settings in the Responses API's names, translated without loss, and a completion as an answer.
+"""Chat Completions: a variant and a conversation as a request body, and a completion as an answer.
 
 Shapes: OpenAI's OpenAPI document (2026-08-21), CreateChatCompletionRequest, and recorded traffic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snapdrift.model import Conversation, ToolCall, Variant
+from snapdrift.model import Conversation, Endpoint, Message, ToolCall, ToolResult, Variant
 from snapdrift.openai_api.answers import (
     ParsedAnswer,
     decide_outcome,
@@ -18,53 +19,41 @@ from snapdrift.openai_api.answers import (
     text_of,
     usage_of,
 )
+from snapdrift.openai_api.built_body import Added, BuiltBody
+from snapdrift.openai_api.chat_settings import translate
+from snapdrift.openai_api.contents import message_of
 from snapdrift.openai_api.errors import failed_answer, malformed_answer
-from snapdrift.openai_api.settings import CHAT_ONLY, LOGPROBS_INCLUDE
-from snapdrift.suites.registry import Finding, InvalidEntryError
 
 _USAGE_KEYS = ("prompt_tokens", "prompt_tokens_details", "completion_tokens", "completion_tokens_details")
-_SAME_NAME = CHAT_ONLY | {
-    "temperature",
-    "top_p",
-    "parallel_tool_calls",
-    "service_tier",
-    "metadata",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "user",
-}
 
 
-def build_body(variant: Variant, conversation: Conversation) -> dict[str, Any]:
-    """Return exactly what is sent to `/v1/chat/completions`.
+def build(variant: Variant, conversation: Conversation) -> BuiltBody:
+    """Return what is sent to `/v1/chat/completions`: the settings translated, and what Snapdrift makes explicit.
 
-    Raises `InvalidEntryError` for a setting that has no translation: nothing is ever left out silently.
+    Raises `InvalidEntryError` for a setting or a part that has no translation: nothing is ever left out silently.
     """
-    messages = [{"role": message.role, "content": message.text} for message in conversation.turns[0]]
+    added: Added = set()
+    messages = [message_of(Endpoint.CHAT, message) for message in conversation.turns[0]]
     if conversation.instructions is not None:
         messages.insert(0, {"role": "system", "content": conversation.instructions})
-    body: dict[str, Any] = {"model": variant.model, "messages": messages}
-    for name, value in variant.request.items():
-        if name in _SAME_NAME:
-            body[name] = value
-        elif name in _TRANSLATIONS:
-            body |= _TRANSLATIONS[name](value)
-        else:
-            raise _refuse(name)
-    return {**body, "store": False}
+    body: dict[str, Any] = {"model": variant.model, "messages": messages, **translate(variant.request, added)}
+    if variant.stream:
+        unpadded = {"include_obfuscation": False} if variant.host is None else {}  # other hosts may not know of it
+        body |= {"stream": True, "stream_options": {"include_usage": True, **unpadded}}
+        added.add(("stream_options",))
+    if "store" not in body:
+        body["store"] = False
+        added.add(("store",))
+    return BuiltBody(body, frozenset(added))
 
 
-def added_keys(variant: Variant) -> frozenset[str]:
-    """Name the settings in the body that the suite does not write, by their place in the body."""
-    request = variant.request
-    added = set() if "store" in request else {"store"}
-    text_format = mapping_of(mapping_of(request.get("text")).get("format"))
-    if text_format.get("type") == "json_schema" and "strict" not in text_format:
-        added.add("response_format.json_schema.strict")
-    if any("strict" not in mapping_of(tool) for tool in request.get("tools", ())):
-        added.add("tools.function.strict")
-    return frozenset(added)
+def follow_up(body: Mapping[str, Any], raw: str, additions: Sequence[ToolResult | Message]) -> dict[str, Any]:
+    """Return the body that goes on from the answer `raw` to `body` with tool results and messages.
+
+    Raises `AttemptFailed` when `raw` is no completion.
+    """
+    more = [_addition(addition) for addition in additions]
+    return {**body, "messages": [*body["messages"], _carried_on(_message_of_answer(raw)), *more]}
 
 
 def parse_response(body: Mapping[str, Any]) -> ParsedAnswer:
@@ -88,6 +77,7 @@ def parse_response(body: Mapping[str, Any]) -> ParsedAnswer:
         finish_reason=reason,
         refusal=refusal,
         tool_calls=tuple(_tool_call(call) for call in mappings_of(message.get("tool_calls"))),
+        service_tier=name_of(body.get("service_tier")),
     )
 
 
@@ -96,69 +86,29 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(function.get("arguments")))
 
 
-# --------------------------------------------------------------------------------------------------------- translations
+def _message_of_answer(raw: str) -> Mapping[str, Any]:
+    try:
+        choices = mappings_of(mapping_of(json.loads(raw)).get("choices"))
+    except ValueError:
+        raise malformed_answer("the answer to go on from is not JSON") from None
+    if not choices or not isinstance(choices[0].get("message"), Mapping):
+        raise malformed_answer("the answer to go on from has no `choices` with a `message`")
+    return mapping_of(choices[0]["message"])
 
 
-def _refuse(*location: str | int) -> InvalidEntryError:
-    found = f"`{'.'.join(map(str, location))}` cannot be said to Chat Completions"
-    return InvalidEntryError([Finding(location, found, "leave it out, or use `endpoint: responses`")])
+def _carried_on(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The assistant's message as a message of the next request: what the model wrote, as it was received.
+
+    Annotations exist in answers only. An answer without anything is sent as an empty text: one of the three is needed.
+    """
+    carried: dict[str, Any] = {"role": "assistant", "content": message.get("content")}
+    carried |= {key: message[key] for key in ("refusal", "tool_calls") if message.get(key)}
+    if carried["content"] is None and len(carried) == 2:
+        carried["content"] = ""
+    return carried
 
 
-def _text(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `response_format`, nested where Responses has it flat, and `verbosity`."""
-    translated: dict[str, Any] = {}
-    for key, item in value.items():
-        if key == "verbosity":
-            translated["verbosity"] = item
-        elif key != "format":
-            raise _refuse("text", key)
-        elif item.get("type") == "json_schema":
-            schema = {name: setting for name, setting in item.items() if name != "type"}
-            translated["response_format"] = {"type": "json_schema", "json_schema": {"strict": False, **schema}}
-        else:
-            translated["response_format"] = dict(item)
-    return translated
-
-
-def _reasoning(value: Mapping[str, Any]) -> dict[str, Any]:
-    for key in value:
-        if key != "effort":
-            raise _refuse("reasoning", key)
-    return {"reasoning_effort": value["effort"]} if value else {}
-
-
-def _tools(value: list[Mapping[str, Any]]) -> dict[str, Any]:
-    nested = []
-    for index, tool in enumerate(value):
-        if tool.get("type") != "function":
-            raise _refuse("tools", index)
-        function = {key: item for key, item in tool.items() if key != "type"}
-        nested.append({"type": "function", "function": {"strict": False, **function}})
-    return {"tools": nested}
-
-
-def _tool_choice(value: Any) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"tool_choice": value}
-    if set(value) != {"type", "name"} or value["type"] != "function":
-        raise _refuse("tool_choice")
-    return {"tool_choice": {"type": "function", "function": {"name": value["name"]}}}
-
-
-def _include(value: list[str]) -> dict[str, Any]:
-    for index, item in enumerate(value):
-        if item != LOGPROBS_INCLUDE:
-            raise _refuse("include", index)
-    return {"logprobs": True} if value else {}
-
-
-_TRANSLATIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "max_output_tokens": lambda value: {"max_completion_tokens": value},
-    "text": _text,
-    "reasoning": _reasoning,
-    "tools": _tools,
-    "tool_choice": _tool_choice,
-    "top_logprobs": lambda value: {"logprobs": True, "top_logprobs": value},
-    "include": _include,
-    "store": lambda _value: {},
-}
+def _addition(addition: ToolResult | Message) -> dict[str, Any]:
+    if isinstance(addition, ToolResult):
+        return {"role": "tool", "tool_call_id": addition.call_id, "content": addition.output}
+    return message_of(Endpoint.CHAT, addition)

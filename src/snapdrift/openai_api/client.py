@@ -7,29 +7,28 @@ environment; everything that is sent is said here instead, so that nothing of th
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-from snapdrift.errors import ConfigError, UsageError
-from snapdrift.model import Answer, Endpoint, Failure, Request, Source
+from snapdrift.errors import UsageError
+from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
+from snapdrift.openai_api.answers import count_of, mappings_of, name_of
 from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer
+from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host, is_loopback, is_openai_host
 from snapdrift.openai_api.requests import parse_response
+from snapdrift.openai_api.statuses import failure_of
+from snapdrift.openai_api.streams import drain, read_stream
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-OPENAI_BASE_URL = "https://api.openai.com/v1"
-OPENAI_HOSTS = frozenset(
-    {"api.openai.com", *(f"{region}.api.openai.com" for region in ("us", "eu", "ae", "au", "in", "jp"))}
-)
-"""OpenAI's API and its regional hosts (SDK openai 3.54.0, `data_residency`): the only ones that get OPENAI_API_KEY."""
+__all__ = ["OPENAI_BASE_URL", "STANDIN_HEADER", "Host", "ListedModel", "OpenAIClient", "is_openai_host", "open_sdk"]
 
 STANDIN_HEADER = "x-snapdrift-standin"
 _PATHS = {Endpoint.RESPONSES: "/responses", Endpoint.CHAT: "/chat/completions"}
@@ -39,45 +38,23 @@ _SHOWN_OF_BODY = 2_000
 """Characters of a body that is no JSON: more than a message shows, so that what is cut off there is redacted first."""
 
 
-def is_openai_host(base_url: str) -> bool:
-    """Whether a URL is OpenAI's own API, over https at the usual port."""
-    try:
-        url = urlsplit(base_url)
-        return (
-            url.scheme == "https" and url.hostname in OPENAI_HOSTS and url.port in (None, 443) and "@" not in url.netloc
-        )
-    except ValueError:
-        return False
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model as `GET /models` lists it: `created` in seconds since 1970 (0: not said), `shutdown_date` as ISO text."""
+
+    id: str
+    created: int = 0
+    shutdown_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """Where requests go. `is_openai` says that `api_key` is OpenAI's; such a key goes to OpenAI's hosts only.
+class _Reply:
+    """A body that came with a 200, whole or put together from a stream. Times are in milliseconds since the send."""
 
-    Raises `ConfigError` for a URL that is not one, and for a key of OpenAI with another host.
-    """
-
-    name: str
-    base_url: str
-    api_key: str = field(repr=False)
-    is_openai: bool
-
-    def __post_init__(self) -> None:
-        try:
-            url = urlsplit(self.base_url)
-            valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ConfigError(f"host {self.name}: found base_url {self.base_url!r}; expected http(s)://HOST[:PORT]/v1")
-        if self.is_openai and not is_openai_host(self.base_url):
-            raise ConfigError(
-                f"host {self.name}: found base_url {self.base_url!r}; OPENAI_API_KEY is sent to OpenAI's hosts only "
-                f"(https://api.openai.com/v1 and its regions). Declare the host with a key of its own (`key_env`)"
-            )
-        if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
-            found = "an empty key" if not self.api_key else "a key with spaces, line ends or other odd characters"
-            raise ConfigError(f"host {self.name}: found {found}; expected a key (any word for a host without keys)")
+    text: str
+    headers: Mapping[str, str]
+    latency_ms: float
+    first_token_ms: float | None = None
 
 
 class OpenAIClient:
@@ -93,7 +70,7 @@ class OpenAIClient:
         self._sdk: AsyncOpenAI | None = None
 
     async def __aenter__(self) -> Self:
-        self._sdk = _open_sdk(self.host, self._timeout_s, self._max_connections)
+        self._sdk = open_sdk(self.host, self._timeout_s, self._max_connections)
         return self
 
     async def __aexit__(
@@ -106,22 +83,25 @@ class OpenAIClient:
     async def ask(self, request: Request) -> Answer:
         """Send `request` once and return the answer, which may be a refusal or cut short.
 
+        A body with `stream: true` is read as a stream, to the same answer; one that does not come to its end is none.
         Raises `AttemptFailed` for everything that is no answer. Never tries again by itself.
         """
         if request.base_url.rstrip("/") != self.host.base_url.rstrip("/"):
             raise UsageError(f"the request is for {request.base_url}, but this client asks {self.host.base_url}")
+        if self.host.is_azure:
+            _require_deployment(request.body.get("model"))
         started = time.perf_counter()
+        exchange = self._stream if request.body.get("stream") is True else self._post
         try:
-            reply = await self._send(_PATHS[request.endpoint], self._timeout_s, request)
+            reply = await exchange(request, started)
         except Exception as error:  # noqa: BLE001  `classify` raises again what is not a failure of the attempt
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
-        latency_ms = _milliseconds_since(started)
         request_id = reply.headers.get("x-request-id")
         try:
             parsed = parse_response(request.endpoint, _read_object(reply.text))
         except AttemptFailed as error:
-            failure = replace(self._failure(error), status=reply.status_code, request_id=request_id)
-            raise AttemptFailed(failure, latency_ms) from None
+            failure = replace(self._failure(error), status=200, request_id=request_id)
+            raise AttemptFailed(failure, reply.latency_ms) from None
         return Answer(
             outcome=parsed.outcome,
             text=parsed.text,
@@ -129,11 +109,13 @@ class OpenAIClient:
             returned_model=parsed.returned_model,
             request_id=request_id,
             usage=parsed.usage,
-            latency_ms=latency_ms,
+            latency_ms=reply.latency_ms,
             finish_reason=parsed.finish_reason,
             refusal=parsed.refusal,
             tool_calls=parsed.tool_calls,
             source=self._source(reply.headers),
+            first_token_ms=reply.first_token_ms,
+            service_tier=parsed.service_tier,
         )
 
     async def probe(self) -> Source:
@@ -146,30 +128,81 @@ class OpenAIClient:
 
         started = time.perf_counter()
         try:
-            reply = await self._send("/models", min(self._timeout_s, _PROBE_SECONDS))
+            reply = await self._get_models()
             return self._source(reply.headers)
         except Exception as error:  # noqa: BLE001  as above
             if isinstance(error, openai.APIStatusError) and not isinstance(error, openai.AuthenticationError):
                 return self._source(error.response.headers)
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
 
-    async def _send(self, path: str, timeout_s: float, request: Request | None = None) -> httpx2.Response:
-        """One HTTP exchange: POST of a request, else GET. The body goes out as it is; what comes back only we parse.
+    async def list_models(self) -> tuple[ListedModel, ...]:
+        """Return what `GET /models` lists, in the host's order; an entry without an id is left out.
+
+        Raises `AttemptFailed` when there is no list, as of a host that has none.
+        """
+        started = time.perf_counter()
+        try:
+            return _listed_models(_read_object((await self._get_models()).text))
+        except Exception as error:  # noqa: BLE001  as above
+            raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
+
+    async def _get_models(self) -> httpx2.Response:
+        import httpx2
+
+        async with asyncio.timeout(min(self._timeout_s, _PROBE_SECONDS)):
+            return await self._open_sdk.get("/models", cast_to=httpx2.Response)
+
+    async def _post(self, request: Request, started: float) -> _Reply:
+        """One HTTP exchange. The body goes out as it is; what comes back only we parse.
 
         This is the SDK's documented way to any endpoint; its typed methods walk over the body and the answer once more,
         which takes about half a millisecond of CPU a call.
         """
         import httpx2
 
+        async with asyncio.timeout(self._timeout_s):
+            reply = await self._open_sdk.post(
+                _PATHS[request.endpoint],
+                cast_to=httpx2.Response,
+                body=dict(request.body),
+                options={"headers": {"X-Client-Request-Id": request.client_request_id}},
+            )
+        return _Reply(reply.text, reply.headers, _milliseconds_since(started))
+
+    async def _stream(self, request: Request, started: float) -> _Reply:
+        """One HTTP exchange whose answer comes in events; `object` has the SDK hand them over as parsed JSON."""
+        from openai import AsyncStream
+
+        async with asyncio.timeout(self._timeout_s) as bound:
+            events = await self._open_sdk.post(
+                _PATHS[request.endpoint],
+                cast_to=object,
+                body=dict(request.body),
+                options={"headers": {"X-Client-Request-Id": request.client_request_id}},
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
+            headers = events.response.headers
+            async with events:
+                try:
+                    if _is_whole(headers):
+                        text = await _read_text(events.response)
+                        return _Reply(text, headers, _milliseconds_since(started))
+                    body = await read_stream(events, request.endpoint, time.perf_counter)
+                except Exception as error:  # noqa: BLE001  as above
+                    failure = replace(self._failure(error), status=200, request_id=headers.get("x-request-id"))
+                    # The host had begun to answer, so whatever ended it, something may have been billed.
+                    raise AttemptFailed(replace(failure, may_have_run=True)) from None
+                bound.reschedule(None)  # the answer is whole
+                await drain(events)
+        first_token_ms = None if body.first_at is None else (body.first_at - started) * 1000
+        return _Reply(body.text, headers, (body.ended_at - started) * 1000, first_token_ms)
+
+    @property
+    def _open_sdk(self) -> AsyncOpenAI:
         if self._sdk is None:
             raise UsageError("the client is not open; expected `async with OpenAIClient(host) as client:`")
-        async with asyncio.timeout(timeout_s):
-            if request is None:
-                return await self._sdk.get(path, cast_to=httpx2.Response)
-            headers = {"X-Client-Request-Id": request.client_request_id}
-            return await self._sdk.post(
-                path, cast_to=httpx2.Response, body=dict(request.body), options={"headers": headers}
-            )
+        return self._sdk
 
     def _failure(self, error: Exception) -> Failure:
         return classify(error, secrets=(self.host.api_key,))
@@ -182,8 +215,45 @@ class OpenAIClient:
         return Source.OPENAI if is_openai_host(self.host.base_url) else Source.HOST
 
 
+def _require_deployment(name: Any) -> None:
+    """Azure's name of a deployment becomes a part of the path; a suite must not write another path with it."""
+    if not isinstance(name, str) or not re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]+", name):
+        message = f"The model {name!r} cannot be asked: on Azure, `model` names a deployment (letters, digits, . _ -)"
+        raise AttemptFailed(failure_of(FailureKind.MODEL_NOT_FOUND, message))
+
+
 def _milliseconds_since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
+
+
+def _listed_models(body: Mapping[str, Any]) -> tuple[ListedModel, ...]:
+    if not isinstance(body.get("data"), list):
+        raise malformed_answer("the body is no list of models: it has no `data`")
+    return tuple(
+        ListedModel(name, count_of(entry.get("created")), name_of(entry.get("shutdown_date")))
+        for entry in mappings_of(body["data"])
+        if (name := name_of(entry.get("id")))
+    )
+
+
+def _is_whole(headers: Mapping[str, str]) -> bool:
+    """Whether a host that was asked for a stream says that it sends one body: an answer all the same, or a page."""
+    declared = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return declared in ("application/json", "text/html")
+
+
+async def _read_text(response: httpx2.Response) -> str:
+    """The body of a response that was opened as a stream; what breaks it is told as the SDK tells it of others."""
+    import httpx2
+    import openai
+
+    try:
+        await response.aread()
+    except httpx2.TimeoutException as error:
+        raise openai.APITimeoutError(request=response.request) from error
+    except httpx2.RequestError as error:
+        raise openai.APIConnectionError(request=response.request) from error
+    return response.text
 
 
 def _read_object(text: str) -> Mapping[str, Any]:
@@ -192,15 +262,19 @@ def _read_object(text: str) -> Mapping[str, Any]:
         body = json.loads(text)
     except (ValueError, RecursionError):
         beginning = " ".join(text[:_SHOWN_OF_BODY].split())
+        if beginning.startswith("<"):
+            said = f"expected a JSON object; found a page. Check the host's base_url. The page: {beginning!r}"
+            raise malformed_answer(said) from None
         raise malformed_answer(f"expected a JSON object; found {beginning!r}" if beginning else "it is empty") from None
     if not isinstance(body, Mapping):
         raise malformed_answer(f"expected a JSON object; found a JSON {type(body).__name__}")
     return body
 
 
-def _open_sdk(host: Host, timeout_s: float, max_connections: int) -> AsyncOpenAI:
+def open_sdk(host: Host, timeout_s: float, max_connections: int) -> AsyncOpenAI:
+    """Return the SDK's client for a host: retries off, nothing of the environment in it. To be closed by the caller."""
     import httpx2
-    from openai import AsyncOpenAI, DefaultAioHttpClient
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient
 
     timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_SECONDS))
     http_client = DefaultAioHttpClient(
@@ -208,16 +282,21 @@ def _open_sdk(host: Host, timeout_s: float, max_connections: int) -> AsyncOpenAI
         limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         # A redirect could carry a prompt to another host, and a proxy cannot reach this machine's loopback.
         follow_redirects=False,
-        trust_env=not _is_loopback(host.base_url),
+        trust_env=not is_loopback(host.base_url),
     )
-    sdk = AsyncOpenAI(
-        api_key=host.api_key,
-        base_url=host.base_url,
-        max_retries=0,
-        timeout=timeout,
-        http_client=http_client,
-        webhook_secret="",
-    )
+    settings: dict[str, Any] = {
+        "api_key": host.api_key,
+        "max_retries": 0,
+        "timeout": timeout,
+        "http_client": http_client,
+        "webhook_secret": "",
+    }
+    sdk: AsyncOpenAI
+    if host.is_azure:
+        sdk = azure = AsyncAzureOpenAI(azure_endpoint=host.base_url, api_version=host.api_version, **settings)
+        azure._azure_ad_token = None
+    else:
+        sdk = AsyncOpenAI(base_url=host.base_url, **settings)
     # None as an argument means "read the environment" to the SDK; as an attribute it means "none". Headers of
     # OPENAI_CUSTOM_HEADERS have no argument that turns them off.
     sdk.organization = None
@@ -225,11 +304,3 @@ def _open_sdk(host: Host, timeout_s: float, max_connections: int) -> AsyncOpenAI
     sdk.admin_api_key = None
     sdk._custom_headers = {}
     return sdk
-
-
-def _is_loopback(base_url: str) -> bool:
-    name = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")

@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snapdrift.model import CallKey, ClientRequestId, Conversation, Endpoint, Request, Variant
+from snapdrift.model import (
+    CallKey,
+    ClientRequestId,
+    Conversation,
+    Endpoint,
+    Message,
+    Request,
+    ToolResult,
+    Variant,
+)
 from snapdrift.openai_api import chat, responses
 from snapdrift.openai_api.answers import ParsedAnswer
+from snapdrift.openai_api.built_body import BuiltBody
+from snapdrift.openai_api.caching import prompt_cache_key
+
+
+def build(variant: Variant, conversation: Conversation) -> BuiltBody:
+    """Return the body of a call's first request, and the places in it that Snapdrift filled in.
+
+    Raises `InvalidEntryError` for a setting or a part of a message that the endpoint has no word for.
+    """
+    built = build_uncached(variant, conversation)
+    key = prompt_cache_key(variant, built.body)
+    if key is None:
+        return built
+    return BuiltBody({**built.body, "prompt_cache_key": key}, built.added | {("prompt_cache_key",)})
+
+
+def build_uncached(variant: Variant, conversation: Conversation) -> BuiltBody:
+    """Return what `build` does but for the `prompt_cache_key`, which takes longest to find and decides nothing else."""
+    on_chat = variant.endpoint is Endpoint.CHAT
+    return chat.build(variant, conversation) if on_chat else responses.build(variant, conversation)
 
 
 def build_body(variant: Variant, conversation: Conversation) -> dict[str, Any]:
-    """Return exactly what is sent, what Snapdrift adds included (`store: false`, explicit `strict`).
+    """Return exactly what is sent first, what Snapdrift adds included (`store: false`, explicit `strict`).
 
-    Raises `InvalidEntryError` for a setting that the endpoint has no word for.
+    Raises `InvalidEntryError` as `build` does.
+    """
+    return build(variant, conversation).body
+
+
+def follow_up_body(
+    variant: Variant, body: Mapping[str, Any], raw: str, additions: Sequence[ToolResult | Message]
+) -> dict[str, Any]:
+    """Return the body of a call's next request: `body` (the one before) carried on with its answer and `additions`.
+
+    `raw` is the answer as received, of a stream the object that its events add up to. Raises `AttemptFailed` when it
+    is none that can be carried on.
     """
     if variant.endpoint is Endpoint.CHAT:
-        return chat.build_body(variant, conversation)
-    return responses.build_body(variant, conversation)
-
-
-def added_keys(variant: Variant) -> frozenset[str]:
-    """Name what `build_body` adds to the settings as written, by its place in the body (`text.format.strict`)."""
-    return chat.added_keys(variant) if variant.endpoint is Endpoint.CHAT else responses.added_keys(variant)
+        return chat.follow_up(body, raw, additions)
+    return responses.follow_up(variant, body, raw, additions)
 
 
 def build_request(

@@ -5,10 +5,11 @@ Shapes: OpenAI's OpenAPI document (2026-08-21), CreateResponse and Response, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from snapdrift.model import Conversation, Message, ToolCall, Variant
+from snapdrift.model import Conversation, Endpoint, Message, ToolCall, ToolResult, Variant
 from snapdrift.openai_api.answers import (
     ParsedAnswer,
     decide_outcome,
@@ -18,44 +19,69 @@ from snapdrift.openai_api.answers import (
     text_of,
     usage_of,
 )
+from snapdrift.openai_api.built_body import Added, BuiltBody
+from snapdrift.openai_api.contents import message_of
 from snapdrift.openai_api.errors import failed_answer, malformed_answer
+from snapdrift.openai_api.setting_values import ENCRYPTED_INCLUDE
 
 _USAGE_KEYS = ("input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details")
 _ANSWERED = ("completed", "incomplete")
 _UNFINISHED = ("in_progress", "queued")
+_OUTPUT_ONLY = frozenset({"created_by"})
+"""Keys of output items that no input item has (the document's OutputItem against its Item)."""
 
 
-def build_body(variant: Variant, conversation: Conversation) -> dict[str, Any]:
-    """Return exactly what is sent to `/v1/responses`: the settings as written, and what Snapdrift makes explicit."""
+def build(variant: Variant, conversation: Conversation) -> BuiltBody:
+    """Return what is sent to `/v1/responses`: the settings as written, and what Snapdrift makes explicit."""
+    added: Added = set()
     body: dict[str, Any] = {"model": variant.model}
     if conversation.instructions is not None:
         body["instructions"] = conversation.instructions
-    body["input"] = [_message(message) for message in conversation.turns[0]]
-    body |= variant.request
+    body["input"] = [message_of(Endpoint.RESPONSES, message) for message in conversation.turns[0]]
+    # `previous_response_id: true` is how follow-ups are made, and nothing that is sent.
+    body |= {name: value for name, value in variant.request.items() if name != "previous_response_id"}
     text_format = mapping_of(mapping_of(body.get("text")).get("format"))
-    if text_format.get("type") == "json_schema":
-        body["text"] = {**body["text"], "format": {"strict": False, **text_format}}
-    if "tools" in body:
-        body["tools"] = [_tool(tool) for tool in body["tools"]]
-    return {**body, "store": False}
-
-
-def added_keys(variant: Variant) -> frozenset[str]:
-    """Name the settings in the body that the suite does not write, by their place (`text.format.strict`)."""
-    request = variant.request
-    added = set() if "store" in request else {"store"}
-    text_format = mapping_of(mapping_of(request.get("text")).get("format"))
     if text_format.get("type") == "json_schema" and "strict" not in text_format:
-        added.add("text.format.strict")
-    if any(_is_function(tool) and "strict" not in tool for tool in request.get("tools", ())):
-        added.add("tools.strict")
-    return frozenset(added)
+        body["text"] = {**body["text"], "format": {**text_format, "strict": False}}
+        added.add(("text", "format", "strict"))
+    if "tools" in body:
+        body["tools"] = [_tool(tool, index, added) for index, tool in enumerate(body["tools"])]
+    _carry_reasoning(variant, conversation, body, added)
+    if variant.stream:
+        body["stream"] = True
+        if variant.host is None:  # whether another host knows of the padding is not known
+            body["stream_options"] = {"include_obfuscation": False}
+            added.add(("stream_options",))
+    if "store" not in body:
+        body["store"] = False
+        added.add(("store",))
+    return BuiltBody(body, frozenset(added))
+
+
+def follow_up(
+    variant: Variant, body: Mapping[str, Any], raw: str, additions: Sequence[ToolResult | Message]
+) -> dict[str, Any]:
+    """Return the body that goes on from the answer `raw` to `body` with tool results and messages.
+
+    The answer's items are sent back as they came, reasoning with its encrypted content among them; or, with
+    `previous_response_id: true`, named by the answer's id. Instructions are not inherited and go along either way.
+    Raises `AttemptFailed` when `raw` is no response.
+    """
+    answer = _response(raw)
+    more = [_addition(addition) for addition in additions]
+    if variant.request.get("previous_response_id") is not True:
+        return {**body, "input": [*body["input"], *map(_carried_on, mappings_of(answer.get("output"))), *more]}
+    answer_id = name_of(answer.get("id"))
+    if answer_id is None:
+        raise malformed_answer("the response has no `id` to go on from")
+    return {**body, "input": more, "previous_response_id": answer_id}
 
 
 def parse_response(body: Mapping[str, Any]) -> ParsedAnswer:
     """Read a body of `/v1/responses`. Raises `AttemptFailed` when it holds no answer (status `failed`, another shape).
 
-    A refusal is an ordinary completed response; a response without any text is an answer that is empty.
+    A refusal is an ordinary completed response; a response without any text is an answer that is empty. The texts of
+    several messages (between which the model used a tool) are one text.
     """
     status = body.get("status")
     if status == "failed" or (body.get("error") and status not in _ANSWERED):
@@ -78,21 +104,46 @@ def parse_response(body: Mapping[str, Any]) -> ParsedAnswer:
         finish_reason=(reason or "incomplete") if incomplete else "completed",
         refusal=refusal or None,
         tool_calls=tuple(_tool_call(item) for item in mappings_of(output) if item.get("type") == "function_call"),
+        service_tier=name_of(body.get("service_tier")),
     )
 
 
-def _message(message: Message) -> dict[str, Any]:
-    # Text goes as a plain string: it is accepted for every role, where the type of a part depends on the role.
-    return {"role": message.role, "content": message.text}
-
-
-def _is_function(tool: Any) -> bool:
-    return mapping_of(tool).get("type") == "function"
-
-
-def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+def _tool(tool: Mapping[str, Any], index: int, added: Added) -> dict[str, Any]:
     # Left out, `strict` means something else on each endpoint: explicit, both are asked the same.
-    return {**tool, "strict": tool.get("strict", False)} if _is_function(tool) else dict(tool)
+    if mapping_of(tool).get("type") != "function" or "strict" in tool:
+        return dict(tool)
+    added.add(("tools", index, "strict"))
+    return {**tool, "strict": False}
+
+
+def _carry_reasoning(variant: Variant, conversation: Conversation, body: dict[str, Any], added: Added) -> None:
+    """Ask for reasoning in a form that can be sent back, where a call may take several requests and nothing is kept."""
+    several = bool(variant.request.get("tools")) or len(conversation.turns) > 1
+    included = list(body.get("include", ()))
+    if not variant.reasons or not several or body.get("store") is True or ENCRYPTED_INCLUDE in included:
+        return
+    added.add(("include", len(included)) if "include" in body else ("include",))
+    body["include"] = [*included, ENCRYPTED_INCLUDE]
+
+
+def _response(raw: str) -> Mapping[str, Any]:
+    try:
+        answer = json.loads(raw)
+    except ValueError:
+        raise malformed_answer("the answer to go on from is not JSON") from None
+    return mapping_of(answer)
+
+
+def _carried_on(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An output item as an input item: as it was received, but for what only output has (a null status, for one)."""
+    carried = {key: value for key, value in item.items() if key not in _OUTPUT_ONLY}
+    return carried if carried.get("status", "") is not None else {k: v for k, v in carried.items() if k != "status"}
+
+
+def _addition(addition: ToolResult | Message) -> dict[str, Any]:
+    if isinstance(addition, ToolResult):
+        return {"type": "function_call_output", "call_id": addition.call_id, "output": addition.output}
+    return message_of(Endpoint.RESPONSES, addition)
 
 
 def _parts(output: list[Any], kind: str) -> Iterator[Mapping[str, Any]]:

@@ -1,136 +1,152 @@
-"""Token counts: exact where the tokenizer is installed, else an estimate that says it is one, and an upper bound.
+"""The input tokens of a request body: counted as well as can be told, and a bound that they do not exceed.
 
-GPT-4o models use the encoding `o200k_base`. Its ranks come with `bpe-openai` (the extra `tokens`); nothing is fetched.
+| what | tokens | source |
+| --- | --- | --- |
+| text | o200k_base | exact with the extra `tokens` |
+| a message | 3, its role, its text; a request 3 more | OpenAI cookbook, "How to count tokens" |
+| an image | the tile rule of the model | OpenAI docs, guides/images-vision, 2026-07-15 |
+| tools | 12, and by function and property as below | the same, section 7; nested properties likewise |
+| a JSON Schema | its compact JSON | own estimate: how it is put to the model is not published |
+| a file | not counted | what a document's pages come to is not published |
+
+Everything but texts and images of known size is marked as not exact.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
-if TYPE_CHECKING:
-    from bpe_openai._bindings import PyTokenizer
+from snapdrift.openai_api.bodies import Content, SentImage, content_of, json_text
+from snapdrift.openai_api.images import (
+    GPT_4O,
+    GPT_4O_MINI,
+    ImageRule,
+    image_tokens,
+    most_image_tokens,
+    size_of_data_url,
+)
+from snapdrift.openai_api.text_tokens import BYTES_PER_TOKEN, TokenCount, estimate_tokens, size_of
 
-ENCODING = "o200k_base"
-BYTES_PER_TOKEN = 3.5
-"""What the estimate assumes: English prose has about 4.5 bytes a token in o200k_base, JSON and code about 3."""
+__all__ = [
+    "BYTES_PER_TOKEN",
+    "IMAGE_TOKENS_BOUND",
+    "TokenCount",
+    "estimate_input_tokens",
+    "estimate_tokens",
+    "size_of",
+    "upper_bound_tokens",
+]
 
-MOST_BYTES_COUNTED = 1_000_000
-"""Longer texts are estimated: they are beyond any context window of the family (128,000 tokens)."""
-
-MESSAGE_TOKENS = 4
-"""What the chat format adds to a message (3, and its role) in GPT-4o models: OpenAI cookbook, "How to count tokens"."""
+MESSAGE_TOKENS = 3
 REPLY_TOKENS = 3
-"""What starts the reply, once a request (same source)."""
+"""What the chat format adds to a message, its role apart, and what starts the reply (table above)."""
+
+FUNCTION_TOKENS = 7
+PROPERTIES_TOKENS = 3
+PROPERTY_TOKENS = 3
+ENUM_TOKENS = -3
+ENUM_ITEM_TOKENS = 3
+TOOLS_END_TOKENS = 12
+"""What the cookbook adds for tools of gpt-4o: by function, by its properties, by property, by enum and value, once."""
+
 MESSAGE_TOKENS_BOUND = 16
 SCHEMA_TOKENS_BOUND = 256
 """Room for the wording that goes round a JSON Schema or tool definition; how OpenAI renders these is not published."""
-IMAGE_TOKENS_BOUND = 48_169
-"""The most an image takes by the tile rule: 2,833 + 8 x 5,667 for gpt-4o-mini (85 + 8 x 170 for gpt-4o); 768 x 2,048
-pixels, the largest after scaling, are 8 tiles. OpenAI docs, guides/images-vision, 2026-07-15."""
-
-_PROMPT_KEYS = ("instructions", "input", "messages")
-_SCHEMA_KEYS = ("text", "response_format", "tools")
+IMAGE_TOKENS_BOUND = GPT_4O_MINI.most
+"""The most that an image takes in the family: 2,833 + 8 x 5,667 tokens (gpt-4o-mini)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """A number of tokens, and whether it was counted or estimated."""
+def estimate_input_tokens(body: Mapping[str, Any], rule: ImageRule | None = None) -> TokenCount:
+    """The input tokens of a request body of either endpoint; `rule` is that of its model's images.
 
-    tokens: int
-    exact: bool
-
-
-def estimate_tokens(text: str) -> TokenCount:
-    """The tokens of `text` in o200k_base: exact with `bpe-openai`, else UTF-8 bytes / 3.5 and marked as not exact."""
-    tokenizer = _tokenizer() if _size(text) <= MOST_BYTES_COUNTED else None
-    if tokenizer is not None:
-        # Lone surrogates have no UTF-8 form; each is sent as some replacement character.
-        return TokenCount(tokenizer.count(text.encode("utf-8", "replace").decode()), exact=True)
-    return TokenCount(math.ceil(_size(text) / BYTES_PER_TOKEN), exact=False)
-
-
-def estimate_input_tokens(body: Mapping[str, Any]) -> TokenCount:
-    """The input tokens of a request body of either endpoint.
-
-    Exact only for plain text messages: how a schema or a tool is put to the model is not published.
+    Exact for texts, and for images of known size with `rule` and a `detail` of low or high. Without a rule images are
+    counted by that of gpt-4o. Files and what is not in the body (an earlier response) count nothing.
     """
-    texts = [*_prompt_texts(body), *_schema_texts(body)]
-    counts = [estimate_tokens(text) for text in texts]
-    tokens = sum(count.tokens for count in counts) + MESSAGE_TOKENS * _messages(body) + REPLY_TOKENS
-    exact = all(count.exact for count in counts) and not _schema_texts(body) and not _images(body)
-    return TokenCount(tokens, exact)
+    content = content_of(body)
+    counts = [estimate_tokens(text) for text in (*content.texts, *content.definitions)]
+    counts += [_image(image, rule or GPT_4O) for image in content.images]
+    tokens = sum(count.tokens for count in counts) + MESSAGE_TOKENS * content.messages + REPLY_TOKENS
+    certain = not (content.definitions or content.tools or content.files or content.calls or content.unseen)
+    exact = certain and all(count.exact for count in counts) and (rule is not None or not content.images)
+    return TokenCount(tokens + _tools_tokens(content), exact)
 
 
-def upper_bound_tokens(body: Mapping[str, Any]) -> int:
-    """A number that the input tokens of a request body do not exceed: every token is at least one byte.
+def upper_bound_tokens(
+    body: Mapping[str, Any], rule: ImageRule | None = None, context_window: int | None = None
+) -> int | None:
+    """A number that the input tokens of a request body do not exceed; None where nothing bounds them.
 
-    Holds for text, JSON Schemas, tool definitions and images by the tile rule, not for files.
+    A token is at least one byte of text; an image takes at most what the rule gives for its size. What a file or an
+    earlier response comes to is bounded by the context window alone, as is everything: a longer prompt is refused.
     """
-    size = sum(_size(text) for text in (*_prompt_texts(body), *_schema_texts(body)))
-    schemas = SCHEMA_TOKENS_BOUND * len(_schema_texts(body))
-    return size + schemas + MESSAGE_TOKENS_BOUND * (_messages(body) + 1) + IMAGE_TOKENS_BOUND * _images(body)
+    content = content_of(body)
+    known = None if content.files or content.unseen else _known_bound(content, rule)
+    bounds = [bound for bound in (known, context_window) if bound is not None]
+    return min(bounds) if bounds else None
 
 
-@cache
-def _tokenizer() -> PyTokenizer | None:
-    try:
-        with warnings.catch_warnings():
-            # bpe-openai 0.1.4 opens its ranks by an interface of importlib that Python 3.11 and 3.12 call deprecated.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            # Its public front would build tables for a second that nothing here needs.
-            from bpe_openai._bindings import tokenizer_for_encoding
-    except ImportError:
-        return None
-    return tokenizer_for_encoding(ENCODING)
+def _known_bound(content: Content, rule: ImageRule | None) -> int:
+    tools = [json_text(tool) for tool in content.tools]
+    told = len(content.definitions) + len(tools)
+    text = sum(size_of(text) for text in (*content.texts, *content.definitions, *tools))
+    images = sum(_most_of_image(image, rule or GPT_4O_MINI) for image in content.images)
+    return text + images + SCHEMA_TOKENS_BOUND * told + MESSAGE_TOKENS_BOUND * (content.messages + content.calls + 1)
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+def _image(image: SentImage, rule: ImageRule) -> TokenCount:
+    return image_tokens(rule, _size_of(image), image.detail)
 
 
-def _prompt_texts(body: Mapping[str, Any]) -> list[str]:
-    return [text for key in _PROMPT_KEYS for text in _strings(body.get(key))]
+def _most_of_image(image: SentImage, rule: ImageRule) -> int:
+    return most_image_tokens(rule, _size_of(image), image.detail)
 
 
-def _schema_texts(body: Mapping[str, Any]) -> list[str]:
-    """Schemas and tools as JSON; settings without one (`{"format": {"type": "text"}}`) put no text to the model."""
-    found = []
-    for key in _SCHEMA_KEYS:
-        value = body.get(key)
-        if value and any("schema" in text or "function" in text for text in _strings(value)):
-            found.append(json.dumps(value, ensure_ascii=False, default=str))
-    return found
+def _size_of(image: SentImage) -> tuple[int, int] | None:
+    """The size in pixels, looked up only where it matters."""
+    return None if image.detail == "low" or image.data_url is None else size_of_data_url(image.data_url)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value but the images: those are counted by the tile rule."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key != "image_url":
-                yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)
+def _tools_tokens(content: Content) -> int:
+    if not content.tools:
+        return 0
+    return TOOLS_END_TOKENS + sum(_function_tokens(json_text(tool)) for tool in content.tools)
 
 
-def _messages(body: Mapping[str, Any]) -> int:
-    prompt = body.get("input", body.get("messages"))
-    listed = len(prompt) if isinstance(prompt, list | tuple) else 1
-    return listed + (1 if body.get("instructions") else 0)
+@lru_cache(maxsize=256)
+def _function_tokens(text: str) -> int:
+    """Tokens of a function definition (as JSON, so that it can be remembered: tools are the same for every case)."""
+    tool = json.loads(text)
+    lines = [_line(tool.get("name"), tool.get("description"))]
+    extra = FUNCTION_TOKENS
+    for line, tokens in _properties(tool.get("parameters")):
+        lines.append(line)
+        extra += tokens
+    return extra + sum(estimate_tokens(line).tokens for line in lines)
 
 
-def _images(body: Mapping[str, Any]) -> int:
-    def count(value: Any) -> int:
-        if isinstance(value, Mapping):
-            return int(value.get("type") in ("input_image", "image_url")) + sum(count(item) for item in value.values())
-        return sum(count(item) for item in value) if isinstance(value, list | tuple) else 0
+def _properties(schema: Any) -> Iterator[tuple[str, int]]:
+    """The lines that a schema's properties are told in, with the tokens that each adds; nested ones likewise."""
+    if not isinstance(schema, Mapping):
+        return
+    properties = schema.get("properties")
+    for number, (name, said) in enumerate(properties.items() if isinstance(properties, Mapping) else ()):
+        extra = PROPERTY_TOKENS + (0 if number else PROPERTIES_TOKENS)
+        told = said if isinstance(said, Mapping) else {}
+        values = told.get("enum")
+        if isinstance(values, list) and values:
+            yield "", ENUM_TOKENS
+            yield from ((str(value), ENUM_ITEM_TOKENS) for value in values)
+        yield _line(name, told.get("type"), told.get("description")), extra
+        yield from _properties(told)
+    definitions = schema.get("$defs")
+    branches = schema.get("anyOf")
+    inner = [schema.get("items"), *(branches if isinstance(branches, list) else ())]
+    for part in (*inner, *(definitions.values() if isinstance(definitions, Mapping) else ())):
+        yield from _properties(part)
 
-    return count(body.get("input")) + count(body.get("messages"))
+
+def _line(*parts: Any) -> str:
+    return ":".join("" if part is None else str(part).removesuffix(".") for part in parts)

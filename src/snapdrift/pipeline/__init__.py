@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from snapdrift.model import ExitCode, combine_exit_codes
 from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
 from snapdrift.pipeline.demo import Demo, run_demo
-from snapdrift.pipeline.options import Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
-from snapdrift.pipeline.planning import SuitePlan, check_suites, explain_case, plan_suites
+from snapdrift.pipeline.explaining import explain_case
+from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
+from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
 
 __all__ = [
+    "BatchOptions",
     "Demo",
     "Limits",
     "Output",

@@ -23,7 +23,7 @@ from snapdrift.pipeline.concluding import (
 )
 from snapdrift.pipeline.grading import judge_variants, pending_questions
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
-from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough
+from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
 from snapdrift.pipeline.running import Work, ask, assumptions_of, finish, locate_run, with_stored_target
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
@@ -137,7 +137,6 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
 def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
     """The suite as its file is now, cut to the cases of the run; it must still ask what the run asked."""
     from snapdrift.graders.registry import Registry
-    from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.loader import load_suite
 
     path = workspace.root / str(stored.suite["path"])
@@ -145,13 +144,17 @@ def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
         raise UsageError(
             f"the run's suite {stored.suite['path']} is not in this workspace; grade it where the suite is"
         )
-    suite = load_suite(path, workspace, Registry(), load_catalog(workspace.config.catalog_overrides))
+    suite = load_suite(path, workspace, Registry(), workspace_catalog(workspace))
     now = {case.id: case for case in suite.cases}
+    for shown, digest in stored.suite.get("media", {}).items():
+        if suite.media.get(shown, digest) != digest:
+            raise UsageError(f"{shown} is another image or file now than the run asked about; run the suite instead")
     kept = []
     for case in stored.cases():
         if case.id not in now:
             raise UsageError(f"case {case.id} is no longer in the dataset; run the suite instead of grading it again")
-        if dict(now[case.id].variables) != dict(case.variables):
+        then, asks = case.tool_results, now[case.id].tool_results
+        if dict(now[case.id].variables) != dict(case.variables) or then != asks:
             raise UsageError(f"case {case.id} asks something else now than the run asked; run the suite instead")
         kept.append(now[case.id])
     return replace(suite, cases=tuple(kept), variants={v.name: v for v in stored.header.variants})

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import CatalogError, UsageError
-from snapdrift.model import Variant
+from snapdrift.model import Request, Variant
 from snapdrift.pipeline.options import Limits
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.planning import SuitePlan
     from snapdrift.suites.resolved import Suite
 
 
 OUTPUT_CAPS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 """What bounds the length of an answer, by endpoint and age of the host."""
+
+
+def output_cap(settings: Mapping[str, Any]) -> int | None:
+    """The most output tokens that request settings, or a body, allow; None where they do not say."""
+    return next((int(settings[name]) for name in OUTPUT_CAPS if settings.get(name) is not None), None)
+
+
+def worst_cost(catalog: Catalog, *, batched: bool = False) -> Callable[[Request], float | None]:
+    """A function that bounds what a request can cost in dollars; None where a price or a bound is not known.
+
+    Input is bounded by its bytes, images by their tiles, and everything by the model's context window: a prompt that
+    is longer is refused and costs nothing. That also bounds files, whose pages cannot be counted.
+    """
+    from snapdrift.openai_api.tokens import upper_bound_tokens
+
+    def worst(request: Request) -> float | None:
+        if not request.endpoint.over_http:
+            return 0.0  # what an application spends is not ours to bound; what it says that it spent counts
+        model, body = str(request.body.get("model", "")), request.body
+        info = catalog.get(model)
+        bound = upper_bound_tokens(body, info.image if info else None, info.context_window if info else None)
+        tier = body.get("service_tier")
+        return catalog.worst_usd(model, bound, output_cap(body), service_tier=tier, batched=batched)
+
+    return worst
 
 
 @dataclass(slots=True)
@@ -80,17 +106,43 @@ def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target
             )
 
 
+def require_affordable(plans: Sequence[SuitePlan], target: Target, allowance: Allowance) -> None:
+    """Raises `UsageError` when asking real models is expected to cost more than the ceiling of a suite or the command.
+
+    A run that would end at its budget with half the answers is not started. What stand-ins answer is free.
+    """
+    total = 0.0
+    for plan in plans:
+        expected = plan.expected_usd(lambda variant: variant.endpoint.over_http and target.is_live(variant)) or 0.0
+        if plan.budget_usd is not None and expected > plan.budget_usd:
+            raise _too_dear(plan.path, expected, f"its budget of ${plan.budget_usd:g}", plans)
+        total += expected
+    if allowance.max_usd is not None and total > allowance.max_usd:
+        raise _too_dear(", ".join(plan.path for plan in plans), total, f"--max-usd {allowance.max_usd:g}", plans)
+
+
+def _too_dear(where: str, expected: float, limit: str, plans: Sequence[SuitePlan]) -> UsageError:
+    estimates = [part.estimate for plan in plans for part in plan.variants if part.estimate is not None]
+    guessed = any(not part.expected.run for part in estimates)
+    basis = " (answers taken to be half as long as their cap)" if guessed else ""
+    return UsageError(
+        f"{where}: expected to cost about ${expected:,.2f}{basis}, more than {limit}; nothing was sent. "
+        "Raise it, or ask less: --sample, fewer repeats, a smaller max_output_tokens, `batch: true`. "
+        "`snapdrift plan` shows what costs how much"
+    )
+
+
 def require_honest_judges(spender: Spender, target: Target, *, measured: bool | None = None) -> None:
-    """Raises `UsageError` when a stand-in would judge answers of a real model: its verdicts would stand unlabelled.
+    """Raises `UsageError` when a stand-in would judge real answers, of a model or an application, unlabelled.
 
     `measured` says whether there are such answers; None: if any variant is one that measures.
     """
     if measured is None:
-        measured = any(map(target.is_live, spender.variants))
+        measured = any(not v.endpoint.over_http or target.is_live(v) for v in spender.variants)
     made_up = [judge for judge in spender.judges if not target.is_live(judge)]
     if measured and made_up:
         raise UsageError(
-            f"{spender.suite.path}: found a stand-in as {made_up[0].name} of a real model's answers; "
+            f"{spender.suite.path}: found a stand-in as {made_up[0].name} of real answers; "
             "name a host whose judge is a model"
         )
 
@@ -102,11 +154,18 @@ def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent
 
 def require_prices(spender: Spender, catalog: Catalog, limit: float | None) -> None:
     """Raises `CatalogError` when there is a ceiling and what a model costs at most is not known."""
+    from snapdrift.openai_api.tokens import upper_bound_tokens
+
     for variant in spender.asked if limit is not None else ():
-        cap = next((int(variant.request[name]) for name in OUTPUT_CAPS if name in variant.request), None)
-        if catalog.worst_usd(variant.model, 1, cap) is None:
+        tier, info = variant.request.get("service_tier"), catalog.get(variant.model)
+        cap = output_cap(variant.request)
+        bound = upper_bound_tokens(variant.request, None, info.context_window if info else None)
+        worst = catalog.worst_usd(variant.model, bound, cap, service_tier=tier, batched=variant.batch)
+        if variant.endpoint.over_http and worst is None:
+            how = " by the Batch API" if variant.batch else f" in the service tier {tier}" if tier else ""
             raise CatalogError(
-                f"{spender.suite.path}: what {variant.model} costs at most is not known, so the budget of ${limit:g} "
-                f'cannot be kept; set its price under [models."{variant.model}".price] in snapdrift.toml, and '
-                "max_output_tokens in the suite"
+                f"{spender.suite.path}: what {variant.model} costs at most{how} is not known, so the budget of "
+                f'${limit:g} cannot be kept; set its price under [models."{variant.model}".price] in snapdrift.toml'
+                + (", its context_window beside it" if bound is None else "")
+                + ", and max_output_tokens in the suite"
             )

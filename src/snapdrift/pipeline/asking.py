@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from snapdrift.execution.asker import Costs
+from snapdrift.execution.batch import BatchRunner, Supply
+from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
-from snapdrift.model import Attempt, CallKey, Request, Variant
-from snapdrift.openai_api.requests import build_request
-from snapdrift.openai_api.tokens import upper_bound_tokens
-from snapdrift.pipeline.allowance import OUTPUT_CAPS
-from snapdrift.pipeline.grading import judge_request, pending_questions, run_label
+from snapdrift.model import Answer, Attempt, CallKey, Request
+from snapdrift.pipeline.allowance import worst_cost
+from snapdrift.pipeline.batching import left_running, open_batching
+from snapdrift.pipeline.grading import judge_request, pending_questions
+from snapdrift.pipeline.options import BatchOptions
+from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
-from snapdrift.suites.prompts import render
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.store import RunWriter, StoredRun
+    from snapdrift.suites.media import Media
     from snapdrift.suites.resolved import Suite
 
 DEFAULT_CONCURRENCY = 16
@@ -32,7 +37,8 @@ class AskSettings:
     """What the loop needs besides the run: limits, and whom to tell how far it is.
 
     `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `ends_at` a reading of the monotonic clock;
-    without `answers` only judges are asked.
+    without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
+    with `judges_by_batch`.
     """
 
     concurrency: int = DEFAULT_CONCURRENCY
@@ -41,78 +47,136 @@ class AskSettings:
     ends_at: float | None = None
     progress: Callable[[Progress], None] | None = None
     answers: bool = True
+    batch: BatchOptions = field(default_factory=BatchOptions)
+    batches: BatchSettings = field(default_factory=BatchSettings)
+    judges_by_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How asking ended, answers and judges together: why early (None: it did not), and what it took of the budget."""
+    """How asking ended, answers and judges together: why early (None: it did not), and what it took of the budget.
+
+    `left` says what is with the provider and how it is collected, empty where nothing is.
+    """
 
     stopped: StopReason | None
     detail: str
     charged_usd: float
+    left: str = ""
 
 
-def worst_cost(catalog: Catalog) -> Callable[[Request], float | None]:
-    """A function that bounds what a request can cost in dollars; None where the price is not known."""
+def answer_price(catalog: Catalog) -> Callable[[str, Answer], float | None]:
+    """A function that prices an answer at a model's prices, in dollars; None where they are not known."""
 
-    def worst(request: Request) -> float | None:
-        cap = next((int(request.body[name]) for name in OUTPUT_CAPS if name in request.body), None)
-        return catalog.worst_usd(str(request.body.get("model", "")), upper_bound_tokens(request.body), cap)
+    def price(model: str, answer: Answer) -> float | None:
+        if answer.usage is None:
+            return None
+        return catalog.usd(model, answer.usage, service_tier=answer.service_tier, batched=answer.batched)
 
-    return worst
-
-
-def answer_requests(stored: StoredRun, variants: Mapping[str, Variant], target: Target) -> Iterator[Request]:
-    """The planned calls without a measured answer, in planned order, each rendered when its turn comes."""
-    cases = {case.id: case for case in stored.cases()}
-    answered, label = stored.answered_keys(), run_label(stored)
-    for key in stored.calls():
-        if key.grader or key in answered:
-            continue
-        variant = variants[key.variant]
-        conversation = render(variant.prompt, cases[key.case_id])
-        yield build_request(key, variant, conversation, label, target.host(variant).base_url)
+    return price
 
 
 async def ask_all(
-    writer: RunWriter, stored: StoredRun, suite: Suite, catalog: Catalog, target: Target, settings: AskSettings
+    writer: RunWriter,
+    stored: StoredRun,
+    suite: Suite,
+    catalog: Catalog,
+    target: Target,
+    settings: AskSettings,
+    media: Media,
 ) -> Asked:
     """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
 
-    SIGINT and SIGTERM stop it: what is in flight may finish, nothing more is started.
+    `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
+    SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
     """
-    variants = {variant.name: variant for variant in stored.header.variants}
+    calls = PlannedCalls(writer, stored, target, media)
     budget = Budget(settings.budget_usd, settings.spent_usd)
     before = budget.spent_usd
     cancel = asyncio.Event()
-    with _stopping_on_signals(cancel):
-        async with target.asking(settings.concurrency) as ask:
-            engine = Engine(
-                ask,
-                writer.record,
-                catalog.usd,
-                worst_cost(catalog),
-                EngineSettings(concurrency=settings.concurrency, deadline=settings.ends_at),
-                budget,
-                progress=settings.progress,
-            )
-            left = answer_requests(stored, variants, target) if settings.answers else ()
-            report = await engine.run(left, cancel, earlier=_earlier_attempts(stored))
-            if report.stopped is None:
-                report = await _ask_judges(engine, writer, stored, suite, target, cancel) or report
-    return Asked(report.stopped, report.detail, budget.spent_usd - before)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_stopping_on_signals(cancel))
+        ask = await stack.enter_async_context(target.asking(settings.concurrency))
+        engine = Engine(
+            ask,
+            writer.record,
+            answer_price(catalog),
+            worst_cost(catalog),
+            EngineSettings(concurrency=settings.concurrency, deadline=settings.ends_at),
+            budget,
+            progress=settings.progress,
+            stepping=calls,
+        )
+        runner: BatchRunner | None = None
+        if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
+            costs = Costs(answer_price(catalog), worst_cost(catalog, batched=True), budget)
+            batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
+            runner = await stack.enter_async_context(batching)
+        ways = _Ways(engine, runner, cancel, stored)
+        if settings.answers:
+            ended = await ways.ask(calls.requests(), partial(calls.requests, batched=True))
+        else:
+            ended = _Ended()
+        if ended.stopped is None:
+            ended = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
+    # What is left with the provider may cost as much as it holds of the budget.
+    return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How one kind of calls ended, on both ways together; `left` says what is with the provider."""
+
+    stopped: StopReason | None = None
+    detail: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The two ways in which requests go, at the same time: one by one, and by batch (None: nothing does)."""
+
+    engine: Engine
+    runner: BatchRunner | None
+    cancel: asyncio.Event
+    stored: StoredRun
+
+    async def ask(self, one_by_one: Iterable[Request], by_batch: Supply) -> _Ended:
+        """Asks both to their end."""
+        earlier = _earlier_attempts(self.stored)
+        if self.runner is None:
+            report = await self.engine.run(one_by_one, self.cancel, earlier=earlier)
+            return _Ended(report.stopped, report.detail)
+        try:
+            async with asyncio.TaskGroup() as group:
+                live = group.create_task(self.engine.run(one_by_one, self.cancel, earlier=earlier))
+                batches = group.create_task(self.runner.run(by_batch, self.cancel))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return self._together(live.result(), batches.result())
+
+    def _together(self, live: EngineReport, batches: BatchReport) -> _Ended:
+        reasons = [reason for reason in (live.stopped, batches.stopped) if reason is not None]
+        # Whoever does not want to wait is told so first: nothing is concluded while batches are under way.
+        reasons.sort(key=lambda reason: reason is not StopReason.LEFT)
+        left = left_running(batches, self.stored.header.run_id)
+        detail = "; ".join(dict.fromkeys(text for text in (live.detail, batches.detail, left) if text))
+        return _Ended(reasons[0] if reasons else None, detail, left)
 
 
 async def _ask_judges(
-    engine: Engine, writer: RunWriter, stored: StoredRun, suite: Suite, target: Target, cancel: asyncio.Event
-) -> EngineReport | None:
+    ways: _Ways, writer: RunWriter, stored: StoredRun, suite: Suite, target: Target, *, by_batch: bool
+) -> _Ended:
     """Judges are asked once the answers are there: a question is made of an answer."""
-    pending = list(pending_questions(stored, suite))
+    pending = [call for call, _ in pending_questions(stored, suite)]
     if not pending:
-        return None
-    writer.add_calls(call for call, _ in pending)
-    requests = (judge_request(stored, call, question, target) for call, question in pending)
-    return await engine.run(requests, cancel, earlier=_earlier_attempts(stored))
+        return _Ended()
+    writer.add_calls(pending)
+
+    def requests() -> Iterator[Request]:
+        return (judge_request(stored, call, question, target) for call, question in pending_questions(stored, suite))
+
+    return await ways.ask(() if by_batch else requests(), requests if by_batch else tuple)
 
 
 def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import ConfigError, StoreError
-from snapdrift.model import Evaluation, Source
+from snapdrift.model import Endpoint, Evaluation, Source
 from snapdrift.pipeline.options import Output
-from snapdrift.pipeline.prepare import applicable_cases, narrowed
+from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import RunState, StoredRun, list_runs, open_run
 
@@ -40,8 +41,16 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, C
     return suite, load_catalog(overrides)
 
 
-def evaluate_stored(stored: StoredRun, suite: Suite, earlier: Mapping[str, tuple[str, ...]]) -> Evaluation:
-    """Compares and decides from the stored scores. `earlier` says which models each variant's answers named before.
+@dataclass(frozen=True, slots=True)
+class EarlierModels:
+    """Which models answered when the same was last asked of the same kind of source: by variant, and by judge."""
+
+    variants: Mapping[str, tuple[str, ...]]
+    judges: Mapping[str, tuple[str, ...]]
+
+
+def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> Evaluation:
+    """Compares and decides from the stored scores. `earlier` says which models answered before.
 
     Raises `StoreError` when scores were made by graders of another version than the suite has.
     """
@@ -54,7 +63,8 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: Mapping[str, tuple
         seed=header.seed,
         partial=header.partial,
         stopped_early=stored.meta(STOPPED) or None,
-        previous_models=earlier,
+        previous_models=earlier.variants,
+        previous_judges=earlier.judges,
     )
     return evaluate(results, narrowed(suite.gates[header.gate], header.variants), facts)
 
@@ -67,42 +77,67 @@ def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -
     return evaluation
 
 
-def earlier_models(stored: StoredRun, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Which models each variant's answers named when it was last asked the same of the same kind of source.
+def earlier_models(stored: StoredRun, directory: Path) -> EarlierModels:
+    """Which models answered each variant and each judge when it was last asked the same of the same kind of source.
 
-    Looked up for each variant by itself, in whole runs of the suite before this one.
+    Looked up for each by itself, in whole runs of the suite before this one; the first run has nothing before it.
     """
+    wanted = _asked_of(stored)
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for evaluation in _evaluations_before(stored, directory):
+        hosts = {variant.name: (variant.endpoint, variant.host) for variant in evaluation.variants}
+        for then in evaluation.ledger:
+            who = (then.variant, then.judge)
+            asked = _Asked(then.requested, frozenset(then.sources), hosts.get(then.variant))
+            if then.returned and wanted.get(who) == asked:
+                found.setdefault(who, tuple(then.returned))
+        if found.keys() >= wanted.keys():
+            break
+    return EarlierModels(
+        variants={variant: models for (variant, judge), models in found.items() if not judge},
+        judges={judge: models for (_, judge), models in found.items() if judge},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Two runs' answers name comparable models where these are equal. `way` is endpoint and host, None of a judge."""
+
+    requested: str
+    sources: frozenset[str]
+    way: tuple[Endpoint, str | None] | None
+
+
+def _asked_of(stored: StoredRun) -> dict[tuple[str, str], _Asked]:
+    """What was asked, by (variant, "") and ("", judge), of those that answered over HTTP: no other has an alias."""
+    requested: dict[tuple[str, str], str] = {}
+    sources: dict[tuple[str, str], set[str]] = {}
+    ways = {v.name: (v.endpoint, v.host) for v in stored.header.variants if v.endpoint.over_http}
+    for response in stored.responses():
+        if response.outcome.measured and (response.call.grader or response.call.variant in ways):
+            who = ("", response.call.grader) if response.call.grader else (response.call.variant, "")
+            requested.setdefault(who, response.requested_model)
+            sources.setdefault(who, set()).add(response.source.value)
+    return {who: _Asked(requested[who], frozenset(sources[who]), ways.get(who[0])) for who in requested}
+
+
+def _evaluations_before(stored: StoredRun, directory: Path) -> Iterator[Evaluation]:
+    """What was concluded from the suite's whole runs before this one, newest first."""
     header = stored.header
-    wanted = {variant.name: variant for variant in header.variants}
-    sources = _sources(stored)
-    found: dict[str, tuple[str, ...]] = {}
     for run in list_runs(directory) if directory.is_dir() else ():
         if run.run_id >= header.run_id or run.suite != header.suite or run.partial or run.decision is None:
             continue
         with open_run(run.path) as other:
             evaluation = other.evaluation
-        for then in evaluation.variants if evaluation else ():
-            now = wanted.get(then.name)
-            asked_the_same = now is not None and (then.model, then.endpoint) == (now.model, now.endpoint)
-            if asked_the_same and then.resolved_models and set(then.sources) == sources.get(then.name):
-                found.setdefault(then.name, tuple(then.resolved_models))
-        if found.keys() >= wanted.keys():
-            break
-    return found
+        if evaluation is not None:
+            yield evaluation
 
 
-def _sources(stored: StoredRun) -> dict[str, set[str]]:
-    """Where each variant's measured answers came from."""
-    sources: dict[str, set[str]] = {}
-    for response in stored.responses():
-        if not response.call.grader and response.outcome.measured:
-            sources.setdefault(response.call.variant, set()).add(response.source.value)
-    return sources
-
-
-def model_warnings(stored: StoredRun, catalog: Catalog) -> tuple[str, ...]:
-    """What a reader should know about the run's models."""
-    return tuple(dict.fromkeys(text for v in stored.header.variants for text in catalog.warnings(v.model)))
+def model_warnings(stored: StoredRun, suite: Suite, catalog: Catalog) -> tuple[str, ...]:
+    """What a reader should know about the run's models, judges' among them."""
+    models = (variant.model for variant in stored.header.variants if variant.endpoint.over_http)
+    found = [text for model in models for text in catalog.warnings(model)]
+    return tuple(dict.fromkeys((*found, *judges_warnings(suite, catalog))))
 
 
 def require_finished(stored: StoredRun) -> None:
@@ -116,7 +151,7 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
     """The run as reports read it. Raises `StoreError` when nothing was concluded from it yet."""
     from snapdrift.reports.source import run_data
 
-    return run_data(stored, suite.metrics, model_warnings(stored, catalog), asked_source(stored))
+    return run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
 
 
 def asked_source(stored: StoredRun) -> Source:
@@ -124,9 +159,12 @@ def asked_source(stored: StoredRun) -> Source:
 
     Where a stand-in and a model were asked, it is the model: nothing that may have been paid for is called made up.
     """
-    from snapdrift.openai_api.client import is_openai_host
+    from snapdrift.openai_api.hosts import is_openai_host
 
     reached = json.loads(stored.meta(REACHED) or "[]")
+    endpoints = {variant.endpoint for variant in stored.header.variants}
+    if not reached and endpoints and not any(endpoint.over_http for endpoint in endpoints):
+        return Source.PYTHON if Endpoint.PYTHON in endpoints else Source.OUTPUTS
     if reached == [STANDIN]:
         return Source.SIMULATED
     urls = [url for url in reached if url != STANDIN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from snapdrift.graders.base import Grader, grade
@@ -21,9 +22,10 @@ def run_label(stored: StoredRun) -> str:
     return f"{stored.header.suite}-{stored.header.run_id}"
 
 
-def judge_variants(suite: Suite) -> tuple[Variant, ...]:
-    """The judges of a suite as something to call."""
-    return tuple(grader.variant for grader in suite.graders if isinstance(grader, JudgeGrader))
+def judge_variants(suite: Suite, *, batched: bool = False) -> tuple[Variant, ...]:
+    """The judges of a suite as something to call, one by one or by batch (which has a price of its own)."""
+    judges = (grader.variant for grader in suite.graders if isinstance(grader, JudgeGrader))
+    return tuple(replace(judge, batch=batched) for judge in judges)
 
 
 def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, JudgeQuestion]]:

@@ -12,6 +12,7 @@ from snapdrift.errors import StoreError
 from snapdrift.model import Evaluation, ExitCode
 
 if TYPE_CHECKING:
+    from snapdrift.execution.batch_records import BatchProgress
     from snapdrift.execution.engine import Progress
     from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
@@ -86,6 +87,21 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How to go about the Batch API. `all` sends every variant over HTTP by batch, and the judges.
+
+    Without `wait` the command leaves once everything is submitted and what is over is collected; `retry_missing`
+    submits again what an ended batch did not answer.
+    """
+
+    all: bool = False
+    wait: bool = True
+    retry_missing: bool = False
+    progress: Callable[[BatchProgress], None] | None = None
+    notice: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge."""
 
@@ -95,6 +111,7 @@ class RunOptions:
     target: TargetOptions = TargetOptions()
     limits: Limits = Limits()
     output: Output = Output()
+    batch: BatchOptions = field(default_factory=BatchOptions)
     fresh: bool = False
     command: str = ""
     progress: Callable[[Progress], None] | None = None

@@ -2,69 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from snapdrift.errors import UsageError
-from snapdrift.model import CallKey, Request, Sufficiency, Usage, Variant
-from snapdrift.pipeline.asking import worst_cost
+from snapdrift.model import Sufficiency, Variant
+from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY
+from snapdrift.pipeline.estimating import (
+    Estimate,
+    Pace,
+    earlier_answers,
+    estimate_judges,
+    estimate_variants,
+    total_seconds,
+)
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 
 if TYPE_CHECKING:
-    from snapdrift.openai_api.catalog import Catalog
-
-NOWHERE = "http://nowhere.invalid/v1"
-"""Where requests would go that are only looked at."""
+    from snapdrift.openai_api.facts import UsageTier
 
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """What a variant would be asked. Tokens and dollars are of input only but for `worst_usd`; None: price not known.
-
-    `exact` says whether input tokens were counted or estimated.
-    """
+    """What a variant is asked; `estimate` is None for one that is no model (`python`, `outputs`): it costs nothing."""
 
     variant: Variant
     calls: int
-    input_tokens: int
-    exact: bool
-    input_usd: float | None
-    worst_usd: float | None
+    estimate: Estimate | None
+
+    @property
+    def usd(self) -> float | None:
+        """What it is expected to cost in dollars the way that the suite sends it, None where that is not known."""
+        if self.estimate is None:
+            return 0.0
+        return self.estimate.batch_usd if self.variant.batch else self.estimate.live_usd
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePlan:
+    """What a judge is asked about the answers of all variants; `batched` with `run --batch`."""
+
+    grader: str
+    variant: Variant
+    estimate: Estimate
+    batched: bool = False
+
+    @property
+    def usd(self) -> float | None:
+        """What it is expected to cost in dollars."""
+        return self.estimate.batch_usd if self.batched else self.estimate.live_usd
 
 
 @dataclass(frozen=True, slots=True)
 class SuitePlan:
-    """What a suite would ask under a gate, what that costs, and what the gate could see."""
+    """What a suite would ask under a gate, what that costs, how long it takes, and what the gate could see."""
 
     suite: str
     path: str
     gate: str
     cases: int
     repeats: int
-    judges: tuple[str, ...]
     budget_usd: float | None
+    pace: Pace
+    seconds: float
     variants: tuple[VariantPlan, ...]
+    judges: tuple[JudgePlan, ...]
     sufficiency: tuple[Sufficiency, ...]
     warnings: tuple[str, ...]
 
+    def expected_usd(self, counts: Callable[[Variant], bool] = lambda _: True) -> float | None:
+        """What answers and judges are expected to cost, of the variants that count; None where a price is not known."""
+        asked: list[VariantPlan | JudgePlan] = [*self.variants, *self.judges]
+        amounts = [plan.usd for plan in asked if counts(plan.variant)]
+        known = [amount for amount in amounts if amount is not None]
+        return math.fsum(known) if len(known) == len(amounts) else None
+
     @property
     def worst_usd(self) -> float | None:
-        """The most that the answers can cost in dollars (judges apart), None where a price is not known."""
-        known = [plan.worst_usd for plan in self.variants if plan.worst_usd is not None]
-        return sum(known) if len(known) == len(self.variants) else None
+        """The most that the answers can cost in dollars (judges apart), None where that is not known."""
+        amounts = [0.0 if plan.estimate is None else plan.estimate.worst_usd for plan in self.variants]
+        known = [amount for amount in amounts if amount is not None]
+        return math.fsum(known) if len(known) == len(amounts) else None
 
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The exact request of a case to a variant; `added` are the places in `body` that Snapdrift put there."""
-
-    variant: str
-    endpoint: str
-    body: Mapping[str, Any]
-    added: tuple[str, ...]
+    @property
+    def over_budget(self) -> bool:
+        """Whether it is expected to cost more than its budget: `run` then does not start."""
+        expected = self.expected_usd()
+        return expected is not None and self.budget_usd is not None and expected > self.budget_usd
 
 
 def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
@@ -75,82 +102,40 @@ def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, 
     return prepared
 
 
-def plan_suites(paths: Sequence[Path], options: RunOptions) -> tuple[SuitePlan, ...]:
-    """What running the suites would take and could show; a gate that could never tell is told, not raised."""
-    return tuple(_plan(one) for one in prepare_all(paths, options))
+def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | None = None) -> tuple[SuitePlan, ...]:
+    """What running the suites would take and could show; a gate that could never tell is told, not raised.
+
+    `tier` is the account's usage tier, whose limits bound how fast a run can be.
+    """
+    return tuple(plan_suite(one, options, tier) for one in prepare_all(paths, options))
 
 
-def explain_case(paths: Sequence[Path], case_id: str, options: RunOptions) -> tuple[Explained, ...]:
-    """The requests that a case would make. Raises `UsageError` when no suite has the case."""
-    from snapdrift.openai_api.requests import added_keys
-
-    found = []
-    for one in prepare_all(paths, options):
-        for request, variant in _requests(one, only=case_id):
-            added = tuple(sorted(added_keys(variant)))
-            found.append(Explained(variant.name, variant.endpoint.value, request.body, added))
-    if not found:
-        raise UsageError(f"--explain: found no case {case_id!r} in the suites; expected one of their ids")
-    return tuple(found)
-
-
-def _plan(one: Prepared) -> SuitePlan:
+def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None) -> SuitePlan:
+    """The plan of one suite."""
     from snapdrift.graders.judge import JudgeGrader
 
-    plans = [_variant_plan(one, variant) for variant in one.variants]
+    concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
+    pace = Pace(tier, concurrency)
+    runs_dir = (options.output.state_dir or one.workspace.state_dir) / "runs"
+    estimates = estimate_variants(one, earlier_answers(runs_dir, one.suite.name, one.variants), pace)
+    answers = [part.output_tokens for part in estimates.values()]
+    judges = estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
+    asked = {grader.name: grader.variant for grader in one.suite.graders if isinstance(grader, JudgeGrader)}
+    variants = tuple(VariantPlan(v, len(one.cases) * one.repeats, estimates.get(v.name)) for v in one.variants)
+    judged = tuple(JudgePlan(name, asked[name], part, options.batch.all) for name, part in judges.items())
+    parts = [(plan.variant, plan.estimate) for plan in variants if plan.estimate is not None]
+    seconds = total_seconds(parts, one.catalog, pace)
     return SuitePlan(
         suite=one.suite.name,
         path=one.suite.path,
         gate=one.gate.name,
         cases=len(one.cases),
         repeats=one.repeats,
-        judges=tuple(grader.name for grader in one.suite.graders if isinstance(grader, JudgeGrader)),
         budget_usd=one.suite.budget_for(one.gate.name),
-        variants=tuple(plans),
+        pace=pace,
+        seconds=seconds + total_seconds([(plan.variant, plan.estimate) for plan in judged], one.catalog, pace),
+        variants=variants,
+        judges=judged,
         sufficiency=one.sufficiency,
         warnings=one.suite.warnings,
     )
-
-
-def _variant_plan(one: Prepared, variant: Variant) -> VariantPlan:
-    from snapdrift.openai_api.tokens import estimate_input_tokens
-
-    worst = worst_cost(one.catalog)
-    tokens, exact, dollars = 0, True, 0.0
-    known = True
-    for request, _ in _requests(one, variants=(variant,)):
-        count = estimate_input_tokens(request.body)
-        tokens, exact = tokens + count.tokens, exact and count.exact
-        most = worst(request)
-        known, dollars = known and most is not None, dollars + (most or 0.0)
-    input_usd = _input_usd(one.catalog, variant.model, tokens * one.repeats)
-    return VariantPlan(
-        variant=variant,
-        calls=len(one.cases) * one.repeats,
-        input_tokens=tokens * one.repeats,
-        exact=exact,
-        input_usd=input_usd,
-        worst_usd=dollars * one.repeats if known else None,
-    )
-
-
-def _input_usd(catalog: Catalog, model: str, tokens: int) -> float | None:
-    return catalog.usd(model, Usage(input_tokens=tokens))
-
-
-def _requests(
-    one: Prepared, *, variants: Sequence[Variant] = (), only: str | None = None
-) -> Iterator[tuple[Request, Variant]]:
-    """The first repeat of each call, as it would be sent."""
-    from snapdrift.openai_api.requests import build_request
-    from snapdrift.suites.prompts import render
-
-    for case in one.suite.cases if only is not None else one.cases:
-        if only is not None and case.id != only:
-            continue
-        for variant in variants or one.variants:
-            conversation = render(variant.prompt, case)
-            yield (
-                build_request(CallKey(case.id, variant.name, 0), variant, conversation, one.suite.name, NOWHERE),
-                variant,
-            )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from snapdrift.errors import InsufficientError, SnapdriftError, UsageError
+from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Sufficiency, Variant
 from snapdrift.pipeline.options import RunOptions, Selection
 
@@ -34,6 +34,29 @@ class Prepared:
     sufficiency: tuple[Sufficiency, ...]
 
 
+def workspace_catalog(workspace: Workspace) -> Catalog:
+    """The catalogue with the workspace's figures over it. Raises `ConfigError` with file, line and column."""
+    from snapdrift.openai_api.catalog import OverrideError, load_catalog
+    from snapdrift.suites.workspace import config_problem
+
+    config = workspace.config
+    try:
+        return load_catalog(config.catalog_overrides)
+    except OverrideError as error:
+        problems = []
+        for mistake in error.mistakes:
+            _, model, *inside = mistake.location
+            # `[prices.NAME]` is read as `[models.NAME.price]`: it is named the way that it was written.
+            of_price = inside[:1] == ["price"] and not _in(config.models, (model, *inside))
+            place = ("prices", model, *inside[1:]) if of_price and model in config.prices else mistake.location
+            problems.append(config_problem(workspace.root, place, mistake.found, mistake.expected))
+        raise ConfigError("\n".join(map(str, sorted(problems)))) from None
+
+
+def _in(table: Any, keys: Sequence[Any]) -> bool:
+    return not keys or (isinstance(table, Mapping) and keys[0] in table and _in(table[keys[0]], keys[1:]))
+
+
 def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
     """For each metric the ids of the cases that it applies to."""
     return {
@@ -46,7 +69,6 @@ def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
-    from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
     from snapdrift.verdicts import sufficiency
@@ -56,8 +78,9 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     if not path.is_file():
         raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
     workspace = find_workspace(path)
-    catalog = load_catalog(workspace.config.catalog_overrides)
+    catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(), catalog)
+    suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
     gate = _gate(suite, options.gate)
     cases = _cases(suite, gate, options.selection)
     variants = _variants(suite, options.selection)
@@ -66,6 +89,14 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     repeats = options.selection.repeats or suite.repeats_for(gate.name)
     found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
     return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found)
+
+
+def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
+    """What is to be known about the models that judge: one that is shut down judges nothing."""
+    from snapdrift.graders.judge import JudgeGrader
+
+    judges = [grader for grader in suite.graders if isinstance(grader, JudgeGrader)]
+    return [f"judge {judge.name}: {text}" for judge in judges for text in catalog.warnings(judge.variant.model)]
 
 
 def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:

@@ -11,18 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import Interrupted, NoWorkspaceError, UsageError
+from snapdrift.errors import Interrupted, LeftRunning, NoWorkspaceError, UsageError
+from snapdrift.execution.batch_records import BatchSettings
 from snapdrift.execution.engine import StopReason
-from snapdrift.model import Gate
+from snapdrift.model import Endpoint, Gate
 from snapdrift.pipeline.allowance import (
     Allowance,
     Spender,
     ceiling,
+    require_affordable,
     require_budget,
     require_honest_judges,
     require_prices,
+    worst_cost,
 )
-from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all, worst_cost
+from snapdrift.pipeline.applications import fakes_of, require_unchanged_media
+from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all
+from snapdrift.pipeline.batching import ALL, BATCHED, batch_settings, require_batches, sent_by_batch
 from snapdrift.pipeline.concluding import (
     REACHED,
     conclude,
@@ -32,9 +37,11 @@ from snapdrift.pipeline.concluding import (
 )
 from snapdrift.pipeline.grading import grade_answers, judge_variants
 from snapdrift.pipeline.options import RunOptions, RunOutcome, TargetOptions
+from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
 from snapdrift.pipeline.targets import Target, open_target
+from snapdrift.pipeline.workloads import shared_prefixes
 from snapdrift.store import (
     RunHeader,
     RunState,
@@ -46,6 +53,7 @@ from snapdrift.store import (
     open_run,
     run_path,
 )
+from snapdrift.suites.media import Media
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -72,30 +80,48 @@ class Work:
 def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
     """Runs suites one after another: load, plan, execute, grade, compare, decide, render.
 
-    All are checked before anything of any is sent. Raises `SnapdriftError`; `Interrupted` leaves a run to resume.
+    All are checked before anything of any is sent. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and
+    so does `LeftRunning`, where batches are not waited for.
     """
     prepared = prepare_all(paths, options)
+    if options.batch.all:
+        prepared = tuple(map(sent_by_batch, prepared))
+    require_batches(prepared, options.batch, own_standin=options.target.standin)
     for one in prepared:
         require_sufficient(one)
         for warning in one.suite.warnings:
             options.notice(f"{one.suite.path}: warning: {warning}")
     allowance = Allowance.of(options.limits)
-    spenders = [Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite)) for one in prepared]
+    spenders = [
+        Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
+        for one in prepared
+    ]
     asked = [variant for spender in spenders for variant in spender.asked]
     if not options.target.standin:
         for spender in spenders:
             require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
-    with open_target(options.target, prepared[0].workspace, options.env, asked) as target:
+    fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.cases).items()}
+    with open_target(options.target, prepared[0].workspace, options.env, asked, fakes) as target:
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
             require_honest_judges(spender, target)
+        if any(map(target.is_live, asked)):
+            begun = [one for one in prepared if _earlier_run(one, _header(one, target, options), options) is None]
+            require_affordable([plan_suite(one, options) for one in begun], target, allowance)
         several = len(prepared) > 1
-        outcomes = []
+        outcomes, left = [], []
         for one in prepared:
             work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several)
             with _open_writer(one, target, options) as writer:
-                outcomes.append(_carry_out(writer, work))
-        write_ci_files([outcome.view for outcome in outcomes], options.output)
+                try:
+                    outcomes.append(_carry_out(writer, work))
+                except LeftRunning as running:
+                    left.append(str(running))
+                    options.notice(left[-1])
+        if outcomes:
+            write_ci_files([outcome.view for outcome in outcomes], options.output)
+        if left:
+            raise LeftRunning("\n".join(left), outcomes)
         return tuple(outcomes)
 
 
@@ -108,11 +134,14 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace)
-            spender = Spender(suite, stored.header.gate, stored.header.variants, judge_variants(suite))
+            judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
+            spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             options = with_stored_target(stored, options)
             before = stored.meta(REACHED)
         allowance = Allowance.of(options.limits)
-        with open_target(options.target, workspace, options.env, spender.asked) as target:
+        require_unchanged_media(workspace, suite)
+        fakes = fakes_of(suite, suite.cases)
+        with open_target(options.target, workspace, options.env, spender.asked, fakes) as target:
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)
             _require_same_target(path, target.reached(spender.variants), before)
@@ -155,16 +184,31 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         ends_at=allowance.ends_at,
         progress=work.options.progress,
         answers=answers,
+        batch=work.options.batch,
+        batches=_batch_settings(stored, work),
+        judges_by_batch=answers and stored.meta(BATCHED) == ALL,
     )
-    report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings))
+    media = Media(work.workspace, work.suite.media)
+    report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
     allowance.spend(report.charged_usd)
     if report.stopped is StopReason.CANCELLED:
         writer.set_state(RunState.INTERRUPTED)
-        raise Interrupted(
-            f"interrupted: {len(stored.answered_keys())} of {len(stored.calls())} calls are stored; "
-            f"go on with `snapdrift resume {stored.header.run_id}`"
-        )
+        go_on = report.left or f"go on with `snapdrift resume {stored.header.run_id}`"
+        raise Interrupted(f"interrupted: {_stored_calls(stored)}; {go_on}")
+    if report.stopped is StopReason.LEFT:
+        writer.set_state(RunState.INTERRUPTED)
+        raise LeftRunning(f"{stored.header.suite}: {_stored_calls(stored)}; {report.detail}")
     return report.detail if report.stopped else ""
+
+
+def _stored_calls(stored: StoredRun) -> str:
+    return f"{len(stored.answered_keys())} of {len(stored.calls())} calls are stored"
+
+
+def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
+    models = {variant.model for variant in (*stored.header.variants, *judge_variants(work.suite))}
+    config, ends_at = work.workspace.config.batch, work.allowance.ends_at
+    return batch_settings(work.options.batch, config, work.catalog, models, ends_at)
 
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
@@ -189,15 +233,26 @@ def _open_writer(prepared: Prepared, target: Target, options: RunOptions) -> Run
 
     header = _header(prepared, target, options)
     directory = runs_dir(prepared.workspace, options)
-    fresh = options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never"
-    earlier = None if fresh else _same_run(directory, header.identity)
+    earlier = _earlier_run(prepared, header, options)
     if earlier is not None:
         return _take_up(earlier, options)
-    calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed)
+    prefix_of = shared_prefixes(prepared)
+    calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed, prefix_of)
     writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
     writer.set_meta(TARGET, options.target.to_json())
+    if options.batch.all:
+        writer.set_meta(BATCHED, ALL)
     writer.set_meta(REACHED, json.dumps(target.reached(prepared.variants)))
     return writer
+
+
+def _earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> Path | None:
+    """The file of the same run made earlier, None where the run starts anew."""
+    fresh = options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never"
+    # What an application answers depends on more than its file, whose hash is known: one that was tried to the end is
+    # run anew.
+    finished = all(variant.endpoint is not Endpoint.PYTHON for variant in prepared.variants)
+    return None if fresh else _same_run(runs_dir(prepared.workspace, options), header.identity, finished=finished)
 
 
 def _take_up(path: Path, options: RunOptions) -> RunWriter:
@@ -213,10 +268,11 @@ def _take_up(path: Path, options: RunOptions) -> RunWriter:
     return writer
 
 
-def _same_run(directory: Path, identity: str) -> Path | None:
+def _same_run(directory: Path, identity: str, *, finished: bool) -> Path | None:
     if not directory.is_dir():
         return None
-    return next((run.path for run in list_runs(directory) if run.identity == identity), None)
+    same = (run for run in list_runs(directory) if run.identity == identity)
+    return next((run.path for run in same if finished or run.state is not RunState.FINISHED), None)
 
 
 def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeader:
@@ -237,7 +293,7 @@ def _header(prepared: Prepared, target: Target, options: RunOptions) -> RunHeade
             commit=git.commit,
             suite_hash=suite.hash,
             gate=gate.name,
-            selection=[cases, variants, prepared.repeats, prepared.partial],
+            selection=[cases, variants, prepared.repeats, prepared.partial, *([ALL] if options.batch.all else [])],
             target=target.identity((*prepared.variants, *judges)),
         ),
         suite_stored=suite.to_stored(),

@@ -7,16 +7,19 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
 from snapdrift.model import Answer, Request, Variant
+from snapdrift.pipeline.applications import Applications, load_applications
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
-    from snapdrift.openai_api.client import Host
+    from snapdrift.openai_api.hosts import Host
+    from snapdrift.suites.tool_results import PythonFunction
     from snapdrift.suites.workspace import Workspace
 
 OPENAI = "openai"
@@ -32,6 +35,7 @@ class Target:
     """The hosts of a command by name. `override` holds for every variant, whatever the suite says.
 
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
+    Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none.
     """
 
@@ -39,40 +43,45 @@ class Target:
     override: str | None = None
     live: frozenset[str] = frozenset()
     standin: Any = None
+    applications: Applications = field(default_factory=Applications)
 
     def host(self, variant: Variant) -> Host:
-        """Where a variant's requests go."""
+        """Where the requests of a variant go that is asked over HTTP."""
         return self.hosts[self._name(variant)]
 
     def is_live(self, variant: Variant) -> bool:
         """Whether asking the variant measures a model, and costs money."""
-        return self._name(variant) in self.live
+        return variant.endpoint.over_http and self._name(variant) in self.live
 
     def reached(self, variants: Iterable[Variant]) -> tuple[str, ...]:
         """Where these variants' answers come from: the URLs of real models, and one word for all stand-ins."""
-        return tuple(sorted({self.host(v).base_url if self.is_live(v) else STANDIN for v in variants}))
+        asked = [variant for variant in variants if variant.endpoint.over_http]
+        return tuple(sorted({self.host(v).base_url if self.is_live(v) else STANDIN for v in asked}))
 
     def identity(self, variants: Iterable[Variant]) -> Any:
         """What of the target can change these variants' answers."""
-        asked = list(variants)
+        asked = [variant for variant in variants if variant.endpoint.over_http]
         own = self.standin is not None
-        return [self.reached(asked), self.standin if own else sorted({self.host(v).base_url for v in asked})]
+        return [self.reached(asked), self.standin if own else sorted({_place(self.host(v)) for v in asked})]
 
     def _name(self, variant: Variant) -> str:
         return self.override or variant.host or OPENAI
 
     @asynccontextmanager
     async def asking(self, concurrency: int) -> AsyncIterator[Ask]:
-        """Opens one client a host and gives a function that sends each request to its own."""
+        """Opens one client a host and gives a function that sends each request to its own, or runs an application."""
         from snapdrift.openai_api.client import OpenAIClient
 
         async with AsyncExitStack() as stack:
+            stack.enter_context(self.applications.running(concurrency))
             clients = {}
             for host in {host.base_url: host for host in self.hosts.values()}.values():
                 client = OpenAIClient(host, max_connections=max(1, concurrency))
                 clients[host.base_url] = await stack.enter_async_context(client)
 
             async def ask(request: Request) -> Answer:
+                if not request.endpoint.over_http:
+                    return await self.applications.ask(request)
                 return await clients[request.base_url].ask(request)
 
             yield ask
@@ -80,17 +89,32 @@ class Target:
 
 @contextmanager
 def open_target(
-    options: TargetOptions, workspace: Workspace, env: Mapping[str, str], variants: Iterable[Variant]
+    options: TargetOptions,
+    workspace: Workspace,
+    env: Mapping[str, str],
+    variants: Iterable[Variant],
+    fakes: Mapping[PythonFunction, str | None] = MappingProxyType({}),
 ) -> Iterator[Target]:
     """The target of a command; a stand-in that it starts ends with it, also when the process is killed.
 
-    Raises `UsageError` when two targets are named, and when there is no key for a host that needs one: nothing falls
-    back to simulated answers. Raises `IncompleteError` for a host that does not answer.
+    Imports the applications among the variants and the `fakes` of tools (with the SHA-256 of their files). Raises
+    `UsageError` when that fails, when two targets are named, and when there is no key for a host that needs one:
+    nothing falls back to simulated answers. Raises `IncompleteError` for a host that does not answer.
     """
+    asked = tuple(variants)
+    applications = load_applications(workspace, asked, fakes)
+    with _open_hosts(options, workspace, env, asked) as target:
+        yield replace(target, applications=applications)
+
+
+@contextmanager
+def _open_hosts(
+    options: TargetOptions, workspace: Workspace, env: Mapping[str, str], variants: Iterable[Variant]
+) -> Iterator[Target]:
     _refuse_two_targets(options)
     with ExitStack() as stack:
         if options.standin:
-            yield stack.enter_context(_standin(options, workspace))
+            yield stack.enter_context(_standin(options, workspace, variants))
             return
         _refuse_standin_options(options)
         if options.base_url:
@@ -99,19 +123,28 @@ def open_target(
             return
         if options.key_env:
             raise UsageError("--key-env names the key of --base-url; found it without; add --base-url URL")
-        names = {options.host} if options.host else {variant.host or OPENAI for variant in variants}
+        asked = {variant.host or OPENAI for variant in variants if variant.endpoint.over_http}
+        names = {options.host} if options.host else asked
         hosts = {name: _named_host(name, workspace, env) for name in sorted(names)}
         yield _reached(hosts, options.host)
 
 
 def _reached(hosts: Mapping[str, Host], override: str | None) -> Target:
     """The target of these hosts, once each said what it is. Raises `IncompleteError` for one that does not answer."""
-    keys: dict[str, str] = {}
+    known: dict[str, Host] = {}
     for host in hosts.values():
-        if keys.setdefault(host.base_url, host.api_key) != host.api_key:
+        other = known.setdefault(host.base_url, host)
+        if other.api_key != host.api_key:
             raise ConfigError(f"host {host.name}: found another key for {host.base_url}; expected one key for one URL")
+        if other.api_version != host.api_version:
+            expected = f"expected that of host {other.name} ({other.api_version or 'none'}) for one URL"
+            raise ConfigError(f"host {host.name}: found api_version {host.api_version or 'none'}; {expected}")
     live = frozenset(name for name, host in hosts.items() if host.is_openai or asyncio.run(_measures(host)))
     return Target(hosts, override, live)
+
+
+def _place(host: Host) -> str:
+    return host.base_url if host.api_version is None else f"{host.base_url}?api-version={host.api_version}"
 
 
 async def _measures(host: Host) -> bool:
@@ -127,8 +160,8 @@ async def _measures(host: Host) -> bool:
 
 
 @contextmanager
-def _standin(options: TargetOptions, workspace: Workspace) -> Iterator[Target]:
-    from snapdrift.openai_api.client import Host
+def _standin(options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]) -> Iterator[Target]:
+    from snapdrift.openai_api.hosts import Host
     from snapdrift.standin.config import StandinConfig
     from snapdrift.standin.launch import StandinProcess
 
@@ -141,6 +174,7 @@ def _standin(options: TargetOptions, workspace: Workspace) -> Iterator[Target]:
         if not path.is_file():
             raise UsageError(f"--recordings: found no file {path}; expected recorded answers (JSONL, .gz)")
     settings = workspace.config.standin.model_dump()
+    settings["alias"] = {**_own_models(workspace, variants), **settings["alias"]}
     config = StandinConfig.from_settings(
         settings,
         root=workspace.root,
@@ -154,6 +188,21 @@ def _standin(options: TargetOptions, workspace: Workspace) -> Iterator[Target]:
     with StandinProcess(config) as process:
         host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
         yield Target({STANDIN: host}, STANDIN, standin=identity)
+
+
+def _own_models(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:
+    """The models that only this workspace knows, by what the stand-in answers them as.
+
+    The server has the bundled catalogue alone, and answers what that lacks with `model_not_found`: deployments, models
+    that `snapdrift.toml` describes, and whatever a declared host is asked for.
+    """
+    from snapdrift.openai_api.catalog import load_catalog
+
+    config, bundled = workspace.config, load_catalog()
+    described = {name: str(facts.get("alias_of") or name) for name, facts in config.catalog_overrides.items()}
+    behind_hosts = {variant.model: variant.model for variant in variants if variant.host}
+    named = {**behind_hosts, **described, **config.deployments}
+    return {name: model for name, model in named.items() if bundled.get(name) is None}
 
 
 def _content(path: Path) -> list[str]:
@@ -179,7 +228,7 @@ def _refuse_standin_options(options: TargetOptions) -> None:
 
 
 def _url_host(base_url: str, key_env: str | None, env: Mapping[str, str]) -> Host:
-    from snapdrift.openai_api.client import Host, is_openai_host
+    from snapdrift.openai_api.hosts import Host, is_openai_host
 
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", base_url):
         raise UsageError(
@@ -199,7 +248,7 @@ def _url_host(base_url: str, key_env: str | None, env: Mapping[str, str]) -> Hos
 
 
 def _named_host(name: str, workspace: Workspace, env: Mapping[str, str]) -> Host:
-    from snapdrift.openai_api.client import OPENAI_BASE_URL, Host
+    from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 
     if name == OPENAI and name not in workspace.config.hosts:
         key = env.get("OPENAI_API_KEY", "")
@@ -214,7 +263,7 @@ def _named_host(name: str, workspace: Workspace, env: Mapping[str, str]) -> Host
         known = ", ".join(sorted(workspace.config.hosts)) or "none"
         raise ConfigError(f"host {name!r} is not declared; expected one of [hosts] in snapdrift.toml (there: {known})")
     key = _key(declared.key_env, env, f"host {name}") if declared.key_env else STANDIN_KEY
-    return Host(name, declared.base_url, key, is_openai=False)
+    return Host(name, declared.base_url, key, is_openai=False, api_version=declared.api_version)
 
 
 def _key(variable: str, env: Mapping[str, str], whose: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from snapdrift.model import (
     CallKey,
@@ -18,7 +19,9 @@ from snapdrift.model import (
     ScoreKind,
     Severity,
 )
+from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.failures import failure_sentences
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.view import (
@@ -27,14 +30,17 @@ from snapdrift.reports.view import (
     CaseView,
     Change,
     ComparisonView,
+    ControlView,
     Lens,
     MustPassStatus,
     MustPassView,
+    ParityView,
     RunData,
     VariantView,
     View,
 )
 from snapdrift.reports.words import change_sentence, verdict_word
+from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
 from snapdrift.verdicts.words import headline
 
 
@@ -65,6 +71,9 @@ def build_view(data: RunData) -> View:
         must_pass=_must_pass(data, cases, judged),
         assumptions=_assumptions(evaluation),
         repeats=data.repeats,
+        parity=tuple(ParityView(parity, parity_sentence(parity)) for parity in evaluation.parity),
+        controls=_control_views(data),
+        failures=failure_sentences(data.responses),
     )
 
 
@@ -101,10 +110,10 @@ def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]
         )
         answers = _answers(data, index, case.id)
         group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
-        views.append(
-            CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, _prompts(data, case))
-        )
-    return tuple(sorted(views, key=lambda view: view.group.rank))
+        views.append(CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, {}))
+    # Prompts last and in the page's order: there is room for so many thumbnails, and what changed comes first.
+    ordered = sorted(views, key=lambda view: view.group.rank)
+    return tuple(replace(view, prompts=_prompts(data, view.case)) for view in ordered)
 
 
 def _index(data: RunData) -> AnswerIndex:
@@ -143,11 +152,11 @@ def _changes(
     return tuple(changes)
 
 
-def _prompts(data: RunData, case: Case) -> Mapping[str, str]:
+def _prompts(data: RunData, case: Case) -> Mapping[str, PromptView]:
     if data.prompt is None:
         return {}
     rendered = {variant.name: data.prompt(case.id, variant.name) for variant in data.variants}
-    return {name: text for name, text in rendered.items() if text is not None}
+    return {name: prompt for name, prompt in rendered.items() if prompt is not None}
 
 
 # ---------------------------------------------------------------------------------------------------------------- words
@@ -194,6 +203,12 @@ def _comparison_views(data: RunData) -> tuple[ComparisonView, ...]:
         place, metric = specs.get(c.metric, (unknown, MetricSpec(c.metric, c.metric, ScoreKind.PASS_FAIL)))
         views.append(((not c.gating, c.margin is None, place), ComparisonView(c, metric, verdict_word(c))))
     return tuple(view for _, view in sorted(views, key=lambda pair: pair[0]))
+
+
+def _control_views(data: RunData) -> tuple[ControlView, ...]:
+    specs = {metric.name: metric for metric in data.metrics}
+    controls = data.evaluation.controls
+    return tuple(ControlView(one, control_opening(one), control_sentence(one, specs)) for one in controls)
 
 
 def _variant_views(data: RunData) -> tuple[VariantView, ...]:

@@ -11,11 +11,14 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-from snapdrift.model import Outcome, Reason
-from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, View
-from snapdrift.reports.words import GROUP_SHAPES, GROUP_WORDS
+from snapdrift.model import Outcome, Reason, Response, Source, Step, ToolCall
+from snapdrift.reports.asked import PromptView
+from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
+from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
+from snapdrift.verdicts.speed import tokens_per_second
 
 CHUNK_CHARACTERS = 256 * 1024
 _ONE_LINE = 90
@@ -33,10 +36,14 @@ STATE_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What is embedded: the index as JSON that is safe inside a script element, the chunks in base64."""
+    """What is embedded: index and thumbnails as JSON that is safe inside a script element, the chunks in base64.
+
+    `thumbnails` is an array of data URLs, apart from the chunks so that an image that many cases show is there once.
+    """
 
     index: str
     chunks: tuple[str, ...]
+    thumbnails: str = "[]"
 
 
 def embed(view: View) -> Payload:
@@ -54,7 +61,7 @@ def embed(view: View) -> Payload:
     index = names.index(view)
     index["chunks"] = [len(group) for group in groups]
     chunks = tuple(_pack("[" + ",".join(group) + "]") for group in groups)
-    return Payload(_inert(_json(index)), chunks)
+    return Payload(_inert(_json(index)), chunks, _inert(_json(list(names.thumbnails))))
 
 
 def _json(value: Any) -> str:
@@ -83,6 +90,21 @@ def _pack(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
 
 
+def _step(step: Step) -> list[Any]:
+    """`[text, calls as [name, arguments], results as [name, output, matched, is_error], messages as [role, text]]`."""
+    return [
+        step.text,
+        [[call.name, call.arguments] for call in step.tool_calls],
+        [[result.name, result.output, result.matched, result.is_error] for result in step.results],
+        [list(each) for each in zip_longest(step.said_by, step.said, fillvalue="user")],
+    ]
+
+
+def _last_calls(response: Response) -> tuple[ToolCall, ...]:
+    """The tool calls of the last request: a response has those of all its requests, in order."""
+    return response.tool_calls[sum(len(step.tool_calls) for step in response.steps) :]
+
+
 class _Names:
     """Numbers for the names that repeat in every case: variants and metrics."""
 
@@ -90,6 +112,7 @@ class _Names:
         self.variants = {v.summary.name: place for place, v in enumerate(view.variants)}
         self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
+        self.thumbnails: dict[str, int] = {}
 
     def index(self, view: View) -> dict[str, Any]:
         """What the list, the filters and the rerun command need."""
@@ -97,9 +120,16 @@ class _Names:
             "run": view.run.run_id,
             "suite": view.run.suite_path or view.run.suite,
             "gate": view.run.gate,
+            "standin": any(v.source in (Source.SIMULATED, Source.RECORDED) for v in view.variants),
             "repeats": view.repeats,
             "variants": [
-                {"name": v.summary.name, "model": v.summary.model, "label": v.label, "baseline": v.is_baseline}
+                {
+                    "name": v.summary.name,
+                    "model": v.summary.model,
+                    "label": v.label,
+                    "baseline": v.is_baseline,
+                    "badges": list(v.badges),
+                }
                 for v in view.variants
             ],
             "metrics": [{"name": m.name, "judged": m.judged} for m in view.metrics],
@@ -113,6 +143,8 @@ class _Names:
                 for lens in view.lenses
             ],
             "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
+            "words": ENDING_WORDS,
+            "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
             "tags": list(dict.fromkeys(tag for case in view.cases for tag in case.case.tags)),
             "cases": [self.entry(case) for case in view.cases],
         }
@@ -136,10 +168,21 @@ class _Names:
             "expected": None if view.case.expected is None else _shown(view.case.expected),
             "cluster": view.case.cluster,
             "variables": None if prompts else _shown(dict(view.case.variables)),
-            "prompts": prompts,
+            "prompts": [self.prompt(prompt) for prompt in prompts],
             "prompt": [prompts.index(view.prompts[name]) if name in view.prompts else -1 for name in self.variants],
             "answers": [self.answer(answer) for answer in view.answers],
         }
+
+    def prompt(self, prompt: PromptView) -> dict[str, Any]:
+        """`media` has `[kind, name, address, detail, size, number of the thumbnail or -1, note]` for each."""
+        media = [
+            [m.kind, m.name, m.address, m.detail, m.size, self.thumbnail(m.thumbnail), m.note] for m in prompt.media
+        ]
+        return {"text": prompt.text, "media": media, "tools": prompt.tools}
+
+    def thumbnail(self, data_url: str | None) -> int:
+        """The number of a thumbnail, the same for the same picture; -1 for none."""
+        return -1 if data_url is None else self.thumbnails.setdefault(data_url, len(self.thumbnails))
 
     def answer(self, view: AnswerView) -> dict[str, Any]:
         """One answer; keys without a value are left out."""
@@ -153,19 +196,27 @@ class _Names:
         if response is None:
             return entry
         usage, failure = response.usage, response.failure
+        single = not response.steps
+        rate = tokens_per_second(usage, response.latency_ms, response.first_token_ms) if single else None
         # A failure says nothing of who failed; its variant knows who was asked.
         source = response.source if view.outcome.measured else self.sources.get(view.variant, response.source)
         facts = {
             "text": response.text,
             "refusal": response.refusal,
-            "tools": [[call.name, call.arguments] for call in response.tool_calls],
+            "tools": [[call.name, call.arguments] for call in _last_calls(response)],
+            "detail": response.detail,
             "source": source.value,
             "requested": response.requested_model,
             "returned": response.returned_model,
             "request_id": response.request_id,
             "latency": None if response.latency_ms is None else round(response.latency_ms, 1),
             "tokens": usage and [usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens],
+            "first": None if response.first_token_ms is None else round(response.first_token_ms, 1),
+            "rate": None if rate is None else round(rate, 1),
             "usd": response.usd,
+            "batched": response.batched or None,
+            "tier": response.service_tier,
+            "steps": [_step(step) for step in response.steps],
             "finish": response.finish_reason,
             "attempts": len(response.attempts),
             "failure": failure and f"{failure.kind.value}: {failure.message}",

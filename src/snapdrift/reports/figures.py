@@ -52,6 +52,13 @@ def usd(amount: float | None) -> str:
     return f"${amount:,.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.4f}"
 
 
+def rate(tokens_per_second: float | None) -> str:
+    """`84 tokens/s`, `8.4 tokens/s`."""
+    if tokens_per_second is None:
+        return NONE
+    return f"{tokens_per_second:,.0f} tokens/s" if tokens_per_second >= 10 else f"{tokens_per_second:.1f} tokens/s"
+
+
 def seconds(milliseconds: float | None) -> str:
     """`0.90 s`, `12.3 s`, `640 ms` below a tenth of a second."""
     if milliseconds is None:

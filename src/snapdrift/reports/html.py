@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError
+from snapdrift.model import Reason
 from snapdrift.reports import figures, words
-from snapdrift.reports.embed import embed
+from snapdrift.reports.embed import Payload, embed
 from snapdrift.reports.escaping import encodable
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.view import CaseGroup, View
@@ -31,6 +32,9 @@ SCRIPTS = ("data.js", "diff.js", "state.js", "list.js", "detail.js", "page.js")
 
 CHANGED_ROWS = 500
 """How many changed cases the printed (and script-less) page lists by id."""
+
+LISTED_IDS = 20
+"""How many differing cases a row of the parity and noise tables names; the rest is counted."""
 
 
 @dataclass(slots=True)
@@ -60,11 +64,15 @@ class _Inline:
         hashes.append(f"'sha256-{digest}'")
         return Markup(f"<{name}>{content}</{name}>")  # noqa: S704  our own source, checked above
 
-    def policy(self) -> str:
-        """The Content-Security-Policy of the page: nothing but what was collected; no string becomes markup."""
+    def policy(self, *, images: bool) -> str:
+        """The Content-Security-Policy of the page: nothing but what was collected; no string becomes markup.
+
+        With `images`, pictures that the page itself carries are allowed, and none from anywhere else.
+        """
         styles, scripts = (" ".join(sources) or "'none'" for sources in (self.styles, self.scripts))
         return (
-            f"default-src 'none'; script-src {scripts}; style-src {styles}; base-uri 'none'; form-action 'none'; "
+            f"default-src 'none'; script-src {scripts}; style-src {styles}; {'img-src data:; ' if images else ''}"
+            "base-uri 'none'; form-action 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'"
         )
 
@@ -79,14 +87,15 @@ def render_html(view: View, templates_dir: Path | None = None) -> str:
 
     inline = _Inline()
     environment = _environment(templates_dir, inline)
+    payload = embed(view)
     try:
-        page = environment.get_template(TEMPLATE).render(_context(view), policy=inline.placeholder)
+        page = environment.get_template(TEMPLATE).render(_context(view, payload), policy=inline.placeholder)
     except TemplateError as error:
         where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or TEMPLATE}"
         line = getattr(error, "lineno", None)
         place = f"{where}:{line}" if line else where
         raise ConfigError(f"{place}: report template cannot be rendered: {error}") from error
-    return encodable(page).replace(inline.placeholder, inline.policy(), 1)
+    return encodable(page).replace(inline.placeholder, inline.policy(images=payload.thumbnails != "[]"), 1)
 
 
 def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
@@ -128,13 +137,19 @@ def named(sentence: str) -> Any:
 def _filters() -> dict[str, Callable[..., Any]]:
     names = (
         "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
-        "magnitude"
+        "magnitude rate"
     )
-    return {name: getattr(figures, name) for name in names.split()}
+    own = {"cost": words.cost_text, "cached_share": words.cached_share}
+    return {name: getattr(figures, name) for name in names.split()} | own
 
 
-def _context(view: View) -> dict[str, Any]:
-    payload = embed(view)
+def _endings(view: View) -> tuple[str, ...]:
+    """Every way in which calls ended under some metric of the run, in the order in which they are told."""
+    found = {ending for level in view.levels.values() for ending in level.endings}
+    return tuple(ending for ending in words.ENDING_WORDS if ending in found)
+
+
+def _context(view: View, payload: Payload) -> dict[str, Any]:
     rows = [(row, mark) for row, mark in zip(view.comparisons, lay_out(view.comparisons).marks, strict=True)]
     baselines = tuple(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
     changed = view.changed
@@ -150,6 +165,12 @@ def _context(view: View) -> dict[str, Any]:
         "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
         "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
         "group_words": words.GROUP_WORDS,
+        "endings": _endings(view),
+        "ending_words": words.ENDING_WORDS,
+        "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
+        "batch_sentence": words.batch_sentence(view),
+        "reasons": frozenset(reason.value for reason in Reason),
+        "listed": LISTED_IDS,
         "changed": changed[:CHANGED_ROWS],
         "changed_hidden": max(len(changed) - CHANGED_ROWS, 0),
         "scripts": SCRIPTS,

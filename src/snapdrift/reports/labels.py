@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snapdrift.model import Evaluation, Source, VariantSummary
-from snapdrift.reports.figures import count
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
+from snapdrift.verdicts.asides import ledger_sentence
 
 _MEANINGS = {
     Source.SIMULATED: (
@@ -17,8 +17,13 @@ _MEANINGS = {
         "replayed from a recording by the stand-in, no model was asked in this run; costs are reckoned and were not "
         "paid, latencies are the stand-in's"
     ),
-    Source.OUTPUTS: "read from a file of outputs; no model was asked in this run",
-    Source.PYTHON: "given by the program that the suite names",
+    Source.OUTPUTS: (
+        "read from a file of outputs: no model was asked in this run; whose answers they are, and what they took, is "
+        "what the file says"
+    ),
+    Source.PYTHON: (
+        "given by the program that the suite names: they measure that program as it is, with whatever model it asks"
+    ),
 }
 
 
@@ -52,12 +57,5 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
 
 
 def resolutions_of(evaluation: Evaluation) -> tuple[str, ...]:
-    """For each variant whose answers name another model than was asked for: which, and how often."""
-    sentences = []
-    for summary in evaluation.variants:
-        answered = sum(summary.resolved_models.values())
-        for model, number in sorted(summary.resolved_models.items(), key=lambda item: (-item[1], item[0])):
-            if model != summary.model:
-                calls = f"{count(number)} of {count(answered)} answers"
-                sentences.append(f"{summary.name}: {summary.model} answered as {model} in {calls}.")
-    return tuple(sentences)
+    """For each variant and judge whose answers name another model than was asked for: which, and how often."""
+    return tuple(ledger_sentence(entry) for entry in evaluation.ledger if entry.returned.keys() - {entry.requested})

@@ -8,7 +8,7 @@ from snapdrift.model import Severity
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
 from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
-from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge
+from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence
 
 LIMIT = 60_000
 """Characters: GitHub refuses comments above 65,536."""
@@ -16,6 +16,8 @@ LIMIT = 60_000
 _NAME = 120
 _SENTENCE = 2_000
 _LISTED = 200
+_GROUPS = 10
+_IDS = 10
 
 
 def render_markdown(*views: View) -> str:
@@ -71,6 +73,7 @@ def _head(view: View) -> Iterator[str]:
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
     yield ""
+    yield from _sameness(view)
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:
         yield f"Must-pass cases that did not pass ({len(failed)}):"
@@ -81,6 +84,21 @@ def _head(view: View) -> Iterator[str]:
         if len(failed) > 20:
             yield f"- and {len(failed) - 20} more"
         yield ""
+
+
+def _sameness(view: View) -> Iterator[str]:
+    """Endpoint parity with the ids that differ, and the noise floor; nothing where the run has neither."""
+    for one in view.parity[:_GROUPS]:
+        yield f"- Endpoint parity: {_sentence(one.sentence)}"
+        rows = [*((m.metric, m.differing) for m in one.parity.metrics), ("outcome", one.parity.outcomes_differ)]
+        for name, differing in rows:
+            if differing:
+                more = f" and {len(differing) - _IDS} more" if len(differing) > _IDS else ""
+                yield f"  - {_name(name)} differs: {', '.join(map(_code, differing[:_IDS]))}{more}"
+    for control in view.controls[:_GROUPS]:
+        yield f"- A/A control: {_sentence(figures.typeset(control.sentence))}"
+    yield from (f"- {_sentence(text)}" for text in (cached_sentence(view), batch_sentence(view)) if text)
+    yield ""
 
 
 def _changed(view: View, group: CaseGroup, room: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
-from snapdrift.model import CallKey, MetricSpec, Request, Source
-from snapdrift.reports.view import PromptText, Provenance, RunData
+from snapdrift.model import CallKey, MetricSpec, Source
+from snapdrift.reports.asked import PromptView, read_prompt
+from snapdrift.reports.thumbnails import Album
+from snapdrift.reports.view import PromptOf, Provenance, RunData
 
 if TYPE_CHECKING:
     from snapdrift.store.reader import StoredRun
@@ -58,39 +60,13 @@ def run_data(
     )
 
 
-def _prompts(stored: StoredRun) -> PromptText:
-    def prompt(case_id: str, variant: str) -> str | None:
+def _prompts(stored: StoredRun) -> PromptOf:
+    album = Album()
+    names = {str(digest): str(path) for path, digest in (stored.suite.get("media") or {}).items()}
+
+    def prompt(case_id: str, variant: str) -> PromptView | None:
         request = stored.request(CallKey(case_id, variant, 0))
-        return None if request is None else prompt_text(request)
+        # An application and a file of outputs are given the case: there is no prompt to show.
+        return read_prompt(request, names, album) if request is not None and request.endpoint.over_http else None
 
     return prompt
-
-
-def prompt_text(request: Request) -> str:
-    """What a request asks, for a person: instructions and messages under their roles; a lone message is bare."""
-    body = request.body
-    turns = [("instructions", body["instructions"])] if body.get("instructions") else []
-    messages = body.get("messages", body.get("input", ()))
-    if isinstance(messages, str):
-        turns.append(("user", messages))
-    elif isinstance(messages, Sequence):
-        turns += [
-            (str(m.get("role", m.get("type", ""))), m.get("content", m)) for m in messages if isinstance(m, Mapping)
-        ]
-    if len(turns) == 1 and turns[0][0] == "user":
-        return _content_text(turns[0][1])
-    return "\n\n".join(f"[{role}]\n{_content_text(content)}" for role, content in turns)
-
-
-def _content_text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        return "\n".join(_part_text(part) for part in content)
-    return str(content)
-
-
-def _part_text(part: Any) -> str:
-    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-        return str(part["text"])
-    return f"[{part.get('type', 'part')}]" if isinstance(part, Mapping) else str(part)

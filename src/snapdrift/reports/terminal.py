@@ -9,7 +9,7 @@ from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
 from snapdrift.reports.view import View
-from snapdrift.reports.words import VERDICT_SHAPES, badge
+from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text
 
 _DECISION_STYLES = {DecisionWord.PASSED: "bold blue", DecisionWord.REGRESSION: "bold dark_orange"}
 _VERDICT_STYLES = {
@@ -52,14 +52,23 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
     sentences += view.reasons
     for sentence in dict.fromkeys(sentences):
         console.print(Text(line(sentence)))
+    for failure in view.failures:
+        console.print(Text(f"unanswered: {line(failure)}"))
     for note in view.notes:
         console.print(Text(f"note: {line(note)}"))
+    for parity in view.parity:
+        console.print(Text(f"parity: {line(parity.sentence)}"))
+    for control in view.controls:
+        console.print(Text(f"control: {line(figures.typeset(control.sentence))}"))
     if view.comparisons:
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
         console.print()
     console.print(_variant_table(view))
+    for sentence in (cached_sentence(view), batch_sentence(view)):
+        if sentence:
+            console.print(Text(line(sentence)))
     return "\n".join(text.rstrip() for text in out.getvalue().splitlines()) + "\n"
 
 
@@ -77,14 +86,21 @@ def _comparison_table(view: View) -> object:
 
 def _variant_table(view: View) -> object:
     rows = []
+    streamed = any(v.summary.first_token_p50 is not None for v in view.variants)
     for v in view.variants:
         s = v.summary
-        name = f"{s.name} [{v.label}]" if v.label else s.name
+        ways = [f"({', '.join(v.badges)})"] if v.badges else []
+        name = " ".join([s.name, *ways, *([f"[{v.label}]"] if v.label else [])])
         latency = f"{figures.seconds(s.latency_p50)} / {figures.seconds(s.latency_p95)}"
         outcomes = ", ".join(f"{number} {outcome}" for outcome, number in s.outcomes.items() if number)
-        cells = [name, figures.percent(s.coverage), outcomes, figures.usd(s.usd), latency]
-        rows.append(([*cells, figures.count(s.usage.output_tokens)], ""))
-    return _table(["variant", "coverage", "outcomes", "cost", "p50 / p95", "tokens out"], {1, 3, 4, 5}, rows)
+        cells = [name, figures.percent(s.coverage), outcomes, cost_text(v), latency]
+        cells += [figures.seconds(s.first_token_p50)] if streamed else []
+        told = s.usage.output_tokens or s.endpoint.over_http
+        rows.append(([*cells, figures.count(s.usage.output_tokens) if told else figures.NONE], ""))
+    headers = ["variant", "coverage", "outcomes", "cost", "p50 / p95"]
+    headers += ["first token"] if streamed else []
+    headers += ["tokens out"]
+    return _table(headers, {1, *range(3, len(headers))}, rows)
 
 
 def _table(headers: list[str], right: set[int], rows: Iterable[tuple[list[str], str]]) -> object:

@@ -12,6 +12,7 @@ from typing import Any
 
 from snapdrift.model import Comparison, MetricSummary
 from snapdrift.reports.view import VariantView, View
+from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.words import headline
 
 FORMAT = "snapdrift.verdict/1"
@@ -58,8 +59,11 @@ def verdict_document(view: View) -> dict[str, Any]:
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "comparisons": [_comparison(c) for c in view.evaluation.comparisons],
         "operational": [asdict(o) for o in view.evaluation.operational],
-        "alias_moves": [asdict(move) for move in view.evaluation.alias_moves],
-        "must_pass": [asdict(m) for m in view.must_pass],
+        "alias_moves": [_plain(move) for move in view.evaluation.alias_moves],
+        "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
+        "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
+        "controls": [_plain(one.control) | {"sentence": one.sentence} for one in view.controls],
+        "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
             "exit_code": int(decision.exit_code),
@@ -70,12 +74,26 @@ def verdict_document(view: View) -> dict[str, Any]:
     }
 
 
+def _plain(record: Any) -> dict[str, Any]:
+    """A record as JSON has it: lists, not tuples."""
+    return {key: _listed(value) for key, value in asdict(record).items()}
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(entry) for key, entry in value.items()}
+    return [_listed(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
 def _variant(view: VariantView) -> dict[str, Any]:
     s = view.summary
     return {
         "name": s.name,
         "model": s.model,
         "endpoint": s.endpoint.value,
+        "stream": s.stream,
+        "batch": s.batch,
+        "host": s.host,
         "resolved_models": dict(s.resolved_models),
         "planned": s.planned,
         "requests": s.requests,
@@ -89,9 +107,14 @@ def _variant(view: VariantView) -> dict[str, Any]:
             "output": s.usage.output_tokens,
             "reasoning": s.usage.reasoning_tokens,
         },
+        "cached_share": cached_share(view),
         "usd": s.usd,
+        "batch_usd": s.batch_usd,
         "judge_usd": s.judge_usd,
+        "judge_batch_usd": s.judge_batch_usd,
         "latency_ms": {"p50": s.latency_p50, "p95": s.latency_p95},
+        "first_token_ms": {"p50": s.first_token_p50, "p95": s.first_token_p95},
+        "tokens_per_second": {"p50": s.tokens_per_second_p50},
     }
 
 
@@ -105,6 +128,7 @@ def _metric(m: MetricSummary) -> dict[str, Any]:
         "unextracted": m.unextracted,
         "grader_errors": m.grader_errors,
         "unmeasured": m.unmeasured,
+        "endings": dict(m.endings),
     }
 
 

@@ -13,11 +13,14 @@ from enum import StrEnum
 from snapdrift.model import (
     Case,
     Comparison,
+    Control,
     Decision,
+    Endpoint,
     Evaluation,
     MetricSpec,
     MetricSummary,
     Outcome,
+    Parity,
     Response,
     Score,
     Severity,
@@ -25,9 +28,10 @@ from snapdrift.model import (
     Variant,
     VariantSummary,
 )
+from snapdrift.reports.asked import PromptView
 
-PromptText = Callable[[str, str], str | None]
-"""Gives the rendered prompt of (case id, variant name) as text, or None when it is not known."""
+PromptOf = Callable[[str, str], PromptView | None]
+"""Gives the rendered prompt of (case id, variant name), or None when it is not known."""
 
 
 # --------------------------------------------------------------------------------------------------------- what goes in
@@ -72,7 +76,7 @@ class RunData:
     evaluation: Evaluation
     repeats: int = 1
     warnings: tuple[str, ...] = ()
-    prompt: PromptText | None = None
+    prompt: PromptOf | None = None
     asked: Source = Source.OPENAI
 
 
@@ -142,7 +146,7 @@ class CaseView:
     states: tuple[CaseGroup | None, ...]
     changes: tuple[Change, ...]
     answers: tuple[AnswerView, ...]
-    prompts: Mapping[str, str]
+    prompts: Mapping[str, PromptView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,39 @@ class VariantView:
     def label(self) -> str | None:
         """The word that it bears wherever it appears, None where a model was asked."""
         return SOURCE_LABELS.get(self.source)
+
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """How it is asked, as far as that is not the usual way: `chat`, `stream`, `batch`, `on my-proxy`."""
+        s = self.summary
+        return (
+            *(["chat"] if s.endpoint is Endpoint.CHAT else []),
+            *(["stream"] if s.stream else []),
+            *(["batch"] if s.batch else []),
+            *([f"on {s.host}"] if s.host else []),
+        )
+
+    @property
+    def priced(self) -> bool:
+        """Whether its answers have a price; an application and a file of outputs need not say one."""
+        return self.summary.endpoint.over_http or self.summary.usd is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ParityView:
+    """A parity group, and in words whether its members agree."""
+
+    parity: Parity
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlView:
+    """An A/A control, and in words what it says of the suite's noise: `opening` without the figures."""
+
+    control: Control
+    opening: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +238,8 @@ class View:
     """Everything that a report shows. `cases` are in the order of their group, then of the dataset.
 
     `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
-    `change_sentences` are pairs of a candidate and the sentence that counts what changed with it.
+    `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
+    `failures` say why calls got no answer, with a host's own words in them.
     """
 
     run: Provenance
@@ -223,6 +261,9 @@ class View:
     must_pass: tuple[MustPassView, ...]
     assumptions: tuple[tuple[str, str], ...]
     repeats: int
+    parity: tuple[ParityView, ...] = ()
+    controls: tuple[ControlView, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[CaseGroup, int]:
@@ -239,10 +280,20 @@ class View:
 
     @property
     def usd(self) -> float | None:
-        """What the run cost, judges included; None when a price is not known."""
-        costs = [v.summary.usd for v in self.variants]
+        """What the run cost, judges included and what has no price left out; None when a price is not known."""
+        costs = [v.summary.usd for v in self.variants if v.priced]
         known = [usd for usd in costs if usd is not None]
         return sum(known) + sum(v.summary.judge_usd for v in self.variants) if len(known) == len(costs) else None
+
+    @property
+    def batch_usd(self) -> float:
+        """The part of the cost that went by the Batch API, at its own price; judges included."""
+        return sum(v.summary.batch_usd + v.summary.judge_batch_usd for v in self.variants)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """The variants whose answers have no price at all."""
+        return tuple(v.summary.name for v in self.variants if not v.priced)
 
     @property
     def paid(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snapdrift.model import Comparison, Decision, DecisionWord, Reason, Verdict
-from snapdrift.reports.figures import count
-from snapdrift.reports.view import CaseGroup
+from snapdrift.model import Comparison, Decision, DecisionWord, Outcome, Reason, Verdict
+from snapdrift.reports.figures import count, percent, usd
+from snapdrift.reports.view import CaseGroup, VariantView, View
 from snapdrift.verdicts.words import VERDICT_WORDS
 
 VERDICT_SHAPES: Mapping[Verdict, str] = {
@@ -42,6 +42,25 @@ DECISION_WORDS: Mapping[DecisionWord, str] = {
     DecisionWord.INCONCLUSIVE: "inconclusive",
     DecisionWord.NOT_GATED: "not gated",
 }
+ENDING_WORDS: Mapping[str, str] = {
+    Reason.PASSED.value: "passed",
+    Reason.WRONG.value: "wrong",
+    Reason.SCHEMA_VIOLATION.value: "breaks the schema",
+    Reason.INVALID_JSON.value: "invalid JSON",
+    Reason.UNEXTRACTED.value: "no value found",
+    Outcome.REFUSED.value: "refused",
+    Outcome.TRUNCATED.value: "truncated",
+    Outcome.FILTERED.value: "filtered",
+    Outcome.TOOL_UNMATCHED.value: "tool call unmatched",
+    Outcome.STEP_LIMIT.value: "too many steps",
+    Reason.NOT_ACCEPTED.value: "not accepted",
+    Reason.GRADER_ERROR.value: "grader error",
+    Outcome.OK.value: "not graded",
+    Outcome.API_ERROR.value: "API error",
+    Outcome.MISSING.value: "missing",
+    Outcome.NOT_NEEDED.value: "not needed",
+}
+"""What became of a call, by the reason of its score or its outcome; as an outcome, `ok` is just `ok`."""
 
 
 def verdict_word(comparison: Comparison) -> str:
@@ -55,6 +74,33 @@ def verdict_word(comparison: Comparison) -> str:
 def badge(decision: Decision) -> str:
     """The decision's word and the exit code that goes with it: `regression, exit 1`."""
     return f"{DECISION_WORDS[decision.word]}, exit {int(decision.exit_code)}"
+
+
+def cost_text(variant: VariantView) -> str:
+    """What a variant's answers cost; an application and a file of outputs have no price unless they say one."""
+    return usd(variant.summary.usd) if variant.priced else "not priced"
+
+
+def cached_share(variant: VariantView) -> float | None:
+    """The share of a variant's input tokens that the prompt cache had, None where nothing is known of them."""
+    usage = variant.summary.usage
+    return usage.cached_tokens / usage.input_tokens if usage.input_tokens else None
+
+
+def cached_sentence(view: View) -> str:
+    """What share of each variant's input the prompt cache had; empty where it had none of any."""
+    if not any(variant.summary.usage.cached_tokens for variant in view.variants):
+        return ""
+    shares = [(v.summary.name, share) for v in view.variants if (share := cached_share(v)) is not None]
+    return f"Input read from the prompt cache: {', '.join(f'{name} {percent(share)}' for name, share in shares)}."
+
+
+def batch_sentence(view: View) -> str:
+    """What went live and what by the Batch API, of the whole run; empty where nothing went by batch."""
+    if not view.batch_usd or view.usd is None:
+        return ""
+    live, batch = usd(view.usd - view.batch_usd), usd(view.batch_usd)
+    return f"Of {usd(view.usd)}, {live} went live and {batch} by the Batch API, at half the price."
 
 
 def change_sentence(candidate: str | None, failing_reasons: Sequence[str], passing: int) -> str:
@@ -74,11 +120,14 @@ def change_sentence(candidate: str | None, failing_reasons: Sequence[str], passi
 def _why(reasons: Sequence[str]) -> str:
     if len(reasons) < 2:
         return ""
-    unextracted, wrong = reasons.count(Reason.UNEXTRACTED.value), reasons.count(Reason.WRONG.value)
+    invalid, unextracted = reasons.count(Reason.INVALID_JSON.value), reasons.count(Reason.UNEXTRACTED.value)
+    violating, wrong = reasons.count(Reason.SCHEMA_VIOLATION.value), reasons.count(Reason.WRONG.value)
     kinds = (
+        (invalid, "is not the JSON asked for" if invalid == 1 else "are not the JSON asked for"),
         (unextracted, "could not be extracted"),
+        (violating, "breaks the schema" if violating == 1 else "break the schema"),
         (wrong, "is a wrong answer" if wrong == 1 else "are wrong answers"),
-        (len(reasons) - unextracted - wrong, "ended without an answer"),
+        (len(reasons) - invalid - unextracted - violating - wrong, "ended without an answer"),
     )
     parts = [(number, what) for number, what in kinds if number]
     if len(parts) == 1:

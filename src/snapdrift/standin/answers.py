@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,44 @@ class KeyRow:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedCall:
+    """A function call that is right. Calls of one `step` are made together, later steps after the earlier ones."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    step: int = 0
+
+
+def expected_calls(expected: Any) -> tuple[ExpectedCall, ...] | None:
+    """The calls that `expected.tool_calls` names (`[{name, arguments, step?}]`), by step; None where it names none."""
+    listed = expected.get("tool_calls") if isinstance(expected, Mapping) else None
+    if not isinstance(listed, list):
+        return None
+    calls = [
+        ExpectedCall(str(entry["name"]), _arguments(entry.get("arguments")), int(entry.get("step", 0)))
+        for entry in listed
+        if isinstance(entry, Mapping) and "name" in entry
+    ]
+    return tuple(sorted(calls, key=lambda call: call.step))
+
+
+def without_calls(expected: Any) -> Any:
+    """What is expected of the answer when the calls are made: None where nothing is said of it."""
+    if expected_calls(expected) is None:
+        return expected
+    return {name: value for name, value in expected.items() if name != "tool_calls"} or None
+
+
+def _arguments(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    return value if isinstance(value, Mapping) else {}
+
+
 class AnswerKey:
     """Rows by case id and by text, and the values of each field of `expected`: wrong answers are taken from them."""
 
@@ -49,7 +88,9 @@ class AnswerKey:
         row = KeyRow(str(case_id), raw["expected"], _tags(raw.get("tags")), max(texts, key=len, default="").strip())
         self.rows[row.id] = row
         self._by_text.setdefault(digest(row.text), row)
-        self._see("", row.expected)
+        self._see("", without_calls(row.expected))
+        for call in expected_calls(row.expected) or ():
+            self._see(f"tool_calls.{call.name}", call.arguments)
 
     def _see(self, field: str, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -59,7 +100,10 @@ class AnswerKey:
             self._labels.setdefault(field, {}).setdefault(repr(value), value)
 
     def labels(self, field: str) -> tuple[Any, ...]:
-        """The different values of a field of `expected` (`queue`, `address.city`; empty for `expected` itself)."""
+        """The different values of a field of `expected` (`queue`, `address.city`; empty for `expected` itself).
+
+        `tool_calls.lookup.city` are those of an argument of a function.
+        """
         return tuple(self._labels.get(field, {}).values())
 
     def find(self, case_id: str | None, last_user_text: str, all_text: str) -> KeyRow | None:

@@ -82,6 +82,15 @@ def rate_limited(model: str, what: str, limit: int, wait_seconds: float) -> ApiE
     return ApiError(429, message, kind=what, code="rate_limit_exceeded", headers=headers)
 
 
+def quota_exceeded() -> ApiError:
+    """A 429 that never goes away by waiting."""
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. For more information on this "
+        "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
+    )
+    return ApiError(429, message, kind="insufficient_quota", code="insufficient_quota")
+
+
 def unknown_url(method: str, path: str) -> ApiError:
     """Nothing is served there."""
     return ApiError(404, f"Invalid URL ({method} {path})")

@@ -53,6 +53,10 @@ class Behaviour(BaseModel):
     - `fence`, `prose`: a code fence, or prose, around JSON. `drop_field`: a field is missing. `verbose`: says more.
       None of them breaks what the API guarantees: a strict schema holds, and `json_object` is JSON.
     - `refuse`: the API's refusal. `filter`: cut by the content filter. `truncate`: stops in the middle, incomplete.
+    - `tool_argument`: calls the right function with a wrong argument (`field` names it). `tool_missing`: leaves a call
+      out. `tool_invented`: calls a function that was not offered. `tool_not_json`: arguments that are broken JSON.
+      `tool_as_text`: writes the call instead of making it. `tool_endless`: goes on calling. `tool_preamble`: says
+      something before it calls. Names and JSON of strict functions cannot be got wrong.
     - `judge_fails`, `judge_fails_poor`: how often a judge's verdict is "fail", for an answer that looks fine and for
       one that looks short or refusing.
     """
@@ -74,6 +78,13 @@ class Behaviour(BaseModel):
     refuse: Flaws = ()
     filter: Flaws = ()
     truncate: Flaws = ()
+    tool_argument: Flaws = ()
+    tool_missing: Flaws = ()
+    tool_invented: Flaws = ()
+    tool_not_json: Flaws = ()
+    tool_as_text: Flaws = ()
+    tool_endless: Flaws = ()
+    tool_preamble: Flaws = ()
     judge_fails: Rate = 0.1
     judge_fails_poor: Rate = 0.7
 
@@ -99,6 +110,16 @@ BUILT_IN: Mapping[str, Behaviour] = {
         "truncates": {"description": "stops in the middle now and then", "extends": "august", "truncate": 0.08},
         "chatty": {"description": "prose around its JSON", "extends": "august", "prose": 0.3, "verbose": 0.7},
         "flaky": {"description": "some cases differ between repeats", "extends": "august", "flaky": 0.2},
+        "clumsy": {
+            "description": "errs with functions: wrong arguments, missing and invented calls, broken JSON",
+            "extends": "august",
+            "tool_argument": 0.08,
+            "tool_missing": 0.05,
+            "tool_invented": 0.03,
+            "tool_not_json": 0.03,
+            "tool_as_text": 0.03,
+        },
+        "endless": {"description": "goes on calling functions", "extends": "august", "tool_endless": 1.0},
         "judge": {"description": "grades quoted answers by a simple rule", "answers": False},
     }.items()
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from snapdrift.errors import ConfigError
+from snapdrift.standin.batch_settings import BatchSettings
 from snapdrift.standin.behaviours import Behaviour, resolve_behaviours, unknown_behaviour
+from snapdrift.standin.fault_scripts import FaultRule, is_script, load_script, read_script
 from snapdrift.standin.faults import FaultPlan
 from snapdrift.standin.latency import Latency
 
@@ -22,6 +25,10 @@ def _as_tuple(value: Any) -> Any:
     return () if value is None else (value,) if isinstance(value, str | Path) else value
 
 
+def _as_day(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value  # TOML has dates of its own
+
+
 def _as_spec(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={setting}" for name, setting in value.items())
@@ -30,6 +37,7 @@ def _as_spec(value: Any) -> Any:
 
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple)]
 Spec = Annotated[str, BeforeValidator(_as_spec)]
+Day = Annotated[str, BeforeValidator(_as_day), Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
 class Profile(BaseModel):
@@ -57,12 +65,18 @@ class Profile(BaseModel):
 
 
 class Limits(BaseModel):
-    """Account limits to enforce, per minute; None is no limit. `headers` false leaves out the rate-limit headers."""
+    """Account limits to enforce; None is no limit. `rpm` and `tpm` are per minute.
+
+    `quota_requests` answers, or `quota_usd` dollars worth of them, use up the account's quota. `headers` false leaves
+    out the rate-limit headers.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
+    quota_requests: int | None = Field(default=None, ge=0)
+    quota_usd: float | None = Field(default=None, ge=0)
     headers: bool = True
 
 
@@ -70,9 +84,11 @@ class StandinConfig(BaseModel):
     """Everything that a stand-in server is started with. Round-trips through `to_json` and `from_json`.
 
     `alias` maps a model id to the snapshot that it is answered as, before the catalogue's own aliases. `latency` is
-    milliseconds (`"120"`) or `"lognormal:MEDIAN,P95"`; `faults` as `faults.FaultPlan.parse` reads them. With `key` only
+    milliseconds (`"120"`) or `"lognormal:MEDIAN,P95"`; `faults` as `faults.FaultPlan.parse` reads them,
+    `fault_rules` go before them (`checked` takes rules, or a file of them, as `faults` too). With `key` only
     that key is accepted, without it any. With `today` (`2026-11-22`) models whose shutdown date has come are gone,
-    unless they are recorded.
+    unless they are recorded. `batches` says how batches go,
+    `prompt_caching` whether what was asked before is reported as cached.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,11 +99,14 @@ class StandinConfig(BaseModel):
     alias: dict[str, str] = Field(default_factory=dict)
     latency: Spec = ""
     faults: Spec = ""
+    fault_rules: tuple[FaultRule, ...] = ()
     limits: Limits = Limits()
+    batches: BatchSettings = BatchSettings()
     seed: int = 0
     log: Path | None = None
     key: str | None = None
-    today: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
+    prompt_caching: bool = True
+    today: Day | None = None
 
     @model_validator(mode="after")
     def _names_and_specs_are_known(self) -> StandinConfig:
@@ -152,13 +171,18 @@ class StandinConfig(BaseModel):
                 for profile in profiles
             ]
         table = {name: value for name, value in settings.items() if name != "suites" and value is not None}
-        return cls.checked({**table, "profiles": profiles, **others})
+        if isinstance(others.get("faults"), str) and is_script(others["faults"]):
+            others["faults"] = Path(others["faults"]).resolve()  # not of the table: from where the command was given
+        return cls.checked({**table, "profiles": profiles, **others}, root=root)
 
     @classmethod
-    def checked(cls, fields: Mapping[str, Any]) -> StandinConfig:
-        """The config with these fields; raises `ConfigError` instead of pydantic's error."""
+    def checked(cls, fields: Mapping[str, Any], *, root: Path | None = None) -> StandinConfig:
+        """The config with these fields; raises `ConfigError` instead of pydantic's error.
+
+        `faults` may also be a list of rules, or the path (from `root`) of a YAML or JSON file of them.
+        """
         try:
-            return cls.model_validate(dict(fields))
+            return cls.model_validate(_with_rules(fields, root or Path()))
         except ValidationError as error:
             raise _config_error(error) from error
 
@@ -173,6 +197,16 @@ class StandinConfig(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise _config_error(error) from error
+
+
+def _with_rules(fields: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The fields, with rules that stand under `faults` where rules belong."""
+    faults = fields.get("faults")
+    if isinstance(faults, Path) or (isinstance(faults, str) and is_script(faults)):
+        return {**fields, "faults": "", "fault_rules": load_script(root / faults)}
+    if isinstance(faults, list):
+        return {**fields, "faults": "", "fault_rules": read_script(faults, "standin.faults")}
+    return dict(fields)
 
 
 def _profile(name: str, entry: Mapping[str, Any], root: Path) -> Profile:

@@ -11,8 +11,12 @@ from typing import Any
 from snapdrift.model import CLIENT_REQUEST_ID_LIMIT, ClientRequestId, Endpoint
 from snapdrift.standin.api_errors import invalid, missing_key, wrong_key
 from snapdrift.standin.draws import digest
+from snapdrift.standin.fault_scripts import Incident
 from snapdrift.standin.faults import Fault
 from snapdrift.standin.log import RequestLog
+
+BATCH_PATH = "/v1/batches"
+"""What the log has as the path of a line of a batch."""
 
 _NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
@@ -22,7 +26,10 @@ _NOT_JSON = (
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and its fate. `arrival` counts requests of a call from 0; a `body` that is None was no JSON."""
+    """A request and its fate. A `body` that is None was no JSON.
+
+    `arrival` counts the requests of a call from 0, `number` those of the server from 1.
+    """
 
     endpoint: Endpoint
     client_request_id: str | None
@@ -30,8 +37,16 @@ class Exchange:
     body: dict[str, Any] | None
     call: str
     arrival: int
+    number: int
+    path: str
     fault: Fault | None = None
     log: RequestLog = field(repr=False, default_factory=lambda: RequestLog(None))
+
+    @property
+    def incident(self) -> Incident:
+        """The request as rules about faults see it."""
+        model = (self.body or {}).get("model")
+        return Incident(self.number, self.call, self.arrival, self.caller, model, self.endpoint)
 
     def checked_body(self) -> dict[str, Any]:
         """The body; raises the API's error where there is none, or the request id is not one the API takes."""
@@ -53,9 +68,16 @@ class Exchange:
             "finished", {**self._fields(), "status": status, "source": source, "fault": fault, "error": error}
         )
 
+    def _call_name(self) -> str | None:
+        """The call that the request belongs to: its steps and attempts have the same."""
+        caller = self.caller
+        return f"{caller.case}/{caller.variant}/{caller.repeat}" if caller else None
+
     def _fields(self) -> dict[str, Any]:
         caller = self.caller
         return {
+            "method": "POST",
+            "path": self.path,
             "client_request_id": self.client_request_id,
             "run": caller.run if caller else None,
             "case": caller.case if caller else None,
@@ -65,6 +87,8 @@ class Exchange:
             "model": (self.body or {}).get("model"),
             "endpoint": self.endpoint.value,
             "arrival": self.arrival,
+            "attempt": self.arrival + 1,
+            "call": self._call_name(),
         }
 
 
@@ -74,9 +98,15 @@ class Reception:
     def __init__(self, log: RequestLog) -> None:
         self._log = log
         self._arrivals: Counter[str] = Counter()
+        self._number = 0
 
-    def receive(self, endpoint: Endpoint, client_request_id: str | None, raw: bytes) -> Exchange:
-        """Reads a request and logs it. A call is known by its request id, else by what is asked."""
+    def receive(
+        self, endpoint: Endpoint, client_request_id: str | None, raw: bytes, path: str | None = None
+    ) -> Exchange:
+        """Reads a request and logs it. A call is known by its request id, else by what is asked.
+
+        `path` None is a line of a batch.
+        """
         try:
             body = json.loads(raw)
         except ValueError:
@@ -86,7 +116,10 @@ class Reception:
         arrival = self._arrivals[call]
         self._arrivals[call] += 1
         caller = ClientRequestId.parse(client_request_id) if client_request_id else None
-        exchange = Exchange(endpoint, client_request_id, caller, body, call, arrival, log=self._log)
+        self._number += 1
+        exchange = Exchange(
+            endpoint, client_request_id, caller, body, call, arrival, self._number, path or BATCH_PATH, log=self._log
+        )
         exchange.received()
         return exchange
 

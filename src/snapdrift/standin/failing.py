@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from snapdrift.standin.api_errors import ApiError
+from snapdrift.standin.api_errors import INVALID_REQUEST, ApiError, quota_exceeded
 from snapdrift.standin.faults import Fault
 
 if TYPE_CHECKING:
@@ -23,22 +24,61 @@ BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>5
 _LONGEST_WAIT_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """An error body: status, type, code and words. `{model}` is filled in."""
+
+    status: int
+    kind: str
+    code: str | None
+    words: str
+    waits: bool = False
+
+
+_FAILING: Mapping[Fault, _Failing] = {
+    Fault.RATE_LIMIT: _Failing(
+        429, "requests", "rate_limit_exceeded", "Rate limit reached for {model} on requests per min.", waits=True
+    ),
+    Fault.SERVER_ERROR: _Failing(
+        500, "server_error", "server_error", "The server had an error while processing your request. Sorry about that!"
+    ),
+    Fault.OVERLOADED: _Failing(
+        503,
+        "server_error",
+        "server_overloaded",
+        "The engine is currently overloaded, please try again later.",
+        waits=True,
+    ),
+    Fault.SLOW_DOWN: _Failing(
+        503,
+        "server_error",
+        "slow_down",
+        "Slow Down: please reduce your request rate to its original level, keep it for at least 15 minutes, and then "
+        "increase it gradually.",
+        waits=True,
+    ),
+    Fault.FORBIDDEN: _Failing(
+        403, "request_forbidden", "unsupported_country_region_territory", "Country, region, or territory not supported."
+    ),
+    Fault.REQUEST_TIMEOUT: _Failing(408, "server_error", "timeout", "Request timed out.", waits=True),
+    Fault.CONFLICT: _Failing(
+        409, INVALID_REQUEST, "conflict", "Another request is changing the same resource.", waits=True
+    ),
+    Fault.TOO_LARGE: _Failing(413, INVALID_REQUEST, "request_too_large", "The request body is too large."),
+    Fault.UNPROCESSABLE: _Failing(422, INVALID_REQUEST, "unprocessable_entity", "The request could not be processed."),
+}
+
+
 def fault_error(fault: Fault, model: str, retry_after: float | None) -> ApiError | None:
-    """The error body of a fault that has one."""
-    headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
-    if fault is Fault.RATE_LIMIT:
-        text = f"Rate limit reached for {model} on requests per min. (simulated)"
-        return ApiError(429, text, kind="requests", code="rate_limit_exceeded", headers=headers)
+    """The error body of a fault that has one; `retry_after` (seconds) goes with those that waiting may mend."""
     if fault is Fault.QUOTA:
-        text = "You exceeded your current quota, please check your plan and billing details. (simulated)"
-        return ApiError(429, text, kind="insufficient_quota", code="insufficient_quota")
-    if fault is Fault.SERVER_ERROR:
-        text = "The server had an error while processing your request. Sorry about that! (simulated)"
-        return ApiError(500, text, kind="server_error", code="server_error")
-    if fault is Fault.OVERLOADED:
-        text = "The engine is currently overloaded, please try again later. (simulated)"
-        return ApiError(503, text, kind="server_error", code="server_overloaded", headers=headers)
-    return None
+        return quota_exceeded()
+    failing = _FAILING.get(fault)
+    if failing is None:
+        return None
+    headers = {} if retry_after is None or not failing.waits else {"retry-after": f"{retry_after:g}"}
+    words = f"{failing.words.format(model=model)} (simulated)"
+    return ApiError(failing.status, words, kind=failing.kind, code=failing.code, headers=headers)
 
 
 class DroppedResponse(Response):
@@ -73,6 +113,15 @@ class CutResponse(Response):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         self._drop(scope, False)  # noqa: FBT003  a callable has no keywords
         await _hung_up(receive, _LONGEST_WAIT_SECONDS)
+
+
+async def trickled(
+    chunks: Sequence[bytes], seconds: float, sleep: Callable[[float], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """The chunks, spread over so many seconds."""
+    for chunk in chunks:
+        await sleep(seconds / len(chunks))
+        yield chunk
 
 
 async def _hung_up(receive: Receive, within_seconds: float) -> bool:

@@ -10,7 +10,11 @@ from snapdrift.standin.draws import draw
 
 
 class Fault(StrEnum):
-    """A way to fail. The values are the names in a specification."""
+    """A way to fail. The values are the names in a specification.
+
+    Those that need a stream (`error_event`, `error_event_nested`, `no_end`), and `failed` on Chat, are a 500 where
+    there is none.
+    """
 
     RATE_LIMIT = "429"
     QUOTA = "quota"
@@ -24,6 +28,15 @@ class Fault(StrEnum):
     CUT = "truncate_stream"
     ERROR_EVENT = "error_event"
     FAILED = "failed"
+    FORBIDDEN = "403"
+    REQUEST_TIMEOUT = "408"
+    CONFLICT = "409"
+    TOO_LARGE = "413"
+    UNPROCESSABLE = "422"
+    SLOW_DOWN = "slow_down"
+    SLOW_BODY = "slow"
+    NESTED_ERROR_EVENT = "error_event_nested"
+    NO_END = "no_end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +44,15 @@ class FaultPlan:
     """Which attempts fail, and how.
 
     `rates` are shares of all attempts; `first` is what the first attempts of every call get, in order. `retry_after`
-    (seconds) goes with every 429 and 503, and is left out when None. A stalled one is dropped after `stall_seconds`.
+    (seconds) goes with every 429 and 503, and is left out when None. A stalled one is dropped after `stall_seconds`, a
+    slow body takes `slow_seconds`.
     """
 
     rates: tuple[tuple[Fault, float], ...] = ()
     first: tuple[Fault, ...] = ()
     retry_after: float | None = None
     stall_seconds: float = 600.0
+    slow_seconds: float = 5.0
 
     @classmethod
     def parse(cls, text: str) -> FaultPlan:
@@ -52,14 +67,15 @@ class FaultPlan:
             name, _, value = (piece.strip() for piece in entry.partition("="))
             if name == "first":
                 first = _script(value)
-            elif name in ("retry_after", "stall_seconds"):
+            elif name in ("retry_after", "stall_seconds", "slow_seconds"):
                 seconds[name] = _number(entry, value)
             else:
                 rates[_fault(name)] = _number(entry, value, highest=1.0)
         if sum(rates.values()) > 1.0 + 1e-9:
             raise ConfigError(f"standin.faults: the rates in {text!r} add up to more than 1")
         stall = seconds.get("stall_seconds", 600.0)
-        return cls(tuple(rates.items()), first, seconds.get("retry_after"), stall)
+        slow = seconds.get("slow_seconds", 5.0)
+        return cls(tuple(rates.items()), first, seconds.get("retry_after"), stall, slow)
 
     def strike(self, seed: int, call: str, attempt: int) -> Fault | None:
         """What the attempt (numbered from 0) of a call gets instead of its answer."""
@@ -80,7 +96,7 @@ def _fault(name: str) -> Fault:
         return Fault(name)
     except ValueError:
         known = ", ".join(fault.value for fault in Fault)
-        expected = f"{known}, first, retry_after or stall_seconds"
+        expected = f"{known}, first, retry_after, stall_seconds or slow_seconds"
         raise ConfigError(f"standin.faults: found {name!r}; expected one of {expected}") from None
 
 

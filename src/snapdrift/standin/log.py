@@ -13,9 +13,12 @@ from snapdrift.errors import ConfigError
 class RequestLog:
     """JSON lines, each on disk's way before the server goes on; a log that exists is added to.
 
-    Lines have `event` (`received`, `finished`), `time` (ISO, UTC), `client_request_id`, `run`, `case`, `variant`,
-    `repeat`, `step`, `model`, `endpoint`, `arrival` (which request of its call it is, from 0); a finished one adds
-    `status` (0 where the connection was dropped), `source`, `fault` and `error` (the error's code or message).
+    Requests for answers have two lines (`event` is `received`, then `finished`) with `time` (ISO, UTC), `method`,
+    `path`, `client_request_id`, `run`, `case`, `variant`, `repeat`, `step`, `model`, `endpoint`, `call`
+    (case/variant/repeat), `arrival` and `attempt` (which request of its call and step it is, from 0 and from 1); a
+    finished one adds `status` (0 where the connection was dropped), `source`, `fault` and `error` (the error's code or
+    message). A line of a batch is logged likewise, with the path of batches. Requests that look at something have one
+    line, `served`, with `method`, `path` and `status`.
     """
 
     def __init__(self, path: Path | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.model import Endpoint
-from snapdrift.standin.api_errors import invalid
+from snapdrift.standin.api_errors import ApiError, invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,60 @@ PARAMETERS: Mapping[Endpoint, Mapping[str, Parameter]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ModelTraits:
+    """What a model takes and knows, as far as requests are refused for it."""
+
+    reasoning: bool = False
+    json_schema: bool = True
+    images: bool = True
+
+
+_NOT_WITH_REASONING = (
+    "temperature",
+    "top_p",
+    "logprobs",
+    "top_logprobs",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+)
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+_INCLUDES = (
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    "reasoning.encrypted_content",
+    "message.output_text.logprobs",
+)
+_MOST_METADATA = 16
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def check_traits(endpoint: Endpoint, body: Mapping[str, Any], traits: ModelTraits) -> None:
+    """Raises the API's error for a parameter that this model does not take."""
+    if traits.reasoning:
+        for name in _NOT_WITH_REASONING:
+            if body.get(name) is not None:
+                raise _unsupported(name)
+        if body.get("max_tokens") is not None:
+            raise _unsupported("max_tokens", " Use 'max_completion_tokens' instead.")
+    elif endpoint is Endpoint.CHAT and body.get("reasoning_effort") is not None:
+        raise _unsupported("reasoning_effort")
+    elif (body.get("reasoning") or {}).get("effort") is not None:
+        raise _unsupported("reasoning.effort")
+    elif "reasoning.encrypted_content" in (body.get("include") or ()):
+        raise invalid("Encrypted content is not supported with this model.", param="include")
+
+
+def _unsupported(name: str, hint: str = "") -> ApiError:
+    message = f"Unsupported parameter: '{name}' is not supported with this model.{hint}"
+    return invalid(message, param=name, code="unsupported_parameter")
+
+
 def check_parameters(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
     """Raises the API's error for the first parameter that is unknown, of the wrong type or out of range."""
     known = PARAMETERS[endpoint]
@@ -98,6 +152,34 @@ def check_parameters(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
             raise invalid(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
         if value is not None:
             _check(name, value, parameter)
+    _check_member("service_tier", body.get("service_tier"), _TIERS)
+    reasoning = body.get("reasoning") or {}
+    _check_member("reasoning.effort", reasoning.get("effort"), _EFFORTS)
+    _check_member("reasoning_effort", body.get("reasoning_effort"), _EFFORTS)
+    for name in body.get("include") or ():
+        _check_member("include", name, _INCLUDES)
+    if endpoint is Endpoint.CHAT and body.get("top_logprobs") is not None and not body.get("logprobs"):
+        raise invalid("Invalid value for 'top_logprobs': 'logprobs' must be true to use it.", param="top_logprobs")
+    if body.get("stream_options") is not None and not body.get("stream"):
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise invalid(message, param="stream_options")
+    _check_metadata(body.get("metadata") or {})
+
+
+def _check_member(place: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        listed = ", ".join(f"'{name}'" for name in allowed)
+        raise invalid(f"Invalid value: '{value}'. Supported values are: {listed}.", param=place, code="invalid_value")
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    if len(metadata) > _MOST_METADATA:
+        message = f"Invalid 'metadata': too many properties. Expected an object with at most {_MOST_METADATA}."
+        raise invalid(message, param="metadata", code="object_above_max_properties")
+    for name, value in metadata.items():
+        if not isinstance(value, str):
+            message = f"Invalid type for 'metadata.{name}': expected a string, but got {type_name(value)} instead."
+            raise invalid(message, param=f"metadata.{name}", code="invalid_type")
 
 
 def _check(name: str, value: Any, parameter: Parameter) -> None:

@@ -1,19 +1,28 @@
 """Answers in the form of the Responses API: the body, and the stream's events in their real order.
 
-Fields and order follow OpenAI's API document and recorded traffic: `response.created`, `response.in_progress`,
-`response.output_item.added`, the parts and their deltas, `response.output_item.done`, and one terminal event. There is
-no `[DONE]`, no `system_fingerprint`, and usage comes with the terminal event only.
+Fields and order follow OpenAI's API document and recorded traffic: `response.created`, `response.in_progress`, for each
+item `response.output_item.added`, its parts and deltas and `response.output_item.done`, and one terminal event. There
+is no `[DONE]`, no `system_fingerprint`, and usage comes with the terminal event only.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from snapdrift.standin.questions import FormatKind, Question
+from snapdrift.standin.draws import digest
+from snapdrift.standin.formats import FormatKind
+from snapdrift.standin.logprobs import token_logprobs
+from snapdrift.standin.questions import Question
 from snapdrift.standin.replies import Finished
 from snapdrift.standin.streams import obfuscation, pieces, server_sent
 
+SERVED_TIERS: Mapping[Any, str] = {"priority": "priority", "fast": "priority", "flex": "flex", "scale": "scale"}
+"""The tier that served a request, by the one asked for; any other is `default`. Asking for `fast` shows `priority`."""
+
+_GAVE_UP = "The server had an error while processing your request. (simulated)"
+_ENCRYPTED_BYTES = 96
 _ECHOED: Mapping[str, Any] = {
     "background": False,
     "instructions": None,
@@ -41,7 +50,7 @@ def response_body(question: Question, done: Finished) -> dict[str, Any]:
         "input_tokens": spent.input_tokens,
         "input_tokens_details": {"cached_tokens": spent.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": spent.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": spent.reasoning_tokens},
         "total_tokens": spent.total_tokens,
     }
     incomplete = {"reason": reply.incomplete.value} if reply.incomplete else None
@@ -50,45 +59,64 @@ def response_body(question: Question, done: Finished) -> dict[str, Any]:
         **_shell(question, done, status),
         "completed_at": None if reply.incomplete else done.created,
         "incomplete_details": incomplete,
-        "output": output_items(done),
-        "service_tier": "default",
+        "output": output_items(question, done),
+        "service_tier": SERVED_TIERS.get(question.body.get("service_tier"), "default"),
         "usage": usage,
     }
 
 
 def failed_body(question: Question, done: Finished) -> dict[str, Any]:
     """A response that failed on the server's side: HTTP says 200, `status` says `failed`."""
-    error = {"code": "server_error", "message": "The server had an error while processing your request. (simulated)"}
-    return {**_shell(question, done, "failed"), "error": error}
+    return {**_shell(question, done, "failed"), "error": {"code": "server_error", "message": _GAVE_UP}}
 
 
-def output_items(done: Finished) -> list[dict[str, Any]]:
-    """The items of `output`: one message, or the function calls."""
+def output_items(question: Question, done: Finished) -> list[dict[str, Any]]:
+    """The items of `output`: what was thought, then the message, then the function calls."""
     reply = done.reply
-    if reply.tool_calls:
-        return [
+    items = []
+    if reply.reasoning_tokens is not None:
+        items.append(_reasoning_item(question, done))
+    if reply.says:
+        items.append(_message_item(question, done))
+    for index, call in enumerate(reply.tool_calls):
+        items.append(
             {
                 "id": f"fc_{done.item_id}{index}",
                 "type": "function_call",
-                "status": "completed",
+                "status": "incomplete" if reply.incomplete else "completed",
                 "arguments": call.arguments,
                 "call_id": call.call_id,
                 "name": call.name,
             }
-            for index, call in enumerate(reply.tool_calls)
-        ]
+        )
+    return items
+
+
+def _reasoning_item(question: Question, done: Finished) -> dict[str, Any]:
+    item: dict[str, Any] = {"id": f"rs_{done.item_id}", "type": "reasoning", "summary": []}
+    if question.wants_encrypted_reasoning:
+        parts = (digest("encrypted", done.id, part) for part in range(_ENCRYPTED_BYTES // 16))
+        item["encrypted_content"] = base64.urlsafe_b64encode(b"".join(parts)).decode()
+    return item
+
+
+def _message_item(question: Question, done: Finished) -> dict[str, Any]:
+    reply = done.reply
     if reply.refusal is not None:
         part: dict[str, Any] = {"type": "refusal", "refusal": reply.refusal}
     else:
         part = {"type": "output_text", "annotations": [], "logprobs": [], "text": reply.text}
+        if question.top_logprobs is not None:
+            part["logprobs"] = [token for group in token_logprobs(reply.text, question.top_logprobs) for token in group]
     status = "incomplete" if reply.incomplete else "completed"
-    return [{"id": f"msg_{done.item_id}", "type": "message", "status": status, "content": [part], "role": "assistant"}]
+    return {"id": f"msg_{done.item_id}", "type": "message", "status": status, "content": [part], "role": "assistant"}
 
 
-def response_events(question: Question, done: Finished) -> Iterator[bytes]:
-    """The whole stream, as server-sent events."""
+def response_events(question: Question, done: Finished, *, failing: bool = False) -> Iterator[bytes]:
+    """The whole stream, as server-sent events. One that is `failing` ends in `response.failed` half way."""
     obfuscate = question.stream_option("include_obfuscation", default=True)
-    for number, event in enumerate(_events(question, done)):
+    events = _failing(question, done) if failing else _events(question, done)
+    for number, event in enumerate(events):
         if obfuscate and event["type"].endswith(".delta"):
             event["obfuscation"] = obfuscation(done.id, number)
         yield server_sent({**event, "sequence_number": number}, name=event["type"])
@@ -96,13 +124,7 @@ def response_events(question: Question, done: Finished) -> Iterator[bytes]:
 
 def error_event(number: int) -> bytes:
     """The event that ends a stream when the server gives up in the middle."""
-    event = {
-        "type": "error",
-        "code": "server_error",
-        "message": "The server had an error while processing your request. (simulated)",
-        "param": None,
-        "sequence_number": number,
-    }
+    event = {"type": "error", "code": "server_error", "message": _GAVE_UP, "param": None, "sequence_number": number}
     return server_sent(event, name="error")
 
 
@@ -110,32 +132,53 @@ def _events(question: Question, done: Finished) -> Iterator[dict[str, Any]]:
     started = _shell(question, done, "in_progress")
     yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
-    for index, item in enumerate(output_items(done)):
-        emptied: dict[str, Any] = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
-        added = {**item, "status": "in_progress", **emptied}
-        yield {"type": "response.output_item.added", "output_index": index, "item": added}
+    for index, item in enumerate(output_items(question, done)):
+        yield {"type": "response.output_item.added", "output_index": index, "item": _emptied(item)}
         yield from _item_events(item, {"item_id": item["id"], "output_index": index})
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     final = response_body(question, done)
     yield {"type": f"response.{final['status']}", "response": final}
 
 
+def _failing(question: Question, done: Finished) -> Iterator[dict[str, Any]]:
+    events = list(_events(question, done))
+    yield from events[: len(events) // 2]
+    yield {"type": "response.failed", "response": failed_body(question, done)}
+
+
+def _emptied(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item as it is added, before any of it was written."""
+    if item["type"] == "reasoning":
+        return {**item, **({"encrypted_content": ""} if "encrypted_content" in item else {})}
+    inside: dict[str, Any] = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
+    return {**item, "status": "in_progress", **inside}
+
+
 def _item_events(item: Mapping[str, Any], place: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if item["type"] == "reasoning":
+        return
     if item["type"] == "function_call":
         for piece in pieces(item["arguments"]):
             yield {"type": "response.function_call_arguments.delta", **place, "delta": piece}
         end = {"arguments": item["arguments"], "name": item["name"]}
         yield {"type": "response.function_call_arguments.done", **place, **end}
         return
-    part = item["content"][0]
-    place = {**place, "content_index": 0}
-    field = "refusal" if part["type"] == "refusal" else "text"
-    kind = "response.refusal" if field == "refusal" else "response.output_text"
-    logprobs: dict[str, Any] = {} if field == "refusal" else {"logprobs": []}
-    yield {"type": "response.content_part.added", **place, "part": {**part, field: ""}}
-    for piece in pieces(part[field]):
-        yield {"type": f"{kind}.delta", **place, "delta": piece, **logprobs}
-    yield {"type": f"{kind}.done", **place, field: part[field], **logprobs}
+    yield from _part_events(item["content"][0], {**place, "content_index": 0})
+
+
+def _part_events(part: Mapping[str, Any], place: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if part["type"] == "refusal":
+        yield {"type": "response.content_part.added", **place, "part": {**part, "refusal": ""}}
+        for piece in pieces(part["refusal"]):
+            yield {"type": "response.refusal.delta", **place, "delta": piece}
+        yield {"type": "response.refusal.done", **place, "refusal": part["refusal"]}
+    else:
+        yield {"type": "response.content_part.added", **place, "part": {**part, "text": "", "logprobs": []}}
+        for at, piece in enumerate(pieces(part["text"])):
+            delta = {"type": "response.output_text.delta", **place, "delta": piece}
+            yield {**delta, "logprobs": part["logprobs"][at : at + 1]}
+        done = {"type": "response.output_text.done", **place, "text": part["text"]}
+        yield {**done, "logprobs": part["logprobs"]}
     yield {"type": "response.content_part.done", **place, "part": part}
 
 
@@ -144,6 +187,7 @@ def _shell(question: Question, done: Finished, status: str) -> dict[str, Any]:
     body = question.body
     echoed = {name: default if body.get(name) is None else body[name] for name, default in _ECHOED.items()}
     reasoning = body.get("reasoning") or {}
+    default_effort = None if done.reply.reasoning_tokens is None else "medium"
     return {
         "id": f"resp_{done.id}",
         "object": "response",
@@ -157,7 +201,7 @@ def _shell(question: Question, done: Finished, status: str) -> dict[str, Any]:
         **echoed,
         "frequency_penalty": 0.0,
         "presence_penalty": 0.0,
-        "reasoning": {"effort": reasoning.get("effort"), "summary": reasoning.get("summary")},
+        "reasoning": {"effort": reasoning.get("effort") or default_effort, "summary": reasoning.get("summary")},
         "service_tier": body.get("service_tier") or "auto",
         "text": {"format": _format(question), "verbosity": (body.get("text") or {}).get("verbosity") or "medium"},
         "tools": [_tool(tool) for tool in body.get("tools") or []],
@@ -176,4 +220,4 @@ def _format(question: Question) -> dict[str, Any]:
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     if tool.get("type") != "function":
         return dict(tool)
-    return {"description": None, **tool, "strict": bool(tool.get("strict"))}
+    return {"description": None, "parameters": None, **tool, "strict": bool(tool.get("strict"))}

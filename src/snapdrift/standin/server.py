@@ -43,8 +43,9 @@ def make_server(config: StandinConfig, on_started: Callable[[], None]) -> Server
     from uvicorn import Config, Server
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from snapdrift.standin.app import Surroundings, create_app
+    from snapdrift.standin.app import create_app
     from snapdrift.standin.failing import end_connection
+    from snapdrift.standin.surroundings import Surroundings
 
     class AnnouncingServer(Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import re
+import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from snapdrift.model import ClientRequestId, Endpoint, Source
+from snapdrift.model import ClientRequestId, Endpoint, Source, Usage
 from snapdrift.openai_api.catalog import load_catalog
-from snapdrift.openai_api.tokens import estimate_input_tokens, estimate_tokens
+from snapdrift.openai_api.tokens import estimate_tokens
+from snapdrift.standin.accounts import Account
 from snapdrift.standin.answers import AnswerKey
 from snapdrift.standin.api_errors import ApiError, model_not_found, recording_not_found
+from snapdrift.standin.attachments import FindFile
 from snapdrift.standin.behaviours import resolve_behaviours
 from snapdrift.standin.config import Profile, StandinConfig
+from snapdrift.standin.counting import check_window, input_tokens
 from snapdrift.standin.draws import digest
-from snapdrift.standin.questions import Question
+from snapdrift.standin.prompt_cache import PromptCache
+from snapdrift.standin.questions import Knowledge, Question, read_question
 from snapdrift.standin.recordings import Miss, Recordings
 from snapdrift.standin.replies import Finished, Reply, Spent
+from snapdrift.standin.responses_wire import SERVED_TIERS
+from snapdrift.standin.served_models import ServedModels
 from snapdrift.standin.simulate import Asked, simulate
-
-_DATE_AT_END = re.compile(r"(\d{4})-(\d\d)-(\d\d)$")
+from snapdrift.standin.stored import StoredAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,12 @@ class _Stock:
 
 
 class AnswerService:
-    """Answers questions as the configuration says. Raises `ConfigError` when a file that it names cannot be used."""
+    """Answers questions as the configuration says. Raises `ConfigError` when a file that it names cannot be used.
 
-    def __init__(self, config: StandinConfig) -> None:
+    `clock` gives seconds that only go up; `find_file` is set to where uploaded files are.
+    """
+
+    def __init__(self, config: StandinConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._catalog = load_catalog()
         self._behaviours = resolve_behaviours(config.behaviours)
@@ -49,56 +57,57 @@ class AnswerService:
             if profile.answers not in keys:
                 keys[profile.answers] = AnswerKey(profile.answers)
             self._stocks[profile.suite] = _Stock(recordings[profile.recordings], keys[profile.answers])
-        self._recorded = frozenset(model for found in recordings.values() for model in found.models)
-        self._named = frozenset(model for profile in config.profiles for model in profile.models)
-        self._arrivals: Counter[bytes] = Counter()
+        recorded = [model for found in recordings.values() for model in found.models]
+        self.models = ServedModels(config, self._catalog, recorded)
+        self.stored = StoredAnswers()
+        self.find_file: FindFile = lambda _: None
+        self._knowledge = Knowledge(self.models.traits, self.stored, lambda file_id: self.find_file(file_id))
+        self._account = Account(config.limits)
+        self._cache = PromptCache(clock) if config.prompt_caching else None
+        self._arrivals: Counter[str] = Counter()
 
-    def snapshot(self, model: str) -> str:
-        """The snapshot that a model id is answered as: by the configured aliases, then by the catalogue's."""
-        return self._catalog.resolve_alias(self._config.alias.get(model, model))
+    def read(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Question:
+        """A body as a question; raises `ApiError` where the API would refuse it."""
+        return read_question(endpoint, body, self._knowledge)
 
-    def model_ids(self) -> list[str]:
-        """Every model that is served."""
-        names = {info.name for info in self._catalog.models()} | self._recorded | self._named | set(self._config.alias)
-        return sorted(name for name in names if self.serves(name))
+    def answer(self, question: Question, caller: ClientRequestId | None, tokens: int | None = None) -> Finished:
+        """The answer to a question; raises `ApiError` for an unknown model, a used up quota, a missing recording.
 
-    def model_object(self, model: str) -> dict[str, Any]:
-        """The `model` object; raises the 404 `ApiError`. `created` is the date in its name, 0 where there is none."""
-        if not self.serves(model):
-            raise model_not_found(model, None)
-        found = _DATE_AT_END.search(model)
-        created = int(datetime(*map(int, found.groups()), tzinfo=UTC).timestamp()) if found else 0  # type: ignore[arg-type,misc]
-        info = self._catalog.get(model)
-        shutdown = info.shutdown.isoformat() if info and info.shutdown else None
-        return {"id": model, "object": "model", "created": created, "owned_by": "system", "shutdown_date": shutdown}
-
-    def serves(self, model: str) -> bool:
-        """Whether the model is recorded, configured, or in the catalogue and (with a virtual date) not shut down."""
-        names = {model, self.snapshot(model)}
-        if names & (self._recorded | self._named) or model in self._config.alias:
-            return True
-        info = self._catalog.get(model)
-        gone = info is not None and info.shutdown is not None and self._config.today is not None
-        if info is not None and gone:
-            return date.fromisoformat(str(self._config.today)) < (info.shutdown or date.max)
-        return info is not None
-
-    def answer(self, question: Question, caller: ClientRequestId | None) -> Finished:
-        """The answer to a question; raises `ApiError` for an unknown model or a missing recording."""
-        if not self.serves(question.model):
+        `tokens` is what the question counts as input, where that is known already.
+        """
+        if not self.models.serves(question.model):
             raise model_not_found(question.model, question.endpoint)
-        snapshot = self.snapshot(question.model)
+        self._account.check()
+        snapshot, info = self.models.snapshot(question.model), self.models.info(question.model)
+        tokens = input_tokens(question, info) if tokens is None else tokens
+        check_window(question, tokens, info)
         reply = self._reply(question, snapshot, caller)
-        written = reply.text + (reply.refusal or "") + "".join(call.arguments for call in reply.tool_calls)
-        spent = Spent(estimate_input_tokens(question.body).tokens, estimate_tokens(written).tokens)
+        written = reply.text + (reply.refusal or "") + "".join(call.name + call.arguments for call in reply.tool_calls)
+        thought = reply.reasoning_tokens or 0
+        cached = self._cached(snapshot, question, tokens)
+        spent = Spent(tokens, estimate_tokens(written).tokens + thought, cached, thought)
+        self._account.charge(self._usd(question, snapshot, spent))
         identity = uuid.uuid4().hex
         fingerprint = f"fp_{digest('fingerprint', snapshot, int(identity[0], 16) % 2).hex()[:10]}"
         created = int(datetime.now(UTC).timestamp())
         return Finished(reply, identity, identity[::-1], snapshot, created, spent, fingerprint)
 
-    def tokens_asked_for(self, question: Question) -> int:
-        """What counts against the limit of tokens a minute: the prompt, and the cap where there is one."""
-        return estimate_input_tokens(question.body).tokens + (question.output_cap or 0)
+    def input_tokens(self, question: Question) -> int:
+        """What a question counts as input."""
+        return input_tokens(question, self.models.info(question.model))
+
+    def _cached(self, snapshot: str, question: Question, tokens: int) -> int:
+        """Tokens from the prompt cache; a model without a price for them has none (gpt-4o-2024-05-13)."""
+        info = self.models.info(snapshot)
+        without = info is not None and info.price is not None and info.price.cached is None
+        if self._cache is None or without:
+            return 0
+        return self._cache.cached_tokens(snapshot, info.image if info else None, question, tokens)
+
+    def _usd(self, question: Question, snapshot: str, spent: Spent) -> float | None:
+        usage = Usage(spent.input_tokens, spent.cached_tokens, spent.output_tokens, spent.reasoning_tokens)
+        tier = SERVED_TIERS.get(question.body.get("service_tier"))
+        return self._catalog.usd(snapshot, usage, service_tier=tier)
 
     def _reply(self, question: Question, snapshot: str, caller: ClientRequestId | None) -> Reply:
         profile = self._config.profile_for(caller.run if caller else None)
@@ -125,12 +134,13 @@ class AnswerService:
         row = key.find(caller.case if caller else None, question.last_user_text, question.text)
         case = row.id if row else caller.case if caller else digest(question.last_user_text.strip()).hex()
         repeat = caller.repeat if caller else self._arrival(question)
-        asked = Asked(question, question.model, snapshot, case, repeat, row, profile.template)
+        reasons = self.models.traits(question.model).reasoning
+        asked = Asked(question, question.model, snapshot, case, repeat, row, profile.template, reasons)
         return simulate(self._config.seed, behaviour, self._behaviours[behaviour], key, asked)
 
     def _arrival(self, question: Question) -> int:
         """Which time it is that this is asked of this model, for callers that do not say."""
-        identity = digest(question.model, question.text)
+        identity = f"{question.model} {question.transcript.identity}"
         self._arrivals[identity] += 1
         return self._arrivals[identity] - 1
 

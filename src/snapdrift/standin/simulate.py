@@ -10,20 +10,24 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from snapdrift.model import ToolCall
-from snapdrift.standin.answers import AnswerKey, KeyRow
+from snapdrift.standin.answers import AnswerKey, KeyRow, expected_calls, without_calls
 from snapdrift.standin.behaviours import Behaviour, Flaw, Flaws
-from snapdrift.standin.draws import digest, draw, pick
+from snapdrift.standin.calling import Caller, answer_from, cut_to
+from snapdrift.standin.draws import draw, pick
 from snapdrift.standin.fillers import fill
+from snapdrift.standin.formats import FormatKind
 from snapdrift.standin.judging import verdict_for
 from snapdrift.standin.mistakes import Mistake
 from snapdrift.standin.placing import NO_ANSWER, place
-from snapdrift.standin.questions import FormatKind, Question
+from snapdrift.standin.questions import Question
 from snapdrift.standin.replies import Incomplete, Reply
 
+_REASONING = {"none": 0, "minimal": 0, "low": 128, "medium": 384, "high": 1024}
+_REASONING_STEP = 64
+_PREAMBLE = "Let me look that up."
 REFUSAL = "I'm sorry, but I can't help with that request."
 _MORE = "This follows from the details given in the request, taken one by one and weighed against each other."
 _BEFORE, _AFTER = "Here is the JSON you asked for:", "Let me know if you would like anything changed."
@@ -36,7 +40,11 @@ _CHOICES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a behaviour sees. `case` identifies the case as well as can be known, `row` is its answer, if any."""
+    """What a behaviour sees.
+
+    `case` identifies the case as well as can be known, `row` is its answer, if any; `reasons` whether it is a
+    reasoning model that is asked.
+    """
 
     question: Question
     requested_model: str
@@ -45,6 +53,7 @@ class Asked:
     repeat: int
     row: KeyRow | None
     template: str | None
+    reasons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,27 @@ def simulate(seed: int, name: str, behaviour: Behaviour, key: AnswerKey, asked: 
 class _Simulation:
     def __init__(self, seed: int, name: str, behaviour: Behaviour, key: AnswerKey, asked: Asked) -> None:
         self._behaviour, self._key, self._asked = behaviour, key, asked
-        self._row = asked.row if behaviour.answers else None
+        row = asked.row if behaviour.answers else None
+        self._plan = expected_calls(row.expected) if row else None
+        self._row = replace(row, expected=without_calls(row.expected)) if row and self._plan is not None else row
         self._tags = asked.row.tags if asked.row else frozenset()
         self._shared = (seed, asked.case)
-        self._own = (seed, asked.case, asked.model, name, digest(asked.question.text).hex())
+        # The prompt without what tools were called since: the flaws of a call are the same at each of its steps.
+        self._own = (seed, asked.case, asked.model, name, asked.question.transcript.prompt.identity)
 
     def reply(self) -> Reply:
-        question = self._asked.question
-        if question.forced_tool is not None:
-            arguments = json.dumps(fill(question.forced_tool.parameters, "tool", *self._own))
-            call_id = "call_" + digest("call", *self._own, self._asked.repeat).hex()[:24]
-            return Reply(tool_calls=(ToolCall(call_id, question.forced_tool.name, arguments),))
+        thought = reasoning_tokens(self._asked.question.effort, self._own) if self._asked.reasons else None
+        cap = self._asked.question.output_cap
+        if thought is None:
+            return capped(self._said(), cap)
+        if cap is not None and thought >= cap:
+            return Reply(incomplete=Incomplete.OUTPUT_CAP, reasoning_tokens=cap)
+        return replace(capped(self._said(), None if cap is None else cap - thought), reasoning_tokens=thought)
+
+    def _said(self) -> Reply:
+        calling = self._calling()
+        if calling is not None:
+            return calling
         if self._strikes("refuse", self._behaviour.refuse):
             return Reply(refusal=REFUSAL)
         text = self._write(self._content())
@@ -81,7 +100,23 @@ class _Simulation:
             return Reply(text[: len(text) // 2], incomplete=Incomplete.FILTER)
         if self._strikes("truncate", self._behaviour.truncate):
             return Reply(text[: len(text) // 2], incomplete=Incomplete.OUTPUT_CAP)
-        return _capped(text, question.output_cap)
+        return Reply(text)
+
+    def _calling(self) -> Reply | None:
+        """The reply that calls functions, where that is what the model does."""
+        asked = self._asked
+        plan = self._plan if asked.question.tools.possible else None
+        caller = Caller(asked.question, self._behaviour, plan, self._key.labels, self._strikes, self._own, asked.repeat)
+        calls = caller.calls()
+        if not calls:
+            return None
+        if not asked.question.tools.forced and self._strikes("refuse", self._behaviour.refuse):
+            return Reply(refusal=REFUSAL)
+        written = caller.written_as_text(calls)
+        if written is not None:
+            return Reply(written)
+        says = self._strikes("tool_preamble", self._behaviour.tool_preamble)
+        return Reply(_PREAMBLE if says else "", tool_calls=calls)
 
     def _rate(self, flaws: Flaws) -> Flaw | None:
         return max((f for f in flaws if f.applies(self._tags)), key=lambda flaw: flaw.rate, default=None)
@@ -111,10 +146,12 @@ class _Simulation:
             verdict = verdict_for(schema, question.last_user_text, behaviour, expected, self._own)
             if verdict is not None:
                 return Content(verdict)
-        if self._row is None:
+        expected = self._row.expected if self._row else None
+        if expected is None and self._known_only_by_calls():
+            expected = answer_from([output.output for output in question.transcript.outputs_since_prompt()])
+        elif self._row is None or (expected is None and self._plan is not None):
             return Content(self._plausible())
-        expected = self._row.expected
-        wrong = self._errs()
+        wrong = self._errs() if self._row else None
         if wrong:
             expected = Mistake(schema, self._key.labels, ("wrong", *self._shared)).instead_of(expected, wrong.field)
         if schema is None:
@@ -123,6 +160,11 @@ class _Simulation:
         if placed is NO_ANSWER:
             return Content(fill(schema, "fill", *self._own))
         return Content(placed, frozenset(expected) if isinstance(expected, Mapping) else frozenset())
+
+    def _known_only_by_calls(self) -> bool:
+        """Whether there are results of calls, and no answer key that says what to make of them."""
+        unknown = self._row is None or (self._plan is not None and self._row.expected is None)
+        return unknown and bool(self._asked.question.transcript.outputs_since_prompt())
 
     def _plausible(self) -> Any:
         question = self._asked.question
@@ -202,12 +244,22 @@ def _visible_options(text: str) -> list[str]:
     return [word.strip("'\"`") for word in words if word.strip("'\"`")]
 
 
-def _capped(text: str, cap: int | None) -> Reply:
+def capped(reply: Reply, cap: int | None) -> Reply:
+    """The reply within so many tokens of output: text and arguments are broken off, a refusal is not."""
     from snapdrift.openai_api.tokens import estimate_tokens
 
-    if cap is None or len(text) <= cap:  # a token has at least one character here
-        return Reply(text)
-    tokens = estimate_tokens(text).tokens
+    written = reply.text + "".join(call.arguments for call in reply.tool_calls)
+    if cap is None or len(written) <= cap:  # a token has at least one character here
+        return reply
+    tokens = estimate_tokens(written).tokens
     if tokens <= cap:
-        return Reply(text)
-    return Reply(text[: max(1, math.floor(len(text) * cap / tokens))], incomplete=Incomplete.OUTPUT_CAP)
+        return reply
+    share = cap / tokens
+    text = reply.text[: max(1, math.floor(len(reply.text) * share))]
+    return replace(reply, text=text, tool_calls=cut_to(reply.tool_calls, share), incomplete=Incomplete.OUTPUT_CAP)
+
+
+def reasoning_tokens(effort: str | None, key: tuple[object, ...]) -> int:
+    """What a reasoning model thinks before it answers: by its effort; a multiple of 64."""
+    usual = _REASONING.get(effort or "medium", _REASONING["high"])
+    return round(usual * (0.5 + draw("reasoning", *key)) / _REASONING_STEP) * _REASONING_STEP

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from snapdrift.store.format import FORMAT
 from snapdrift.store.header import RunHeader, RunState
-from snapdrift.store.reader import Frames, StoredRun, open_run
+from snapdrift.store.reader import BegunCall, Frames, StoredRun, open_run
 from snapdrift.store.runs import RunSummary, find_run, list_runs, new_run_id, run_path
 from snapdrift.store.writer import RunWriter
 
 __all__ = [
     "FORMAT",
+    "BegunCall",
     "Frames",
     "RunHeader",
     "RunState",

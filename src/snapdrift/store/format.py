@@ -16,7 +16,7 @@ from pathlib import Path
 
 from snapdrift.errors import NewerFormatError, StoreError
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x536E4472
 """`SnDr`; `file(1)` and SQLite's own tools show it."""
 
@@ -34,6 +34,16 @@ CREATE TABLE requests (
 CREATE TABLE responses (
   call INTEGER PRIMARY KEY REFERENCES calls (id), outcome TEXT NOT NULL, usd REAL, record TEXT NOT NULL,
   raw BLOB NOT NULL) STRICT;
+CREATE TABLE steps (
+  call INTEGER NOT NULL REFERENCES calls (id), number INTEGER NOT NULL, outcome TEXT NOT NULL, usd REAL,
+  record TEXT NOT NULL, raw BLOB NOT NULL, followed TEXT,
+  PRIMARY KEY (call, number)) STRICT;
+CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE batches (number INTEGER PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE batch_calls (
+  part INTEGER NOT NULL REFERENCES batches (number), call INTEGER NOT NULL REFERENCES calls (id),
+  custom_id TEXT NOT NULL, bytes INTEGER NOT NULL, tokens INTEGER NOT NULL, worst_usd REAL NOT NULL,
+  ended INTEGER NOT NULL, UNIQUE (part, custom_id)) STRICT;
 CREATE TABLE scores (
   id INTEGER PRIMARY KEY, case_id TEXT NOT NULL, variant TEXT NOT NULL, repeat INTEGER NOT NULL, metric TEXT NOT NULL,
   record TEXT NOT NULL, UNIQUE (case_id, variant, repeat, metric)) STRICT;
@@ -126,6 +136,10 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     if found > FORMAT:
         raise NewerFormatError(
             f"{path}: written in run format {found}, this Snapdrift reads up to format {FORMAT}; upgrade snapdrift"
+        )
+    if 0 < found < FORMAT:
+        raise StoreError(
+            f"{path}: written in run format {found}, this Snapdrift reads format {FORMAT}; run the suite again"
         )
     if found != FORMAT or _tables(connection) != _expected_tables():
         raise StoreError(f"{path}: damaged, its tables are not those of run format {found}")

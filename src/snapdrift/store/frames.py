@@ -29,6 +29,10 @@ CALL_COLUMNS = (
     "reasoning_tokens",
     "usd",
     "latency_ms",
+    "first_token_ms",
+    "service_tier",
+    "batched",
+    "steps",
     "attempts",
     "finish_reason",
     "refusal",
@@ -54,7 +58,10 @@ SCORE_COLUMNS = (
 
 
 def build_frames(run: StoredRun) -> Frames:
-    """Both tables. A planned call without a response is there, with the outcome `missing`."""
+    """Both tables. A planned call without a response is there, with the outcome `missing`.
+
+    `steps` is how many requests of a call were answered, `latency_ms` what they took together.
+    """
     calls = {key: _missing(key) for key in run.calls()}
     calls.update((response.call, _row(response)) for response in run.responses())
     scores = [codec.to_json(score) for score in run.scores()]
@@ -65,7 +72,7 @@ def build_frames(run: StoredRun) -> Frames:
 
 
 def _missing(key: CallKey) -> dict[str, Any]:
-    return {**codec.to_json(key), "outcome": "missing", "attempts": 0}
+    return {**codec.to_json(key), "outcome": "missing", "attempts": 0, "steps": 0}
 
 
 def _row(response: Response) -> dict[str, Any]:
@@ -75,6 +82,7 @@ def _row(response: Response) -> dict[str, Any]:
         **codec.to_json(response.call),
         **(codec.to_json(response.usage) if response.usage else {}),
         "attempts": len(response.attempts),
+        "steps": len(response.steps) + response.outcome.measured,
         "failure": failure.kind.value if failure else None,
         "failure_message": failure.message if failure else None,
     }

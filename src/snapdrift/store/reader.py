@@ -15,7 +15,6 @@ from snapdrift.model import (
     CallKey,
     CallResult,
     Case,
-    Endpoint,
     Evaluation,
     MetricSpec,
     Outcome,
@@ -23,28 +22,18 @@ from snapdrift.model import (
     Response,
     Results,
     Score,
+    Step,
 )
-from snapdrift.store import codec
-from snapdrift.store.format import SUPERSEDED_USD, connect_reader, decompress, explained
+from snapdrift.store import bodies, codec, rows
+from snapdrift.store.format import SUPERSEDED_USD, connect_reader, explained
 from snapdrift.store.header import RunHeader, RunState
+from snapdrift.store.judging import JudgeTally
+from snapdrift.store.spending import spent_usd
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_CALLS = "SELECT case_id, variant, repeat, grader, position FROM calls ORDER BY position, id"
-_RESPONSES = (
-    "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.usd, r.record, r.raw"
-    " FROM calls c JOIN responses r ON r.call = c.id"
-)
-_OUTCOMES = "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome FROM calls c JOIN responses r ON r.call = c.id"
-_REQUESTS = (
-    "SELECT q.step, q.endpoint, q.base_url, q.client_request_id, q.body FROM calls c JOIN requests q ON q.call = c.id"
-)
-_STEPS = (
-    "SELECT c.case_id, c.variant, c.repeat, c.grader, count(*)"
-    " FROM calls c JOIN requests q ON q.call = c.id GROUP BY c.id"
-)
-_ONE_CALL = " WHERE c.case_id = ? AND c.variant = ? AND c.repeat = ? AND c.grader = ?"
+_RECENT = 4
+"""Large texts that are kept at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +42,15 @@ class Frames:
 
     calls: pd.DataFrame
     scores: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class BegunCall:
+    """A call of several requests that did not end: its last answered request, the answer, and the steps before it."""
+
+    request: Request
+    response: Response
+    steps: tuple[Step, ...]
 
 
 def open_run(path: Path) -> StoredRun:
@@ -67,6 +65,7 @@ class StoredRun:
         self.path = path
         self._connection = connection
         self._header: tuple[str, RunHeader] | None = None
+        self._recent: dict[str, str] = {}
 
     @property
     def header(self) -> RunHeader:
@@ -105,68 +104,94 @@ class StoredRun:
 
     def cases(self) -> tuple[Case, ...]:
         """The cases, in the dataset's order."""
-        rows = self._rows("SELECT id, record FROM cases ORDER BY position")
-        return tuple(codec.loads(Case, record, f"{self.path}: case {case_id}") for case_id, record in rows)
+        found = self._rows("SELECT id, record FROM cases ORDER BY position")
+        return tuple(codec.loads(Case, record, f"{self.path}: case {case_id}") for case_id, record in found)
 
     def calls(self) -> tuple[CallKey, ...]:
         """Every planned call, judges' included, in the order in which they are made."""
-        return tuple(CallKey(*row[:4]) for row in self._rows(_CALLS))
+        return tuple(CallKey(*row[:4]) for row in self._rows(rows.CALLS))
 
     def planned(self) -> tuple[Call, ...]:
         """The same with their positions."""
-        return tuple(Call(CallKey(*row[:4]), row[4]) for row in self._rows(_CALLS))
+        return tuple(Call(CallKey(*row[:4]), row[4]) for row in self._rows(rows.CALLS))
 
     def responses(self) -> Iterator[Response]:
         """What came back, in planned order, one at a time: memory does not grow with the run."""
-        return map(self._response, self._rows(_RESPONSES + " ORDER BY c.position, c.id"))
+        return map(self._response, self._rows(rows.RESPONSES + " ORDER BY c.position, c.id"))
 
     def response(self, key: CallKey) -> Response | None:
         """How a call ended, None where nothing is stored of it."""
-        row = self._one(_RESPONSES + _ONE_CALL, _columns(key))
+        row = self._one(rows.RESPONSES + rows.ONE_CALL, rows.columns_of(key))
         return None if row is None else self._response(row)
 
     def request(self, key: CallKey, step: int = 0) -> Request | None:
         """A request of a call exactly as it was sent, None where none is stored."""
-        row = self._one(_REQUESTS + _ONE_CALL + " AND q.step = ?", (*_columns(key), step))
-        return None if row is None else self._request(key, row)
+        row = self._one(rows.REQUESTS + rows.ONE_CALL + " AND q.step = ?", (*rows.columns_of(key), step))
+        return None if row is None else rows.request_of(key, row, self._large, self.path)
+
+    def begun(self, key: CallKey) -> BegunCall | None:
+        """How far a call of several requests came before it was cut off or failed, None where nothing is stored."""
+        found = list(self._rows(f"{rows.STEPS}{rows.ONE_CALL} ORDER BY s.number", rows.columns_of(key)))
+        if not found:
+            return None
+        number = found[-1][7]
+        request = self.request(key, number)
+        if request is None:
+            raise StoreError(f"{self.path}: damaged, request {number} of {key} is missing")
+        place = f"{self.path}: step of {key}"
+        steps = tuple(codec.loads(Step, row[8] or "", place) for row in found[:-1])
+        return BegunCall(request, self._response(found[-1]), steps)
+
+    def step_answers(self, key: CallKey) -> tuple[Response, ...]:
+        """The answers to the requests of a call before its last, each as of that request alone."""
+        return tuple(
+            map(self._response, self._rows(f"{rows.STEPS}{rows.ONE_CALL} ORDER BY s.number", rows.columns_of(key)))
+        )
+
+    def stored_steps(self) -> Iterator[tuple[int, Response]]:
+        """Every stored step with its number, call by call: of calls that ended, those before the last request."""
+        found = self._rows(f"{rows.STEPS} ORDER BY c.id, s.number")
+        return ((row[7], self._response(row)) for row in found)
 
     def answered_keys(self) -> frozenset[CallKey]:
         """Calls with a measured outcome: those that a resumed run does not ask again."""
-        return frozenset(CallKey(*row[:4]) for row in self._rows(_OUTCOMES) if self._outcome(row[4]).measured)
+        return frozenset(CallKey(*row[:4]) for row in self._rows(rows.OUTCOMES) if self._outcome(row[4]).measured)
 
     def scores(self) -> tuple[Score, ...]:
         """Every score, in the order in which they were added."""
-        rows = self._rows("SELECT case_id, variant, repeat, metric, record FROM scores ORDER BY id")
-        return tuple(self._score(row) for row in rows)
+        found = self._rows("SELECT case_id, variant, repeat, metric, record FROM scores ORDER BY id")
+        return tuple(rows.score_of(row, self.path) for row in found)
 
     def spent_usd(self, worst: Callable[[Request], float | None]) -> float:
         """What the stored calls count against a budget, for a run that goes on.
 
-        Answers at their price, those that were replaced among them, and what may have been billed unseen (an unpriced
-        answer, an attempt whose fate is unknown) at `worst` of its request; where that is None too, it counts nothing.
+        Answers at their price, to each request of a call once and those that were replaced among them, and what may
+        have been billed unseen (an unpriced answer, an attempt whose fate is unknown) at `worst` of its request; where
+        that is None too, it counts nothing.
         """
-        total = self._superseded_usd()
-        for response in self.responses():
-            unseen = sum(1 for attempt in response.attempts if attempt.failure and attempt.failure.may_have_run)
-            if response.usd is None and response.outcome.measured:
-                unseen += 1
-            total += response.usd or 0.0
-            request = self.request(response.call) if unseen else None
-            total += unseen * ((worst(request) or 0.0) if request else 0.0)
-        return total
+        return spent_usd(self, worst)
+
+    def superseded_usd(self) -> float:
+        """What responses cost in dollars that later ones stand in the place of."""
+        text = self.meta(SUPERSEDED_USD)
+        if text is None:
+            return 0.0
+        return codec.from_json(float, codec.parse(text, SUPERSEDED_USD), f"{self.path}: {SUPERSEDED_USD}")
 
     def results(self, metrics: Sequence[MetricSpec], applicable: Mapping[str, frozenset[str]]) -> Results:
         """All that a decision is made from; a planned answer call without a response is `MISSING`."""
         header = self.header
         calls = {key: CallResult(Outcome.MISSING, requests=0) for key in self.calls() if not key.grader}
-        judge_usd = dict.fromkeys((variant.name for variant in header.variants), 0.0)
-        steps = self._steps()
+        for *columns, count, usd in self._rows(rows.UNFINISHED):
+            calls[CallKey(*columns)] = CallResult(Outcome.MISSING, requests=count, usd=usd)
+        judging = JudgeTally(variant.name for variant in header.variants)
+        counts = {CallKey(*row[:4]): row[4] for row in self._rows(rows.REQUEST_COUNTS)}
         for response in self.responses():
             key = response.call
             if key.grader:
-                judge_usd[key.variant] = judge_usd.get(key.variant, 0.0) + (response.usd or 0.0)
+                judging.add(response)
             else:
-                calls[key] = _call_result(response, steps.get(key, 0))
+                calls[key] = rows.call_result(response, counts.get(key, 0))
         return Results(
             cases=self.cases(),
             variants=header.variants,
@@ -175,7 +200,9 @@ class StoredRun:
             calls=calls,
             scores=self.scores(),
             applicable=applicable,
-            judge_usd=judge_usd,
+            judge_usd=judging.usd,
+            judge_batch_usd=dict(judging.batch_usd),
+            judges=judging.models,
         )
 
     def frames(self) -> Frames:
@@ -213,58 +240,18 @@ class StoredRun:
         return codec.from_json(Outcome, text, f"{self.path}: outcome")
 
     def _response(self, row: tuple[Any, ...]) -> Response:
-        key = CallKey(*row[:4])
-        place = f"{self.path}: response {key}"
-        record = codec.parse(row[6], place)
-        stored = {
-            "call": codec.to_json(key),
-            "outcome": row[4],
-            "usd": row[5],
-            "raw": _unpacked(row[7], place),
-        }
-        return codec.from_json(Response, {**record, **stored} if type(record) is dict else record, place)
+        return rows.response_of(row, self.path)
 
-    def _request(self, key: CallKey, row: tuple[Any, ...]) -> Request:
-        place = f"{self.path}: request {key}"
-        body = codec.loads(dict, _unpacked(row[4], place), place)
-        return Request(key, row[0], codec.from_json(Endpoint, row[1], place), row[2], body, row[3])
-
-    def _score(self, row: tuple[Any, ...]) -> Score:
-        place = f"{self.path}: score {row[3]} of {row[0]}"
-        record = codec.parse(row[4], place)
-        identity = dict(zip(("case_id", "variant", "repeat", "metric"), row[:4], strict=True))
-        return codec.from_json(Score, {**record, **identity} if type(record) is dict else record, place)
-
-    def _superseded_usd(self) -> float:
-        text = self.meta(SUPERSEDED_USD)
-        if text is None:
-            return 0.0
-        return codec.from_json(float, codec.parse(text, SUPERSEDED_USD), f"{self.path}: {SUPERSEDED_USD}")
-
-    def _steps(self) -> dict[CallKey, int]:
-        return {CallKey(*row[:4]): row[4] for row in self._rows(_STEPS)}
-
-
-def _columns(key: CallKey) -> tuple[str, str, int, str]:
-    return key.case_id, key.variant, key.repeat, key.grader
-
-
-def _unpacked(data: bytes, place: str) -> str:
-    try:
-        return decompress(data)
-    except StoreError as error:
-        raise StoreError(f"{place}: {error}") from error
-
-
-def _call_result(response: Response, steps: int) -> CallResult:
-    return CallResult(
-        outcome=response.outcome,
-        returned_model=response.returned_model,
-        latency_ms=response.latency_ms,
-        usage=response.usage,
-        usd=response.usd,
-        source=response.source,
-        requests=steps if response.attempts else 0,
-        first_token_ms=response.first_token_ms,
-        batched=response.batched,
-    )
+    def _large(self, digest: str) -> str:
+        """A text that was taken out of a body. Raises `StoreError` when it is not there or not the one it was."""
+        if digest in self._recent:
+            return self._recent[digest]
+        row = self._one("SELECT data FROM blobs WHERE sha256 = ?", (digest,))
+        text = None if row is None else rows.unpacked(row[0], f"{self.path}: blob {digest}")
+        if text is None or bodies.digest_of(text) != digest:
+            raise StoreError(f"{self.path}: damaged, an image or document of a request is missing ({digest})")
+        # The variants of a case ask about the same images, and are read one after the other.
+        while len(self._recent) >= _RECENT:
+            del self._recent[next(iter(self._recent))]
+        self._recent[digest] = text
+        return text

@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from snapdrift.errors import StoreError
-from snapdrift.model import Call, CallKey, Case, Evaluation, Request, Response, Score
-from snapdrift.store import codec
+from snapdrift.model import Call, CallKey, Case, Evaluation, Request, Response, Score, Step
+from snapdrift.store import bodies, codec
 from snapdrift.store.committer import Committer
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.lock import RunLock
+from snapdrift.store.spending import last_request_usd
 
 T = TypeVar("T")
 
@@ -73,12 +74,27 @@ class RunWriter:
 
         Cancelling the wait does not undo it: an answer that was paid for is stored.
         """
-        done = self._committer.submit(lambda connection: _put_response(connection, response, request))
+        done = self._committer.submit(lambda connection: put_response(connection, response, request))
         await asyncio.shield(asyncio.wrap_future(done))
+
+    async def record_step(self, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
+        """Stores the answer to one request of a call that may go on, and what its earlier `steps` were followed by.
+
+        It stands until the call ends (`record`); a run that goes on takes it up (`StoredRun.begun`).
+        """
+        done = self._committer.submit(lambda connection: _put_step(connection, request, response, steps))
+        await asyncio.shield(asyncio.wrap_future(done))
+
+    async def apply(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does the work of another module of the store in one transaction; returns its result once that is durable.
+
+        Cancelling the wait does not undo it.
+        """
+        return await asyncio.shield(asyncio.wrap_future(self._committer.submit(work)))
 
     def record_now(self, response: Response, request: Request) -> None:
         """The same as `record` for code outside the event loop."""
-        self._do(lambda connection: _put_response(connection, response, request))
+        self._do(lambda connection: put_response(connection, response, request))
 
     def add_cases(self, cases: Iterable[Case]) -> None:
         """Adds cases behind those there are; one that is there keeps its place and gets the new content."""
@@ -199,17 +215,51 @@ def _put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
     )
 
 
-def _put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
-    call = _call_id(connection, response.call)
+def put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
+    """Stores how a call ended and its last request, inside a transaction. Raises `StoreError` for an unplanned call."""
+    call = call_id(connection, response.call)
     _keep_cost(connection, call)
-    record = codec.to_json(response)
-    raw = compress(record.pop("raw"))
-    for column in ("call", "outcome", "usd"):
-        del record[column]
     connection.execute(
         "INSERT OR REPLACE INTO responses (call, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?)",
-        (call, response.outcome.value, response.usd, codec.text_of(record), raw),
+        (call, *_response_columns(response, last_request_usd(response))),
     )
+    # The last answer stood among the steps while it was not known that it is the last.
+    connection.execute("DELETE FROM steps WHERE call = ? AND number >= ?", (call, len(response.steps)))
+    _put_followed(connection, call, response.steps)
+    put_request(connection, call, request)
+
+
+def _put_step(connection: sqlite3.Connection, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
+    call = call_id(connection, request.call)
+    connection.execute(
+        "INSERT OR REPLACE INTO steps (call, number, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?, ?)",
+        (call, request.step, *_response_columns(response, response.usd)),
+    )
+    _put_followed(connection, call, steps[-1:])
+    put_request(connection, call, request)
+
+
+def _response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
+    record = codec.to_json(response)
+    raw = compress(record.pop("raw"))
+    for column in ("call", "outcome"):
+        del record[column]
+    return response.outcome.value, usd, codec.text_of(record), raw
+
+
+def _put_followed(connection: sqlite3.Connection, call: int, steps: tuple[Step, ...]) -> None:
+    connection.executemany(
+        "UPDATE steps SET followed = ? WHERE call = ? AND number = ?",
+        ((codec.dumps(step), call, step.number) for step in steps),
+    )
+
+
+def put_request(connection: sqlite3.Connection, call: int, request: Request) -> None:
+    """Stores a request of the call with that row id, inside a transaction; large texts of its body are stored once."""
+    packed = bodies.pack(request.body)
+    for digest, text in packed.large.items():
+        if connection.execute("SELECT 1 FROM blobs WHERE sha256 = ?", (digest,)).fetchone() is None:
+            connection.execute("INSERT INTO blobs (sha256, data) VALUES (?, ?)", (digest, compress(text)))
     connection.execute(
         "INSERT OR REPLACE INTO requests (call, step, hash, endpoint, base_url, client_request_id, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -220,7 +270,7 @@ def _put_response(connection: sqlite3.Connection, response: Response, request: R
             request.endpoint.value,
             request.base_url,
             request.client_request_id,
-            compress(codec.dumps(request.body)),
+            compress(packed.text),
         ),
     )
 
@@ -247,7 +297,8 @@ def _put_scores(connection: sqlite3.Connection, scores: Iterable[Score]) -> None
     )
 
 
-def _call_id(connection: sqlite3.Connection, key: CallKey) -> int:
+def call_id(connection: sqlite3.Connection, key: CallKey) -> int:
+    """The row id of a planned call; raises `StoreError` for one that is not planned."""
     row = connection.execute(
         "SELECT id FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ?", _key_columns(key)
     ).fetchone()

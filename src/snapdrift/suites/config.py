@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic_core import PydanticKnownError
 
 from snapdrift.errors import ConfigError, Problem
 from snapdrift.suites.document import Document, Position
@@ -16,10 +20,50 @@ from snapdrift.suites.shapes import Entry, Shape, mistakes_of
 _KEY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
 
 
-def _host_url(url: str) -> str:
-    if not re.match(r"https?://[^/\s@]+", url):
-        raise ValueError("expected a URL that begins with https:// and holds no user name or key")
+_URL = re.compile(r"https?://[^/?#@\s]+(?:/[^?#@\s]*)?")
+_OF_OPENAI = re.compile(r"https?://(?:[^/]*\.)?openai\.com\.?(?=[:/]|$)", re.IGNORECASE)
+_OF_AZURE = re.compile(
+    r"https?://[^/]*\.(?:openai|cognitiveservices|services\.ai)\.azure\.com(?=[:/]|$)", re.IGNORECASE
+)
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
+
+
+def _host_url(url: str, info: ValidationInfo) -> str:
+    if not _URL.fullmatch(url):
+        raise ValueError("expected a URL that begins with https:// and holds no user name, query or key")
+    path = urlsplit(url).path.rstrip("/")
+    if info.data.get("kind") == "azure":
+        if _OF_OPENAI.match(url):
+            raise ValueError("expected an endpoint of Azure: its key is never sent to OpenAI")
+        if re.search(r"/openai(?:/|$)", path):
+            raise ValueError(
+                'expected the endpoint of the resource, such as "https://RESOURCE.openai.azure.com", without /openai; '
+                'for the v1 form (.../openai/v1) leave out `kind = "azure"` and api_version'
+            )
+    elif _OF_AZURE.match(url) and not path.endswith("/openai/v1"):
+        raise ValueError('expected the v1 form, .../openai/v1; or `kind = "azure"` with an api_version')
     return url
+
+
+def _for_azure(value: str | None, info: ValidationInfo) -> str | None:
+    """A key that Azure's classic form cannot do without."""
+    if value is None and info.data.get("kind") == "azure":
+        raise PydanticKnownError("missing")
+    return value
+
+
+def _no_date(value: Any) -> Any:
+    if isinstance(value, date):  # as TOML reads it without quotes
+        raise ValueError(f'expected text, in quotes: "{value}"')  # noqa: TRY004  pydantic takes no TypeError
+    return value
+
+
+def _version(value: str | None, info: ValidationInfo) -> str | None:
+    if value is not None and info.data.get("kind") != "azure":
+        raise ValueError('expected none: it is for hosts of `kind = "azure"`')
+    if value is not None and not _API_VERSION.fullmatch(value):
+        raise ValueError('expected a version of Azure\'s API, such as "2024-10-21"')
+    return _for_azure(value, info)
 
 
 def _variable_name(name: str) -> str:
@@ -45,10 +89,22 @@ LATER = {
 
 
 class HostConfig(Entry):
-    """A host that suites can name: where it is and which environment variable holds its key."""
+    """A host that suites can name: where it is and which environment variable holds its key.
 
+    `kind = "azure"` is a resource in Azure's classic form, with its endpoint as `base_url`; everything else speaks
+    OpenAI's protocol below `base_url`. `deployments` says which model of the catalogue stands behind a name that suites
+    give as `model`: on Azure they name deployments, and so may a proxy.
+    """
+
+    kind: Literal["azure"] | None = None
     base_url: Annotated[str, AfterValidator(_host_url)]
-    key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    api_version: Annotated[
+        str | None, BeforeValidator(_no_date), AfterValidator(_version), Field(validate_default=True)
+    ] = None
+    key_env: Annotated[
+        Annotated[str, AfterValidator(_variable_name)] | None, AfterValidator(_for_azure), Field(validate_default=True)
+    ] = None
+    deployments: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
 
 class StandinSuite(Entry):
@@ -71,7 +127,21 @@ class StandinSettings(Entry):
     behaviours: dict[str, dict[str, Any]] = Field(default_factory=dict)
     latency: Any = None
     faults: Any = None
+    batches: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, Any] = Field(default_factory=dict)
+    prompt_caching: bool = True
+    today: Any = None
     seed: int = 0
+
+
+class BatchConfig(Entry):
+    """`[batch]`: the account's limit of input tokens that wait or run in batches, for each model or for all alike.
+
+    `tier` is the account's usage tier, whose limits in the catalogue hold where none is named.
+    """
+
+    enqueued_tokens: Annotated[int, Field(gt=0)] | dict[str, Annotated[int, Field(gt=0)]] | None = None
+    tier: Literal[1, 2, 3, 4, 5] | None = None
 
 
 class Config(Entry):
@@ -84,12 +154,20 @@ class Config(Entry):
     state: Annotated[str, Field(min_length=1)] = ".snapdrift"
     roots: list[str] = Field(default_factory=list)
     cache: Literal["never"] | None = None
+    batch: BatchConfig = BatchConfig()
     standin: StandinSettings = StandinSettings()
 
     @property
+    def deployments(self) -> dict[str, str]:
+        """The catalogue's model behind each name that a host gives to one of its own."""
+        return {name: model for host in self.hosts.values() for name, model in host.deployments.items()}
+
+    @property
     def catalog_overrides(self) -> dict[str, dict[str, Any]]:
-        """Facts by model for `load_catalog`: `[models.NAME]`, with `[prices.NAME]` as its `price`."""
-        merged = {model: dict(facts) for model, facts in self.models.items()}
+        """Facts by model for `load_catalog`: `[models.NAME]`, with `[prices.NAME]` as its `price`; deployments too."""
+        merged: dict[str, dict[str, Any]] = {name: {"deployment_of": model} for name, model in self.deployments.items()}
+        for model, facts in self.models.items():
+            merged[model] = {**merged.get(model, {}), **facts}
         for model, price in self.prices.items():
             merged.setdefault(model, {})["price"] = {**merged.get(model, {}).get("price", {}), **price}
         return merged
@@ -117,13 +195,35 @@ def parse_config(text: str, file: str, table: tuple[str, ...] = ()) -> Config:
 def _validated(value: Any, document: Document, table: tuple[str, ...]) -> Config:
     shape = Shape()
     try:
-        return Config.model_validate(value, context=shape)
+        config = Config.model_validate(value, context=shape)
     except ValidationError as error:
         problems = [
             document.problem((*table, *mistake.location), mistake.found, mistake.expected, key=mistake.at_key)
             for mistake in mistakes_of(error, value, shape)
         ]
         raise ConfigError("\n".join(map(str, sorted(set(problems))))) from None
+    clashes = [document.problem((*table, *location), *said) for location, *said in _clashes(config.hosts)]
+    if clashes:
+        raise ConfigError("\n".join(map(str, sorted(clashes))))
+    return config
+
+
+def _clashes(hosts: Mapping[str, HostConfig]) -> Iterator[tuple[Location, str, str]]:
+    """What two hosts cannot both say: one key for OpenAI and for somebody else, one name for two models."""
+    keys: dict[str, tuple[str, bool]] = {}
+    models: dict[str, tuple[str, str]] = {}
+    for name, host in hosts.items():
+        if host.key_env is not None:
+            of_openai = bool(_OF_OPENAI.match(host.base_url))
+            other, theirs = keys.setdefault(host.key_env, (name, of_openai))
+            if of_openai is not theirs:
+                expected = f"expected another variable than hosts.{other} has: no key goes to OpenAI and elsewhere"
+                yield ("hosts", name, "key_env"), f'"{host.key_env}"', expected
+        for deployment, model in host.deployments.items():
+            other, meant = models.setdefault(deployment, (name, model))
+            if model != meant:
+                expected = f'expected "{meant}", as hosts.{other} has it: a name stands for one model'
+                yield ("hosts", name, "deployments", deployment), f'"{model}"', expected
 
 
 def toml_document(text: str, file: str, value: Any) -> Document:

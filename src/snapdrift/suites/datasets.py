@@ -37,28 +37,31 @@ def load_cases(path: Path, shown: str) -> tuple[Case, ...]:
 
 def read_dataset(path: Path, shown: str) -> CasesRead:
     """The same, with the rows that are right beside the mistakes; raises `DatasetError` when there are no rows."""
+    return read_cases(read_rows(path, shown), shown)
+
+
+def read_rows(path: Path, shown: str) -> list[Row]:
+    """The rows of a file of one of `FORMATS`, nothing checked but its form. Raises `DatasetError`."""
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
-        rows = _jsonl_rows(_bytes(path, shown, MAX_BYTES), shown)
-    elif name.endswith(".csv"):
-        rows = _csv_rows(_text(_bytes(path, shown, MAX_BYTES), shown), shown)
-    elif name.endswith((".yaml", ".yml")):
-        rows = _yaml_rows(_text(_bytes(path, shown, MAX_YAML_BYTES), shown), shown)
-    elif name.endswith(".parquet"):
-        rows = _parquet_rows(path, shown)
-    else:
-        raise _wrong(shown, "a file of unknown format", f"expected one of {', '.join(FORMATS)}")
-    return read_cases(rows, shown)
+        return _jsonl_rows(_bytes(path, shown, MAX_BYTES), shown)
+    if name.endswith(".csv"):
+        return _csv_rows(_text(_bytes(path, shown, MAX_BYTES), shown), shown)
+    if name.endswith((".yaml", ".yml")):
+        return _yaml_rows(_text(_bytes(path, shown, MAX_YAML_BYTES), shown), shown)
+    if name.endswith(".parquet"):
+        return _parquet_rows(path, shown)
+    raise _wrong(shown, "a file of unknown format", f"expected one of {', '.join(FORMATS)}")
 
 
 def dataset_hash(cases: Iterable[Case]) -> str:
     """Identity of the cases whatever their order or file format."""
-    return sha256(
-        [
-            [case.id, dict(case.variables), case.expected, list(case.tags), case.cluster]
-            for case in sorted(cases, key=lambda case: case.id)
-        ]
-    )
+    return sha256([_identity(case) for case in sorted(cases, key=lambda case: case.id)])
+
+
+def _identity(case: Case) -> list[Any]:
+    results = [] if case.tool_results is None else [dict(case.tool_results)]
+    return [case.id, dict(case.variables), case.expected, list(case.tags), case.cluster, *results]
 
 
 def _wrong(file: str, found: str, expected: str, line: int = 0, column: int = 0) -> DatasetError:

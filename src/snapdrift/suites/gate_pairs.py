@@ -82,6 +82,8 @@ class Pairing:
     def _is_variant(self, name: str, location: Location) -> bool:
         if name in self._known.variants:
             return True
+        if not self._known.variants:
+            return False  # that there are none is told where they would be
         expected = did_you_mean(name, self._known.variants, f"expected one of {listed(self._known.variants)}")
         self._loading.complain(location, f"no variant {quoted(name)}", expected)
         return False

@@ -7,20 +7,24 @@ from pathlib import Path
 
 from snapdrift.errors import DatasetError, DocumentError, Problem, SuiteError, UsageError
 from snapdrift.model import Case
+from snapdrift.suites.applications import fake_hashes
 from snapdrift.suites.availability import check_available
 from snapdrift.suites.datasets import dataset_hash, read_dataset
 from snapdrift.suites.document import Document, parse_document
 from snapdrift.suites.gate_keys import Known
 from snapdrift.suites.gates import resolve_gates
-from snapdrift.suites.layers import Origin, origin_of
 from snapdrift.suites.loading import Loading
-from snapdrift.suites.prompts import TemplateError, prompt_templates
+from snapdrift.suites.media import Media
+from snapdrift.suites.messages import turn_findings
+from snapdrift.suites.outputs import coverage_warnings
+from snapdrift.suites.prompts import TemplateError, read_prompt
 from snapdrift.suites.registry import GraderRegistry, InvalidEntryError, Location, ModelFacts, ParsedGrader
 from snapdrift.suites.repair import read_form
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
 from snapdrift.suites.samples import resolve_sample
 from snapdrift.suites.suite import SuiteFile
+from snapdrift.suites.tool_names import unused_results
 from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
 from snapdrift.suites.variants import ResolvedVariant, resolve_variants
 from snapdrift.suites.wording import did_you_mean, quoted
@@ -80,7 +84,11 @@ class _Loader:
         cases = () if read.problems else read.cases  # names are not looked up in half a dataset
         sample = resolve_sample(entry.sample, ("sample",), cases, loading) if entry.sample is not None else None
         variants = resolve_variants(entry, loading, self._catalog)
-        try_prompts([resolved for resolved in variants.values() if self._compiles(resolved)], tried, loading)
+        media = Media(loading.workspace)
+        askable = [resolved for resolved in variants.values() if self._compiles(resolved)]
+        try_prompts(askable, tried, media, self._catalog, loading)
+        at_cases = ("dataset",) if entry.dataset is not None else ("cases",)
+        fakes = fake_hashes(cases, at_cases, loading)
         graders = self._graders(entry, tried, complete=not read.problems)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         gates = resolve_gates(entry, known, loading)
@@ -101,7 +109,9 @@ class _Loader:
             gate_samples={name: resolved.sample for name, resolved in gates.items()},
             seed=sample.seed if sample is not None else 0,
             budget_usd=entry.budget.usd if entry.budget is not None else None,
-            warnings=self._warnings(variants),
+            warnings=self._warnings(variants, cases, entry.repeats or 1),
+            media=media.read,
+            fakes=fakes,
         )
 
     def _cases(self, entry: SuiteFile) -> CasesRead:
@@ -124,11 +134,18 @@ class _Loader:
         return read
 
     def _compiles(self, resolved: ResolvedVariant) -> bool:
-        fine = True
-        for location, source in prompt_templates(resolved.variant.prompt).items():
-            otherwise = Origin(self._loading.document, resolved.origin.location)
-            fine &= compiles(source, origin_of(resolved.prompt_layers, location, otherwise), self._loading)
-        return fine
+        """Whether the prompt's templates are valid and its messages follow one another; no prompt at all is fine."""
+        prompt = resolved.variant.prompt
+        if not prompt:
+            return True
+        parts = [compiles(part, resolved, self._loading) for part in read_prompt(prompt).parts]
+        written = prompt["input"]
+        turns = [] if isinstance(written, str) else list(turn_findings(written))
+        for finding in turns:
+            place = resolved.place_of(("input", *finding.location))
+            other = None if place.document is self._loading.document else place.document
+            self._loading.complain(place.location, finding.found, finding.expected, document=other)
+        return all(parts) and not turns
 
     def _graders(self, entry: SuiteFile, tried: Sequence[TriedCase], *, complete: bool) -> tuple[ParsedGrader, ...]:
         if not entry.graders:
@@ -182,11 +199,17 @@ class _Loader:
         written = {name for grader in entry.graders or () if isinstance(name := grader.get("name"), str)}
         return frozenset(written - {grader.name for grader in graders})
 
-    def _warnings(self, variants: dict[str, ResolvedVariant]) -> tuple[str, ...]:
-        if self._catalog is None:
-            return ()
-        models = dict.fromkeys(resolved.variant.model for resolved in variants.values())
-        return tuple(dict.fromkeys(line for model in models for line in self._catalog.warnings(model)))
+    def _warnings(self, variants: dict[str, ResolvedVariant], cases: Sequence[Case], repeats: int) -> tuple[str, ...]:
+        found: list[str] = []
+        for resolved in variants.values():
+            if resolved.outputs is not None:
+                ids = [case.id for case in cases]
+                found.extend(coverage_warnings(resolved.outputs, ids, repeats, str(resolved.variant.target)))
+            elif self._catalog is not None and resolved.variant.endpoint.over_http:
+                found.extend(self._catalog.warnings(resolved.variant.model))
+                found.extend(self._catalog.request_warnings(resolved.variant))
+        found.extend(unused_results(cases, (resolved.variant for resolved in variants.values())))
+        return tuple(dict.fromkeys(found))
 
 
 def _names(entry: SuiteFile, variants: dict[str, ResolvedVariant]) -> tuple[str, ...]:

@@ -1,174 +1,222 @@
-"""Prompts: Jinja templates that turn a case into the conversation that is asked.
+"""Prompts: templates that turn a case into the conversation that is asked.
 
-`Template` is also what graders use for values such as `"{{ expected.queue }}"`. A source that is exactly one
-`{{ expression }}` yields the value itself; every other source yields text, in which values that are not text read as
-JSON (`true`, `null`, `{"a": 1}`).
+A prompt is read once into forms, one for each thing in it that is rendered by itself; `Rendering` renders the forms of
+one case, each once, however many variants share it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from snapdrift.errors import SnapdriftError
-from snapdrift.model import Case, Conversation, Message, TextPart
+from snapdrift.model import Case, Conversation, GeneratedTurn, Message, Part, TextPart
+from snapdrift.suites.media import Media, MediaError
+from snapdrift.suites.messages import looks_like_messages, messages_of
 from snapdrift.suites.registry import Location
+from snapdrift.suites.templates import Expression, Template, TemplateError, message_text, render_text
+from snapdrift.suites.wording import quoted
+from snapdrift.suites.workspace import PathError
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from snapdrift.suites.sandbox import Compiled
-
-_RUNTIME_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
-
-
-class TemplateError(SnapdriftError):
-    """A template is not valid, or cannot be rendered for a case. `line` counts from 1 inside the template."""
-
-    def __init__(self, message: str, line: int | None = None) -> None:
-        self.message = message
-        self.line = line
-        super().__init__(message if line is None else f"{message} (line {line} of the template)")
+__all__ = [
+    "Expression",
+    "PartForm",
+    "PromptForm",
+    "Rendering",
+    "Template",
+    "TemplateError",
+    "prompt_templates",
+    "read_prompt",
+    "render",
+    "render_text",
+]
 
 
-class Template:
-    """A compiled template. Two templates with the same source are equal."""
+@dataclass(frozen=True, slots=True)
+class PartForm:
+    """A part as written: `kind` is text, image, file, or input (text or a list of messages); `at` where it stands."""
 
-    __slots__ = ("_compiled", "source")
-
-    def __init__(self, source: str) -> None:
-        """Compiles `source`; raises `TemplateError`."""
-        self.source = source
-        self._compiled = _compile(source)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The variables that it reads and does not set itself."""
-        return self._compiled.names
+    kind: str
+    source: str
+    at: Location
+    detail: str = "auto"
+    condition: str | None = None
+    each: str | None = None
 
     @property
-    def native(self) -> bool:
-        """Whether it yields the value of one expression instead of text."""
-        return self._compiled.native
+    def expressions(self) -> tuple[tuple[str, str], ...]:
+        """Its `if` and `each`, as far as it has them."""
+        written = (("if", self.condition), ("each", self.each))
+        return tuple((key, source) for key, source in written if source is not None)
 
-    def render(self, context: Mapping[str, Any]) -> Any:
-        """The native value when the source is exactly one `{{ expression }}`, else text; raises `TemplateError`."""
-        from jinja2 import TemplateError as JinjaError
-
-        try:
-            return _value(self._compiled, context) if self.native else _text(self._compiled, context)
-        except JinjaError as error:
-            raise TemplateError(error.message or str(error), self._line_of(error.__traceback__)) from None
-        except _RUNTIME_ERRORS as error:
-            message = f"{type(error).__name__}: {error}"
-            raise TemplateError(message, self._line_of(error.__traceback__)) from None
-
-    def _line_of(self, traceback: TracebackType | None) -> int | None:
-        """The template's line in which an error arose, None in a native expression (it has but one)."""
-        line = None
-        while traceback is not None and not self.native:
-            if traceback.tb_frame.f_code.co_filename == "<template>":
-                line = self._compiled.template.get_corresponding_lineno(traceback.tb_lineno)
-            traceback = traceback.tb_next
-        return line
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Template) and other.source == self.source
-
-    def __hash__(self) -> int:
-        return hash(self.source)
-
-    def __repr__(self) -> str:
-        return f"Template({self.source!r})"
+    def place_of(self, key: str) -> Location:
+        """Where its `if` or `each` stands."""
+        return (*self.at[:-1], key)
 
 
-@lru_cache(maxsize=1024)
-def _compile(source: str) -> Compiled:
-    from jinja2 import TemplateSyntaxError
+@dataclass(frozen=True, slots=True)
+class MessageForm:
+    """A message as written; `at` is where its content stands."""
 
-    from snapdrift.suites.sandbox import compile_source
-
-    try:
-        return compile_source(source)
-    except TemplateSyntaxError as error:
-        raise TemplateError(error.message or "not a template", error.lineno) from None
-    except (RecursionError, MemoryError, SyntaxError):
-        raise TemplateError("the template is nested too deeply") from None
+    role: str
+    parts: tuple[PartForm, ...]
+    at: Location
 
 
-def _run(compiled: Compiled, context: Mapping[str, Any]) -> tuple[Any, Iterator[str]]:
-    from snapdrift.suites.sandbox import MAX_LOOP_STEPS, STEPS_LEFT
+@dataclass(frozen=True, slots=True)
+class PromptForm:
+    """A prompt as written. `input` is one form where the prompt has no list of messages."""
 
-    running = compiled.template.new_context({**context, STEPS_LEFT: [MAX_LOOP_STEPS]})
-    return running, iter(compiled.template.root_render_func(running))
+    instructions: PartForm | None
+    input: PartForm | tuple[MessageForm | GeneratedTurn, ...]
+
+    @property
+    def parts(self) -> Iterator[PartForm]:
+        """Everything that is rendered by itself, in order."""
+        if self.instructions is not None:
+            yield self.instructions
+        if isinstance(self.input, PartForm):
+            yield self.input
+            return
+        for message in self.input:
+            if isinstance(message, MessageForm):
+                yield from message.parts
 
 
-def _value(compiled: Compiled, context: Mapping[str, Any]) -> Any:
-    from snapdrift.suites.sandbox import RESULT, plain_value
+def read_prompt(prompt: Mapping[str, Any]) -> PromptForm:
+    """The forms of a prompt (`{"instructions"?, "input"}` as in `Variant.prompt`). Nothing is compiled yet."""
+    instructions = prompt.get("instructions")
+    shown = None if instructions is None else PartForm("text", instructions, ("instructions",))
+    written = prompt["input"]
+    if isinstance(written, str):
+        return PromptForm(shown, PartForm("input", written, ("input",)))
+    return PromptForm(shown, tuple(_message(message, ("input", index)) for index, message in enumerate(written)))
 
-    running, chunks = _run(compiled, context)
-    for _ in chunks:
-        pass
-    return plain_value(running.vars[RESULT])
+
+def _message(message: Mapping[str, Any], at: Location) -> MessageForm | GeneratedTurn:
+    content, place = message.get("content"), (*at, "content")
+    if content is None:
+        return GeneratedTurn()
+    if isinstance(content, str):
+        return MessageForm(message["role"], (PartForm("text", content, place),), place)
+    return MessageForm(message["role"], tuple(_part(part, (*place, n)) for n, part in enumerate(content)), place)
 
 
-def _text(compiled: Compiled, context: Mapping[str, Any]) -> str:
-    from snapdrift.suites.sandbox import MAX_TEXT, bounded_length
-
-    pieces, total = [], 0
-    for piece in _run(compiled, context)[1]:
-        total += len(piece)
-        bounded_length(total, MAX_TEXT)
-        pieces.append(piece)
-    return "".join(pieces)
+def _part(part: Mapping[str, Any], at: Location) -> PartForm:
+    kind = next(kind for kind in ("text", "image", "file") if part.get(kind) is not None)
+    detail = part.get("detail") or "auto"
+    return PartForm(kind, part[kind], (*at, kind), detail, part.get("if"), part.get("each"))
 
 
 def prompt_templates(prompt: Mapping[str, Any]) -> dict[Location, str]:
-    """The template sources of a prompt by where they stand: `("input", 0, "content")`."""
+    """The template sources of a prompt by where they stand: `("input", 0, "content")`.
+
+    Those under `if` and `each` are expressions: they stand without braces.
+    """
     found: dict[Location, str] = {}
-    if isinstance(prompt.get("instructions"), str):
-        found["instructions",] = prompt["instructions"]
-    written = prompt.get("input")
-    if isinstance(written, str):
-        found["input",] = written
-        return found
-    for number, message in enumerate(written or ()):
-        content = message["content"]
-        if isinstance(content, str):
-            found["input", number, "content"] = content
-            continue
-        for index, part in enumerate(content):
-            if "text" in part:
-                found["input", number, "content", index, "text"] = part["text"]
+    for form in read_prompt(prompt).parts:
+        found[form.at] = form.source
+        found |= {form.place_of(key): source for key, source in form.expressions}
     return found
 
 
-def render_text(source: str, context: Mapping[str, Any]) -> str:
-    """A template as the text of a message; raises `TemplateError`, also for null, which is no text."""
-    from snapdrift.suites.sandbox import to_json_text
+def render(prompt: Mapping[str, Any], case: Case, media: Media | None = None) -> Conversation:
+    """What `prompt` (`{"instructions"?, "input"}` as in `Variant.prompt`) asks for `case`.
 
-    value = Template(source).render(context)
-    if value is None:
-        raise TemplateError(f"{source.strip()} is null; a message needs text")
-    return value if isinstance(value, str) else to_json_text(value)
-
-
-def render(prompt: Mapping[str, Any], case: Case) -> Conversation:
-    """What `prompt` (`{"instructions"?, "input"}` as in `Variant.prompt`) asks for `case`; raises `TemplateError`.
-
-    An input that is text becomes one user message.
+    An input that is text becomes one user message, one that is a list of messages the conversation. `media` reads the
+    local images and files; without it there must be none. Raises `TemplateError`, and `SuiteError` for a file that is
+    not what it was when the suite was loaded.
     """
-    context = case.context()
-    instructions = prompt.get("instructions")
-    shown = None if instructions is None else render_text(instructions, context)
-    written = prompt["input"]
-    if isinstance(written, str):
-        return Conversation(shown, (Message("user", (TextPart(render_text(written, context)),)),))
-    messages = tuple(Message(message["role"], _parts(message["content"], context)) for message in written)
-    return Conversation(shown, messages)
+    return Rendering(case.context(), media or Media()).conversation(read_prompt(prompt))
 
 
-def _parts(content: Any, context: Mapping[str, Any]) -> tuple[TextPart, ...]:
-    sources = [content] if isinstance(content, str) else [part["text"] for part in content]
-    return tuple(TextPart(render_text(source, context)) for source in sources)
+class Rendering:
+    """The rendering of prompts for one case; each form is rendered once."""
+
+    def __init__(self, context: Mapping[str, Any], media: Media) -> None:
+        self._context = context
+        self._media = media
+        self._made: dict[PartForm, Any] = {}
+
+    def conversation(self, form: PromptForm) -> Conversation:
+        """What a prompt asks. Raises `TemplateError`."""
+        instructions = None if form.instructions is None else self.made(form.instructions)[0].text
+        if isinstance(form.input, PartForm):
+            return Conversation(instructions, self.made(form.input))
+        return Conversation(instructions, tuple(self._message(message) for message in form.input))
+
+    def _message(self, form: MessageForm | GeneratedTurn) -> Message | GeneratedTurn:
+        if isinstance(form, GeneratedTurn):
+            return form
+        parts = tuple(part for written in form.parts for part in self.made(written))
+        if not parts:
+            expected = "expected a part that every case has, such as {text: ...}"
+            raise TemplateError("a message of which every part is left out", at=form.at, expected=expected)
+        return Message(form.role, parts)
+
+    def made(self, form: PartForm) -> tuple[Any, ...]:
+        """The parts that a form makes, or the messages of an `input`. Raises `TemplateError`."""
+        made = self._made.get(form)
+        if made is None:
+            try:
+                made = self._make(form)
+            except TemplateError as error:
+                error.at = error.at or form.at
+                made = error
+            self._made[form] = made
+        if isinstance(made, TemplateError):
+            raise made
+        return made
+
+    def _make(self, form: PartForm) -> tuple[Any, ...]:
+        if form.kind == "input":
+            return self._input(form)
+        if form.condition is None and form.each is None:
+            return (self._one(form, self._context),)
+        return tuple(self._one(form, context) for context in self._contexts(form))
+
+    def _input(self, form: PartForm) -> tuple[Message | GeneratedTurn, ...]:
+        value = Template(form.source).render(self._context)
+        if looks_like_messages(value):
+            return messages_of(value, self._media, form.at)
+        return (Message("user", (TextPart(message_text(form.source, value)),)),)
+
+    def _contexts(self, form: PartForm) -> Iterator[Mapping[str, Any]]:
+        """What the part is rendered with: once, once for each item, or not at all."""
+        for context in self._items(form):
+            if form.condition is None or _value_of(form, "if", form.condition, context):
+                yield context
+
+    def _items(self, form: PartForm) -> Iterator[Mapping[str, Any]]:
+        if form.each is None:
+            yield self._context
+            return
+        items = _value_of(form, "each", form.each, self._context)
+        if not isinstance(items, list | None):
+            found, expected = f"{form.each} is {quoted(items)}", "expected a list, or nothing"
+            raise TemplateError(found, at=form.place_of("each"), expected=expected)
+        yield from ({**self._context, "it": item} for item in items or ())
+
+    def _one(self, form: PartForm, context: Mapping[str, Any]) -> Part:
+        if form.kind == "text":
+            return TextPart(render_text(form.source, context))
+        value = Template(form.source).render(context)
+        if value is None or value == "":
+            name = form.source.strip().removeprefix("{{").removesuffix("}}").strip()
+            expected = f"expected a value, or `if: {name}` to leave the part out"
+            raise TemplateError(f"{form.source.strip()} is {'null' if value is None else 'empty'}", expected=expected)
+        if not isinstance(value, str):
+            expected = "expected text: a path, a URL or a file id (`each:` repeats a part for the items of a list)"
+            raise TemplateError(f"{form.source.strip()} is {quoted(value)}", expected=expected)
+        try:
+            return self._media.image(value, form.detail) if form.kind == "image" else self._media.file(value)
+        except (MediaError, PathError) as error:
+            raise TemplateError(error.found, expected=error.expected) from None
+
+
+def _value_of(form: PartForm, key: str, source: str, context: Mapping[str, Any]) -> Any:
+    try:
+        return Expression(source).value(context)
+    except TemplateError as error:
+        error.at = form.place_of(key)
+        raise

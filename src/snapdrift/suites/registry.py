@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from snapdrift.errors import SnapdriftError
-from snapdrift.model import Case, Endpoint, MetricSpec
+from snapdrift.model import Case, Conversation, Endpoint, MetricSpec, Variant
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
@@ -96,6 +96,19 @@ class ModelFacts(Protocol):
 
     def check_request(self, model: str, endpoint: Endpoint, request: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Settings that the model or endpoint does not take; locations are relative to `request`."""
+
+    def check_conversation(self, variant: Variant, conversation: Conversation) -> tuple[Finding, ...]:
+        """What the model cannot take of a rendered prompt: too much of it, images, a JSON mode that it does not name.
+
+        Locations are relative to the variant's prompt (`("input",)`) or its request (`("text", "format")`). It is
+        asked for every case and variant, so it has to be quick.
+        """
+
+    def reasons(self, model: str, endpoint: Endpoint) -> bool:
+        """Whether the model is known to reason before it answers."""
+
+    def request_warnings(self, variant: Variant) -> tuple[str, ...]:
+        """Sentences about a variant's settings whose results are easily misread."""
 
     def warnings(self, model: str) -> tuple[str, ...]:
         """Sentences about the model that a user should read: unknown to the catalogue, shut down, soon shut down."""

@@ -53,10 +53,10 @@ def read_form(loading: Loading) -> SuiteFile | None:
             loading.muted = muted
             return entry
         for mistake in mistakes:
+            muted |= _follows(mistake)
             if number and mistake.missing:
                 continue  # it was left out in an earlier round
             loading.complain(mistake.location, mistake.found, mistake.expected, key=mistake.at_key)
-            muted |= _follows(mistake)
         for mistake in mistakes:
             _mend(value, mistake)
     return None

@@ -34,7 +34,8 @@ class Suite:
     """A suite that can be planned, run, graded and judged.
 
     `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
-    does (None: all). `path` and `source` are the file it came from. `seed` orders the calls.
+    does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
+    images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Suite:
     seed: int = 0
     budget_usd: float | None = None
     warnings: tuple[str, ...] = ()
+    media: Mapping[str, str] = field(default_factory=dict)
+    fakes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -62,14 +65,15 @@ class Suite:
     def hash(self) -> str:
         """Identity of everything that can change an answer, a score or a verdict.
 
-        That is: variants (model, endpoint, host, prompt, request), graders (name, version, which cases they apply
-        to), dataset, repeats, samples, seed and gates. Not: the file's name and text, description, budgets, warnings.
+        That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
+        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed and gates. Not: the
+        suite's name and text, description, budgets, warnings.
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
             del gate["budget_usd"]
         judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
-        kept = {key: stored[key] for key in judged}
+        kept = {key: stored[key] for key in (*judged, "media", "fakes")}
         return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
 
     def cases_for(self, gate: str) -> tuple[Case, ...]:
@@ -106,6 +110,8 @@ class Suite:
             "seed": self.seed,
             "budget_usd": self.budget_usd,
             "warnings": list(self.warnings),
+            "media": dict(self.media),
+            "fakes": dict(self.fakes),
         }
 
 
@@ -135,6 +141,8 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         seed=data["seed"],
         budget_usd=data["budget_usd"],
         warnings=tuple(data["warnings"]),
+        media=data.get("media", {}),
+        fakes=data.get("fakes", {}),
     )
 
 
@@ -158,6 +166,7 @@ def _stored_variant(variant: Variant) -> dict[str, Any]:
         "batch": variant.batch,
         "target": variant.target,
         "max_steps": variant.max_steps,
+        "reasons": variant.reasons,
     }
 
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snapdrift.errors import DatasetError, Problem
 from snapdrift.model import Case
-from snapdrift.suites.availability import LATER_COLUMNS
-from snapdrift.suites.document import Document, Position
-from snapdrift.suites.registry import Location
+from snapdrift.suites.document import Document, Position, format_location
+from snapdrift.suites.messages import message_findings
+from snapdrift.suites.registry import Finding, Location
+from snapdrift.suites.strict_json import loads_strictly
+from snapdrift.suites.tool_results import check_tool_results
 from snapdrift.suites.wording import quoted
 
 MAX_PROBLEMS = 50
 """After so many mistakes the rest of a dataset is not looked at."""
 MAX_ID = 300
 MAX_LEVELS = 64
+_STRUCTURED: Mapping[str, Callable[[Any], tuple[Finding, ...]]] = {
+    "messages": message_findings,
+    "tool_results": check_tool_results,
+}
+"""Columns that hold more than a value, with what checks them. Where a format has only text (CSV), they are JSON."""
+_FORMS = {
+    "messages": "expected a list of {role, content}, or that as JSON text",
+    "tool_results": "expected a mapping of tools to what their calls get back, or that as JSON text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +73,6 @@ def rows_of_document(document: Document, location: Location) -> list[Row]:
 
 
 def _row_of(document: Document, location: Location, row: Mapping[str, Any]) -> Row:
-    from snapdrift.suites.document import format_location
-
     at = document.position(location)
     columns = {name: document.position((*location, name)) for name in row}
     return Row(row, document.file, at.line, at.column, format_location(location), columns)
@@ -84,8 +93,9 @@ def read_cases(rows: Sequence[Row], file: str) -> CasesRead:
     problems: list[Problem] = []
     first: dict[str, Row] = {}
     cases: list[Case] = []
-    for row in rows:
-        wrong = list(_mistakes_in(row))
+    for written in rows:
+        row, wrong = _structured(written)
+        wrong += _mistakes_in(row)
         case_id = row.values.get("id")
         if not wrong and case_id in first:
             found = f"the id {quoted(case_id)} a second time"
@@ -101,7 +111,7 @@ def read_cases(rows: Sequence[Row], file: str) -> CasesRead:
 
 
 def _case_of(values: Mapping[str, Any]) -> Case:
-    reserved = ("id", "tags", "cluster", "expected")
+    reserved = ("id", "tags", "cluster", "expected", "tool_results")
     cluster = values.get("cluster")
     return Case(
         id=values["id"],
@@ -109,7 +119,28 @@ def _case_of(values: Mapping[str, Any]) -> Case:
         expected=values.get("expected"),
         tags=_tags(values.get("tags")),
         cluster=None if cluster in (None, "") else str(cluster),
+        tool_results=values.get("tool_results"),
     )
+
+
+def _structured(row: Row) -> tuple[Row, list[Problem]]:
+    """The row with its structured columns as values instead of JSON text, and what is wrong with them."""
+    values, wrong = row.values, []
+    for name, findings in _STRUCTURED.items():
+        written = values.get(name)
+        if written is None:
+            continue
+        try:
+            value = (loads_strictly(written) if written.strip() else None) if isinstance(written, str) else written
+        except (ValueError, RecursionError) as error:
+            wrong.append(row.problem(name, f"not JSON: {error}", _FORMS.get(name, "expected JSON text")))
+            continue
+        if value is not written:
+            values = {**values, name: value}
+        for finding in findings(value) if value is not None else ():
+            found = row.problem(name, finding.found, finding.expected)
+            wrong.append(replace(found, path=format_location((found.path, *finding.location))))
+    return (row if values is row.values else replace(row, values=values)), wrong
 
 
 def _tags(written: Any) -> tuple[str, ...]:
@@ -133,9 +164,6 @@ def _mistakes_in(row: Row) -> Iterator[Problem]:
     cluster = values.get("cluster")
     if cluster is not None and (isinstance(cluster, bool) or not isinstance(cluster, str | int)):
         yield row.problem("cluster", quoted(cluster), "expected text")
-    for name in LATER_COLUMNS:
-        if values.get(name) is not None:
-            yield row.problem(name, f"the column {name} is not available yet", "leave it out in this version")
     for name, value in values.items():
         strange = _not_data(value)
         if strange is not None:

@@ -23,6 +23,8 @@ MAX_SOURCE = 200_000
 """Characters of a template's source."""
 MAX_TEXT = 2_000_000
 """Characters of a rendered text, and of any text on the way to it."""
+MAX_DATA = 80_000_000
+"""Characters of a text that an expression yields as it is: a case may hold an image or a document as a data URL."""
 MAX_LIST = 100_000
 """Elements of a list made by a template."""
 MAX_LOOP_STEPS = 100_000
@@ -136,7 +138,7 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        bounded_length(len(value), MAX_TEXT)
+        bounded_length(len(value), MAX_DATA)
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): plain_value(item, depth + 1) for key, item in value.items()}

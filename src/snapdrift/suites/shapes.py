@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, ValidationInfo, model_validator
 
 from snapdrift.suites.registry import Location
+from snapdrift.suites.scope import scope_of_key
 from snapdrift.suites.wording import listed, nearest, quoted
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ class Shape:
 class Entry(BaseModel):
     """A mapping in a user-written file: unknown keys and values of the wrong type are refused, never converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_by_alias=True, validate_by_name=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_by_alias=True,
+        validate_by_name=False,
+        use_attribute_docstrings=True,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -88,6 +96,14 @@ def _form(value: Any) -> str | None:
     return None
 
 
+class LacksKeyError(ValueError):
+    """A validator misses a key that is not always required; `key` is "" for one of several."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        self.key = key
+        super().__init__(expected)
+
+
 def mistakes_of(error: ValidationError, value: Any, shape: Shape) -> list[Mistake]:
     """What pydantic found wrong with `value`, located as the file is written."""
     return [_mistake(detail, value, shape) for detail in error.errors(include_url=False)]
@@ -101,9 +117,12 @@ def _mistake(detail: ErrorDetails, value: Any, shape: Shape) -> Mistake:
     kind, context = detail["type"], detail.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            return _unknown_key(location, shape.models.get(id(_at(value, location[:-1]))))
+            return _unknown_key(location, shape.models.get(id(_at(value, location[:-1]))), shape.models.get(id(value)))
         case "missing":
             return Mistake(location, "missing", "expected this key", missing=True)
+        case "value_error" if isinstance(lacking := context["error"], LacksKeyError):
+            place, what = ((*location, lacking.key), "missing") if lacking.key else (location, found)
+            return Mistake(place, what, str(lacking), missing=True)
         case "value_error":
             expected = str(context["error"])
         case "form":
@@ -120,8 +139,15 @@ def _mistake(detail: ErrorDetails, value: Any, shape: Shape) -> Mistake:
     return Mistake(location, found, expected, at_key=about_key)
 
 
-def _unknown_key(location: Location, model: type[BaseModel] | None) -> Mistake:
+def _unknown_key(location: Location, model: type[BaseModel] | None, top: type[BaseModel] | None) -> Mistake:
+    outside = scope_of_key(location[-1])
+    if outside is not None:
+        return Mistake(location, *outside, at_key=True, unknown=True)
     known = model.keys() if model is not None and issubclass(model, Entry) else ()
+    above = top.keys() if top is not None and top is not model and issubclass(top, Entry) else ()
+    if location[-1] in above:
+        expected = f"expected `{location[-1]}` at the top level of the file, for all of it"
+        return Mistake(location, "unknown key here", expected, at_key=True, unknown=True)
     near = nearest(str(location[-1]), known)
     expected = f"did you mean {quoted(near)}?" if near else f"expected one of {listed(sorted(known), limit=40)}"
     return Mistake(location, "unknown key", expected, at_key=True, unknown=True, rename=near)

@@ -1,22 +1,25 @@
-"""Every template of a suite is rendered for every case before anything is sent."""
+"""Every template of a suite is rendered for every case, and every conversation checked, before anything is sent."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
-from snapdrift.model import Case
-from snapdrift.suites.layers import Origin, origin_of
+from snapdrift.model import Case, Conversation, canonical_json
+from snapdrift.suites.batching import ONE_REQUEST, case_obstacle
+from snapdrift.suites.layers import Origin
 from snapdrift.suites.loading import Loading
-from snapdrift.suites.prompts import Template, TemplateError, prompt_templates, render_text
-from snapdrift.suites.registry import Location, ParsedGrader
+from snapdrift.suites.media import Media
+from snapdrift.suites.prompts import Expression, PartForm, PromptForm, Rendering, Template, TemplateError, read_prompt
+from snapdrift.suites.registry import Finding, Location, ModelFacts, ParsedGrader
 from snapdrift.suites.variants import ResolvedVariant
 from snapdrift.suites.wording import did_you_mean, listed, quoted
 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
+_NUMBERS = re.compile(r"\d[\d,._]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,144 @@ def tried_cases(cases: Sequence[Case]) -> tuple[TriedCase, ...]:
     return tuple(TriedCase(case, case.context()) for case in cases)
 
 
-def try_prompts(variants: Sequence[ResolvedVariant], cases: Sequence[TriedCase], loading: Loading) -> None:
-    """Renders every prompt template that is written somewhere once for each case."""
-    seen: set[tuple[str, Location, str]] = set()
+@dataclass(slots=True)
+class _Told:
+    """A mistake that several cases may have: the first of them, and how many, by variant where it is one's own."""
+
+    place: Origin
+    found: str
+    expected: str
+    case: str
+    cases: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A prompt that one or more variants ask; they share every rendering."""
+
+    form: PromptForm
+    variants: tuple[ResolvedVariant, ...]
+
+    def place_of(self, location: Location) -> Origin:
+        """Where something of it is written."""
+        return self.variants[0].place_of(location)
+
+
+def try_prompts(
+    variants: Sequence[ResolvedVariant],
+    cases: Sequence[TriedCase],
+    media: Media,
+    facts: ModelFacts | None,
+    loading: Loading,
+) -> None:
+    """Renders every prompt for every case, each part once however many variants share it, and checks what comes out.
+
+    Each mistake is told once, at the place of the template or setting, with the first case and how many have it.
+    """
+    prompts = _prompts(variants)
+    if cases:
+        known = {name for tried in cases for name in tried.context} | {"it"}
+        prompts = tuple(prompt for prompt in prompts if _names_are_known(prompt, known, loading))
+    trial = _Trial(prompts, media, facts)
+    for tried in cases:
+        trial.run(tried)
+    for told in trial.told.values():
+        found = f"{told.found} in case {quoted(told.case)}{_count(told, len(cases), len(variants))}"
+        _complain(told.place, found, told.expected, loading)
+
+
+def _count(told: _Told, cases: int, variants: int) -> str:
+    names = [name for name in told.cases if name]
+    said = [f"{max(told.cases.values())} of {cases} cases"] if cases > 1 else []
+    said += [f"variant {listed(names)}"] if 0 < len(names) < variants else []
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _prompts(variants: Sequence[ResolvedVariant]) -> tuple[_Prompt, ...]:
+    """The variants by what they ask and where that is written."""
+    groups: dict[tuple[str, str], list[ResolvedVariant]] = {}
     for resolved in variants:
-        for location, source in prompt_templates(resolved.variant.prompt).items():
-            otherwise = Origin(loading.document, resolved.origin.location)
-            place = origin_of(resolved.prompt_layers, location, otherwise)
-            identity = (place.document.file, place.location, source)
-            if identity not in seen:
-                seen.add(identity)
-                _try(partial(render_text, source), cases, place, loading)
+        if resolved.variant.prompt:
+            places = [(layer.document.file, layer.location) for layer in resolved.prompt_layers]
+            groups.setdefault((canonical_json(resolved.variant.prompt), str(places)), []).append(resolved)
+    return tuple(_Prompt(read_prompt(group[0].variant.prompt), tuple(group)) for group in groups.values())
+
+
+def _names_are_known(prompt: _Prompt, known: AbstractSet[str], loading: Loading) -> bool:
+    """`if` and `each` take what a case lacks as not there, so a name that no case has must be a slip."""
+    fine = True
+    for part in prompt.form.parts:
+        for key, source in part.expressions:
+            for name in sorted(Expression(source).names - known):
+                fine = False
+                expected = did_you_mean(name, known, f"expected one of {listed(sorted(known), 20)}")
+                _complain(prompt.place_of(part.place_of(key)), f"no case has {quoted(name)}", expected, loading)
+    return fine
+
+
+class _Trial:
+    """The trying of prompts on one case after another; `told` are the mistakes found so far."""
+
+    def __init__(self, prompts: tuple[_Prompt, ...], media: Media, facts: ModelFacts | None) -> None:
+        self._prompts = prompts
+        self._media = media
+        self._facts = facts
+        self._parts = tuple(self._distinct_parts())
+        self.told: dict[tuple[str, Location, str], _Told] = {}
+
+    def _distinct_parts(self) -> Iterator[tuple[PartForm, _Prompt]]:
+        """Each part of a prompt with the first prompt that has it at its place in a file."""
+        seen: set[tuple[str, Location, PartForm]] = set()
+        for prompt in self._prompts:
+            for part in prompt.form.parts:
+                place = prompt.place_of(part.at)
+                key = (place.document.file, place.location, part)
+                if key not in seen:
+                    seen.add(key)
+                    yield part, prompt
+
+    def run(self, tried: TriedCase) -> None:
+        """Renders and checks everything for one case."""
+        rendering = Rendering(tried.context, self._media)
+        noted: list[TemplateError] = []
+        for part, prompt in self._parts:
+            try:
+                rendering.made(part)
+            except TemplateError as error:
+                noted.append(error)
+                self._note_template(error, prompt, tried)
+        for prompt in self._prompts:
+            try:
+                conversation = rendering.conversation(prompt.form)
+            except TemplateError as error:
+                if error not in noted:
+                    self._note_template(error, prompt, tried)
+                continue
+            for resolved in prompt.variants:
+                self._check(resolved, conversation, tried)
+
+    def _check(self, resolved: ResolvedVariant, conversation: Conversation, tried: TriedCase) -> None:
+        variant = resolved.variant
+        if variant.batch and (obstacle := case_obstacle(tried.case, conversation)) is not None:
+            place = Origin(resolved.origin.document, (*resolved.origin.location, "batch"))
+            self._note(place, Finding((), f"`batch: true` with {obstacle}", ONE_REQUEST), "", tried)
+        if self._facts is not None and resolved.sound and variant.endpoint.over_http:
+            for finding in self._facts.check_conversation(variant, conversation):
+                place = resolved.place_of(finding.location)
+                own = place.location[: len(resolved.origin.location)] == resolved.origin.location
+                self._note(place, finding, "" if own else variant.name, tried)
+
+    def _note_template(self, error: TemplateError, prompt: _Prompt, tried: TriedCase) -> None:
+        finding = Finding(error.at, str(error), _mend(error, tried.context))
+        self._note(prompt.place_of(error.at), finding, "", tried, kind="template")
+
+    def _note(self, place: Origin, finding: Finding, variant: str, tried: TriedCase, kind: str | None = None) -> None:
+        """Notes a mistake; several at one place are one when their mending differs in nothing but numbers."""
+        key = (place.document.file, place.location, kind or _NUMBERS.sub("#", finding.expected))
+        told = self.told.get(key)
+        if told is None:
+            told = self.told[key] = _Told(place, finding.found, finding.expected, tried.case.id)
+        told.cases[variant] = told.cases.get(variant, 0) + 1
 
 
 def try_grader(grader: ParsedGrader, location: Location, cases: Sequence[TriedCase], loading: Loading) -> None:
@@ -50,17 +180,15 @@ def try_grader(grader: ParsedGrader, location: Location, cases: Sequence[TriedCa
     applicable = [tried for tried in cases if grader.applies(tried.case)]
     for inside, template in grader.templates.items():
         place = Origin(loading.document, (*location, *inside))
-        _try(template.render, applicable, place, loading)
+        _try_template(template, applicable, place, loading)
 
 
-def _try(
-    render: Callable[[Mapping[str, Any]], Any], cases: Sequence[TriedCase], place: Origin, loading: Loading
-) -> None:
+def _try_template(template: Template, cases: Sequence[TriedCase], place: Origin, loading: Loading) -> None:
     first: tuple[TemplateError, TriedCase] | None = None
     failures = 0
     for tried in cases:
         try:
-            render(tried.context)
+            template.render(tried.context)
         except TemplateError as error:
             failures += 1
             first = first or (error, tried)
@@ -68,24 +196,40 @@ def _try(
         failure, tried = first
         count = "" if len(cases) == 1 else f" ({failures} of {len(cases)} cases)"
         found = f"{failure} in case {quoted(tried.case.id)}{count}"
-        other = None if place.document is loading.document else place.document
-        loading.complain(place.location, found, _mend(failure, tried), document=other)
+        _complain(place, found, _mend(failure, tried.context), loading)
 
 
-def _mend(error: TemplateError, tried: TriedCase) -> str:
+def _complain(place: Origin, found: str, expected: str, loading: Loading) -> None:
+    other = None if place.document is loading.document else place.document
+    loading.complain(place.location, found, expected, document=other)
+
+
+def _mend(error: TemplateError, context: Mapping[str, Any]) -> str:
+    if error.expected is not None:
+        return error.expected
     missing = _UNDEFINED.search(error.message)
     if missing is None:
         return "expected a template that renders for every case"
-    return did_you_mean(missing[1], tried.context, f"expected one of {listed(sorted(tried.context), 20)}")
+    return did_you_mean(missing[1], context, f"expected one of {listed(sorted(context), 20)}")
 
 
-def compiles(source: str, place: Origin, loading: Loading) -> bool:
-    """Whether a template is valid; complains when it is not."""
+def compiles(form: PartForm, resolved: ResolvedVariant, loading: Loading) -> bool:
+    """Whether a part's template and expressions are valid; complains about those that are not."""
+    fine = _compiles(Template, form.source, form.at, resolved, loading)
+    for key, source in form.expressions:
+        fine &= _compiles(Expression, source, form.place_of(key), resolved, loading)
+    return fine
+
+
+def _compiles(
+    kind: type[Template | Expression], source: str, at: Location, resolved: ResolvedVariant, loading: Loading
+) -> bool:
     try:
-        Template(source)
+        kind(source)
     except TemplateError as error:
-        other = None if place.document is loading.document else place.document
-        found = f"not a template: {error}"
-        loading.complain(place.location, found, "expected a Jinja template, such as {{ question }}", document=other)
+        what, such = ("a template", "template, such as {{ question }}")
+        if kind is Expression:
+            what, such = ("an expression", "expression, such as photo")
+        _complain(resolved.place_of(at), f"not {what}: {error}", f"expected a Jinja {such}", loading)
         return False
     return True

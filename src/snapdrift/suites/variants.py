@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from snapdrift.model import Endpoint, Variant
-from snapdrift.suites.availability import LATER_REQUEST_KEYS, check_prompt
+from snapdrift.model import DEFAULT_MAX_STEPS, Endpoint, Variant
+from snapdrift.suites.applications import application_endpoint, function_hash, is_application, outputs_of
+from snapdrift.suites.batching import ONE_REQUEST, variant_obstacle
 from snapdrift.suites.layers import Layer, Origin, merge, origin_of, without_nulls
 from snapdrift.suites.loading import Loading
+from snapdrift.suites.outputs import Outputs
 from snapdrift.suites.registry import Location, ModelFacts
+from snapdrift.suites.requests import ResolvedRequest, about_key, request_findings, resolve_request
+from snapdrift.suites.scope import scope_of_model
 from snapdrift.suites.shapes import Shape, mistakes_of
-from snapdrift.suites.suite import PromptEntry, RequestSettings, SuiteFile, VariantEntry
+from snapdrift.suites.suite import PromptEntry, SuiteFile, VariantEntry
 from snapdrift.suites.wording import did_you_mean, listed, quoted
 
-SCHEMA_AT: Location = ("text", "format", "schema")
+_PROMPT_KEYS = ("input", "instructions")
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedVariant:
-    """A variant, and where its prompt and request were written."""
+    """A variant, and where its prompt and request were written.
+
+    `outputs` are read for a variant that has them; `sound` says that no mistake was found in its request.
+    """
 
     variant: Variant
     origin: Origin
     prompt_layers: tuple[Layer, ...]
-    request_layers: tuple[Layer, ...]
+    request: ResolvedRequest
+    outputs: Outputs | None = None
+    sound: bool = True
+
+    def place_of(self, location: Location) -> Origin:
+        """Where something of the prompt (`("input", 0)`, `("instructions",)`) or of the request is written."""
+        if not location or location[0] in _PROMPT_KEYS:
+            return origin_of(self.prompt_layers, location or ("input",), self.origin)
+        return self.request.place_of(location, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +68,12 @@ def resolve_variants(entry: SuiteFile, loading: Loading, facts: ModelFacts | Non
         seen.add(draft.name)
         resolved = _resolve(draft, entry, loading, prompts)
         if resolved is not None:
-            made[draft.name] = resolved
+            made[draft.name] = resolved if facts is None else _informed(resolved, facts)
     if not seen:
         loading.complain(("variants",), "no variants", "expected variants, models or matrix")
-    _check_requests(made, loading, facts)
+    wrong = _check_requests(made, loading, facts)
     prompts.complain_about_unused()
-    return made
+    return {name: replace(found, sound=name not in wrong) for name, found in made.items()}
 
 
 class _Prompts:
@@ -106,7 +122,6 @@ class _Prompts:
                     mistake.location, mistake.found, mistake.expected, key=mistake.at_key, document=document
                 )
             return ()
-        check_prompt(prompt, self._loading, document)
         return (Layer(prompt.model_dump(exclude_unset=True, by_alias=True), document, ()),)
 
     def complain_about_unused(self) -> None:
@@ -143,36 +158,87 @@ def _drafts(entry: SuiteFile, prompts: _Prompts) -> Iterator[_Draft]:
 
 def _resolve(draft: _Draft, entry: SuiteFile, loading: Loading, prompts: _Prompts) -> ResolvedVariant | None:
     variant = draft.entry
-    if variant.python is not None or variant.outputs is not None:
-        return None  # told as not available yet
     prompt_layers = draft.prompts
     if variant.prompt is not None:
         prompt_layers = prompts.layers(variant.prompt, (*draft.location, "prompt"), draft.prompts)
+    prompt = without_nulls(merge(prompt_layers), frozenset())
+    if is_application(variant):
+        return _application(draft, prompt, prompt_layers, loading)
     request_layers = tuple(
         Layer(request, loading.document, location)
         for request, location in ((entry.request, ("request",)), (variant.request, (*draft.location, "request")))
         if request is not None
     )
     origin = Origin(loading.document, draft.location)
+    _check_model_and_host(draft, loading)
+    request = resolve_request(request_layers, origin, loading)
+    made = Variant(
+        name=draft.name,
+        model=variant.model or "",
+        endpoint=Endpoint(variant.endpoint or "responses"),
+        request=request.settings,
+        prompt=prompt,
+        host=variant.host,
+        stream=bool(entry.stream if variant.stream is None else variant.stream),
+        batch=bool(variant.batch),
+        max_steps=entry.max_steps or DEFAULT_MAX_STEPS,
+    )
+    obstacle = variant_obstacle(made) if made.batch else None
+    if obstacle is not None:
+        loading.complain((*draft.location, "batch"), f"`batch: true` with {obstacle}", ONE_REQUEST)
+    if "input" not in made.prompt:
+        _complain_about_input(prompt_layers, draft, entry, loading)
+        return None
+    return ResolvedVariant(made, origin, prompt_layers, request) if made.model else None
+
+
+def _informed(resolved: ResolvedVariant, facts: ModelFacts) -> ResolvedVariant:
+    """The variant with what decides how it is asked: known when the suite is loaded, and part of what is stored."""
+    variant = resolved.variant
+    if not variant.endpoint.over_http or not facts.reasons(variant.model, variant.endpoint):
+        return resolved
+    return replace(resolved, variant=replace(variant, reasons=True))
+
+
+def _check_model_and_host(draft: _Draft, loading: Loading) -> None:
+    variant = draft.entry
     if variant.model is None:
         loading.complain((*draft.location, "model"), "missing", 'expected a model, such as "gpt-4o-2024-11-20"')
+    elif variant.host is None and (outside := scope_of_model(variant.model)) is not None:
+        loading.complain((*draft.location, "model"), *outside)
     if variant.host is not None and variant.host not in loading.workspace.config.hosts:
         known = loading.workspace.config.hosts
         otherwise = f"expected a host of snapdrift.toml{f' ({listed(known)})' if known else ', which declares none'}"
         place = (*draft.location, "host")
         loading.complain(place, f"no host {quoted(variant.host)}", did_you_mean(variant.host, known, otherwise))
+
+
+def _application(
+    draft: _Draft, prompt: Mapping[str, Any], layers: tuple[Layer, ...], loading: Loading
+) -> ResolvedVariant | None:
+    """A variant that asks no model. The content of its file is in `request`: a changed one is another variant."""
+    kind = application_endpoint(draft.entry, draft.location, loading)
+    place = (*draft.location, kind.value)
+    outputs = None
+    if kind is Endpoint.PYTHON:
+        target = draft.entry.python or ""
+        content = function_hash(target, place, loading)
+    else:
+        target = draft.entry.outputs or ""
+        found = outputs_of(target, place, loading)
+        outputs, content = found if found is not None else (None, None)
+    if content is None:
+        return None
+    request = ResolvedRequest({"sha256": content}, ())
     made = Variant(
         name=draft.name,
-        model=variant.model or "",
-        endpoint=Endpoint(variant.endpoint or "responses"),
-        request=_request(request_layers, origin, loading),
-        prompt=without_nulls(merge(prompt_layers), frozenset()),
-        host=variant.host,
+        model=f"{kind.value}:{target}",
+        endpoint=kind,
+        request=request.settings,
+        prompt=prompt if "input" in prompt else {},
+        target=target,
     )
-    if "input" not in made.prompt:
-        _complain_about_input(prompt_layers, draft, entry, loading)
-        return None
-    return ResolvedVariant(made, origin, prompt_layers, request_layers) if made.model else None
+    return ResolvedVariant(made, Origin(loading.document, draft.location), layers, request, outputs)
 
 
 def _complain_about_input(layers: tuple[Layer, ...], draft: _Draft, entry: SuiteFile, loading: Loading) -> None:
@@ -190,61 +256,24 @@ def _other(layer: Layer, loading: Loading) -> Any:
     return None if layer.document is loading.document else layer.document
 
 
-def _request(layers: tuple[Layer, ...], origin: Origin, loading: Loading) -> dict[str, Any]:
-    """What is sent: merged, nulls out, the schema's file read."""
-    request = without_nulls(merge(layers), frozenset({SCHEMA_AT}))
-    text = request.get("text")
-    written = text.get("format") if isinstance(text, dict) else None
-    schema = written.get("schema") if isinstance(written, dict) else None
-    if not isinstance(schema, str):
-        return request
-    place = origin_of(layers, SCHEMA_AT, origin)
-    document = loading.read(schema, place.location)
-    if document is None:
-        return request
-    if not isinstance(document.value, dict):
-        loading.complain((), quoted(document.value), "expected a JSON Schema, which is a mapping", document=document)
-        return request
-    return {**request, "text": {**text, "format": {**written, "schema": document.value}}}  # type: ignore[dict-item]
-
-
-def _check_requests(made: Mapping[str, ResolvedVariant], loading: Loading, facts: ModelFacts | None) -> None:
-    """Tells each mistake in a request once, with the variants that it is one for."""
-    told: dict[tuple[Location, str, str], list[str]] = {}
-    for name, resolved in made.items():
-        variant = resolved.variant
-        request = {key: value for key, value in variant.request.items() if key not in LATER_REQUEST_KEYS}
-        if isinstance(_at(request, SCHEMA_AT), str):
-            continue  # the schema's file could not be read, which is told
-        findings = (
-            _form_findings(request) if facts is None else _facts_findings(facts, replace(variant, request=request))
-        )
-        for location, found, expected in findings:
-            place = origin_of(resolved.request_layers, location, resolved.origin)
+def _check_requests(
+    made: Mapping[str, ResolvedVariant], loading: Loading, facts: ModelFacts | None
+) -> AbstractSet[str]:
+    """Tells each mistake in a request once, with the variants that it is one for; returns the names of them all."""
+    wrong = {name for name, found in made.items() if found.request.unread}
+    told: dict[tuple[str, Location, str, str], tuple[Origin, list[str]]] = {}
+    asked = {name: found for name, found in made.items() if found.variant.endpoint.over_http}
+    for name, resolved in asked.items():
+        if name in wrong:
+            continue  # a file that it names could not be read, which is told
+        for finding in request_findings(resolved.variant, facts):
+            place = resolved.request.place_of(finding.location, resolved.origin)
             own = place.location[: len(resolved.origin.location)] == resolved.origin.location
-            told.setdefault((place.location, found, expected), []).extend([] if own else [name])
-    for (location, found, expected), names in told.items():
-        whose = "" if not names or len(names) == len(made) else f" (variant {listed(names)})"
-        loading.complain(location, f"{found}{whose}", expected, key="unknown" in found)
-
-
-def _at(value: Any, location: Location) -> Any:
-    for part in location:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def _facts_findings(facts: ModelFacts, variant: Variant) -> Iterator[tuple[Location, str, str]]:
-    for finding in facts.check_request(variant.model, variant.endpoint, variant.request):
-        yield finding.location, finding.found, finding.expected
-
-
-def _form_findings(request: Mapping[str, Any]) -> Iterator[tuple[Location, str, str]]:
-    """Without facts about models at least the settings' names and types are checked."""
-    shape = Shape()
-    written = dict(request)
-    try:
-        RequestSettings.model_validate(written, context=shape)
-    except ValidationError as error:
-        for mistake in mistakes_of(error, written, shape):
-            yield mistake.location, mistake.found, mistake.expected
+            key = (place.document.file, place.location, finding.found, finding.expected)
+            told.setdefault(key, (place, []))[1].extend([] if own else [name])
+            wrong.add(name)
+    for (_, location, found, expected), (place, names) in told.items():
+        whose = "" if not names or len(names) == len(asked) else f" (variant {listed(names)})"
+        other = None if place.document is loading.document else place.document
+        loading.complain(location, f"{found}{whose}", expected, key=about_key(found), document=other)
+    return wrong

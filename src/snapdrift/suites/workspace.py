@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from snapdrift.errors import ConfigError, NoWorkspaceError, SnapdriftError
-from snapdrift.suites.config import Config, parse_config
+from snapdrift.errors import ConfigError, NoWorkspaceError, Problem, SnapdriftError
+from snapdrift.suites.config import Config, parse_config, toml_document
+from snapdrift.suites.registry import Location
 from snapdrift.suites.wording import did_you_mean
 
 CONFIG_FILE = "snapdrift.toml"
@@ -137,6 +138,15 @@ def find_workspace(start: Path) -> Workspace:
         f"no workspace at {start}: neither {CONFIG_FILE}, [tool.snapdrift] in {PROJECT_FILE} nor a folder "
         f"{SUITES_FOLDER}/ here or above; put an empty {CONFIG_FILE} in the folder that holds {SUITES_FOLDER}/"
     )
+
+
+def config_problem(root: Path, location: Location, found: str, expected: str) -> Problem:
+    """A mistake in the configuration of the workspace at `root` that shows only after it was read: where it stands."""
+    for name, table in ((CONFIG_FILE, ()), (PROJECT_FILE, ("tool", "snapdrift"))):
+        if (root / name).is_file():
+            document = toml_document(_read_toml(root / name), name, None)
+            return document.problem((*table, *location), found, expected)
+    return Problem(CONFIG_FILE, 0, 0, ".".join(map(str, location)), found, expected)
 
 
 def _upwards(start: Path) -> Iterator[Path]:

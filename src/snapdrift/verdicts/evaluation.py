@@ -9,15 +9,17 @@ import numpy as np
 from snapdrift.model import Evaluation, Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
 from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
 from snapdrift.verdicts.evidence import ROUNDING, Question
 from snapdrift.verdicts.facts import RunFacts
+from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
+from snapdrift.verdicts.parity import find_parity
 from snapdrift.verdicts.score_tables import Imputation, ScoreTables, build_score_tables
 from snapdrift.verdicts.summaries import (
     calls_by_variant,
-    find_alias_moves,
     measure_operations,
     summarise_metrics,
     summarise_variant,
@@ -42,7 +44,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
     comparisons = compare(planned, tables, gate, facts.seed)
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls)
-    moves = find_alias_moves(results.variants, calls, facts.previous_models)
+    ledger = build_ledger(results, calls, facts)
+    moves = find_alias_moves(ledger)
     findings = Findings(
         gate=gate,
         specs={spec.name: spec for spec in results.metrics},
@@ -62,14 +65,16 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
     return Evaluation(
         gate=gate,
         variants=tuple(
-            summarise_variant(variant, calls[variant.name], results.judge_usd.get(variant.name, 0.0), tables)
-            for variant in results.variants
+            summarise_variant(variant, calls[variant.name], results, tables) for variant in results.variants
         ),
         metrics=summarise_metrics(tables, Question(gate.confidence, None, facts.seed).two_sided),
         comparisons=comparisons,
         operational=operational,
         alias_moves=moves,
         decision=decide(findings),
+        ledger=ledger,
+        parity=find_parity(results.variants, tables),
+        controls=find_controls(results.variants, ledger, tables, gate, facts.seed),
     )
 
 

@@ -11,11 +11,12 @@ class RunFacts:
     """How the run went.
 
     `seed` draws sign flips where they cannot be enumerated; `partial` when only some cases or variants were asked
-    for; `stopped_early` is a sentence (budget, deadline, provider) or None; `previous_models` says which models each
-    variant's answers named last time.
+    for; `stopped_early` is a sentence (budget, deadline, provider) or None; `previous_models` and `previous_judges` say
+    which models each variant's (each judge's, by grader) answers named last time.
     """
 
     seed: int = 0
     partial: bool = False
     stopped_early: str | None = None
     previous_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    previous_judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -27,7 +27,8 @@ class MetricScores:
     """One metric's scores. Arrays are indexed [variant, case, repeat].
 
     `compared` is what comparisons are made of (`passed` as 0 or 1, or `value`), `passed` whether the answer passed;
-    both are NaN where there is no score. `planned` marks the calls that were to be scored: the metric applies, the
+    both are NaN where there is no score. `reasons` has the reason of each score by its place, grader errors among them.
+    `planned` marks the calls that were to be scored: the metric applies, the
     call was planned, and it was not spared by early stopping. `binary` says that `compared` holds 0 and 1 only.
     """
 
@@ -38,6 +39,7 @@ class MetricScores:
     planned: BoolArray
     unextracted: NDArray[np.int64]
     grader_errors: NDArray[np.int64]
+    reasons: dict[tuple[int, int, int], Reason] = field(default_factory=dict)
 
     @property
     def unmeasured(self) -> BoolArray:
@@ -61,7 +63,8 @@ class MetricScores:
 class ScoreTables:
     """All metrics of a run, and the positions of its variants, cases and repeats in their arrays.
 
-    `planned` and `measured` are the calls themselves, [variant, case, repeat]; `clusters` has a label for each case
+    `planned` and `measured` are the calls themselves, [variant, case, repeat], and `outcomes` how each of the planned
+    ones ended; `clusters` has a label for each case
     (its own id where the dataset names none).
     """
 
@@ -71,6 +74,7 @@ class ScoreTables:
     clusters: NDArray[np.int64]
     planned: BoolArray
     measured: BoolArray
+    outcomes: dict[tuple[int, int, int], Outcome]
 
     def coverage(self, variant: str) -> float:
         """The measured share of the planned calls of a variant; 0 when none was planned."""
@@ -101,15 +105,17 @@ def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
     repeats = {number: index for index, number in enumerate(sorted({key.repeat for key in results.calls} or {0}))}
     shape = (len(variants), len(cases), len(repeats))
     planned, measured = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    outcomes: dict[tuple[int, int, int], Outcome] = {}
     for key, result in results.calls.items():
         if key.grader or result.outcome is Outcome.NOT_NEEDED:
             continue
         place = (variants[key.variant], cases[key.case_id], repeats[key.repeat])
         planned[place] = True
         measured[place] = result.outcome.measured
+        outcomes[place] = result.outcome
     metrics = _empty_metrics(results, gate, cases, planned)
     _fill(metrics, results, variants, cases, repeats, measured)
-    return ScoreTables(metrics, variants, tuple(cases), _cluster_labels(results), planned, measured)
+    return ScoreTables(metrics, variants, tuple(cases), _cluster_labels(results), planned, measured, outcomes)
 
 
 def _empty_metrics(results: Results, gate: Gate, cases: dict[str, int], planned: BoolArray) -> dict[str, MetricScores]:
@@ -152,12 +158,13 @@ def _fill(
         place = (variants[score.variant], cases[score.case_id], repeat)
         if not (measured[place] and scores.planned[place]):
             continue
+        scores.reasons[place] = score.reason
         if score.value is None or score.passed is None:
             scores.grader_errors[place[0]] += 1
             continue
         scores.compared[place] = float(score.passed) if scores.binary else score.value
         scores.passed[place] = float(score.passed)
-        if score.reason is Reason.UNEXTRACTED:
+        if score.reason.not_extracted:
             scores.unextracted[place[0]] += 1
 
 

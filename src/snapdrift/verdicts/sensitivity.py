@@ -51,12 +51,13 @@ def sufficiency(
     effective number of clusters, and fewer than five clusters never tell.
     """
     specs = {spec.name: spec for spec in metrics}
+    every = frozenset(case.id for case in cases)
     found = []
     for name, entry in metric_entries(gate, list(specs)).items():
         pairs = [pair for pair in gate.pairs if pair.severity is Severity.FAIL]
         if not entry.gates or entry.margin is None or not pairs:
             continue
-        covered = [case for case in cases if case.id in applicable.get(name, frozenset(c.id for c in cases))]
+        covered = [case for case in cases if case.id in applicable.get(name, every)]
         single = repeats == 1 and _binary(specs[name], entry.on)
         reach = _reach(gate, entry.margin, covered, single=single)
         enough = reach.catches if gate.policy is Policy.CATCH else reach.proves

@@ -1,4 +1,4 @@
-"""What happened on each side by itself: calls, levels of metrics, operational measures, models that answered."""
+"""What happened on each side by itself: calls, levels of metrics, operational measures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from snapdrift.model import (
-    AliasMove,
     CallKey,
     CallResult,
     Gate,
@@ -24,8 +23,10 @@ from snapdrift.model import (
     VariantSummary,
 )
 from snapdrift.verdicts.comparing import OPERATIONAL, graver, operational_entries
+from snapdrift.verdicts.endings import endings_of
 from snapdrift.verdicts.evidence import mean_interval
 from snapdrift.verdicts.score_tables import ScoreTables
+from snapdrift.verdicts.speed import tokens_per_second
 
 _UNASKED = (Outcome.MISSING, Outcome.NOT_NEEDED)
 CallsOfVariant = Mapping[tuple[str, int], CallResult]
@@ -48,14 +49,18 @@ def calls_by_variant(results: Results) -> dict[str, CallsOfVariant]:
     return dict(calls)
 
 
-def summarise_variant(variant: Variant, calls: CallsOfVariant, judge_usd: float, tables: ScoreTables) -> VariantSummary:
+def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results, tables: ScoreTables) -> VariantSummary:
     """Counts, tokens, money and latency of a variant. Outcomes add up to `planned`; spared calls are not coverage.
 
-    `usd` is None when the price of an answered call is not known.
+    `usd` is None when the price of an answered call is not known; what a call cost that went missing half way is in it.
+    Tokens per second are output tokens after the first (without those of reasoning, which come before it) over the time
+    after it; a call of several requests has no rate.
     """
     asked = [call for call in calls.values() if call.outcome not in _UNASKED]
     measured = [call for call in asked if call.outcome.measured]
     latencies = [call.latency_ms for call in measured if call.latency_ms is not None]
+    waits = [call.first_token_ms for call in measured if call.first_token_ms is not None]
+    rates = [rate for call in measured if call.requests <= 1 and (rate := _rate_of(call)) is not None]
     unpriced = any(call.usd is None for call in measured)
     return VariantSummary(
         name=variant.name,
@@ -68,15 +73,31 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, judge_usd: float,
         outcomes=Counter(call.outcome.value for call in calls.values()),
         coverage=tables.coverage(variant.name),
         usage=_total_usage(asked),
-        usd=None if unpriced else sum(call.usd or 0.0 for call in asked),
-        judge_usd=judge_usd,
-        latency_p50=float(np.percentile(latencies, 50)) if latencies else None,
-        latency_p95=float(np.percentile(latencies, 95)) if latencies else None,
+        usd=None if unpriced else sum(call.usd or 0.0 for call in calls.values()),
+        judge_usd=results.judge_usd.get(variant.name, 0.0),
+        latency_p50=_percentile(latencies, 50),
+        latency_p95=_percentile(latencies, 95),
+        stream=variant.stream,
+        batch=variant.batch,
+        host=variant.host,
+        first_token_p50=_percentile(waits, 50),
+        first_token_p95=_percentile(waits, 95),
+        tokens_per_second_p50=_percentile(rates, 50),
+        batch_usd=sum((call.usd or 0.0 for call in asked if call.batched), 0.0),
+        judge_batch_usd=results.judge_batch_usd.get(variant.name, 0.0),
     )
 
 
+def _rate_of(call: CallResult) -> float | None:
+    return tokens_per_second(call.usage, call.latency_ms, call.first_token_ms)
+
+
+def _percentile(values: Sequence[float], share: float) -> float | None:
+    return float(np.percentile(values, share)) if values else None
+
+
 def summarise_metrics(tables: ScoreTables, confidence: float) -> tuple[MetricSummary, ...]:
-    """Each metric of each variant: the mean of case means, its interval, and what could not be scored.
+    """Each metric of each variant: the mean of case means, its interval, what could not be scored, and the endings.
 
     `unmeasured` counts planned calls without a score, grader errors among them.
     """
@@ -97,6 +118,7 @@ def summarise_metrics(tables: ScoreTables, confidence: float) -> tuple[MetricSum
                     unextracted=int(scores.unextracted[index]),
                     grader_errors=int(scores.grader_errors[index]),
                     unmeasured=int(scores.unmeasured[index].sum()),
+                    endings=endings_of(scores, tables, index),
                 )
             )
     return tuple(summaries)
@@ -130,20 +152,6 @@ def measure_operations(
                 )
             )
     return tuple(found)
-
-
-def find_alias_moves(
-    variants: Sequence[Variant], calls: Mapping[str, CallsOfVariant], previous: Mapping[str, tuple[str, ...]]
-) -> tuple[AliasMove, ...]:
-    """Variants whose answers name another model than last time, or more than one within the run."""
-    moves = []
-    for variant in variants:
-        returned = {call.returned_model for call in calls[variant.name].values() if call.outcome.measured}
-        now = tuple(sorted(model for model in returned if model is not None))
-        before = tuple(sorted(previous.get(variant.name, ())))
-        if len(now) > 1 or (now and before and now != before):
-            moves.append(AliasMove(variant.name, variant.model, before, now))
-    return tuple(moves)
 
 
 def _is_answer(key: CallKey) -> bool:

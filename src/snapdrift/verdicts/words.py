@@ -50,12 +50,17 @@ def amount(value: float, spec: MetricSpec | None = None) -> str:
 
 def difference_text(comparison: Comparison, spec: MetricSpec | None = None) -> str:
     """The difference with its interval: `-2.0 points [-3.0, -1.0]`."""
-    if comparison.difference is None:
+    return change_text(comparison.difference, comparison.ci, spec)
+
+
+def change_text(difference: float | None, ci: tuple[float, float] | None, spec: MetricSpec | None = None) -> str:
+    """A difference in score units with its interval: `-2.0 points [-3.0, -1.0]`."""
+    if difference is None:
         return "no difference measured"
-    text = f"{points(comparison.difference, spec)} {spec.unit if spec else POINTS}"
-    if comparison.ci is None:
+    text = f"{points(difference, spec)} {spec.unit if spec else POINTS}"
+    if ci is None:
         return text
-    low, high = (points(bound, spec) for bound in comparison.ci)
+    low, high = (points(bound, spec) for bound in ci)
     return f"{text} [{low}, {high}]"
 
 
@@ -151,10 +156,11 @@ def operational_sentence(operational: Operational) -> str:
 
 
 def alias_sentence(move: AliasMove) -> str:
-    """How a variant's model moved."""
+    """How a variant's or a judge's model moved."""
+    who = f"The judge of `{move.judge}`" if move.judge else f"`{move.variant}`"
     if len(move.now) > 1:
-        return f"`{move.variant}` ({move.requested}) answered as more than one model within the run: {names(move.now)}."
-    return f"`{move.variant}` ({move.requested}) answered as {names(move.now)}; before, as {names(move.before)}."
+        return f"{who} ({move.requested}) answered as more than one model within the run: {names(move.now)}."
+    return f"{who} ({move.requested}) answered as {names(move.now)}; before, as {names(move.before)}."
 
 
 def headline(evaluation: Evaluation) -> str:

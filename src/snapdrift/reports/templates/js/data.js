@@ -5,6 +5,7 @@ const chunkElements = [...document.getElementsByClassName("chunk")];
 const chunkStarts = [];
 const chunkPromises = [];
 const details = new Array(index.cases.length).fill(null);
+let thumbnails = null;
 const haystacks = new Array(index.cases.length).fill(null);
 
 index.chunks.reduce((start, length) => { chunkStarts.push(start); return start + length; }, 0);
@@ -48,13 +49,24 @@ async function loadEverything() {
   for (let number = 0; number < chunkStarts.length; number += 1) await loadChunk(number);
 }
 
+// A small picture by its number. All of them are one text, read when the first is looked at.
+function thumbnail(number) {
+  thumbnails ??= JSON.parse(document.getElementById("thumbnails").textContent);
+  return thumbnails[number];
+}
+
+// A reason or an outcome as people call it.
+const word = (code) => code === "ok" ? "ok" : index.words[code] ?? code;
+
 // All text of a case that a search looks through, joined by a character that no search can type.
 function haystack(place) {
   if (haystacks[place] === null) {
     const detail = details[place];
-    const texts = [cases[place].id, ...cases[place].tags, detail.expected ?? "", detail.variables ?? "", ...detail.prompts];
+    const texts = [cases[place].id, ...cases[place].tags, detail.expected ?? "", detail.variables ?? ""];
+    for (const prompt of detail.prompts) texts.push(prompt.text, prompt.tools, ...prompt.media.map(([, name]) => name));
     for (const answer of detail.answers) {
-      texts.push(answer.text ?? "", answer.refusal ?? "", answer.failure ?? "", answer.request_id ?? "");
+      texts.push(answer.text ?? "", answer.refusal ?? "", answer.failure ?? "", answer.detail ?? "", answer.request_id ?? "");
+      texts.push(...(answer.steps ?? []).flat(3).map(String));
       for (const score of answer.scores) texts.push(score[3], score[4], score[5] ?? "");
     }
     haystacks[place] = texts.join("\u0001");

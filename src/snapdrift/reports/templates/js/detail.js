@@ -51,8 +51,8 @@ async function drawCase() {
   const detail = await loadDetail(entry.place);
   if (turn !== drawn) return;
   const sides = chosenSides(entry), repeat = Math.min(Number(state.repeat) || 0, index.repeats - 1);
-  const promptOpen = caseElement.querySelector("details.prompt")?.open ?? false;
-  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, promptOpen), answersBeside(entry, detail, sides, repeat), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
+  const open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;
+  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(entry, detail, sides, repeat), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
 }
 
 function caseHead(entry) {
@@ -76,15 +76,41 @@ function caseHead(entry) {
 const manyCandidates = new Set(lenses.map((lens) => lens.candidate)).size > 1;
 
 function asked(detail, sides, open) {
-  const texts = [sides.left, sides.right].filter((side) => side >= 0).map((side) => detail.prompts[detail.prompt[side]] ?? null);
-  const same = texts.length < 2 || texts[0] === texts[1];
+  const prompts = [sides.left, sides.right].filter((side) => side >= 0).map((side) => detail.prompts[detail.prompt[side]] ?? null);
+  const texts = prompts.map((prompt) => prompt?.text ?? null);
+  const same = texts.includes(null) || texts.length < 2 || texts[0] === texts[1];
   const first = texts.find((text) => text !== null) ?? detail.variables ?? "";
   const preview = first.replace(/\s+/g, " ").trim().slice(0, 240);
   const body = same ? [long("pre", first)] : texts.map((text, at) => [make("h4", {}, shown(index.variants[at ? sides.right : sides.left].name)), long("pre", text ?? "")]).flat();
   return make("div", { class: "asked" },
-    make("details", { class: "prompt", open },
+    make("details", { class: "prompt", open: open.prompt },
       make("summary", {}, make("span", { class: "key" }, texts.some(Boolean) ? (same ? "Prompt" : "Prompts") : "Case"), make("span", { class: "preview" }, shown(preview))), body),
+    pictures(prompts), toolDefinitions(prompts, sides, open.tools),
     detail.expected === null ? null : make("div", { class: "expected" }, make("span", { class: "key" }, "Expected"), long("pre", detail.expected)));
+}
+
+// The images and files that either prompt holds. Only pictures that this page carries are shown: an address stays text.
+function pictures(prompts) {
+  const media = new Map(prompts.flatMap((prompt) => prompt?.media ?? []).map((each) => [JSON.stringify(each), each]));
+  return media.size ? make("div", { class: "media" }, [...media.values()].map(mediaFigure)) : null;
+}
+
+function mediaFigure([kind, name, place, detail, size, small, note]) {
+  const facts = [kind === "image" && detail ? `detail ${detail}` : "", size, note].filter(Boolean).join("; ");
+  return make("figure", {},
+    small < 0 ? null : make("img", { src: thumbnail(small), alt: name, decoding: "sync" }),
+    make("figcaption", {}, make("span", { class: "line" }, kind === "file" ? "file " : "", shown(name)),
+      place && place !== name ? make("span", { class: "under" }, shown(place)) : null, facts ? make("span", { class: "under" }, shown(facts)) : null));
+}
+
+function toolDefinitions(prompts, sides, open) {
+  const texts = prompts.filter(Boolean).map((prompt) => prompt.tools);
+  if (!texts.some(Boolean)) return null;
+  const same = texts.every((text) => text === texts[0]);
+  const names = [...new Set(texts.filter(Boolean).flatMap((text) => JSON.parse(text)).map((tool) => tool?.name ?? tool?.type ?? "tool"))];
+  return make("details", { class: "tool-definitions", open },
+    make("summary", {}, make("span", { class: "key" }, "Tools"), make("span", { class: "preview" }, shown(names.join(", ")))),
+    same ? long("pre", texts[0]) : texts.map((text, at) => [make("h4", {}, shown(index.variants[at ? sides.right : sides.left].name)), long("pre", text || "none")]).flat());
 }
 
 // Text in an element of its own; a long one is cut, with a button that shows the rest.
@@ -112,7 +138,7 @@ function answersBeside(entry, detail, sides, repeat) {
   const texts = chosen.map(({ answer }) => answer ? spoken(answer) : "");
   const markable = diffing && texts.length === 2 && texts[0] && texts[1] && texts[0] !== texts[1] && Math.max(texts[0].length, texts[1].length) <= LONG;
   const diff = markable ? wordDiff(texts[0], texts[1]) : null;
-  const note = texts.length < 2 ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
+  const note = texts.length < 2 || chosen.some(({ answer }) => !answer || answer.failure) ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
   return make("div", { class: "answers" },
     make("div", { class: "tools" },
       index.repeats > 1 ? repeatButtons(repeat) : null,
@@ -134,19 +160,33 @@ function answerCard(detail, side, answer, at, marked) {
     "aria-label": at ? "Variant on the right" : "Variant on the left",
     on: { change: (event) => { change({ [key]: event.target.value }, "click"); drawCase(); } },
   }, index.variants.map((each) => make("option", { value: each.name, selected: each === variant }, each.name)));
-  const label = answer?.source === "simulated" ? "simulated" : answer?.source === "recorded" ? "recorded" : answer ? { outputs: "from a file", python: "own program" }[answer.source] : null;
+  const label = answer ? index.sources[answer.source] ?? null : null;
   return make("section", { class: "answer", "aria-label": variant.name },
-    make("header", {}, choice, variant.baseline ? make("span", { class: "muted" }, "baseline") : null, label ? make("span", { class: "label" }, label) : null),
-    answerBody(answer, marked),
-    make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome" }, answer.outcome) : null,
+    make("header", {}, choice, variant.baseline ? make("span", { class: "muted" }, "baseline") : null, label ? make("span", { class: "label" }, label) : null,
+      variant.badges.map((badge) => make("span", { class: "way" }, shown(badge)))),
+    make("div", { class: "said-all" }, answer?.steps ? trace(answer) : null, answerBody(answer, marked)),
+    make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome", title: answer.detail ?? null }, word(answer.outcome)) : null,
+      answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
       answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
+      answer?.first !== undefined ? make("span", {}, `first token ${seconds(answer.first)}`) : null,
       answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null));
+}
+
+// What came before the last answer: each request's text and tool calls, and what it was answered with.
+function trace(answer) {
+  const calls = (each) => each.map(([name, given]) => make("pre", { class: "call" }, make("span", { class: "muted" }, "calls "), shown(`${name}(${given})`)));
+  return make("ol", { class: "trace", "aria-label": "steps before the answer" }, answer.steps.map(([text, made, results, said]) => make("li", {},
+    text ? long("pre", text) : null, calls(made),
+    results.map(([name, output, matched, failed]) => make("div", { class: failed ? "result failed" : "result" },
+      make("span", { class: "muted", title: matched || null }, shown(`${name} ${failed ? "fails with" : "returns"}`)), long("pre", output))),
+    said.map(([role, each]) => make("div", { class: "turn" }, make("span", { class: "muted" }, shown(role)), long("pre", each))))));
 }
 
 function answerBody(answer, marked) {
   if (!answer || answer.outcome === "missing") return make("p", { class: "none" }, "This call was never answered.");
   if (answer.failure) return make("p", { class: "none" }, shown(answer.failure));
   const text = spoken(answer);
+  if (answer.detail && !text) return make("p", { class: "none" }, shown(answer.detail));
   if (!text) return make("p", { class: "none" }, "The answer is empty.");
   if (!marked) return long("pre", text);
   return long("pre", text, marked.flatMap(([same, run]) => same ? shown(run) : [make("mark", {}, shown(run))]));
@@ -154,10 +194,10 @@ function answerBody(answer, marked) {
 
 // A sign and the metric's name; with `spell`, a sign and what it means.
 function scoreMark([metric, , passed, reason], spell = false) {
-  const word = passed === null ? "not graded" : passed ? "passes" : "fails";
+  const meaning = passed === null ? "not graded" : passed ? "passes" : "fails";
   const sign = passed === null ? "!" : passed ? "✓" : "✗";
-  return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: word }, `${sign} `,
-    spell ? word : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${reason})`);
+  return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: meaning }, `${sign} `,
+    spell ? meaning : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${word(reason)})`);
 }
 
 function table(caption, sides, rows) {
@@ -182,18 +222,20 @@ function scoreCell(score) {
   return make("td", {}, scoreMark(score, true), graded,
     detail ? make("span", { class: "under" }, shown(detail.slice(0, 2000))) : null,
     extracted === null ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
-    evidence.map((each) => make("span", { class: "under" }, shown(String(each).slice(0, 2000)))));
+    evidence.filter((each) => each !== detail).map((each) => make("span", { class: "under" }, shown(String(each).slice(0, 2000)))));
 }
 
 function factsTable(detail, { left, right }, repeat) {
   const sides = [left, right].filter((side) => side >= 0);
   const answers = sides.map((side) => answerOf(detail, side, repeat) ?? { outcome: "missing" });
   const kinds = [
-    ["outcome", (a) => a.outcome + (a.finish ? `, ${a.finish}` : "")],
+    ["outcome", (a) => word(a.outcome) + (a.finish ? `, ${a.finish}` : "") + (a.detail ? `: ${a.detail}` : "")],
     ["returned model", (a) => a.returned], ["request id", (a) => a.request_id],
+    ["requests", (a) => a.steps ? number(a.steps.length + 1) : null],
     ["latency", (a) => a.latency === undefined ? null : seconds(a.latency)],
+    ["first token", (a) => a.first === undefined ? null : seconds(a.first) + (a.rate === undefined ? "" : `, then ${a.rate} tokens/s`)],
     ["tokens", (a) => a.tokens && `${number(a.tokens[0])} in${a.tokens[1] ? ` (${number(a.tokens[1])} cached)` : ""}, ${number(a.tokens[2])} out${a.tokens[3] ? ` (${number(a.tokens[3])} reasoning)` : ""}`],
-    ["cost", (a) => a.usd === undefined ? null : `$${a.usd.toFixed(6)}`],
+    ["cost", (a) => a.usd === undefined ? null : `$${a.usd.toFixed(6)}${a.batched ? " (by batch, half price)" : ""}`], ["service tier", (a) => a.tier],
     ["attempts", (a) => a.attempts > 1 ? number(a.attempts) : null], ["finished", (a) => a.finished], ["source", (a) => a.source],
   ];
   const rows = kinds.map(([name, read]) => [name, answers.map((answer) => read(answer) ?? null)]).filter(([, values]) => values.some((value) => value !== null));
@@ -204,7 +246,7 @@ function factsTable(detail, { left, right }, repeat) {
 const quoted = (text) => /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 function rerun(entry) {
-  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}`;
+  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${index.standin ? " --standin" : ""}`;
   return make("p", { class: "rerun" }, make("span", { class: "key" }, "Rerun"), make("code", {}, shown(command)), copyButton("copy", () => command));
 }
 

@@ -15,8 +15,10 @@ function fillFilters() {
   const measured = [...new Set(lenses.map((lens) => lens.metric))].map((each) => index.metrics[each].name);
   options(filterElements.metric, "every metric", measured);
   options(filterElements.variant, "every candidate", candidates);
-  options(filterElements.outcome, "every outcome", [...new Set(cases.flatMap((entry) => entry.odd.map(([, outcome]) => outcome)))].sort());
-  options(filterElements.why, "every reason", [...new Set(cases.flatMap((entry) => entry.why.map(([, , reason]) => reason)))].sort());
+  const outcomes = [...new Set(cases.flatMap((entry) => entry.odd.map(([, outcome]) => outcome)))].sort();
+  const reasons = [...new Set(cases.flatMap((entry) => entry.why.map(([, , reason]) => reason)))].sort();
+  options(filterElements.outcome, "every outcome", outcomes, outcomes.map(word));
+  options(filterElements.why, "every reason", reasons, reasons.map(word));
   options(filterElements.tag, "every tag", index.tags);
 }
 

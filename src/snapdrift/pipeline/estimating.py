@@ -1,0 +1,219 @@
+"""What a run is expected to cost and how long it takes, from workloads, prices and what answers are like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapdrift.model import Outcome, Source, Usage, Variant, VariantSummary
+from snapdrift.pipeline.allowance import output_cap
+from snapdrift.pipeline.workloads import Workload, judge_workload, workloads
+from snapdrift.store import list_runs, open_run
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.openai_api.facts import TierLimits, UsageTier
+    from snapdrift.pipeline.prepare import Prepared
+
+ASSUMED_OUTPUT = 512
+"""Tokens of an answer where there is neither an earlier run nor a cap. Our assumption, named where it is used."""
+ASSUMED_LATENCY_S = 3.0
+"""Seconds of a request where there is no earlier run. Our assumption too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a request is expected to take: output tokens, seconds; requests a call (None: what the prompt says).
+
+    `run` is the earlier run that says so; empty where it is assumed.
+    """
+
+    output_tokens: float
+    latency_s: float = ASSUMED_LATENCY_S
+    requests: float | None = None
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast requests can go: the account's usage tier (None: not told), and how many are in flight."""
+
+    tier: UsageTier | None
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking one model comes to, all repeats together. Dollars are None where a price is not known.
+
+    `requests` are those expected, `most_requests` those possible. `input_tokens` is what the prompts hold (`exact`:
+    counted, not estimated); the dollars count what tools and earlier answers add. `output_tokens` is of one answer,
+    `expected` where from. `cached_usd` is with prompt caching, `batch_usd` by the Batch API, `seconds` alone at the
+    pace of the plan (None: by the Batch API, within 24 hours). `tokens_a_request` counts against a token limit.
+    """
+
+    calls: int
+    requests: int
+    most_requests: int
+    input_tokens: int
+    exact: bool
+    output_cap: int | None
+    output_tokens: float
+    expected: Expectation
+    live_usd: float | None
+    cached_usd: float | None
+    batch_usd: float | None
+    worst_usd: float | None
+    seconds: float | None
+    tokens_a_request: float
+
+
+def estimate(
+    variant: Variant, workload: Workload, repeats: int, catalog: Catalog, expected: Expectation, pace: Pace
+) -> Estimate:
+    """Prices a workload. Multi-step calls count the steps that the earlier run took, else one round of tools."""
+    certain, most = workload.requests * repeats, workload.most_requests * repeats
+    requests = certain + workload.tool_calls * repeats
+    if expected.requests is not None:
+        requests = min(max(certain, round(expected.requests * workload.calls * repeats)), most)
+    out = expected.output_tokens
+    each = workload.tokens / workload.requests if workload.requests else 0.0
+    tokens = workload.tokens * repeats + workload.carried * repeats * out + (requests - certain) * (each + out)
+    tier, info = variant.request.get("service_tier"), catalog.get(variant.model)
+    repeated = min(workload.repeated_tokens(repeats), round(tokens))
+    discount = info is not None and info.price is not None and info.price.cached is not None
+
+    def usd(cached: int = 0, *, batched: bool = False) -> float | None:
+        usage = Usage(round(tokens), cached, round(out * requests))
+        return catalog.usd(variant.model, usage, service_tier=tier, batched=batched)
+
+    limits = catalog.limits(variant.model, pace.tier) if pace.tier is not None else None
+    load = (tokens / requests if requests else 0.0) + (output_cap(variant.request) or out)
+    return Estimate(
+        calls=workload.calls * repeats,
+        requests=requests,
+        most_requests=most,
+        input_tokens=workload.tokens * repeats,
+        exact=workload.exact,
+        output_cap=output_cap(variant.request),
+        output_tokens=out,
+        expected=expected,
+        live_usd=usd(),
+        cached_usd=usd(repeated) if discount or not repeated else None,
+        batch_usd=usd(batched=True) if workload.most_requests == workload.calls else None,
+        worst_usd=_worst(variant, workload, repeats, catalog),
+        seconds=None if variant.batch else seconds_needed(requests, load, limits, expected.latency_s, pace),
+        tokens_a_request=load,
+    )
+
+
+def _worst(variant: Variant, workload: Workload, repeats: int, catalog: Catalog) -> float | None:
+    info = catalog.get(variant.model)
+    cap = output_cap(variant.request) or (info.max_output if info is not None else None)
+    if cap is None or workload.bound is None:
+        return None
+    output, tier = cap * workload.most_requests * repeats, variant.request.get("service_tier")
+    bound = workload.bound * repeats
+    return catalog.worst_usd(variant.model, bound, output, service_tier=tier, batched=variant.batch)
+
+
+def seconds_needed(
+    requests: float, tokens_a_request: float, limits: TierLimits | None, latency_s: float, pace: Pace
+) -> float:
+    """How long requests take: what is slowest of the requests a minute, the tokens a minute, and those in flight."""
+    times = [requests * latency_s / pace.concurrency]
+    if limits is not None and limits.rpm is not None:
+        times.append(60.0 * requests / limits.rpm)
+    if limits is not None and limits.tpm is not None:
+        times.append(60.0 * requests * tokens_a_request / limits.tpm)
+    return max(times)
+
+
+def estimate_variants(one: Prepared, earlier: Mapping[str, Expectation], pace: Pace) -> dict[str, Estimate]:
+    """The estimate of each variant that is asked over HTTP, by name."""
+    from snapdrift.suites.media import Media
+
+    media = Media(one.workspace, one.suite.media)
+    work = workloads(one.cases, one.variants, one.catalog, media)
+    found = {}
+    for variant in one.variants:
+        if variant.name in work:
+            expected = earlier.get(variant.name) or assumed_answer(variant)
+            found[variant.name] = estimate(variant, work[variant.name], one.repeats, one.catalog, expected, pace)
+    return found
+
+
+def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str, Estimate]:
+    """The estimate of each judge by its grader's name: every answer of every variant that it grades, once.
+
+    An answer adds `answer_tokens` to the question. What it adds at most is not known, so neither is the worst case.
+    """
+    from snapdrift.graders.judge import JudgeGrader
+
+    found = {}
+    for grader in one.suite.graders:
+        if isinstance(grader, JudgeGrader):
+            work = judge_workload(grader, one.cases, one.catalog)
+            work.tokens += round(answer_tokens * work.requests)
+            work.exact, work.bound = False, None
+            judge, times = grader.variant, one.repeats * len(one.variants)
+            found[grader.name] = estimate(judge, work, times, one.catalog, assumed_answer(judge), pace)
+    return found
+
+
+def assumed_answer(variant: Variant) -> Expectation:
+    """What is expected of a variant that no earlier run tells of: half its cap."""
+    cap = output_cap(variant.request)
+    return Expectation(ASSUMED_OUTPUT if cap is None else cap / 2)
+
+
+def earlier_answers(runs_dir: Path, suite: str, variants: Sequence[Variant]) -> dict[str, Expectation]:
+    """What each variant's answers were like in the newest stored run of the suite that has some, by name.
+
+    Simulated answers tell nothing. Latency is taken only from models that were really asked.
+    """
+    wanted = {variant.name: variant for variant in variants}
+    found: dict[str, Expectation] = {}
+    for run in list_runs(runs_dir) if runs_dir.is_dir() else ():
+        if run.suite != suite or run.decision is None:
+            continue
+        with open_run(run.path) as stored:
+            evaluation = stored.evaluation
+        for then in evaluation.variants if evaluation is not None else ():
+            now = wanted.get(then.name)
+            if now is not None and (now.model, now.endpoint) == (then.model, then.endpoint):
+                expectation = _expectation(then, run.run_id)
+                if expectation is not None:
+                    found.setdefault(then.name, expectation)
+        if found.keys() >= wanted.keys():
+            break
+    return found
+
+
+def _expectation(then: VariantSummary, run_id: str) -> Expectation | None:
+    measured = sum(count for outcome, count in then.outcomes.items() if Outcome(outcome).measured)
+    if not measured or not then.usage.output_tokens or Source.SIMULATED.value in then.sources:
+        return None
+    real = set(then.sources) <= {Source.OPENAI.value, Source.HOST.value}
+    latency = then.latency_p50 / 1000 if real and then.latency_p50 is not None else None
+    requests = max(1.0, then.requests / measured)
+    # Tokens and latency of a call are those of all its requests together.
+    each = ASSUMED_LATENCY_S if latency is None else latency / requests
+    return Expectation(then.usage.output_tokens / measured / requests, each, requests, run_id)
+
+
+def total_seconds(parts: Sequence[tuple[Variant, Estimate]], catalog: Catalog, pace: Pace) -> float:
+    """How long models take that are asked at the same time: limits hold for each model, workers are shared."""
+    timed = [(variant, part) for variant, part in parts if not variant.batch]
+    by_model: dict[str, list[Estimate]] = {}
+    for variant, part in timed:
+        by_model.setdefault(catalog.resolve_alias(variant.model), []).append(part)
+    times = [sum(part.requests * part.expected.latency_s for _, part in timed) / pace.concurrency]
+    for model, members in by_model.items():
+        limits = catalog.limits(model, pace.tier) if pace.tier is not None else None
+        requests = sum(part.requests for part in members)
+        load = sum(part.requests * part.tokens_a_request for part in members) / requests if requests else 0.0
+        times.append(seconds_needed(requests, load, limits, 0.0, pace))
+    return max(times)

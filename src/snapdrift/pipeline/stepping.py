@@ -1,0 +1,93 @@
+"""The planned calls as requests, and how each goes on: rendered when its turn comes, carried on until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from snapdrift.execution.steps import Begun, Onward, Script
+from snapdrift.model import CallKey, Case, Request, Response, Step, Variant
+from snapdrift.openai_api.requests import build_request
+from snapdrift.pipeline.applications import application_request
+from snapdrift.pipeline.grading import run_label
+from snapdrift.pipeline.targets import Target
+from snapdrift.suites.prompts import render
+from snapdrift.suites.tool_results import PythonFunction
+
+if TYPE_CHECKING:
+    from snapdrift.store import RunWriter, StoredRun
+    from snapdrift.suites.media import Media
+
+
+class PlannedCalls:
+    """The calls of a run that are still to be made; what the engine needs to carry on those of several requests."""
+
+    def __init__(self, writer: RunWriter, stored: StoredRun, target: Target, media: Media) -> None:
+        self._writer = writer
+        self._stored = stored
+        self._target = target
+        self._media = media
+        self._scripts: dict[CallKey, Script] = {}
+
+    def requests(self, *, batched: bool = False) -> Iterator[Request]:
+        """The first request of every planned call without a measured answer, in planned order.
+
+        Of variants that go by batch (`batched`), or of the others. A call that a file of outputs has no answer to is
+        left out: it stays missing.
+        """
+        cases = {case.id: case for case in self._stored.cases()}
+        variants = {variant.name: variant for variant in self._stored.header.variants}
+        answered, label = self._stored.answered_keys(), run_label(self._stored)
+        for key in self._stored.calls():
+            if key.grader or key in answered:
+                continue
+            variant, case = variants[key.variant], cases[key.case_id]
+            if variant.batch is not batched:
+                continue
+            if not variant.endpoint.over_http:
+                if self._target.applications.has(variant, key):
+                    yield self._application_request(key, variant, case, label)
+                continue
+            script = self._script(variant, case)
+            if script.applies:
+                self._scripts[key] = script
+            yield build_request(key, variant, script.conversation, label, self._target.host(variant).base_url)
+
+    def applies(self, call: CallKey) -> bool:
+        """Whether the call may take more than one request; judges' never do."""
+        return call in self._scripts
+
+    def begun(self, request: Request) -> Begun | None:
+        """How far an earlier process came with a call; its answers stand whatever port a stand-in has now."""
+        found = self._stored.begun(request.call)
+        if found is None or self._is_forgotten(request.call):
+            return None
+        return Begun(replace(found.request, base_url=request.base_url), found.response, found.steps)
+
+    async def record_step(self, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
+        """Stores the answer to one request of a call."""
+        await self._writer.record_step(request, response, steps)
+
+    async def follow(self, request: Request, response: Response, steps: tuple[Step, ...]) -> Onward | Response:
+        """What comes after an answer: the next request, or how the call ended."""
+        followed = await self._scripts[request.call].follow(request, response, steps)
+        if isinstance(followed, Response):
+            del self._scripts[request.call]
+        return followed
+
+    def _script(self, variant: Variant, case: Case) -> Script:
+        return Script(variant, case, render(variant.prompt, case, self._media), partial(self._fake, case))
+
+    async def _fake(self, case: Case, target: PythonFunction, arguments: Mapping[str, Any]) -> Any:
+        return await self._target.applications.fake(target, arguments, case)
+
+    def _application_request(self, key: CallKey, variant: Variant, case: Case, label: str) -> Request:
+        conversation = render(variant.prompt, case, self._media) if variant.prompt else None
+        return application_request(key, variant, case, conversation, label)
+
+    def _is_forgotten(self, call: CallKey) -> bool:
+        """Whether the call chains by ids of answers that are gone: a stand-in of this command remembers no other's."""
+        chained = self._scripts[call].variant.request.get("previous_response_id") is True
+        return chained and self._target.standin is not None

@@ -1,0 +1,73 @@
+"""Sentences about what decides nothing and helps to read the rest: the alias ledger, endpoint parity, A/A controls.
+
+As in `words`, each is whole, with its full stop, and the same in every rendering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from snapdrift.model import Control, ControlMetric, LedgerEntry, MetricSpec, Parity
+from snapdrift.verdicts.words import cases, change_text, names
+
+
+def ledger_sentence(entry: LedgerEntry) -> str:
+    """What was asked for, what answered, and whether that is as it was last time."""
+    who = f"The judge of `{entry.judge}`" if entry.judge else f"`{entry.variant}`"
+    if not entry.returned:
+        return f"{who} asked for {entry.requested}, and no answer names a model."
+    total = sum(entry.returned.values())
+    answered = ", ".join(f"{model} in {number:,} of {total:,} answers" for model, number in most_first(entry.returned))
+    return f"{who} asked for {entry.requested} and was answered as {answered}{_since(entry)}."
+
+
+def _since(entry: LedgerEntry) -> str:
+    if not entry.before:
+        return "; no earlier run to compare with"
+    return ", as last time" if set(entry.before) == set(entry.returned) else f"; last time as {names(entry.before)}"
+
+
+def parity_sentence(parity: Parity) -> str:
+    """Whether the ways agree, on what they do not, and what could not be compared."""
+    ways = list(parity.ways.values())
+    on = _listed(ways if len(set(ways)) == len(ways) else [f"`{variant}`" for variant in parity.ways])
+    if not parity.compared:
+        return f"{on} ask the same and could not be compared: no case was measured on all of them."
+    differing = [f"{one.metric} on {len(one.differing):,}" for one in parity.metrics if one.differing]
+    differing += [f"outcomes on {len(parity.outcomes_differ):,}"] if parity.outcomes_differ else []
+    missing = parity.cases - parity.compared
+    short = f"; {cases(missing)} could not be compared" if missing else ""
+    if differing:
+        return f"Results on {on} differ: {_listed(differing)} of {cases(parity.compared)}{short}."
+    every = "all " if not missing and parity.cases > 1 else ""
+    return f"Identical scores on {on} for {every}{cases(parity.compared)}{short}."
+
+
+def control_sentence(control: Control, specs: Mapping[str, MetricSpec]) -> str:
+    """That the two are one model, and how far apart they come out all the same."""
+    floor = "; ".join(_metric_text(one, specs.get(one.metric)) for one in control.metrics if one.n)
+    beyond = control.beyond_chance
+    doubt = f"; on {names(beyond)} they are larger than chance explains" if beyond else ""
+    return f"{control_opening(control)}{f' ({floor})' if floor else ''}{doubt}."
+
+
+def control_opening(control: Control) -> str:
+    """The first words of `control_sentence`, which figures may follow."""
+    return (
+        f"`{control.alias}` ({control.requested}) and `{control.snapshot}` are the same model, {control.model}: "
+        "differences here are noise"
+    )
+
+
+def _metric_text(one: ControlMetric, spec: MetricSpec | None) -> str:
+    change = change_text(one.difference, one.ci, spec)
+    return f"{one.metric} {change}, {len(one.differing):,} of {cases(one.n)} differ{'s' if one.n == 1 else ''}"
+
+
+def most_first(returned: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Models by how often they answered, then by name."""
+    return sorted(returned.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
