@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from uvicorn import Server
 
 from snapdrift import pipeline
 from snapdrift.errors import CatalogError, LeftRunning, UsageError
-from snapdrift.model import ExitCode
+from snapdrift.model import Endpoint, ExitCode, Variant
+from snapdrift.openai_api.hosts import Host
+from snapdrift.pipeline.batching import require_batch_hosts
+from snapdrift.pipeline.targets import Target
 from snapdrift.standin.config import StandinConfig
 from snapdrift.standin.server import serve
 from snapdrift.store import RunState, open_run
@@ -334,3 +338,12 @@ def test_a_judge_whose_price_by_batch_is_not_known_is_refused_before_anything_is
     with pytest.raises(CatalogError, match="what house-2026-01-01 costs at most by the Batch API is not known"):
         pipeline.run_suites([root / "evals" / "judged.yaml"], options(serving()))
     assert not list((root / ".snapdrift").glob("runs/*.db"))
+
+
+def test_a_batch_for_azures_classic_form_is_refused_before_anything_is_sent() -> None:
+    azure = Host("triage", "https://shop.openai.azure.com", "key", is_openai=False, api_version="2026-10-01")
+    target = Target({"triage": azure})
+    batched = Variant("a", "prod", Endpoint.RESPONSES, {}, {}, host="triage", batch=True)
+    with pytest.raises(UsageError, match=r"variant a goes by batch to the host triage.*v1 form"):
+        require_batch_hosts([batched], target)
+    require_batch_hosts([replace(batched, batch=False)], target)

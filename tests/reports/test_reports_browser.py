@@ -367,7 +367,7 @@ def test_a_command_is_copied(open_page: Open) -> None:
     opened = open_page(fragment="#case=delivery-002")
     opened.page.locator(".rerun button").click()
     opened.wait("document.querySelector('.rerun button').textContent === 'copied'")
-    assert opened.page.evaluate("() => navigator.clipboard.readText()").endswith("--case=delivery-002")
+    assert opened.page.evaluate("() => navigator.clipboard.readText()").endswith("--case=delivery-002 --standin")
 
 
 def test_the_prompt_opens_by_a_key(open_page: Open) -> None:

@@ -123,7 +123,9 @@ STEPS = (
         (ToolResult("call_2", "lookup_order", "timeout", "lookup_order[1]", is_error=True),),
         returned_model=MODEL,
     ),
-    Step(2, "It is lost. Anything else?", said=("Then send me another.",), returned_model=MODEL),
+    Step(
+        2, "It is lost. Anything else?", said=("Then send me another.",), said_by=("developer",), returned_model=MODEL
+    ),
 )
 
 
@@ -421,7 +423,7 @@ def test_the_steps_before_an_answer_are_told_in_order(page: Callable[[str], Page
     assert [" | ".join(step.split("\n")) for step in steps] == [
         'Let me look that up. | calls lookup_order({"order": "5521"}) | lookup_order returns | {"status": "lost"}',
         'calls lookup_order({"order": "<b>5522</b>"}) | lookup_order fails with | timeout',
-        "It is lost. Anything else? | user | Then send me another.",
+        "It is lost. Anything else? | developer | Then send me another.",
     ]
     assert "4 requests" in opened.locator(".answer footer").first.inner_text()
 

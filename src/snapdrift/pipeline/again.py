@@ -24,7 +24,8 @@ from snapdrift.pipeline.concluding import (
 from snapdrift.pipeline.grading import judge_variants, pending_questions
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
-from snapdrift.pipeline.running import Work, ask, assumptions_of, finish, locate_run, with_stored_target
+from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
+from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 

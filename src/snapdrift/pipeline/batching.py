@@ -68,6 +68,17 @@ def require_batches(prepared: Iterable[Prepared], options: BatchOptions, *, own_
         )
 
 
+def require_batch_hosts(variants: Iterable[Variant], target: Target) -> None:
+    """Raises `UsageError` for a variant that goes by batch to a host that takes none, before anything is sent."""
+    for variant in variants:
+        if variant.batch and (host := target.host(variant)).is_azure:
+            raise UsageError(
+                f"variant {variant.name} goes by batch to the host {host.name}, an Azure resource in its classic form, "
+                "which has no batches at this path; declare its v1 form (base_url .../openai/v1, no `kind`), or leave "
+                "`batch` out"
+            )
+
+
 def _case_obstacles(prepared: Prepared, variant: Variant) -> list[str]:
     """The first case that keeps a variant from going by batch; the others are of its kind."""
     from snapdrift.suites.batching import case_obstacle

@@ -1,0 +1,171 @@
+"""Run files as `run` and `resume` open them: which file, what is in it from the first moment, and where it asks."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapdrift.errors import NoWorkspaceError, UsageError
+from snapdrift.model import Endpoint, Gate
+from snapdrift.pipeline.batching import ALL, BATCHED
+from snapdrift.pipeline.concluding import REACHED
+from snapdrift.pipeline.grading import judge_variants
+from snapdrift.pipeline.options import RunOptions, TargetOptions
+from snapdrift.pipeline.prepare import Prepared
+from snapdrift.pipeline.provenance import git_facts, run_identity, versions
+from snapdrift.pipeline.targets import Target
+from snapdrift.pipeline.workloads import shared_prefixes
+from snapdrift.store import (
+    RunHeader,
+    RunState,
+    RunWriter,
+    StoredRun,
+    find_run,
+    list_runs,
+    new_run_id,
+    open_run,
+    run_path,
+)
+
+if TYPE_CHECKING:
+    from snapdrift.suites.workspace import Workspace
+
+TARGET = "target"
+"""Under this name a run file keeps where its requests went, so that `resume` needs no options."""
+
+
+def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Path]:
+    """The run that `text` names and the workspace it is worked on in; a run file needs no workspace of its own."""
+    from snapdrift.suites.config import Config
+    from snapdrift.suites.workspace import Workspace, find_workspace
+
+    try:
+        workspace = find_workspace(cwd)
+    except NoWorkspaceError:
+        if not Path(text).is_file():
+            raise
+        workspace = Workspace(cwd.resolve(), Config())
+    return workspace, find_run(text, runs_dir(workspace, options))
+
+
+def runs_dir(workspace: Workspace, options: RunOptions) -> Path:
+    """Where run files are kept."""
+    return (options.output.state_dir or workspace.state_dir) / "runs"
+
+
+def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunWriter:
+    """The run file to write to: that of the same run made earlier, or a new one with its plan in it."""
+    from snapdrift.execution.plan import plan_calls
+
+    header = header_of(prepared, target, options)
+    directory = runs_dir(prepared.workspace, options)
+    earlier = earlier_run(prepared, header, options)
+    if earlier is not None:
+        return _take_up(earlier, options)
+    prefix_of = shared_prefixes(prepared)
+    calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed, prefix_of)
+    writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
+    writer.set_meta(TARGET, options.target.to_json())
+    if options.batch.all:
+        writer.set_meta(BATCHED, ALL)
+    writer.set_meta(REACHED, json.dumps(target.reached(prepared.variants)))
+    return writer
+
+
+def earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> Path | None:
+    """The file of the same run made earlier, None where the run starts anew."""
+    fresh = options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never"
+    # What an application answers depends on more than its file, whose hash is known: one that was tried to the end is
+    # run anew.
+    finished = all(variant.endpoint is not Endpoint.PYTHON for variant in prepared.variants)
+    return None if fresh else _same_run(runs_dir(prepared.workspace, options), header.identity, finished=finished)
+
+
+def _take_up(path: Path, options: RunOptions) -> RunWriter:
+    """The same run again: its answers stand, what failed is asked again, and the attempt is counted."""
+    writer = RunWriter.open(path)
+    with open_run(path) as stored:
+        header = replace(stored.header, attempt=stored.header.attempt + (stored.evaluation is not None))
+    writer.replace_header(header)
+    options.notice(
+        f"{header.suite}: takes up run {header.run_id} of the same commit, suite and gate, attempt {header.attempt}; "
+        "its answers stand (--fresh starts anew)"
+    )
+    return writer
+
+
+def _same_run(directory: Path, identity: str, *, finished: bool) -> Path | None:
+    if not directory.is_dir():
+        return None
+    same = (run for run in list_runs(directory) if run.identity == identity)
+    return next((run.path for run in same if finished or run.state is not RunState.FINISHED), None)
+
+
+def header_of(prepared: Prepared, target: Target, options: RunOptions) -> RunHeader:
+    """What is fixed of a run when it starts; the same commit, suite, gate, selection and target have one identity."""
+    suite, gate = prepared.suite, prepared.gate
+    git = git_facts(prepared.workspace.root)
+    cases, variants = [case.id for case in prepared.cases], [variant.name for variant in prepared.variants]
+    judges = judge_variants(suite)
+    now = datetime.now(UTC)
+    models = {variant.model for variant in (*prepared.variants, *judges)}
+    return RunHeader(
+        run_id=new_run_id(now, random.SystemRandom()),
+        suite=suite.name,
+        gate=gate.name,
+        started_at=now.isoformat(timespec="seconds"),
+        seed=suite.seed,
+        attempt=1,
+        identity=run_identity(
+            commit=git.commit,
+            suite_hash=suite.hash,
+            gate=gate.name,
+            selection=[cases, variants, prepared.repeats, prepared.partial, *([ALL] if options.batch.all else [])],
+            target=target.identity((*prepared.variants, *judges)),
+        ),
+        suite_stored=suite.to_stored(),
+        suite_hash=suite.hash,
+        dataset_hash=suite.dataset_hash,
+        versions=dict(versions()),
+        git_commit=git.commit,
+        git_dirty=git.dirty,
+        catalog=prepared.catalog.to_stored(models),
+        assumptions=assumptions_of(gate),
+        planned_repeats=prepared.repeats,
+        partial=prepared.partial,
+        command=options.command,
+        variants=prepared.variants,
+    )
+
+
+def assumptions_of(gate: Gate) -> dict[str, float]:
+    """What a decision under the gate takes for granted."""
+    return {"discordance": gate.discordance, "confidence": gate.confidence, "max_blind": gate.max_blind}
+
+
+def with_stored_target(stored: StoredRun, options: RunOptions) -> RunOptions:
+    """The options with the run's own target where they name none.
+
+    A run file may be somebody else's: it cannot make this machine send the value of a variable that it names, nor
+    write where it says. Raises `UsageError` when the target has to be said again.
+    """
+    if options.target != TargetOptions():
+        return options
+    target = TargetOptions.from_json(stored.meta(TARGET) or "{}")
+    if target.key_env:
+        raise UsageError(
+            f"run {stored.header.run_id} asked {target.base_url} with the key in {target.key_env}; "
+            f"say so again: --base-url {target.base_url} --key-env {target.key_env}"
+        )
+    return replace(options, target=replace(target, standin_log=None))
+
+
+def require_same_target(path: Path, now: tuple[str, ...], before: str | None) -> None:
+    """A run half of which a stand-in answered, or another host, would be neither; raises `UsageError`."""
+    if before is not None and list(now) != json.loads(before):
+        then = ", ".join(json.loads(before))
+        raise UsageError(f"run {path.stem} asked {then}; found {', '.join(now)} to go on with; name the same target")
