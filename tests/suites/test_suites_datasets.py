@@ -40,7 +40,7 @@ ROW = {"id": "a", "q": "1", "expected": "x", "tags": ["t", "u"], "cluster": "k"}
     [
         ("d.jsonl", json.dumps(ROW)),
         ("d.jsonl", "\ufeff\n" + json.dumps(ROW) + "\r\n\n"),
-        ("d.jsonl.gz", gzip.compress(json.dumps(ROW).encode())),
+        ("d.jsonl.gz", gzip.compress(json.dumps(ROW).encode(), mtime=0)),
         ("d.csv", 'id,q,expected,tags,cluster\r\na,1,x,"t, u",k\r\n'),
         ("d.yaml", "- {id: a, q: '1', expected: x, tags: [t, u], cluster: k}\n"),
         ("d.yml", "cases:\n- {id: a, q: '1', expected: x, tags: 't,u,t', cluster: k}\n"),
@@ -122,7 +122,7 @@ def test_a_csv_field_may_hold_line_breaks_and_the_next_row_keeps_its_line(tmp_pa
         ("d.jsonl", '{"id": "a", "x": ' + "[" * 3000 + "]" * 3000 + "}", ["d.jsonl:1:1: "]),
         ("d.jsonl", "\n", ["d.jsonl: no cases; expected at least one row"]),
         ("d.jsonl.gz", b"not gzip", ["d.jsonl.gz: not gzip: "]),
-        ("d.jsonl.gz", gzip.compress(b'{"id": "a"}' * 99)[:-9], ["d.jsonl.gz: not gzip: "]),
+        ("d.jsonl.gz", gzip.compress(b'{"id": "a"}' * 99, mtime=0)[:-9], ["d.jsonl.gz: not gzip: "]),
         ("d.csv", "", ["d.csv:1:1: no header; "]),
         ("d.csv", "id,q\n", ["d.csv: no cases; "]),
         ("d.csv", "ID,q\na,b\n", ['d.csv:1:1: no column `id`; did you mean "id"?']),
@@ -151,7 +151,7 @@ def test_a_dataset_with_a_thousand_mistakes_tells_the_first_ones(tmp_path: Path)
 
 def test_a_dataset_larger_than_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "MAX_BYTES", 2**20)
-    bomb = gzip.compress(b"\n" * (2**20 + 1))
+    bomb = gzip.compress(b"\n" * (2**20 + 1), mtime=0)
     assert problems_of(written(tmp_path, "d.jsonl.gz", bomb)) == [
         "d.jsonl.gz: more than 1 MB; expected a smaller dataset"
     ]
