@@ -83,8 +83,10 @@ def snapdrift() -> Snapdrift:
         argv = ["snapdrift", *map(str, arguments)]
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         code: object = 0
+        imported = set(sys.modules)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", argv)
+            patch.setattr(sys, "path", sys.path[:])
             patch.chdir(cwd)
             wanted = clean_environment(env)
             for name in set(os.environ) - set(wanted):
@@ -95,6 +97,9 @@ def snapdrift() -> Snapdrift:
                 main()
             except SystemExit as ended:
                 code = ended.code
+        for name in set(sys.modules) - imported:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(cwd)):
+                del sys.modules[name]  # an application of that workspace; another test has its own under this name
         texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
         return subprocess.CompletedProcess(argv, code if isinstance(code, int) else 0, *texts)
 

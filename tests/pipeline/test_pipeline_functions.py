@@ -116,10 +116,15 @@ def test_a_key_in_an_exception_is_not_repeated(functions: Make) -> None:
     assert "sk-planted" not in failure_of(functions("def answer(case):\n    raise ValueError('sk-planted123')\n"), {})
 
 
+def imported() -> Any:
+    """The module of the application that was imported last."""
+    return [module for name, module in sys.modules.items() if name.startswith("snapdrift_user_")][-1]
+
+
 def test_a_function_that_overruns_its_time_out_is_given_up_and_does_not_keep_us(functions: Make) -> None:
     source = "import threading\nstop = threading.Event()\ndef answer(case):\n    stop.wait(30)\n"
     assert "took longer than 0.05 s" in failure_of(functions(source, timeout_s=0.05), {})
-    next(m for n, m in sys.modules.items() if n.startswith("snapdrift_user_")).stop.set()
+    imported().stop.set()
 
 
 def test_a_coroutine_that_overruns_its_time_out_is_cancelled(functions: Make) -> None:
@@ -129,8 +134,7 @@ def test_a_coroutine_that_overruns_its_time_out_is_cancelled(functions: Make) ->
     )
     made = functions(source, timeout_s=0.05)
     assert "took longer than 0.05 s" in failure_of(made, {})
-    module = next(m for n, m in sys.modules.items() if n.startswith("snapdrift_user_"))
-    assert module.seen == ["cancelled"]
+    assert imported().seen == ["cancelled"]
 
 
 def test_what_a_function_prints_does_not_reach_stdout(functions: Make, capfd: pytest.CaptureFixture[str]) -> None:
