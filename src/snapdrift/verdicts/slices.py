@@ -1,0 +1,307 @@
+"""Where a metric moved and what moved with it: slices, groups of similar failures, length, latency and cost.
+
+All of it is for reading. Slices are looked for after the fact, so their tests share one false discovery rate.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from snapdrift.model import CallResult, Reason, Results, Score
+from snapdrift.stats.multiplicity import benjamini_hochberg
+from snapdrift.stats.operational import RelativeChange, RelativeQuestion, relative_change
+from snapdrift.stats.paired import cluster_sums
+from snapdrift.stats.ratio_scores import Quantity
+from snapdrift.verdicts.evidence import ROUNDING, FloatArray, PairedValues, Question, weigh
+from snapdrift.verdicts.score_tables import BoolArray
+
+MIN_SLICE = 10
+"""Fewer cases in a slice, or outside it, are not looked at."""
+DRAWS = 9_999
+MANY_KINDS = 64
+"""With more distinct values than this their sum is taken for normal (10,000 draws of it would take seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The cases with a tag, against the rest; several `tags` where the same cases bear them.
+
+    `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval, `rest` the difference of
+    the other cases. `p_value` is one-sided, for a slice that moved no worse than the rest; `p_adjusted` is Benjamini
+    and Hochberg's over the slices of the comparison. `worse` are ids of cases, those that lost most first.
+    """
+
+    tags: tuple[str, ...]
+    n: int
+    baseline_mean: float
+    candidate_mean: float
+    difference: float
+    ci: tuple[float, float] | None
+    rest: float
+    p_value: float
+    p_adjusted: float
+    concentrated: bool
+    worse: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """The slices of a comparison, the surest first, and the tags that were too rare or too common to look at."""
+
+    slices: tuple[Slice, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failures of the candidate that are alike: one reason, and one detail but for numbers (or for all values).
+
+    `worse` are ids of cases of the group that got worse. `calls` counts the candidate's failures, `baseline_calls` the
+    baseline's of the same kind. `pattern` is the detail with `#` for numbers and `…` for values; `example` is one.
+    """
+
+    reason: Reason
+    pattern: str
+    example: str
+    worse: tuple[str, ...]
+    calls: int
+    baseline_calls: int
+
+
+class Measure(StrEnum):
+    """A measure of calls: output tokens, milliseconds, US dollars."""
+
+    OUTPUT_TOKENS = "output_tokens"
+    LATENCY = "latency_ms"
+    COST = "usd"
+
+
+_COMPARED_BY = {
+    Measure.OUTPUT_TOKENS: Quantity.MEAN,
+    Measure.LATENCY: Quantity.GEOMETRIC_MEAN,
+    Measure.COST: Quantity.MEAN,
+}
+"""Tokens and dollars add up, so their mean counts; one slow call should not stand for all, so latency is typical."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A measure of candidate against baseline on calls measured on both sides: ratio, interval, and what was left out.
+
+    `change` is None where no call of either side has the measure.
+    """
+
+    measure: Measure
+    baseline: str
+    candidate: str
+    change: RelativeChange | None
+
+
+# --------------------------------------------------------------------------------------------------------------- slices
+
+
+def find_slices(
+    values: PairedValues, case_ids: Sequence[str], tags: Sequence[Sequence[str]], question: Question
+) -> Slices:
+    """Which tags' cases moved worse than the rest: `case_ids` and `tags` are those of the cases of `values`, in order.
+
+    Exploratory: `concentrated` are slices whose adjusted p is at most alpha, so that among slices so named the expected
+    share of chance finds is at most alpha. A tag on fewer than `MIN_SLICE` cases, or on all but so few, is left out.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for case, of_case in enumerate(tags):
+        for tag in dict.fromkeys(of_case):
+            members[tag].append(case)
+    alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    left_out = []
+    for tag in sorted(members):
+        if MIN_SLICE <= len(members[tag]) <= values.gains.size - MIN_SLICE:
+            alike[tuple(members[tag])].append(tag)
+        else:
+            left_out.append(tag)
+    found = [_slice(names, list(cases), values, case_ids, question) for cases, names in alike.items()]
+    adjusted = benjamini_hochberg([one.p_value for one in found])
+    found = [
+        replace(one, p_adjusted=p, concentrated=p <= question.alpha + ROUNDING)
+        for one, p in zip(found, adjusted, strict=True)
+    ]
+    return Slices(tuple(sorted(found, key=lambda one: (one.p_value, one.tags))), tuple(left_out))
+
+
+def _slice(
+    names: Sequence[str], cases: list[int], values: PairedValues, case_ids: Sequence[str], question: Question
+) -> Slice:
+    inside = np.zeros(values.gains.size, dtype=np.bool_)
+    inside[cases] = True
+    within = _only(values, inside)
+    moved, gains = values.candidate - values.baseline, values.gains
+    losses = sorted((case for case in cases if gains[case] < 0), key=lambda case: gains[case])
+    p = _concentration_p(values, inside, [question.seed, zlib.crc32(names[0].encode("utf-8", "surrogatepass"))])
+    return Slice(
+        tags=tuple(names),
+        n=len(cases),
+        baseline_mean=float(within.baseline.mean()),
+        candidate_mean=float(within.candidate.mean()),
+        difference=float(moved[inside].mean()),
+        ci=weigh(within, Question(question.confidence, None, question.seed)).ci,
+        rest=float(moved[~inside].mean()),
+        p_value=p,
+        p_adjusted=p,
+        concentrated=False,
+        worse=tuple(case_ids[case] for case in losses),
+    )
+
+
+def _only(values: PairedValues, inside: BoolArray) -> PairedValues:
+    return replace(
+        values,
+        baseline=values.baseline[inside],
+        candidate=values.candidate[inside],
+        clusters=values.clusters[inside],
+    )
+
+
+def _concentration_p(values: PairedValues, inside: BoolArray, seed: list[int]) -> float:
+    """The p-value of "the slice lost no more than the rest": as if tags had been dealt to the cases at random.
+
+    Dealing is drawing without replacement, so only how often each value is dealt matters (Fisher's idea; the drawn
+    counts are multivariate hypergeometric). Cases that share a cluster are dealt together, in the slice and out of it
+    apart; with unequal clusters that is approximate.
+    """
+    gains, sizes, slice_units = _units(values, inside)
+    kinds, of_unit = np.unique(np.stack([gains, sizes]), axis=1, return_inverse=True)
+    counts = np.bincount(of_unit.ravel())
+    dealt = np.bincount(of_unit.ravel()[slice_units], minlength=counts.size)
+    if counts.size == 1:
+        return 1.0
+    if counts.size > MANY_KINDS:
+        return _normal_p(gains, sizes, slice_units)
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(counts, int(dealt.sum()), DRAWS, method="marginals")
+    hits = int((_lead(drawn, counts, kinds) <= _lead(dealt[None, :], counts, kinds) + ROUNDING).sum())
+    return (hits + 1) / (DRAWS + 1)
+
+
+def _units(values: PairedValues, inside: BoolArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """What is dealt: sum of gains and size of each cluster's cases in the slice, and of those out of it."""
+    if not values.clustered:
+        return values.gains, np.ones(values.gains.size), inside
+    labels = values.clusters * 2 + inside
+    sums = cluster_sums(values.gains, labels.tolist())
+    first = list(dict.fromkeys(labels.tolist()))
+    return np.round(sums.sums, 12), sums.sizes, np.array([label % 2 == 1 for label in first], dtype=np.bool_)
+
+
+def _lead(dealt: NDArray[np.int64], counts: NDArray[np.int64], kinds: FloatArray) -> FloatArray:
+    """The mean gain in the slice minus the mean gain outside it, for each row of dealt counts."""
+    total = counts @ kinds.T
+    within = dealt @ kinds.T
+    outside = total - within
+    lead: FloatArray = np.round(within[:, 0] / within[:, 1] - outside[:, 0] / outside[:, 1], 12)
+    return lead
+
+
+def _normal_p(gains: FloatArray, sizes: FloatArray, inside: BoolArray) -> float:
+    """The same by the normal limit of sums drawn without replacement (Hájek 1960)."""
+    # What a unit has beyond its share, so that a large unit is not taken for an unlucky one.
+    excess = gains - sizes * (gains.sum() / sizes.sum())
+    n, m = excess.size, int(inside.sum())
+    spread = float(np.sqrt(m * (1 - m / n) * excess.var(ddof=1)))
+    return float(special.ndtr(excess[inside].sum() / spread)) if spread > 0 else 1.0
+
+
+# --------------------------------------------------------------------------------------------------------------- groups
+
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|(?<!\w)\'[^\']*\'(?!\w)')
+_NAMED = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{6,}(?:-[0-9a-f]+)*\b", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+_PATTERN_LIMIT = 200
+
+
+def group_failures(
+    candidate: Sequence[Score], baseline: Sequence[Score], worse: Sequence[str]
+) -> tuple[FailureGroup, ...]:
+    """The candidate's failed scores on one metric in groups, those with most cases that got worse first.
+
+    `candidate` and `baseline` are the metric's scores on the cases that pair, `worse` the ids of the cases that got
+    worse. Details that differ in numbers only are alike; what is then left alone is grouped without its values too.
+    Groups without a case that got worse are left out.
+    """
+    got_worse = set(worse)
+    failures = [score for score in candidate if score.passed is False]
+    cases: dict[tuple[Reason, str], set[str]] = defaultdict(set)
+    for score in failures:
+        if score.case_id in got_worse:
+            cases[score.reason, _without_numbers(score.detail)].add(score.case_id)
+    common = {key for key, ids in cases.items() if len(ids) > 1}
+    before = Counter(_key(score, common) for score in baseline if score.passed is False)
+    grouped: dict[tuple[Reason, str], list[Score]] = defaultdict(list)
+    for score in failures:
+        grouped[_key(score, common)].append(score)
+    groups = []
+    for (reason, pattern), scores in grouped.items():
+        mine = [score for score in scores if score.case_id in got_worse]
+        if mine:
+            ids = tuple(dict.fromkeys(score.case_id for score in mine))
+            groups.append(FailureGroup(reason, pattern, mine[0].detail, ids, len(scores), before[reason, pattern]))
+    return tuple(sorted(groups, key=lambda group: (-len(group.worse), group.reason, group.pattern)))
+
+
+def _key(score: Score, common: set[tuple[Reason, str]]) -> tuple[Reason, str]:
+    fine = (score.reason, _without_numbers(score.detail))
+    return fine if fine in common else (score.reason, _without_values(score.detail))
+
+
+def _without_numbers(detail: str) -> str:
+    text = _NUMBER.sub("#", _NAMED.sub("#", " ".join(detail.split())))
+    return text if len(text) <= _PATTERN_LIMIT else text[: _PATTERN_LIMIT - 1] + "…"
+
+
+def _without_values(detail: str) -> str:
+    return _without_numbers(_QUOTED.sub("…", " ".join(detail.split())))
+
+
+# -------------------------------------------------------------------------------------------------------------- changes
+
+
+def measure_changes(results: Results, baseline: str, candidate: str, question: Question) -> tuple[Change, ...]:
+    """Length, latency and cost of the candidate's calls against the baseline's, on calls measured on both sides."""
+    asked = RelativeQuestion(question.confidence, None, question.seed)
+    clusters = [("case", case.id) if case.cluster is None else ("cluster", case.cluster) for case in results.cases]
+    labels = clusters if len(set(clusters)) < len(clusters) else None
+    changes = []
+    for measure in Measure:
+        before, after = (_measured(measure, results, variant) for variant in (baseline, candidate))
+        known = bool((~np.isnan(before) & ~np.isnan(after)).any())
+        change = relative_change(before, after, _COMPARED_BY[measure], asked, clusters=labels) if known else None
+        changes.append(Change(measure, baseline, candidate, change))
+    return tuple(changes)
+
+
+def _measured(measure: Measure, results: Results, variant: str) -> FloatArray:
+    """A measure of a variant's calls by case and repeat, NaN where a call was not measured or lacks it."""
+    cases = {case.id: place for place, case in enumerate(results.cases)}
+    repeats = {number: place for place, number in enumerate(sorted({key.repeat for key in results.calls}))}
+    values = np.full((len(cases), len(repeats)), np.nan)
+    for key, call in results.calls.items():
+        if key.variant == variant and not key.grader and call.outcome.measured:
+            quantity = _quantity(measure, call)
+            values[cases[key.case_id], repeats[key.repeat]] = np.nan if quantity is None else quantity
+    return values
+
+
+def _quantity(measure: Measure, call: CallResult) -> float | None:
+    if measure is Measure.COST:
+        return call.usd
+    if measure is Measure.LATENCY:
+        return call.latency_ms
+    return None if call.usage is None else float(call.usage.output_tokens)
