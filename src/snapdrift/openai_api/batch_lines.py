@@ -9,7 +9,7 @@ from typing import Any
 
 from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
 from snapdrift.openai_api.answers import mapping_of, name_of, text_of
-from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer
+from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
 from snapdrift.openai_api.requests import parse_response
 from snapdrift.openai_api.statuses import failure_of
 
@@ -20,7 +20,6 @@ ENDPOINT_URLS: Mapping[Endpoint, Any] = {
 """How a batch, and each line of its input file, names its endpoint (API reference, Batch)."""
 _LINE_LABEL = "x-snapdrift-standin"
 """The key in a line's `response` by which a stand-in says of that answer whether it is recorded or simulated."""
-_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,6 @@ def input_line(request: Request) -> bytes:
         "body": dict(request.body),
     }
     return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def read_object(data: bytes | str) -> Mapping[str, Any]:
-    """The JSON object in a body or a line. Raises `AttemptFailed` (malformed) where there is none."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        shown = " ".join(str(data[:_SHOWN]).split())
-        raise malformed_answer(f"expected a JSON object; found {shown}" if data else "it is empty") from None
-    if not isinstance(value, Mapping):
-        raise malformed_answer(f"expected a JSON object; found a JSON {type(value).__name__}")
-    return value
 
 
 def read_line(

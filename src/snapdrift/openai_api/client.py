@@ -7,7 +7,6 @@ environment; everything that is sent is said here instead, so that nothing of th
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from snapdrift.errors import UsageError
 from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
 from snapdrift.openai_api.answers import count_of, mappings_of, name_of
-from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer
+from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host, is_loopback, is_openai_host
 from snapdrift.openai_api.requests import parse_response
 from snapdrift.openai_api.statuses import failure_of
@@ -34,8 +33,6 @@ STANDIN_HEADER = "x-snapdrift-standin"
 _PATHS = {Endpoint.RESPONSES: "/responses", Endpoint.CHAT: "/chat/completions"}
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 15.0
-_SHOWN_OF_BODY = 2_000
-"""Characters of a body that is no JSON: more than a message shows, so that what is cut off there is redacted first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class OpenAIClient:
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
         request_id = reply.headers.get("x-request-id")
         try:
-            parsed = parse_response(request.endpoint, _read_object(reply.text))
+            parsed = parse_response(request.endpoint, read_object(reply.text))
         except AttemptFailed as error:
             failure = replace(self._failure(error), status=200, request_id=request_id)
             raise AttemptFailed(failure, reply.latency_ms) from None
@@ -142,7 +139,7 @@ class OpenAIClient:
         """
         started = time.perf_counter()
         try:
-            return _listed_models(_read_object((await self._get_models()).text))
+            return _listed_models(read_object((await self._get_models()).text))
         except Exception as error:  # noqa: BLE001  as above
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
 
@@ -254,21 +251,6 @@ async def _read_text(response: httpx2.Response) -> str:
     except httpx2.RequestError as error:
         raise openai.APIConnectionError(request=response.request) from error
     return response.text
-
-
-def _read_object(text: str) -> Mapping[str, Any]:
-    """The content decides, not its declared type: hosts send JSON as text/plain, and pages with a status of 200."""
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        beginning = " ".join(text[:_SHOWN_OF_BODY].split())
-        if beginning.startswith("<"):
-            said = f"expected a JSON object; found a page. Check the host's base_url. The page: {beginning!r}"
-            raise malformed_answer(said) from None
-        raise malformed_answer(f"expected a JSON object; found {beginning!r}" if beginning else "it is empty") from None
-    if not isinstance(body, Mapping):
-        raise malformed_answer(f"expected a JSON object; found a JSON {type(body).__name__}")
-    return body
 
 
 def open_sdk(host: Host, timeout_s: float, max_connections: int) -> AsyncOpenAI:

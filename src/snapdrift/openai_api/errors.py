@@ -38,6 +38,9 @@ _NEVER_SENT = frozenset(
 _TIMED_OUT = frozenset({"ServerTimeoutError", "TimeoutException", "TimeoutError"})
 """Names of the transports' exceptions (aiohttp, httpx2) and their bases: importing both for this would cost more."""
 
+_SHOWN_OF_BODY = 2_000
+"""Characters of a body that is no JSON: more than a message shows, so that what is cut off there is redacted first."""
+
 
 class AttemptFailed(Exception):  # noqa: N818  the engine's ordinary second result, not a defect
     """One attempt got no answer. `latency_ms` is how long it took, from send to the failure."""
@@ -97,6 +100,25 @@ def malformed_answer(what: str) -> AttemptFailed:
     return AttemptFailed(
         failure_of(FailureKind.MALFORMED, f"The host's answer is malformed: {what}", may_have_run=True)
     )
+
+
+def read_object(data: bytes | str) -> Mapping[str, Any]:
+    """Return the JSON object in a body or a line. Raises `AttemptFailed` (malformed) where there is none.
+
+    The content decides, not its declared type: hosts send JSON as text/plain, and pages with a status of 200.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+        beginning = " ".join(text[:_SHOWN_OF_BODY].split())
+        if beginning.startswith("<"):
+            said = f"expected a JSON object; found a page. Check the host's base_url. The page: {beginning!r}"
+            raise malformed_answer(said) from None
+        raise malformed_answer(f"expected a JSON object; found {beginning!r}" if beginning else "it is empty") from None
+    if not isinstance(value, Mapping):
+        raise malformed_answer(f"expected a JSON object; found a JSON {type(value).__name__}")
+    return value
 
 
 def failed_answer(error: Mapping[str, Any]) -> AttemptFailed:
