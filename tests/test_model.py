@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import Decision
 from snapdrift.model import (
     CLIENT_REQUEST_ID_LIMIT,
     CallKey,
     Case,
     ClientRequestId,
-    Decision,
     DecisionWord,
     Endpoint,
     ExitCode,

@@ -21,18 +21,7 @@ from hypothesis import strategies as st
 from snapdrift.errors import CatalogError, StoreError
 from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.asker import Costs
-from snapdrift.model import (
-    Answer,
-    Attempt,
-    CallKey,
-    Endpoint,
-    Failure,
-    FailureKind,
-    Outcome,
-    Request,
-    Response,
-    Usage,
-)
+from snapdrift.model import Answer, Attempt, CallKey, Endpoint, Failure, FailureKind, Outcome, Request, Response, Usage
 from snapdrift.openai_api.errors import AttemptFailed
 
 T = TypeVar("T")

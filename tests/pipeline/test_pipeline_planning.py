@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from snapdrift import pipeline
+from snapdrift.conclusions import VariantSummary
 from snapdrift.errors import ConfigError, UsageError
-from snapdrift.model import Endpoint, Outcome, Usage, Variant, VariantSummary
+from snapdrift.model import Endpoint, Outcome, Usage, Variant
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.client import OPENAI_BASE_URL, Host
 from snapdrift.pipeline import estimating

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey as Key
 from snapdrift.model import (
     CallResult,
     Case,
     Endpoint,
-    Evaluation,
     Gate,
     MetricGate,
     MetricSpec,

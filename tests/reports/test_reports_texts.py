@@ -16,15 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from snapdrift.conclusions import Decision, Operational
 from snapdrift.model import (
     CallKey,
-    Decision,
     DecisionWord,
     Failure,
     FailureKind,
     MustPass,
     OnInconclusive,
-    Operational,
     Outcome,
     Policy,
     Response,

@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from snapdrift.model import (
-    Decision,
-    DecisionWord,
-    MustPass,
-    Outcome,
-    Reason,
-    Severity,
-    Source,
-    Verdict,
-)
+from snapdrift.conclusions import Decision
+from snapdrift.model import DecisionWord, MustPass, Outcome, Reason, Severity, Source, Verdict
 from snapdrift.reports import RunData, build_view
 from snapdrift.reports.cases import overall_group
 from snapdrift.reports.forest import lay_out

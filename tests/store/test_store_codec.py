@@ -4,13 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import Decision, Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import (
     Attempt,
     Case,
-    Decision,
     DecisionWord,
-    Evaluation,
     Failure,
     FailureKind,
     Gate,

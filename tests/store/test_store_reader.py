@@ -9,15 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import Decision, Evaluation
 from snapdrift.errors import NewerFormatError, StoreError
 from snapdrift.model import (
     Attempt,
     Call,
     CallKey,
     Case,
-    Decision,
     DecisionWord,
-    Evaluation,
     Failure,
     FailureKind,
     Gate,

@@ -10,17 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapdrift.errors import StoreError
-from snapdrift.model import (
-    Endpoint,
-    Gate,
-    MetricGate,
-    MustPass,
-    OnInconclusive,
-    Pair,
-    Policy,
-    Severity,
-    Variant,
-)
+from snapdrift.model import Endpoint, Gate, MetricGate, MustPass, OnInconclusive, Pair, Policy, Severity, Variant
 from snapdrift.suites.resolved import Suite, suite_from_stored
 from snapdrift.suites.sampling import Sample
 

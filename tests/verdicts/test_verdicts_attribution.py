@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import Comparison
 from snapdrift.graders.base import grade
 from snapdrift.graders.exact import Exact
 from snapdrift.model import (
     CallKey,
     CallResult,
     Case,
-    Comparison,
     Endpoint,
     Gate,
     MetricSpec,

@@ -5,21 +5,9 @@ from typing import Any
 
 import pytest
 
+from snapdrift.conclusions import Comparison, Evaluation, PairTable
 from snapdrift.errors import UsageError
-from snapdrift.model import (
-    Comparison,
-    Evaluation,
-    Gate,
-    MetricGate,
-    MetricSpec,
-    Outcome,
-    Pair,
-    PairTable,
-    Results,
-    ScoreKind,
-    Severity,
-    Verdict,
-)
+from snapdrift.model import Gate, MetricGate, MetricSpec, Outcome, Pair, Results, ScoreKind, Severity, Verdict
 from snapdrift.verdicts import RunFacts, evaluate
 
 MakeResults = Callable[..., Results]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import Decision
 from snapdrift.model import (
     CallKey,
     CallResult,
-    Decision,
     DecisionWord,
     Gate,
     MetricGate,

@@ -10,22 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from snapdrift.conclusions import AliasMove, Control, ControlMetric, Evaluation, LedgerEntry, Parity
 from snapdrift.model import (
-    AliasMove,
     CallKey,
     CallResult,
-    Control,
-    ControlMetric,
     DecisionWord,
     Endpoint,
-    Evaluation,
     Gate,
     JudgeModels,
-    LedgerEntry,
     MetricGate,
     MetricSpec,
     Outcome,
-    Parity,
     Reason,
     Results,
     ScoreKind,

@@ -7,19 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.model import (
-    Case,
-    Gate,
-    MetricGate,
-    MetricSpec,
-    Pair,
-    Policy,
-    Results,
-    ScoreKind,
-    Severity,
-    Sufficiency,
-    Verdict,
-)
+from snapdrift.conclusions import Sufficiency
+from snapdrift.model import Case, Gate, MetricGate, MetricSpec, Pair, Policy, Results, ScoreKind, Severity, Verdict
 from snapdrift.verdicts import RunFacts, evaluate, sufficiency
 
 MakeGate = Callable[..., Gate]

@@ -8,23 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.model import (
-    AliasMove,
-    CallKey,
-    CallResult,
-    Evaluation,
-    Gate,
-    MetricGate,
-    MetricSummary,
-    Operational,
-    Outcome,
-    Reason,
-    Results,
-    Score,
-    Source,
-    Usage,
-    VariantSummary,
-)
+from snapdrift.conclusions import AliasMove, Evaluation, MetricSummary, Operational, VariantSummary
+from snapdrift.model import CallKey, CallResult, Gate, MetricGate, Outcome, Reason, Results, Score, Source, Usage
 from snapdrift.verdicts import RunFacts, evaluate
 from snapdrift.verdicts.limits import increase_broken
 

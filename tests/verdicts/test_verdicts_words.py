@@ -5,21 +5,8 @@ from typing import Any
 
 import pytest
 
-from snapdrift.model import (
-    AliasMove,
-    Comparison,
-    Decision,
-    DecisionWord,
-    Evaluation,
-    Gate,
-    MetricSpec,
-    Operational,
-    PairTable,
-    Policy,
-    ScoreKind,
-    Severity,
-    Verdict,
-)
+from snapdrift.conclusions import AliasMove, Comparison, Decision, Evaluation, Operational, PairTable
+from snapdrift.model import DecisionWord, Gate, MetricSpec, Policy, ScoreKind, Severity, Verdict
 from snapdrift.verdicts import words
 
 STARS = MetricSpec("tone", "tone", ScoreKind.GRADED, unit="of 5", scale=(1.0, 5.0))

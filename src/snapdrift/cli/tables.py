@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snapdrift.model import Sufficiency
+    from snapdrift.conclusions import Sufficiency
     from snapdrift.pipeline import Demo
     from snapdrift.pipeline.prepare import Prepared
 

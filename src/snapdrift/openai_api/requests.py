@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snapdrift.model import (
-    CallKey,
-    ClientRequestId,
-    Conversation,
-    Endpoint,
-    Message,
-    Request,
-    ToolResult,
-    Variant,
-)
+from snapdrift.model import CallKey, ClientRequestId, Conversation, Endpoint, Message, Request, ToolResult, Variant
 from snapdrift.openai_api import chat, responses
 from snapdrift.openai_api.answers import ParsedAnswer
 from snapdrift.openai_api.built_body import BuiltBody

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
-from snapdrift.model import Endpoint, Evaluation, Source
+from snapdrift.model import Endpoint, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.targets import STANDIN

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.model import Outcome, Source, Usage, Variant, VariantSummary
+from snapdrift.conclusions import VariantSummary
+from snapdrift.model import Outcome, Source, Usage, Variant
 from snapdrift.pipeline.allowance import output_cap
 from snapdrift.pipeline.workloads import Workload, judge_workload, workloads
 from snapdrift.store import list_runs, open_run

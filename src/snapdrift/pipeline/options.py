@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
-from snapdrift.model import Evaluation, ExitCode
+from snapdrift.model import ExitCode
 
 if TYPE_CHECKING:
     from snapdrift.execution.batch_records import BatchProgress

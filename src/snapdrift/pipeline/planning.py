@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.model import Sufficiency, Variant
+from snapdrift.conclusions import Sufficiency
+from snapdrift.model import Variant
 from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY
 from snapdrift.pipeline.estimating import (
     Estimate,

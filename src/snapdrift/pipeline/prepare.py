@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
-from snapdrift.model import Case, Gate, Sufficiency, Variant
+from snapdrift.model import Case, Gate, Variant
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:

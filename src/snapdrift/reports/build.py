@@ -6,19 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from snapdrift.model import (
-    CallKey,
-    Case,
-    Evaluation,
-    MetricSpec,
-    Outcome,
-    Purpose,
-    Reason,
-    Response,
-    Score,
-    ScoreKind,
-    Severity,
-)
+from snapdrift.conclusions import Evaluation
+from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.failures import failure_sentences

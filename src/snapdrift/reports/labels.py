@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from snapdrift.model import Evaluation, Source, VariantSummary
+from snapdrift.conclusions import Evaluation, VariantSummary
+from snapdrift.model import Source
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
 from snapdrift.verdicts.asides import ledger_sentence
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from snapdrift.model import Comparison, MetricSummary
+from snapdrift.conclusions import Comparison, MetricSummary
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.words import headline

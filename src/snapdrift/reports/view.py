@@ -10,24 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from snapdrift.model import (
-    Case,
-    Comparison,
-    Control,
-    Decision,
-    Endpoint,
-    Evaluation,
-    MetricSpec,
-    MetricSummary,
-    Outcome,
-    Parity,
-    Response,
-    Score,
-    Severity,
-    Source,
-    Variant,
-    VariantSummary,
-)
+from snapdrift.conclusions import Comparison, Control, Decision, Evaluation, MetricSummary, Parity, VariantSummary
+from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
 PromptOf = Callable[[str, str], PromptView | None]

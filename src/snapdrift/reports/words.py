@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snapdrift.model import Comparison, Decision, DecisionWord, Outcome, Reason, Verdict
+from snapdrift.conclusions import Comparison, Decision
+from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import CaseGroup, VariantView, View
 from snapdrift.verdicts.words import VERDICT_WORDS

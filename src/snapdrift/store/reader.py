@@ -9,13 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import (
     Call,
     CallKey,
     CallResult,
     Case,
-    Evaluation,
     MetricSpec,
     Outcome,
     Request,

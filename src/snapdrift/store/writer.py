@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
-from snapdrift.model import Call, CallKey, Case, Evaluation, Request, Response, Score, Step
+from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Step
 from snapdrift.store import bodies, codec
 from snapdrift.store.committer import Committer
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out

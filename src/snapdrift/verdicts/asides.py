@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snapdrift.model import Control, ControlMetric, LedgerEntry, MetricSpec, Parity
+from snapdrift.conclusions import Control, ControlMetric, LedgerEntry, Parity
+from snapdrift.model import MetricSpec
 from snapdrift.verdicts.words import cases, change_text, names
 
 

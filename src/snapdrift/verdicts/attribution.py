@@ -16,7 +16,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from snapdrift.model import CallKey, CallResult, Comparison, Outcome, Reason, Results, Score
+from snapdrift.conclusions import Comparison
+from snapdrift.model import CallKey, CallResult, Outcome, Reason, Results, Score
 from snapdrift.verdicts.evidence import FloatArray, PairedValues, Question, weigh
 from snapdrift.verdicts.score_tables import ScoreTables
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snapdrift.conclusions import Comparison
 from snapdrift.errors import UsageError
-from snapdrift.model import Comparison, Gate, MetricGate, Pair, Results, Severity, Verdict
+from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Verdict
 from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh

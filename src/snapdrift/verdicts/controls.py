@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snapdrift.model import Control, ControlMetric, Gate, LedgerEntry, Pair, Severity, Variant
+from snapdrift.conclusions import Control, ControlMetric, LedgerEntry
+from snapdrift.model import Gate, Pair, Severity, Variant
 from snapdrift.stats.multiplicity import holm
 from snapdrift.verdicts.comparing import PlannedComparison, compare, observed_discordance
 from snapdrift.verdicts.evidence import ROUNDING

@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from snapdrift.model import (
-    AliasMove,
-    Comparison,
-    Decision,
-    DecisionWord,
-    Gate,
-    MetricSpec,
-    OnInconclusive,
-    Operational,
-    Policy,
-    Severity,
-    Verdict,
-)
+from snapdrift.conclusions import AliasMove, Comparison, Decision, Operational
+from snapdrift.model import DecisionWord, Gate, MetricSpec, OnInconclusive, Policy, Severity, Verdict
 from snapdrift.verdicts import words
 from snapdrift.verdicts.limits import Floor, MustPassCheck, increase_broken, increase_unknown
 

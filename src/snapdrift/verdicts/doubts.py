@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from snapdrift.model import Comparison, Gate
+from snapdrift.conclusions import Comparison
+from snapdrift.model import Gate
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import PlannedComparison, observed_discordance
 from snapdrift.verdicts.evidence import ROUNDING

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snapdrift.model import Evaluation, Gate, Pair, Results, Severity
+from snapdrift.conclusions import Evaluation
+from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from snapdrift.model import PairTable, Verdict
+from snapdrift.conclusions import PairTable
+from snapdrift.model import Verdict
 from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
 from snapdrift.stats.intervals import Interval, t_interval, tango_interval, tango_test, wilson_interval
 from snapdrift.stats.paired import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from snapdrift.model import AliasMove, CallResult, LedgerEntry, Results
+from snapdrift.conclusions import AliasMove, LedgerEntry
+from snapdrift.model import CallResult, Results
 from snapdrift.verdicts.asides import most_first
 from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.summaries import CallsOfVariant

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.model import Case, Gate, MustPass, Operational, Results, ScoreKind, Severity
+from snapdrift.conclusions import Operational
+from snapdrift.model import Case, Gate, MustPass, Results, ScoreKind, Severity
 from snapdrift.verdicts.comparing import graver, metric_entries
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.model import Parity, ParityMetric, Variant, canonical_json
+from snapdrift.conclusions import Parity, ParityMetric
+from snapdrift.model import Variant, canonical_json
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.score_tables import BoolArray, MetricScores, ScoreTables
 

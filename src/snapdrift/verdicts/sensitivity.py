@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.model import Case, Gate, MetricSpec, Policy, ScoreKind, Severity, Sufficiency
+from snapdrift.conclusions import Sufficiency
+from snapdrift.model import Case, Gate, MetricSpec, Policy, ScoreKind, Severity
 from snapdrift.stats.paired import MIN_CLUSTERS, ClusterSums, cluster_sums
 from snapdrift.stats.power import (
     agreement_p_value,

@@ -8,20 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.model import (
-    CallKey,
-    CallResult,
-    Gate,
-    MetricSummary,
-    Operational,
-    Outcome,
-    Pair,
-    Results,
-    Severity,
-    Usage,
-    Variant,
-    VariantSummary,
-)
+from snapdrift.conclusions import MetricSummary, Operational, VariantSummary
+from snapdrift.model import CallKey, CallResult, Gate, Outcome, Pair, Results, Severity, Usage, Variant
 from snapdrift.verdicts.comparing import OPERATIONAL, graver, operational_entries
 from snapdrift.verdicts.endings import endings_of
 from snapdrift.verdicts.evidence import mean_interval

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snapdrift.model import (
-    AliasMove,
-    Comparison,
-    DecisionWord,
-    Evaluation,
-    MetricSpec,
-    Operational,
-    PairTable,
-    Policy,
-    Verdict,
-)
+from snapdrift.conclusions import AliasMove, Comparison, Evaluation, Operational, PairTable
+from snapdrift.model import DecisionWord, MetricSpec, Policy, Verdict
 
 POINTS = "points"
 VERDICT_WORDS = {

@@ -1,0 +1,273 @@
+"""What is concluded from a run: comparisons, summaries, the decision, and all that stands beside them.
+
+Plain, frozen records as in `model.py`, which has what is asked and answered. `verdicts` makes them, a run file keeps
+them, reports read them. `docs/design/verdicts.md` says how one comes of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from snapdrift.model import DecisionWord, Endpoint, ExitCode, Gate, Severity, Usage, Verdict
+
+_DECISION_CODES = {
+    DecisionWord.PASSED: ExitCode.PASSED,
+    DecisionWord.REGRESSION: ExitCode.REGRESSION,
+    DecisionWord.INCOMPLETE: ExitCode.INCOMPLETE,
+    DecisionWord.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    DecisionWord.NOT_GATED: ExitCode.NOT_GATED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PairTable:
+    """Cases of a paired pass/fail comparison by who passed."""
+
+    both_pass: int
+    only_baseline: int
+    only_candidate: int
+    both_fail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Baseline against candidate on one metric, paired by case.
+
+    `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval; `p_value` is one-sided for
+    "worse", `p_adjusted` Holm's; `newly_failing` and `newly_passing` are case ids. `table` is None where scores are
+    graded or repeated. `unmeasured` counts the applicable cases that did not pair.
+    """
+
+    metric: str
+    baseline: str
+    candidate: str
+    severity: Severity
+    gating: bool
+    n: int
+    baseline_mean: float | None
+    candidate_mean: float | None
+    difference: float | None
+    ci: tuple[float, float] | None
+    p_value: float | None
+    p_two_sided: float | None
+    p_mid: float | None
+    p_better: float | None
+    p_adjusted: float | None
+    p_no_worse: float | None
+    method: str
+    margin: float | None
+    confidence: float
+    verdict: Verdict
+    table: PairTable | None = None
+    detectable_difference: float | None = None
+    cases_to_resolve: int | None = None
+    unmeasured: int = 0
+    newly_failing: tuple[str, ...] = ()
+    newly_passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operational:
+    """An operational measure (cost, latency_p95, output_tokens) of candidate against baseline, on paired calls."""
+
+    metric: str
+    baseline: str
+    candidate: str
+    baseline_value: float | None
+    candidate_value: float | None
+    ratio: float | None
+    max_increase: float | None
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """What happened to a variant's calls. Latencies in milliseconds, of measured calls.
+
+    `first_token_p50` and `_p95` (milliseconds) and `tokens_per_second_p50` are of streamed calls, None without any.
+    `batch_usd` and `judge_batch_usd` are the parts of `usd` and `judge_usd` that went by the Batch API.
+    """
+
+    name: str
+    model: str
+    endpoint: Endpoint
+    resolved_models: Mapping[str, int]
+    planned: int
+    requests: int
+    sources: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    coverage: float
+    usage: Usage
+    usd: float | None
+    judge_usd: float
+    latency_p50: float | None
+    latency_p95: float | None
+    stream: bool = False
+    batch: bool = False
+    host: str | None = None
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
+    tokens_per_second_p50: float | None = None
+    batch_usd: float = 0.0
+    judge_batch_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """One metric over the cases of one variant: mean of case means, its interval, and what could not be graded.
+
+    `unextracted` counts invalid JSON too. `endings` says what became of each planned call that the metric applies to: a
+    reason of its score, or the outcome that it ended with instead; they add up to those calls.
+    """
+
+    variant: str
+    metric: str
+    n: int
+    mean: float | None
+    ci: tuple[float, float] | None
+    unextracted: int
+    grader_errors: int
+    unmeasured: int
+    endings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sufficiency:
+    """What a gate can see on one metric and pair before anything is sent.
+
+    `detectable` is the drop seen with 80% power (None: none up to 1), `cases_for_catch` how many cases it takes to see
+    `max_blind`, `cases_for_prove` how many before `no_worse` can be shown at all, `enough` whether the gate's policy
+    can ever tell. `detail` is the sentence for a person.
+    """
+
+    metric: str
+    baseline: str
+    candidate: str
+    cases: int
+    detectable: float | None
+    cases_for_catch: int | None
+    cases_for_prove: int | None
+    enough: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """A variant whose answers name a model other than before, or more than one model within the run.
+
+    Of a judge, `judge` is the grader's name and `variant` is empty.
+    """
+
+    variant: str
+    requested: str
+    before: tuple[str, ...]
+    now: tuple[str, ...]
+    judge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Requested against returned: the model that a variant (or a judge) asked for, and those that answered, counted.
+
+    `before` are the models that answered last time, empty where no earlier run can be compared with.
+    """
+
+    variant: str
+    requested: str
+    returned: Mapping[str, int]
+    before: tuple[str, ...] = ()
+    judge: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParityMetric:
+    """One metric in a parity group: `n` cases scored on every member, and each member's mean over them.
+
+    `differing` are the ids of those on which the members' scores differ.
+    """
+
+    metric: str
+    n: int
+    means: Mapping[str, float | None]
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Variants that ask the same model the same and differ only in the way: endpoint, batch, stream or host.
+
+    `ways` says by variant which way that is. `cases` were asked of every member; `compared` were measured on every
+    member in every repeat; on `outcomes_differ` they ended differently. Information: no decision rests on it.
+    """
+
+    ways: Mapping[str, str]
+    cases: int
+    compared: int
+    metrics: tuple[ParityMetric, ...]
+    outcomes_differ: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlMetric:
+    """How far two variants of one model differ on a metric, over `n` cases; `difference` is alias minus snapshot.
+
+    `discordance` is the mean squared difference of a case: of single passes and fails the share whose result differs.
+    `p_value` is two-sided, for a difference as large by chance alone; None where too few cases could tell.
+    """
+
+    metric: str
+    n: int
+    difference: float | None
+    ci: tuple[float, float] | None
+    discordance: float | None
+    differing: tuple[str, ...] = ()
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An alias and a snapshot that turned out to be one model, asked the same: their differences are noise.
+
+    `beyond_chance` are the metrics on which they differ more than chance explains all the same (two-sided, Holm's
+    adjustment over the metrics): then something else than the model differs.
+    """
+
+    alias: str
+    snapshot: str
+    requested: str
+    model: str
+    metrics: tuple[ControlMetric, ...]
+    beyond_chance: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says: the word, why, what to know besides, and what a pass would not have seen."""
+
+    word: DecisionWord
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    would_miss: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The code the process ends with."""
+        return _DECISION_CODES[self.word]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that was concluded from a run: the value behind `verdict.json` and the report."""
+
+    gate: Gate
+    variants: tuple[VariantSummary, ...]
+    metrics: tuple[MetricSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    operational: tuple[Operational, ...]
+    alias_moves: tuple[AliasMove, ...]
+    decision: Decision
+    ledger: tuple[LedgerEntry, ...] = ()
+    parity: tuple[Parity, ...] = ()
+    controls: tuple[Control, ...] = ()
