@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.nursery import WarmProcess
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -73,7 +74,7 @@ def snapdrift_process() -> Snapdrift:
 
 @pytest.fixture(scope="session")
 def snapdrift() -> Snapdrift:
-    """Runs `snapdrift ARGUMENTS` in `cwd`, in this process: the same entry point, without two seconds of imports."""
+    """Runs `snapdrift ARGUMENTS` in `cwd`, in this process: the same entry point, without seconds of imports."""
 
     def run(
         *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
@@ -86,6 +87,7 @@ def snapdrift() -> Snapdrift:
         imported = set(sys.modules)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", argv)
+            patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
             patch.setattr(sys, "path", sys.path[:])
             patch.chdir(cwd)
             wanted = clean_environment(env)

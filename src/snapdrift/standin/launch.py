@@ -20,6 +20,20 @@ _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 
 
+def start_server(environment: dict[str, str], said: IO[bytes]) -> subprocess.Popen[str]:
+    """The server's process; it reads its configuration from standard input and says its errors into `said`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snapdrift.standin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        start_new_session=True,  # the terminal's Ctrl-C is for this process, which may still be asking
+    )
+
+
 class StandinProcess:
     """A context manager around a stand-in server. Inside, `base_url` is where it answers.
 
@@ -41,16 +55,7 @@ class StandinProcess:
         """Starts the server and waits until it answers; raises `ConfigError` with what it said when it does not."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
         self._said = tempfile.TemporaryFile()  # a pipe that nobody reads could fill up
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "snapdrift.standin"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C is for this process, which may still be asking
-        )
+        self._process = start_server(environment, self._said)
         try:
             self.base_url = self._handshake(self._process)
         except BaseException:
