@@ -139,6 +139,8 @@ def _bets(values: ArrayLike, weights: ArrayLike | None, low: float, high: float)
     mass = np.ones_like(data) if weights is None else np.asarray(weights, dtype=np.float64)
     if mass.shape != data.shape or mass.min() <= 0:
         raise ValueError("each value needs one weight above 0")
+    if np.ptp(data) == 0 and np.ptp(mass) == 0:
+        return _Bets(np.clip(data[:1], low, high), np.ones(1), np.array([float(data.size)]), low, high)
     # As complex numbers, because distinct columns of an array take fifty times as long to find.
     pairs, counts = np.unique(np.clip(data, low, high) + 1j * (mass / mass.max()), return_counts=True)
     return _Bets(pairs.real, pairs.imag, counts.astype(np.float64), low, high)

@@ -205,7 +205,8 @@ def _grouped(scores: FloatArray, clusters: NDArray[np.intp] | None) -> ClusterSu
     """Scores added up by cluster; each case is its own where there are none."""
     if clusters is None:
         return ClusterSums(scores, np.ones_like(scores))
-    return ClusterSums(np.bincount(clusters, weights=scores), np.bincount(clusters).astype(np.float64))
+    sums, sizes = np.bincount(clusters, weights=scores), np.bincount(clusters)
+    return ClusterSums(sums.astype(np.float64), sizes.astype(np.float64))
 
 
 def _numbered(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
