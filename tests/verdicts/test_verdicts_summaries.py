@@ -144,8 +144,8 @@ def test_operational_measures_that_nobody_limits_are_shown(evaluate_calls: Calla
     assert [(o.metric, o.max_increase) for o in found.operational] == [
         ("cost", None),
         ("latency_p95", None),
-        ("output_tokens", None),
         ("latency_typical", None),
+        ("output_tokens", None),
     ]
 
 

@@ -136,8 +136,10 @@ def _percent(ratio: float, digits: int) -> str:
 
 
 def _interval(o: Operational, digits: int) -> str:
-    if o.interval is None or o.interval == (None, None):
+    if o.interval is None:
         return ""
+    if o.interval == (None, None):
+        return "[open]"
     low, high = ("open" if end is None else _percent(end, digits) for end in o.interval)
     return f"[{low}, {high}]"
 

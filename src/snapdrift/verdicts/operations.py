@@ -17,13 +17,13 @@ from snapdrift.conclusions import Operational
 from snapdrift.model import CallResult, Case, Gate, MetricGate, Outcome, Pair, Severity
 from snapdrift.stats.operational import RelativeChange, RelativeQuestion, quantile_change, relative_change
 from snapdrift.stats.ratio_scores import Quantity
-from snapdrift.verdicts.comparing import OPERATIONAL, graver, operational_entries
+from snapdrift.verdicts.comparing import graver, operational_entries
 from snapdrift.verdicts.score_tables import BoolArray, FloatArray, mean_of_repeats
 from snapdrift.verdicts.summaries import CallsOfVariant
 
 TYPICAL_LATENCY = "latency_typical"
-MEASURES = (*OPERATIONAL, TYPICAL_LATENCY)
-"""What is measured of every pair; the last is for reading only, no gate can name it."""
+MEASURES = ("cost", "latency_p95", TYPICAL_LATENCY, "output_tokens")
+"""What is measured of every pair; the typical latency is for reading only, no gate can name it."""
 _SHARE = 0.95
 _SAME = 1e-9
 Clusters = tuple[tuple[str, str], ...] | None
