@@ -81,6 +81,7 @@ def test_the_interval_of_another_ratio_is_shown_with_that_ratio() -> None:
         (0.2, {"p_more": 0.001, "p_over": 0.051}, Standing.OVER_INCREASE_SHOWN),
         (0.2, {"p_more": 0.2, "p_over": 0.6}, Standing.OVER_OBSERVED),
         (0.2, {}, Standing.OVER_OBSERVED),
+        (0.2, {"p_more": 0.001, "interval_is_of_ratio": False}, Standing.OVER_OBSERVED),
         (0.3, {"p_within": 0.05}, Standing.WITHIN_SHOWN),
         (0.3, {"p_within": 0.06}, Standing.WITHIN_OBSERVED),
         (0.3, {"p_within": 0.06, "confidence": 0.9}, Standing.WITHIN_SHOWN),

@@ -66,7 +66,9 @@ def standing(operational: Operational) -> Standing:
         return Standing.WITHIN_SHOWN if _shows(o.p_within, alpha) else Standing.WITHIN_OBSERVED
     if _shows(o.p_over, alpha):
         return Standing.OVER_SHOWN
-    return Standing.OVER_INCREASE_SHOWN if _shows(o.p_more, alpha) else Standing.OVER_OBSERVED
+    # What is shown of another ratio than the observed one says nothing of this limit.
+    shown = o.interval_is_of_ratio and _shows(o.p_more, alpha)
+    return Standing.OVER_INCREASE_SHOWN if shown else Standing.OVER_OBSERVED
 
 
 def values_text(operational: Operational, arrow: str = " to ") -> str:
