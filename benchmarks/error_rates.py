@@ -57,7 +57,7 @@ class Row:
 def simulated(design: Design, reps: int, seed: int) -> tuple[Row, ...]:
     """The rates of a design. Its draws depend on the seed and its name, not on which other designs are asked for."""
     reps = max(1, round(reps * design.weight))
-    rng = np.random.default_rng([seed, zlib.crc32(design.name.encode())])
+    rng = np.random.default_rng([seed, zlib.crc32(f"{design.group}: {design.name}".encode())])
     found = [design.simulate(rng) for _ in range(reps)]
     rows = []
     for claim in design.claims:
@@ -141,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     designs = [one for one in DESIGNS if asked.only.lower() in f"{one.group} {one.name}".lower()]
     if not designs:
         parser.error(f"--only: found {asked.only!r}, expected a part of a design's kind or name")
-    began, rows = time.perf_counter(), []
+    began = time.perf_counter()
+    rows: list[Row] = []
     for number, of_design in enumerate(simulate_all(designs, asked.reps, asked.seed, asked.jobs), 1):
         rows += of_design
         print(f"\r{number} of {len(designs)} designs", end="", file=sys.stderr, flush=True)

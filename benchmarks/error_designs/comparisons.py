@@ -153,7 +153,7 @@ def _margins() -> list[Design]:
 
 def _graded() -> list[Design]:
     return [
-        _design("graded", "n=30, no change", graded(30, 0.2), NULL, kind=GRADED, weight=0.4),
+        _design("graded", "n=30, no change", graded(30, 0.2), NULL, kind=GRADED, weight=0.25),
         *(_design("graded", f"n={n}, no change", graded(n, 0.2), NULL, kind=GRADED) for n in (60, 200, 1000)),
         *(
             _design("graded", f"n={n}, {share:.0%} break, no change on average", breaking(n, share), NULL, kind=GRADED)
@@ -207,7 +207,7 @@ def _families() -> list[Design]:
         found = compare_arrays(scores[0], scores[1])
         return {"any worse": any(claims_of(one, 0.0)["worse"] for one in found)}
 
-    return [Design("several", "six metrics of n=300, no change (Holm)", (Claim("any worse", ALPHA),), simulate, 0.5)]
+    return [Design("several", "six metrics of n=300, no change (Holm)", (Claim("any worse", ALPHA),), simulate, 0.25)]
 
 
 COMPARISONS: tuple[Design, ...] = (

@@ -167,6 +167,7 @@ def _skewed() -> list[Design]:
             AT_LIMIT,
             truth=1.2,
             clusters=10,
+            weight=0.2,
         ),
         _design(
             "cost, log-normal, n=200, 10% more",

@@ -68,11 +68,11 @@ def _early_stopping() -> list[Design]:
     fixed = mcnemar_power(1000, 0.1, -0.05, ALPHA)
     saved = Claim("calls saved")
     return [
-        _early("n=1000, discordance 0.1, no change", 0.0, (Claim("worse", ALPHA), saved)),
-        _early("n=1000, two metrics, no change (Holm)", 0.0, (Claim("worse", ALPHA), saved), metrics=2),
-        _early("n=1000, discordance 0.1, at the margin of 5%", -MARGIN, (Claim("no worse", ALPHA), saved)),
+        _early("up to n=1000, discordance 0.1, no change", 0.0, (Claim("worse", ALPHA), saved)),
+        _early("up to n=1000, two metrics, no change (Holm)", 0.0, (Claim("worse", ALPHA), saved), metrics=2),
+        _early("up to n=1000, discordance 0.1, at the margin of 5%", -MARGIN, (Claim("no worse", ALPHA), saved)),
         _early(
-            "n=1000, discordance 0.1, 5% drop",
+            "up to n=1000, discordance 0.1, 5% drop",
             -0.05,
             (Claim("worse", power=fixed - POWER_WITHIN), Claim("calls saved", power=SAVED_AT_LEAST)),
         ),

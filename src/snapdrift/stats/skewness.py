@@ -14,6 +14,7 @@ import math
 import numpy as np
 from scipy import special
 
+from snapdrift.stats.intervals import Interval
 from snapdrift.stats.paired import ClusterSums, FloatArray, SidedP, cluster_standard_error
 
 STEADY_UNITS = 25
@@ -31,16 +32,26 @@ def adjusted_t(units: ClusterSums) -> SidedP:
     With T the plain t, G units and g their skewness, the corrected one is T + a T^2 + a^2 T^3 / 3 + a / 2 for
     a = g / (3 sqrt G), which rises with T. Without variance the scores are what they are.
     """
-    mean, error = float(units.sums.sum() / units.sizes.sum()), cluster_standard_error(units)
+    mean, error = _mean(units), cluster_standard_error(units)
     if error <= _TIE:
         return SidedP.of_tails(1.0 if mean > -_TIE else 0.0, 1.0 if mean < _TIE else 0.0)
-    count = units.sums.size
-    centred = _centred(units)
-    squares = np.square(centred)
-    skewness = float((centred * squares).mean() / squares.mean() ** 1.5)
-    a, t = skewness / (3 * math.sqrt(count)), mean / error
+    a, t, degrees = _lean(units), mean / error, units.sums.size - 1
     corrected = t + a * t**2 + a**2 * t**3 / 3 + a / 2
-    return SidedP.of_tails(float(special.stdtr(count - 1, corrected)), float(special.stdtr(count - 1, -corrected)))
+    return SidedP.of_tails(float(special.stdtr(degrees, corrected)), float(special.stdtr(degrees, -corrected)))
+
+
+def adjusted_t_interval(units: ClusterSums, confidence: float) -> Interval:
+    """All means over cases that `adjusted_t` rejects on neither side at (1 - confidence) / 2."""
+    mean, error, a = _mean(units), cluster_standard_error(units), _lean(units)
+    quantile = float(special.stdtrit(units.sums.size - 1, (1 + confidence) / 2))
+
+    def plain(corrected: float) -> float:
+        # 3 a (corrected - a / 2) = (1 + a T)^3 - 1
+        if abs(a) < _TIE:
+            return corrected
+        return (float(np.cbrt(1 + 3 * a * (corrected - a / 2))) - 1) / a
+
+    return Interval(mean - plain(quantile) * error, mean - plain(-quantile) * error)
 
 
 def steady(units: ClusterSums) -> bool:
@@ -54,6 +65,21 @@ def steady(units: ClusterSums) -> bool:
     return count >= STEADY_UNITS * (kurtosis - 2)
 
 
+def _mean(units: ClusterSums) -> float:
+    return float(units.sums.sum() / units.sizes.sum())
+
+
+def _lean(units: ClusterSums) -> float:
+    """a of the correction: the skewness of the units about their mean over 3 sqrt G; 0 without variance."""
+    centred = _centred(units)
+    squares = np.square(centred)
+    spread = float(squares.mean())
+    if spread <= _TIE**2:
+        return 0.0
+    skewness = float((centred * squares).mean()) / math.pow(spread, 1.5)
+    return skewness / (3 * math.sqrt(units.sums.size))
+
+
 def _centred(units: ClusterSums) -> FloatArray:
-    centred: FloatArray = units.sums - units.sizes * (units.sums.sum() / units.sizes.sum())
+    centred: FloatArray = units.sums - units.sizes * _mean(units)
     return centred
