@@ -124,6 +124,10 @@ the truth is known; what a run would conclude of them is asked of the functions 
   errors. Power is promised by the power function (or, of early stopping, three points less).
 - **no change**: both sides have one truth, so "worse" and "better" are false. **At the margin** (or limit) the truth
   lies exactly there, where "no worse" (or "within", "over") is hardest not to say wrongly.
+- **Intervals of single passes and fails** are score intervals (Tango), which keep their level on average over truths,
+  not at each of them. Where exactly 3% of 200 cases lose and none gains, the truth lies just outside the interval of
+  ten losses, and 14.0% miss by exact reckoning; at 3.02% it is 9.9%, on average over 2% to 4% it is 9.6%. So the row
+  with that one truth has no promise and one with drawn truths has. No claim rests on an interval: the tests decide.
 - **told** is how often a cost has an interval of the very ratio that is shown. Where a few cases make most of a total
   there is none, and what is told is another ratio, so called; it is not counted.
 """
