@@ -141,6 +141,6 @@ def _bets(values: ArrayLike, weights: ArrayLike | None, low: float, high: float)
         raise ValueError("each value needs one weight above 0")
     if np.ptp(data) == 0 and np.ptp(mass) == 0:
         return _Bets(np.clip(data[:1], low, high), np.ones(1), np.array([float(data.size)]), low, high)
-    # As complex numbers, because distinct columns of an array take fifty times as long to find.
+    # As complex numbers the pairs are sorted at once, by value and then by weight.
     pairs, counts = np.unique(np.clip(data, low, high) + 1j * (mass / mass.max()), return_counts=True)
-    return _Bets(pairs.real, pairs.imag, counts.astype(np.float64), low, high)
+    return _Bets(pairs.real.copy(), pairs.imag.copy(), counts.astype(np.float64), low, high)
