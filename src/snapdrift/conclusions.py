@@ -69,7 +69,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Operational:
-    """An operational measure (cost, latency_p95, output_tokens) of candidate against baseline, on paired calls."""
+    """A measure of calls (cost, latency_p95, output_tokens, latency_typical) of candidate against baseline.
+
+    Values and `ratio` are as observed on the calls measured on both sides, and `max_increase` limits that ratio.
+    `interval` is the 1 - 2 alpha interval of `tested_ratio`, candidate over baseline, with None for an open end;
+    `quantity` says what that is a ratio of: `mean`, `quantile`, `geometric_mean`, or `balanced` where a few cases make
+    most of what was to be compared. `interval_is_of_ratio` says whether it speaks of the observed ratio.
+    `p_more` and `p_less` are one-sided against "as much", `p_within` against "by the limit or more", `p_over` against
+    "by the limit or less": None without a limit, and where the interval is of another ratio.
+    `method` is the test of `p_more`. `n` cases in `units` clusters (else cases) were compared, `left_out` were not.
+    """
 
     metric: str
     baseline: str
@@ -79,6 +88,20 @@ class Operational:
     ratio: float | None
     max_increase: float | None
     severity: Severity
+    confidence: float = 0.95
+    quantity: str = "none"
+    method: str = "none"
+    interval_method: str = "none"
+    tested_ratio: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    interval_is_of_ratio: bool = True
+    p_more: float | None = None
+    p_less: float | None = None
+    p_within: float | None = None
+    p_over: float | None = None
+    n: int = 0
+    units: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

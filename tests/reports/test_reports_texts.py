@@ -276,6 +276,42 @@ def test_junit_has_a_test_case_for_an_increase_over_its_limit(make_run: MakeRun)
     assert test.find("failure") is not None
 
 
+def dearer(**tests: Any) -> Operational:
+    """A cost that rose by 24% where 20% are allowed."""
+    shown = {"tested_ratio": 1.24, "interval": (1.18, None), "quantity": "mean", "n": 30, "p_more": 0.001, **tests}
+    return Operational("cost", "august", "november", 1.0, 1.24, 1.24, 0.2, Severity.FAIL, **shown)
+
+
+@pytest.mark.parametrize(
+    ("tests", "said"),
+    [
+        ({"p_over": 0.03}, "over it, shown"),
+        ({"p_over": 0.3}, "over it as observed; an increase is shown, not one over the limit"),
+        ({"p_more": 0.3, "p_over": 0.6}, "over it as observed, not shown: it may be chance"),
+    ],
+)
+def test_every_rendering_says_whether_an_increase_over_its_limit_is_shown(
+    make_run: MakeRun, tests: dict[str, Any], said: str
+) -> None:
+    data: RunData = make_run().build()
+    view = build_view(replace(data, evaluation=replace(data.evaluation, operational=(dearer(**tests),))))
+    row = f"cost +24% [+18%, open], limit +20%: {said}"
+    assert row in " ".join(render_terminal(view).split())
+    assert row in render_markdown(view).replace("\\", "")
+    assert f"limit +20%: {said}" in render_junit(view)
+    assert f"limit +20%: {said}" in render_html(view)
+    (entry,) = verdict_document(view)["operational"]
+    assert entry["sentence"].endswith(f"limit +20%: {said}.")
+    assert (entry["interval"], entry["standing"][:4]) == ([1.18, None], "over")
+
+
+def test_a_run_that_compares_nothing_has_no_operational_lines(make_run: MakeRun) -> None:
+    data: RunData = make_run().build()
+    view = build_view(replace(data, evaluation=replace(data.evaluation, operational=())))
+    assert "Cost, latency and length" not in render_html(view)
+    assert "latency +" not in render_terminal(view)
+
+
 def test_junit_has_a_test_case_for_each_must_pass_case(make_run: MakeRun) -> None:
     view = build_view(make_run(cases=12).build(must_pass=MustPass(cases=("delivery-002", "billing-009"))))
     root = ET.fromstring(render_junit(view))  # noqa: S314

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binomtest, permutation_test, ttest_1samp, ttest_rel
+from scipy.stats import binomtest, permutation_test, skew, ttest_1samp
+from scipy.stats import t as student
 from statsmodels.regression.linear_model import OLS
 
 from snapdrift.stats.betting import log_e_of_agreement
@@ -28,51 +29,77 @@ def latencies(n: int, seed: int, factor: float = 1.0) -> tuple[Values, Values]:
     return length * generator.lognormal(0, 0.4, n), factor * length * generator.lognormal(0, 0.4, n)
 
 
-def test_geometric_means_are_compared_as_scipy_compares_logarithms() -> None:
+def hall(differences: Values) -> tuple[float, float]:
+    """Hall's corrected t (1992) of a mean of 0, both tails, by way of scipy's t and skewness."""
+    n, plain = differences.size, ttest_1samp(differences, 0).statistic
+    lean = skew(differences) / np.sqrt(n)
+    corrected = plain + lean * plain**2 / 3 + lean**2 * plain**3 / 27 + lean / 6
+    return float(student.cdf(corrected, n - 1)), float(student.sf(corrected, n - 1))
+
+
+def steady_costs(n: int, seed: int, factor: float = 1.0) -> tuple[Values, Values]:
+    """Skewed, correlated costs of both sides, none of which outweighs the others."""
+    generator = np.random.default_rng(seed)
+    length = generator.lognormal(0, 0.4, n)
+    return length * generator.lognormal(0, 0.15, n), factor * length * generator.lognormal(0, 0.15, n)
+
+
+def test_geometric_means_are_compared_by_halls_t_of_logarithms() -> None:
     baseline, candidate = latencies(80, seed=1, factor=1.1)
     found = relative_change(baseline, candidate, Quantity.GEOMETRIC_MEAN, QUESTION)
     logs = np.log(candidate / baseline)
-    expected = ttest_1samp(logs, 0).confidence_interval(0.9)
-    assert found.method == "t"
+    assert (found.method, found.interval_method) == ("adjusted_t", "adjusted_t")
     assert found.ratio == pytest.approx(math.exp(logs.mean()))
-    assert found.p_more == pytest.approx(ttest_1samp(logs, 0, alternative="greater").pvalue)
-    assert found.p_within == pytest.approx(ttest_1samp(logs, math.log(1.2), alternative="less").pvalue)
-    assert (found.interval.low, found.interval.high) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
-
-
-def test_means_are_compared_by_fiellers_method() -> None:
-    baseline, candidate = latencies(80, seed=2, factor=1.1)
-    found = relative_change(baseline, candidate, Quantity.MEAN, QUESTION)
-    assert found.ratio == pytest.approx(candidate.mean() / baseline.mean())
-    assert found.p_more == pytest.approx(ttest_rel(candidate, baseline, alternative="greater").pvalue)
-    assert found.p_within == pytest.approx(ttest_rel(candidate, 1.2 * baseline, alternative="less").pvalue)
-    # At the ends of Fieller's interval the paired t test is exactly significant.
+    assert (found.p_less, found.p_more) == pytest.approx(hall(logs))
+    assert (found.p_within, found.p_over) == pytest.approx(hall(logs - math.log(1.2)))
+    # At the ends of the interval the test is exactly significant.
     low, high = found.interval.low, found.interval.high
-    assert ttest_rel(candidate, low * baseline, alternative="greater").pvalue == pytest.approx(0.05)
-    assert ttest_rel(candidate, high * baseline, alternative="less").pvalue == pytest.approx(0.05)
+    assert hall(logs - math.log(low))[1] == pytest.approx(0.05)
+    assert hall(logs - math.log(high))[0] == pytest.approx(0.05)
+
+
+def test_means_are_compared_by_fiellers_method_with_halls_t() -> None:
+    baseline, candidate = steady_costs(150, seed=2, factor=1.1)
+    found = relative_change(baseline, candidate, Quantity.MEAN, QUESTION)
+    assert found.quantity is Quantity.MEAN
+    assert found.ratio == pytest.approx(candidate.mean() / baseline.mean())
+    assert (found.p_less, found.p_more) == pytest.approx(hall(candidate - baseline))
+    assert (found.p_within, found.p_over) == pytest.approx(hall(candidate / 1.2 - baseline))
+    low, high = found.interval.low, found.interval.high
+    assert hall(candidate / low - baseline)[1] == pytest.approx(0.05, rel=1e-5)
+    assert hall(candidate / high - baseline)[0] == pytest.approx(0.05, rel=1e-5)
+
+
+def test_halls_correction_of_symmetric_scores_is_none() -> None:
+    logs = np.concatenate([np.linspace(0.01, 1.1, 40), -np.linspace(0.01, 1.1, 40)]) + 0.05
+    found = relative_change(np.ones(80), np.exp(logs), Quantity.GEOMETRIC_MEAN, QUESTION)
+    expected = ttest_1samp(logs, 0).confidence_interval(0.9)
+    assert (found.interval.low, found.interval.high) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
 
 
 def test_clusters_get_the_errors_of_statsmodels() -> None:
     generator = np.random.default_rng(3)
     clusters = np.repeat(np.arange(60), 3)
-    logs = generator.normal(0.05, 0.2, 60)[clusters] + generator.normal(0, 0.1, 180)
+    # Symmetric about their mean, so that there is no skewness to correct.
+    half = generator.normal(0, 0.2, 30)[:, None] + generator.normal(0, 0.1, (30, 3))
+    logs = 0.05 + np.concatenate([half, -half]).ravel()
     found = relative_change(np.ones(180), np.exp(logs), Quantity.GEOMETRIC_MEAN, QUESTION, clusters=clusters.tolist())
     fit = OLS(logs, np.ones(180)).fit(
         cov_type="cluster", cov_kwds={"groups": clusters, "df_correction": True}, use_t=True
     )
     # statsmodels also scales by (n - 1) / (n - k), which is 1 for a mean.
     low, high = np.exp(fit.conf_int(0.1)[0])
-    assert (found.method, found.units, found.cases) == ("cluster_t", 60, 180)
+    assert (found.method, found.units, found.cases) == ("cluster_adjusted_t", 60, 180)
     assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
     assert found.p_more == pytest.approx(fit.pvalues[0] / 2)
 
 
 def test_few_cases_are_tested_by_all_flips_of_sign() -> None:
     baseline, candidate = latencies(12, seed=4, factor=1.3)
-    logs = np.log(candidate / baseline)
-    expected = permutation_test((logs,), np.mean, permutation_type="samples", alternative="greater")
+    scores = (candidate - baseline) / (candidate + baseline)
+    expected = permutation_test((scores,), np.mean, permutation_type="samples", alternative="greater")
     found = relative_change(baseline, candidate, Quantity.GEOMETRIC_MEAN, QUESTION)
-    assert found.method == "sign_flip_exact"
+    assert (found.quantity, found.method, found.interval_method) == (Quantity.BALANCED, "sign_flip_exact", "betting")
     assert found.p_more == pytest.approx(expected.pvalue)
 
 
@@ -281,6 +308,31 @@ def test_few_large_changes_give_no_false_assurance() -> None:
             within += found.p_within is not None and found.p_within <= 0.05
             rounds += 1
     assert within / rounds <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
+
+
+def dear(n: int, share: float, times: float, seed: int) -> tuple[Values, Values]:
+    """A candidate that is as dear as the baseline but for a share of cases at so many times the cost."""
+    return np.ones(n), np.where(np.random.default_rng(seed).random(n) < share, times, 1.0)
+
+
+def test_a_mean_that_hangs_on_few_cases_is_not_told() -> None:
+    # 400 cases with one in ten at six times the cost tell a mean, 100 do not, nor do 400 with one in fifty at 50.
+    sizes = [(400, 0.1, 6.0), (100, 0.1, 6.0), (400, 0.02, 50.0)]
+    found = [relative_change(*dear(n, share, times, 3), Quantity.MEAN, QUESTION).quantity for n, share, times in sizes]
+    assert found == [Quantity.MEAN, Quantity.BALANCED, Quantity.BALANCED]
+
+
+def test_one_case_in_ten_at_six_times_the_cost_gives_no_false_assurance() -> None:
+    # Its mean is 1.5 times the baseline's: plain t takes that for less in 7% of such runs.
+    question, rounds = RelativeQuestion(0.95, 0.5, 1), 120
+    wrong = plain = 0
+    for seed in range(rounds):
+        baseline, candidate = dear(300, 0.1, 6.0, seed)
+        found = relative_change(baseline, candidate, Quantity.MEAN, question)
+        wrong += found.quantity is Quantity.MEAN and found.p_within is not None and found.p_within <= 0.05
+        plain += ttest_1samp(candidate / 1.5 - baseline, 0, alternative="less").pvalue <= 0.05
+    assert plain > wrong
+    assert wrong / rounds <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
 
 def test_a_shared_shock_of_clusters_raises_no_false_alarms() -> None:

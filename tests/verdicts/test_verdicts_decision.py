@@ -225,7 +225,9 @@ def test_an_increase_over_a_limit_that_only_warns_is_a_warning(make_results: Mak
     gate = make_gate(metrics=[MetricGate("cost", max_increase=0.20, severity=Severity.WARN)], must_pass=HOLDS)
     decision = evaluate(costly(make_results, 0.002), gate, RunFacts()).decision
     assert decision.exit_code == 0
-    assert decision.warnings[0] == "cost of `cand` against `base`: +100.0% ($0.06 to $0.12); at most +20.0% is allowed."
+    assert decision.warnings[0] == (
+        "cost of `cand` against `base`: +100.0% [+71.2%, +133.7%] ($0.06 to $0.12), limit +20%: over it, shown."
+    )
 
 
 def test_a_limit_whose_measure_is_unknown_is_incomplete(make_results: MakeResults, make_gate: MakeGate) -> None:

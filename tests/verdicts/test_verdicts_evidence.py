@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from snapdrift.model import Verdict
 from snapdrift.stats.paired import SidedP
@@ -292,3 +293,13 @@ def test_clusters_widen_the_interval_of_a_level() -> None:
     assert alone is not None
     assert together is not None
     assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
+
+
+def test_a_sample_in_which_few_answers_break_is_less_sure_of_its_mean_than_plain_t() -> None:
+    # 12 of 60 answers break and lose 0.6, the others gain 0.1: the mean is 0.06 above the margin.
+    gains = np.concatenate([np.full(12, -0.6), np.linspace(0.09, 0.11, 48)])
+    values = PairedValues(np.full(60, 0.7), 0.7 + gains, np.arange(60), single=False)
+    found = weigh(values, Question(0.95, 0.1, 1))
+    assert found.method == "paired_t"
+    assert found.p_no_worse is not None
+    assert found.p_no_worse > 1.3 * ttest_1samp(gains, -0.1, alternative="greater").pvalue

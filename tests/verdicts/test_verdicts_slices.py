@@ -10,17 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from snapdrift.model import CallKey, CallResult, Outcome, Reason, Results, Score, Usage
-from snapdrift.stats.operational import RelativeChange
+from snapdrift.model import Reason, Results, Score
 from snapdrift.verdicts.evidence import PairedValues, Question
 from snapdrift.verdicts.score_tables import FloatArray
 from snapdrift.verdicts.slices import (
     DRAWS,
-    Measure,
     Slices,
     find_slices,
     group_failures,
-    measure_changes,
 )
 
 MakeResults = Callable[..., Results]
@@ -244,82 +241,3 @@ def test_scores_that_passed_or_could_not_be_graded_are_no_failures() -> None:
 def test_a_long_detail_is_cut() -> None:
     (group,) = group_failures([failed("c0", "wrong " * 200)], [], ["c0"])
     assert len(group.pattern) == 200
-
-
-# -------------------------------------------------------------------------------------------------------------- changes
-
-
-def calling(
-    make_results: MakeResults,
-    factors: Sequence[float],
-    clusters: Sequence[str] | None = None,
-    *,
-    cost: float = 0.001,
-) -> Results:
-    """A run whose candidate takes so many times as long as the baseline's 100 ms, and as many tokens."""
-    ones = [1] * len(factors)
-    results = make_results({"base": {"right": ones}, "cand": {"right": ones}}, clusters=clusters)
-    slower = {
-        CallKey(f"c{n}", "cand", 0): CallResult(Outcome.OK, None, 100.0 * factor, Usage(10, 0, 20), cost)
-        for n, factor in enumerate(factors)
-    }
-    return replace(results, calls={**results.calls, **slower})
-
-
-def change_of(results: Results, measure: Measure) -> RelativeChange | None:
-    return next(one for one in measure_changes(results, "base", "cand", QUESTION) if one.measure is measure).change
-
-
-def known_change(results: Results, measure: Measure) -> RelativeChange:
-    change = change_of(results, measure)
-    assert change is not None
-    return change
-
-
-def test_latency_is_a_geometric_mean_with_students_interval_on_the_log_scale(make_results: MakeResults) -> None:
-    factors = [1.1, 1.5, 1.2, 0.9, 1.4, 1.3, 1.25, 1.05, 1.6, 1.15, 1.35, 0.95]
-    change = known_change(calling(make_results, factors), Measure.LATENCY)
-    interval = stats.ttest_1samp(np.log(factors), 0).confidence_interval(0.90)
-    assert change.ratio == pytest.approx(float(stats.gmean(factors)))
-    assert change.interval.low == pytest.approx(math.exp(interval.low))
-    assert change.interval.high == pytest.approx(math.exp(interval.high))
-    assert change.cases == 12
-
-
-def test_where_nothing_varies_the_interval_still_has_width(make_results: MakeResults) -> None:
-    change = known_change(calling(make_results, [1.0] * 20, cost=0.002), Measure.COST)
-    assert change.ratio == pytest.approx(2.0)
-    assert change.interval.low < 2 < change.interval.high
-
-
-def test_calls_that_share_clusters_have_a_wider_interval(make_results: MakeResults) -> None:
-    factors = [1.0 + 0.1 * (n // 5) for n in range(60)]
-    alone = known_change(calling(make_results, factors), Measure.LATENCY)
-    together = known_change(calling(make_results, factors, [f"k{n // 5}" for n in range(60)]), Measure.LATENCY)
-    assert (alone.units, together.units) == (60, 12)
-    width = alone.interval.high - alone.interval.low
-    assert together.interval.high - together.interval.low > 1.5 * width
-
-
-def test_a_measure_that_no_call_has_has_no_change(make_results: MakeResults) -> None:
-    results = make_results({"base": {"right": [1, 1]}, "cand": {"right": [1, 1]}})
-    unpriced = {key: replace(call, usd=None) for key, call in results.calls.items()}
-    assert change_of(replace(results, calls=unpriced), Measure.COST) is None
-
-
-def test_calls_that_were_not_measured_on_both_sides_are_no_part_of_it(make_results: MakeResults) -> None:
-    results = make_results({"base": {"right": [1, 1, 1]}, "cand": {"right": [1, Outcome.API_ERROR, 1]}})
-    change = known_change(results, Measure.OUTPUT_TOKENS)
-    assert (change.cases, change.ratio, change.left_out) == (2, 1.0, 1)
-
-
-def test_repeats_are_averaged_before_they_are_compared(make_results: MakeResults) -> None:
-    ones = [(1, 1)] * 12
-    results = make_results({"base": {"right": ones}, "cand": {"right": ones}})
-    slow = {
-        CallKey(f"c{n}", "cand", 1): CallResult(Outcome.OK, None, 500.0 + 20 * n, Usage(10, 0, 20), 0.001)
-        for n in range(12)
-    }
-    change = known_change(replace(results, calls={**results.calls, **slow}), Measure.LATENCY)
-    assert change.cases == 12
-    assert change.ratio == pytest.approx(float(stats.gmean([3.0 + 0.1 * n for n in range(12)])))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from snapdrift.conclusions import AliasMove, Evaluation, MetricSummary, Operational, VariantSummary
 from snapdrift.model import CallKey, CallResult, Gate, MetricGate, Outcome, Reason, Results, Score, Source, Usage
 from snapdrift.verdicts import RunFacts, evaluate
-from snapdrift.verdicts.limits import increase_broken
+from snapdrift.verdicts.increases import increase_broken
 
 MakeResults = Callable[..., Results]
 MakeGate = Callable[..., Gate]
@@ -144,6 +144,7 @@ def test_operational_measures_that_nobody_limits_are_shown(evaluate_calls: Calla
     assert [(o.metric, o.max_increase) for o in found.operational] == [
         ("cost", None),
         ("latency_p95", None),
+        ("latency_typical", None),
         ("output_tokens", None),
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from snapdrift.conclusions import AliasMove, Comparison, Decision, Evaluation, Operational, PairTable
+from snapdrift.conclusions import AliasMove, Comparison, Decision, Evaluation, PairTable
 from snapdrift.model import DecisionWord, Gate, MetricSpec, Policy, ScoreKind, Severity, Verdict
 from snapdrift.verdicts import words
 
@@ -155,25 +155,6 @@ def test_a_share_is_never_rounded_to_the_one_beside_it() -> None:
 
 def test_long_lists_are_cut_and_counted() -> None:
     assert words.quoted(list("abcdefg")) == "`a`, `b`, `c`, `d`, `e` and 2 more"
-
-
-def operational(metric: str, before: float | None, after: float | None, limit: float | None = None) -> str:
-    ratio = after / before if before and after else None
-    return words.operational_sentence(Operational(metric, "august", "mini", before, after, ratio, limit, Severity.FAIL))
-
-
-def test_an_operational_measure_reads_with_its_change_and_limit() -> None:
-    assert operational("latency_p95", 900, 1100, 0.2) == (
-        "p95 latency of `mini` against `august`: +22.2% (900 ms to 1,100 ms); at most +20.0% is allowed."
-    )
-
-
-def test_an_operational_measure_without_a_ratio_reads_its_values() -> None:
-    assert operational("output_tokens", 0.0, 12.0) == "output tokens of `mini` against `august`: 0.0 to 12.0."
-
-
-def test_an_operational_measure_that_is_unknown_says_so() -> None:
-    assert operational("cost", None, None) == "cost of `mini` against `august` could not be measured."
 
 
 def test_an_alias_that_answered_as_two_models_is_said_to_have() -> None:

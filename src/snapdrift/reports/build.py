@@ -13,6 +13,7 @@ from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reas
 from snapdrift.reports.failures import failure_sentences
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
+from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
     AnswerView,
     CaseGroup,
@@ -63,6 +64,7 @@ def build_view(data: RunData) -> View:
         parity=tuple(ParityView(parity, parity_sentence(parity)) for parity in evaluation.parity),
         controls=_control_views(data),
         failures=failure_sentences(data.responses),
+        operational=tuple(operational_view(one) for one in evaluation.operational),
     )
 
 

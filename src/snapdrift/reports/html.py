@@ -21,6 +21,7 @@ from snapdrift.reports import figures, words
 from snapdrift.reports.embed import Payload, embed
 from snapdrift.reports.escaping import encodable
 from snapdrift.reports.forest import lay_out
+from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.view import CaseGroup, View
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _context(view: View, payload: Payload) -> dict[str, Any]:
         "forest": lay_out(view.comparisons),
         "rows": rows,
         "baselines": baselines,
-        "operational": {(o.candidate, o.metric): o for o in view.evaluation.operational},
+        "operational_note": OPERATIONAL_NOTE,
         "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
         "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
         "group_words": words.GROUP_WORDS,

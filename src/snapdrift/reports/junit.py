@@ -7,7 +7,7 @@ decision itself, so that a run that proved nothing (short coverage, not gated) i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -17,6 +17,7 @@ from snapdrift.reports import figures
 from snapdrift.reports.escaping import line, visible
 from snapdrift.reports.view import ComparisonView, MustPassStatus, MustPassView, View
 from snapdrift.reports.words import badge
+from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
 from snapdrift.verdicts.words import p_text
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def comparison_sentence(row: ComparisonView) -> str:
 
 def _limits(view: View) -> Iterator[_Test]:
     """Floors on observed means and limits on observed increases, of severity `fail`."""
-    from snapdrift.verdicts.limits import Floor, increase_broken, increase_unknown
+    from snapdrift.verdicts.limits import Floor
 
     specs = {metric.name: metric for metric in view.metrics}
     for entry in view.evaluation.gate.metrics:
@@ -155,8 +156,9 @@ def _limits(view: View) -> Iterator[_Test]:
     for o in view.evaluation.operational:
         if o.severity is Severity.FAIL and o.max_increase is not None:
             name = f"{o.candidate} at most +{o.max_increase:.0%}"
-            message = f"{o.candidate} on {o.metric}: {figures.ratio_change(o.ratio) or 'unknown'}, asked for: {name}"
-            yield _limit(o.metric, name, "max_increase", message, increase_broken(o), increase_unknown(o))
+            message = figures.typeset(operational_sentence(o))
+            test = _limit(o.metric, name, "max_increase", message, increase_broken(o), increase_unknown(o))
+            yield test if test.kind else replace(test, output=message)
 
 
 def _floor(floor: Floor, spec: MetricSpec) -> _Test:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from snapdrift.model import Severity
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
+from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
 from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence
 
@@ -73,6 +74,7 @@ def _head(view: View) -> Iterator[str]:
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
     yield ""
+    yield from (f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS])
     yield from _sameness(view)
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:

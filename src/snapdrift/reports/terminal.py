@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
+from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
 from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text
 
@@ -64,6 +65,10 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
+        console.print()
+    for text in operational_lines(view):
+        console.print(Text(line(text)))
+    if view.operational:
         console.print()
     console.print(_variant_table(view))
     for sentence in (cached_sentence(view), batch_sentence(view)):

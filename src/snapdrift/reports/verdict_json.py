@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from snapdrift.conclusions import Comparison, MetricSummary
+from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
+from snapdrift.verdicts.increases import operational_sentence, standing
 from snapdrift.verdicts.words import headline
 
 FORMAT = "snapdrift.verdict/1"
@@ -58,7 +59,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "variants": [_variant(v) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "comparisons": [_comparison(c) for c in view.evaluation.comparisons],
-        "operational": [asdict(o) for o in view.evaluation.operational],
+        "operational": [_operational(o) for o in view.evaluation.operational],
         "alias_moves": [_plain(move) for move in view.evaluation.alias_moves],
         "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
         "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
@@ -130,6 +131,11 @@ def _metric(m: MetricSummary) -> dict[str, Any]:
         "unmeasured": m.unmeasured,
         "endings": dict(m.endings),
     }
+
+
+def _operational(o: Operational) -> dict[str, Any]:
+    """Plain names first, as they were before the tests; `standing` is how the ratio stands to its limit."""
+    return _plain(o) | {"standing": standing(o).value, "sentence": operational_sentence(o)}
 
 
 def _comparison(c: Comparison) -> dict[str, Any]:

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from snapdrift.conclusions import Comparison, Control, Decision, Evaluation, MetricSummary, Parity, VariantSummary
+from snapdrift.conclusions import (
+    Comparison,
+    Control,
+    Decision,
+    Evaluation,
+    MetricSummary,
+    Operational,
+    Parity,
+    VariantSummary,
+)
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
@@ -191,6 +200,22 @@ class ControlView:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationalView:
+    """An operational measure in words: its name, both levels, the change with its interval, and how its limit stands.
+
+    `text` is all of it in a row, `broken` whether the observed increase is over its limit.
+    """
+
+    operational: Operational
+    name: str
+    values: str
+    change: str
+    limit: str
+    text: str
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """An honest label: the word, and the sentence that says what it means here."""
 
@@ -248,6 +273,15 @@ class View:
     parity: tuple[ParityView, ...] = ()
     controls: tuple[ControlView, ...] = ()
     failures: tuple[str, ...] = ()
+    operational: tuple[OperationalView, ...] = ()
+
+    @property
+    def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
+        """The operational measures of each baseline and candidate."""
+        pairs: dict[tuple[str, str], list[OperationalView]] = {}
+        for one in self.operational:
+            pairs.setdefault((one.operational.baseline, one.operational.candidate), []).append(one)
+        return {pair: tuple(of_pair) for pair, of_pair in pairs.items()}
 
     @property
     def counts(self) -> dict[CaseGroup, int]:

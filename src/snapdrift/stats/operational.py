@@ -3,7 +3,8 @@
 A stated ratio is tested by the scores of `stats.ratio_scores`, one a case, which are 0 on average if it is true.
 Sign flips of such scores are exact where the two arms are exchangeable but for the ratio, and their p-value rises with
 the stated ratio, so an interval is all ratios that are not rejected. Costs are unbounded, so nothing can be said of a
-mean from few cases that changed; the balanced ratio is bounded and takes zeros, so it answers there, by betting.
+mean from few cases that changed, or from scores in which a few weigh most (`stats.skewness`); the balanced ratio is
+bounded and takes zeros, so it answers there, by t where that can be trusted, else by betting.
 """
 
 from __future__ import annotations
@@ -15,11 +16,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from snapdrift.stats.betting import Claim, betting_p_value
 from snapdrift.stats.intervals import Interval
-from snapdrift.stats.paired import ClusterSums, SidedP, cluster_standard_error, sign_flip
+from snapdrift.stats.paired import ClusterSums, SidedP, sign_flip
 from snapdrift.stats.ratio_scores import (
     WIDEST,
     Calls,
@@ -33,6 +33,7 @@ from snapdrift.stats.ratio_scores import (
     ratio_of_means,
     ratio_of_quantiles,
 )
+from snapdrift.stats.skewness import adjusted_t, steady
 
 FEW_UNITS = 50
 """Where no more cases (or clusters) than this changed, "more" is tested by sign flips, else by t."""
@@ -40,7 +41,8 @@ FEW_CHANGES = 10
 """With fewer cases (or clusters) than this away from the commonest ratio a t statistic is not to be trusted."""
 FEW_SPARSE_CHANGES = 30
 """The same where most did not change: then the scores are skewed (with 20 of 200, t errs in 9% of cases, not 5%)."""
-_BISECTIONS = 36
+_BISECTIONS = 30
+_FIRST_STEP = 0.03
 _TIE = 1e-12
 
 
@@ -68,16 +70,19 @@ class RelativeQuestion:
 class RelativeChange:
     """Candidate over baseline, over the cases measured on both sides.
 
-    `quantity` is what was compared: `BALANCED` where the one asked for could not be. `method` names the test of "more".
+    `quantity` is what was compared: `BALANCED` where the one asked for could not be. `method` names the test of "more",
+    `interval_method` that of limit and interval: `adjusted_t`, `sign_flip` or `betting`.
     `baseline` and `candidate` are levels in the data's unit (plain means for `BALANCED`), over cases of equal weight.
     `ratio` and the ends of the interval are in [0, inf]; 0 and inf say that this side is open. `p_more` and `p_less`
-    are one-sided against "as much"; `p_within` is against "by the limit or more" (None without a limit). `units` is
-    the number of clusters, else of cases; `left_out` cases lack a call measured on both sides; `both_zero` cases say
-    nothing of a ratio. `could_show_more` is false where no outcome of so few would have been significant.
+    are one-sided against "as much"; `p_within` is against "by the limit or more", `p_over` against "by the limit or
+    less" (None without a limit). `units` is the number of clusters, else of cases; `left_out` cases lack a call
+    measured on both sides; `both_zero` cases say nothing of a ratio. `could_show_more` is false where no outcome of
+    so few would have been significant.
     """
 
     quantity: Quantity
     method: str
+    interval_method: str
     baseline: float
     candidate: float
     ratio: float
@@ -85,6 +90,7 @@ class RelativeChange:
     p_more: float
     p_less: float
     p_within: float | None
+    p_over: float | None
     cases: int
     units: int
     left_out: int
@@ -104,9 +110,10 @@ def relative_change(
 
     Arrays are (cases,) or (cases, repeats) of one shape, NaN where a call was not measured; repeats are averaged
     within their case, over those measured on both sides. `clusters` has one label a case. "More" is tested by sign
-    flips where up to 50 cases (or clusters) changed in another way than most, else by t (CR1 with clusters); limit
-    and interval by t. Where fewer than ten changed so, or fewer than 30 and less than half, both come from
-    betting on the balanced ratio; it also takes the place of geometric means where a case is 0 on one side only.
+    flips where up to 50 cases (or clusters) changed in another way than most, else by t corrected for skewness (CR1
+    with clusters); limit and interval by that t. Where fewer than ten changed so, or fewer than 30 and less than half,
+    both come from betting on the balanced ratio. The balanced ratio also takes the place of a mean of which too much
+    hangs on few cases (`skewness.steady`), and of geometric means where a case is 0 on one side only.
     Raises `ValueError` for other shapes, negative or infinite values, or no case measured on both sides.
     """
     if quantity is Quantity.QUANTILE:
@@ -114,15 +121,16 @@ def relative_change(
     calls = measured_calls(baseline, candidate, clusters)
     cases = CaseMeans(calls.by_case(calls.baseline), calls.by_case(calls.candidate), calls.clusters)
     informative = cases.informative
-    compared = balanced_ratio(informative)
+    balanced = balanced_ratio(informative)
     reach = int(np.count_nonzero(informative.units(informative.baseline + informative.candidate).sums))
-    trusted = _t_can_be_trusted(compared.scores(1.0))
-    if trusted and quantity is Quantity.MEAN:
-        compared = ratio_of_means(cases)
-    elif trusted and quantity is Quantity.GEOMETRIC_MEAN and informative.positive:
-        compared = ratio_of_geometric_means(informative)
-    tails = partial(_t_tails if trusted else _betting_tails, compared.scores)
-    return _answer(calls, compared, tails, question, reach)
+    compared = _comparable(quantity, cases, balanced)
+    if compared is None:
+        # One claim at a time: wealth is what takes long here.
+        less, more = (partial(_betting_p, balanced.scores, claim) for claim in (Claim.BELOW, Claim.ABOVE))
+        tails = _Tails("betting", less, more)
+    else:
+        tails = _Tails.of("adjusted_t", lambda ratio: adjusted_t(compared.scores(ratio)))
+    return _answer(calls, compared or balanced, tails, question, reach)
 
 
 def quantile_change(
@@ -146,15 +154,41 @@ def quantile_change(
         raise ValueError(f"a quantile's share lies in (0, 1), found {share}")
     calls = measured_calls(baseline, candidate, clusters)
     compared = ratio_of_quantiles(calls, share)
-    tails = partial(_tested_tails, compared.scores, question.seed)
+    tails = _Tails.of("sign_flip", partial(_tested_tails, compared.scores, question.seed))
     reach = math.floor(2 * calls.baseline.size * (1 - share) + _TIE)
     return _answer(calls, compared, tails, question, reach)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tails:
+    """The test of a stated ratio, by name: its p-values for "less than that" and for "more than that"."""
+
+    method: str
+    less: Callable[[float], float]
+    more: Callable[[float], float]
+
+    @classmethod
+    def of(cls, method: str, sided: Callable[[float], SidedP]) -> _Tails:
+        return cls(method, lambda ratio: sided(ratio).worse, lambda ratio: sided(ratio).better)
+
+
+def _comparable(quantity: Quantity, cases: CaseMeans, balanced: RatioScores) -> RatioScores | None:
+    """The quantity asked for if t can be trusted with it, else the balanced ratio if with that, else None."""
+    if not _enough_changes(balanced.scores(1.0)):
+        return None
+    if quantity is Quantity.MEAN:
+        asked = ratio_of_means(cases)
+    elif quantity is Quantity.GEOMETRIC_MEAN and cases.informative.positive:
+        asked = ratio_of_geometric_means(cases.informative)
+    else:
+        asked = balanced
+    return next((one for one in (asked, balanced) if 0 < one.ratio < math.inf and steady(one.scores(one.ratio))), None)
 
 
 def _answer(
     calls: Calls,
     compared: RatioScores,
-    tails: Callable[[float], SidedP],
+    tails: _Tails,
     question: RelativeQuestion,
     reach: int,
 ) -> RelativeChange:
@@ -166,13 +200,15 @@ def _answer(
     return RelativeChange(
         quantity=compared.quantity,
         method=method,
+        interval_method=tails.method,
         baseline=compared.baseline,
         candidate=compared.candidate,
         ratio=compared.ratio,
         interval=_inverted(tails, compared.ratio, question.alpha),
         p_more=p.better,
         p_less=p.worse,
-        p_within=None if limit is None else tails(limit).worse,
+        p_within=None if limit is None else tails.less(limit),
+        p_over=None if limit is None else tails.more(limit),
         cases=calls.cases,
         units=units.sums.size,
         left_out=calls.left_out,
@@ -185,7 +221,7 @@ def _tested(units: ClusterSums, seed: int) -> tuple[str, SidedP]:
     """The test that the scores are 0 on average: t where many units changed, else sign flips."""
     prefix = "cluster_" if units.sizes.max() > 1 else ""
     if _changes(units) > FEW_UNITS:
-        return f"{prefix}t", _t_sided(units)
+        return f"{prefix}adjusted_t", adjusted_t(units)
     flips = sign_flip(units.sums, seed)
     return f"{prefix}sign_flip_{'exact' if flips.exact else 'monte_carlo'}", flips.p
 
@@ -194,51 +230,53 @@ def _tested_tails(scores: Callable[[float], ClusterSums], seed: int, ratio: floa
     return _tested(scores(ratio), seed)[1]
 
 
-def _t_tails(scores: Callable[[float], ClusterSums], ratio: float) -> SidedP:
-    return _t_sided(scores(ratio))
-
-
-def _betting_tails(scores: Callable[[float], ClusterSums], ratio: float) -> SidedP:
+def _betting_p(scores: Callable[[float], ClusterSums], claim: Claim, ratio: float) -> float:
     units = scores(ratio)
-    means = units.sums / units.sizes
-    below, above = (betting_p_value(means, 0.0, claim, weights=units.sizes) for claim in (Claim.BELOW, Claim.ABOVE))
-    return SidedP.of_tails(below, above)
+    return betting_p_value(units.sums / units.sizes, 0.0, claim, weights=units.sizes)
 
 
-def _t_sided(units: ClusterSums) -> SidedP:
-    """Both tails of t; without variance the scores are what they are."""
-    mean, error = float(units.sums.sum() / units.sizes.sum()), cluster_standard_error(units)
-    if error <= _TIE:
-        return SidedP.of_tails(1.0 if mean > -_TIE else 0.0, 1.0 if mean < _TIE else 0.0)
-    degrees = units.sums.size - 1
-    return SidedP.of_tails(float(special.stdtr(degrees, mean / error)), float(special.stdtr(degrees, -mean / error)))
-
-
-def _inverted(tails: Callable[[float], SidedP], estimate: float, alpha: float) -> Interval:
+def _inverted(tails: _Tails, estimate: float, alpha: float) -> Interval:
     """All ratios that neither tail rejects at alpha; a side on which even a billionfold is not rejected is open."""
     inside = -WIDEST if estimate == 0 else min(WIDEST, max(-WIDEST, math.log(estimate)))
 
     def bound(edge: float, p_value: Callable[[float], float]) -> float:
         if p_value(edge) > alpha:
             return opened(edge)
-        kept, rejected = inside, edge
-        for _ in range(_BISECTIONS):
+        kept, rejected = _bracket(inside, edge, lambda at: p_value(at) > alpha)
+        while abs(rejected - kept) > 2 * WIDEST * 0.5**_BISECTIONS:
             middle = (kept + rejected) / 2
             kept, rejected = (middle, rejected) if p_value(middle) > alpha else (kept, middle)
         return math.exp(rejected)
 
     return Interval(
-        bound(-WIDEST, lambda log_ratio: tails(math.exp(log_ratio)).better),
-        bound(WIDEST, lambda log_ratio: tails(math.exp(log_ratio)).worse),
+        bound(-WIDEST, lambda log_ratio: tails.more(math.exp(log_ratio))),
+        bound(WIDEST, lambda log_ratio: tails.less(math.exp(log_ratio))),
     )
 
 
-def _t_can_be_trusted(units: ClusterSums) -> bool:
+def _bracket(inside: float, edge: float, keeps: Callable[[float], bool]) -> tuple[float, float]:
+    """The last log ratio that is kept and the first that is rejected, in doubling steps from the estimate outwards."""
+    kept, step = inside, math.copysign(_FIRST_STEP, edge - inside)
+    while abs(kept + step - inside) < abs(edge - inside):
+        if not keeps(kept + step):
+            return kept, kept + step
+        kept, step = kept + step, 2 * step
+    return kept, edge
+
+
+def _enough_changes(units: ClusterSums) -> bool:
     changes = _changes(units)
     return changes >= (FEW_CHANGES if 2 * changes >= units.sums.size else FEW_SPARSE_CHANGES)
 
 
 def _changes(units: ClusterSums) -> int:
-    """How many units differ from the commonest value."""
-    _, counts = np.unique(np.round(units.sums / units.sizes, 9), return_counts=True)
-    return units.sums.size - int(counts.max())
+    """How many units differ from the commonest value; of many, from the median, which is the commonest of a majority.
+
+    Where no value has a majority both are more than is asked for anywhere.
+    """
+    means = np.round(units.sums / units.sizes, 9)
+    if means.size > 2 * FEW_UNITS:
+        middle = np.partition(means, means.size // 2)[means.size // 2]
+        return int(np.count_nonzero(means != middle))
+    _, counts = np.unique(means, return_counts=True)
+    return means.size - int(counts.max())

@@ -20,7 +20,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snapdrift.stats.paired import ClusterSums, FloatArray, cluster_sums
+from snapdrift.stats.paired import ClusterSums, FloatArray
 
 WIDEST = math.log(1e9)
 """A log ratio beyond this counts as 0 or infinite."""
@@ -39,13 +39,16 @@ class Quantity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls measured on both sides, flat: their values, the number of their case, and 1 / calls of that case."""
+    """Calls measured on both sides, flat: their values, the number of their case, and 1 / calls of that case.
+
+    `clusters` has the number of the cluster of each case.
+    """
 
     baseline: FloatArray
     candidate: FloatArray
     case: NDArray[np.intp]
     weight: FloatArray
-    clusters: tuple[Hashable, ...] | None
+    clusters: NDArray[np.intp] | None
     left_out: int
 
     @property
@@ -68,7 +71,7 @@ class CaseMeans:
 
     baseline: FloatArray
     candidate: FloatArray
-    clusters: tuple[Hashable, ...] | None
+    clusters: NDArray[np.intp] | None
 
     @property
     def informative(self) -> CaseMeans:
@@ -76,7 +79,7 @@ class CaseMeans:
         kept = np.flatnonzero((self.baseline > 0) | (self.candidate > 0))
         if kept.size == 0:
             return self
-        clusters = None if self.clusters is None else tuple(self.clusters[place] for place in kept)
+        clusters = None if self.clusters is None else _numbered(self.clusters[kept])
         return CaseMeans(self.baseline[kept], self.candidate[kept], clusters)
 
     @property
@@ -122,8 +125,12 @@ def measured_calls(baseline: ArrayLike, candidate: ArrayLike, clusters: Sequence
     if min(side.min() for side in values) < 0 or not all(np.isfinite(side).all() for side in values):
         raise ValueError("costs, tokens and times are finite and not negative")
     case = np.repeat(np.arange(int(present.sum())), counts[present])
-    labels = None if clusters is None else tuple(label for label, kept in zip(clusters, present, strict=True) if kept)
-    return Calls(*values, case, 1.0 / counts[present][case], labels, int((~present).sum()))
+    numbers = None
+    if clusters is not None:
+        # Numbered once: scores are added up by cluster again and again.
+        seen: dict[Hashable, int] = {}
+        numbers = _numbered(np.array([seen.setdefault(label, len(seen)) for label in clusters], dtype=np.intp)[present])
+    return Calls(*values, case, 1.0 / counts[present][case], numbers, int((~present).sum()))
 
 
 def ratio_of_means(cases: CaseMeans) -> RatioScores:
@@ -194,11 +201,18 @@ def opened(log_ratio: float) -> float:
     return math.exp(log_ratio)
 
 
-def _grouped(scores: FloatArray, clusters: Sequence[Hashable] | None) -> ClusterSums:
+def _grouped(scores: FloatArray, clusters: NDArray[np.intp] | None) -> ClusterSums:
     """Scores added up by cluster; each case is its own where there are none."""
     if clusters is None:
         return ClusterSums(scores, np.ones_like(scores))
-    return cluster_sums(scores, clusters)
+    sums, sizes = np.bincount(clusters, weights=scores), np.bincount(clusters)
+    return ClusterSums(sums.astype(np.float64), sizes.astype(np.float64))
+
+
+def _numbered(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The same clusters, numbered from 0 without gaps."""
+    numbers: NDArray[np.intp] = np.unique(clusters, return_inverse=True)[1]
+    return numbers
 
 
 def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from snapdrift.conclusions import AliasMove, Comparison, Decision, Operational
 from snapdrift.model import DecisionWord, Gate, MetricSpec, OnInconclusive, Policy, Severity, Verdict
 from snapdrift.verdicts import words
-from snapdrift.verdicts.limits import Floor, MustPassCheck, increase_broken, increase_unknown
+from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
+from snapdrift.verdicts.limits import Floor, MustPassCheck
 
 _LISTED = 5
 _SHOWN = (Verdict.NO_WORSE, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
@@ -112,7 +113,7 @@ def regression_reasons(findings: Findings) -> tuple[str, ...]:
     return (
         *(findings.sentence(c) for c in _largest_first(findings.gating) if c.verdict is Verdict.REGRESSED),
         *(_floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
-        *(words.operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
+        *(operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
         *_must_pass_sentences(findings, Severity.FAIL),
         *(words.alias_sentence(move) for move in findings.alias_moves if _fails(findings.gate.alias_moved)),
     )
@@ -131,7 +132,7 @@ def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
         *findings.shortfalls,
         *(findings.sentence(c) for c in findings.gating if _starved(c)),
         *(_floor_sentence(floor) for floor in findings.floors if floor.mean is None and _fails(floor.severity)),
-        *(words.operational_sentence(o) for o in findings.operational if increase_unknown(o) and _fails(o.severity)),
+        *(operational_sentence(o) for o in findings.operational if increase_unknown(o) and _fails(o.severity)),
         *_unmeasured_must_pass(findings),
         *_unasked_must_pass(findings),
     )
@@ -198,7 +199,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
             yield _floor_sentence(floor)
     for operational in findings.operational:
         if (increase_broken(operational) or increase_unknown(operational)) and not _fails(operational.severity):
-            yield words.operational_sentence(operational)
+            yield operational_sentence(operational)
     yield from _must_pass_sentences(findings, Severity.WARN)
     ungraded = list(dict.fromkeys(check.case_id for check in findings.must_pass if not check.graded))
     if ungraded:

@@ -17,14 +17,10 @@ from snapdrift.verdicts.evidence import ROUNDING, Question
 from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
+from snapdrift.verdicts.operations import measure_operations
 from snapdrift.verdicts.parity import find_parity
 from snapdrift.verdicts.score_tables import Imputation, ScoreTables, build_score_tables
-from snapdrift.verdicts.summaries import (
-    calls_by_variant,
-    measure_operations,
-    summarise_metrics,
-    summarise_variant,
-)
+from snapdrift.verdicts.summaries import calls_by_variant, summarise_metrics, summarise_variant
 
 _HOW = {
     Imputation.AGAINST_CANDIDATE: "if all had gone against the candidate",
@@ -44,7 +40,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
     judged = judged_variants(gate, results)
     comparisons = compare(planned, tables, gate, facts.seed)
     floors = check_floors(gate, judged, tables)
-    operational = measure_operations(pairs, gate, list(tables.metrics), calls)
+    operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
     moves = find_alias_moves(ledger)
     findings = Findings(

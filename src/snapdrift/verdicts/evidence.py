@@ -1,6 +1,7 @@
 """What the paired values of one metric show: estimate, interval and the tests that decide, by the data's shape.
 
-One answer a case and pass/fail: exact McNemar, Tango. Else case means: sign flips up to 50 cases, paired t above.
+One answer a case and pass/fail: exact McNemar, Tango. Else case means: sign flips up to 50 cases, paired t above,
+corrected for skewness (a few answers that break weigh more than many that are a little better).
 Cases that share a cluster: the same on cluster sums with CR1 errors. Values are turned so that more is better.
 """
 
@@ -10,25 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from snapdrift.conclusions import PairTable
 from snapdrift.model import Verdict
 from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
-from snapdrift.stats.intervals import Interval, t_interval, tango_interval, tango_test, wilson_interval
+from snapdrift.stats.intervals import Interval, tango_interval, tango_test, wilson_interval
 from snapdrift.stats.paired import (
     MIN_CLUSTERS,
     ClusterSums,
     SidedP,
-    TTest,
     cluster_standard_error,
     cluster_sums,
-    cluster_t,
     mcnemar,
-    paired_t,
     sign_flip,
 )
 from snapdrift.stats.power import agreement_p_value, cases_for_no_worse, cases_of_agreement
+from snapdrift.stats.skewness import adjusted_t, adjusted_t_interval
 
 FEW_CASES = 50
 """Up to so many cases (or clusters) signs are flipped; below it means get the betting interval."""
@@ -216,51 +214,53 @@ def _by_table(values: PairedValues, question: Question, moment: float) -> Eviden
 
 def _by_cases(values: PairedValues, question: Question) -> _Test:
     gains = values.gains
-    t_test = paired_t(gains) if _varies(gains) else None
-    if gains.size > FEW_CASES and t_test is not None:
-        method, p = "paired_t", t_test.p
+    units, varies = _each(gains), _varies(gains)
+    if gains.size > FEW_CASES and varies:
+        method, p = "paired_t", adjusted_t(units)
     else:
         flips = sign_flip(gains, question.seed)
         method, p = "sign_flip_exact" if flips.exact else "sign_flip_monte_carlo", flips.p
     interval = _case_interval(gains, question.two_sided, low=-1.0)
-    no_worse = _no_worse(gains, None if gains.size < FEW_CASES else t_test, question, None)
-    return _Test(method, p, interval, no_worse)
+    return _Test(method, p, interval, _no_worse(units, question, by_t=varies and gains.size >= FEW_CASES))
 
 
 def _by_clusters(values: PairedValues, question: Question) -> _Test:
     sums = values.grouped
-    means = sums.sums / sums.sizes
-    t_test = cluster_t(sums) if _varies(means) else None
-    if sums.sums.size > FEW_CASES and t_test is not None:
-        method, p = "cluster_t", t_test.p
+    varies = _varies(sums.sums / sums.sizes)
+    if sums.sums.size > FEW_CASES and varies:
+        method, p = "cluster_t", adjusted_t(sums)
     else:
         method, p = "cluster_sign_flip", sign_flip(sums.sums, question.seed).p
     interval = _cluster_interval(sums, question.two_sided, low=-1.0)
-    return _Test(method, p, interval, _no_worse(means, t_test, question, sums.sizes))
+    return _Test(method, p, interval, _no_worse(sums, question, by_t=varies))
 
 
-def _no_worse(gains: FloatArray, t_test: TTest | None, question: Question, weights: FloatArray | None) -> float | None:
+def _each(values: FloatArray) -> ClusterSums:
+    """Every case for itself."""
+    return ClusterSums(values, np.ones_like(values))
+
+
+def _no_worse(units: ClusterSums, question: Question, *, by_t: bool) -> float | None:
     """The p-value of "not worse than the margin": by t where it can be trusted, else by betting."""
-    if question.margin is None:
+    margin = question.margin
+    if margin is None:
         return None
-    if t_test is None:
-        return betting_p_value(gains, -question.margin, Claim.ABOVE, weights=weights)
-    return float(special.stdtr(t_test.degrees, -(t_test.mean + question.margin) / t_test.standard_error))
+    if by_t:
+        return adjusted_t(ClusterSums(units.sums + margin * units.sizes, units.sizes)).better
+    return betting_p_value(units.sums / units.sizes, -margin, Claim.ABOVE, weights=units.sizes)
 
 
 def _case_interval(values: FloatArray, confidence: float, *, low: float) -> Interval:
     if values.size < FEW_CASES or not _varies(values):
         return betting_interval(values, confidence, low=low)
-    error = float(values.std(ddof=1)) / float(np.sqrt(values.size))
-    return _clipped(t_interval(float(values.mean()), error, values.size - 1, confidence), low)
+    return _clipped(adjusted_t_interval(_each(values), confidence), low)
 
 
 def _cluster_interval(sums: ClusterSums, confidence: float, *, low: float) -> Interval:
     means = sums.sums / sums.sizes
     if not _varies(means):
         return betting_interval(means, confidence, low=low, weights=sums.sizes)
-    mean = float(sums.sums.sum() / sums.sizes.sum())
-    return _clipped(t_interval(mean, cluster_standard_error(sums), sums.sums.size - 1, confidence), low)
+    return _clipped(adjusted_t_interval(sums, confidence), low)
 
 
 def _clipped(interval: Interval, low: float) -> Interval:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.conclusions import Operational
 from snapdrift.model import Case, Gate, MustPass, Results, ScoreKind, Severity
 from snapdrift.verdicts.comparing import graver, metric_entries
 from snapdrift.verdicts.evidence import ROUNDING
@@ -76,19 +75,6 @@ def check_floors(
             mean = float(scored.mean()) if scored.size else None
             floors.append(Floor(entry.metric, name, entry.at_least, mean, graver(entry.severity, severity)))
     return tuple(floors)
-
-
-def increase_broken(operational: Operational) -> bool:
-    """Whether the observed increase is over its limit. An increase from nothing is over any."""
-    o = operational
-    if o.max_increase is None or o.baseline_value is None or o.candidate_value is None:
-        return False
-    return o.candidate_value > o.baseline_value * (1 + o.max_increase) * (1 + ROUNDING)
-
-
-def increase_unknown(operational: Operational) -> bool:
-    """Whether a limit could not be checked because nothing was measured on both sides."""
-    return operational.max_increase is not None and operational.candidate_value is None
 
 
 def check_must_pass(

@@ -1,4 +1,4 @@
-"""Where a metric moved and what moved with it: slices, groups of similar failures, length, latency and cost.
+"""Where a metric moved: slices, and groups of similar failures.
 
 All of it is for reading. Slices are looked for after the fact, so their tests share one false discovery rate.
 """
@@ -10,17 +10,14 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from snapdrift.model import CallResult, Reason, Results, Score
+from snapdrift.model import Reason, Score
 from snapdrift.stats.multiplicity import benjamini_hochberg
-from snapdrift.stats.operational import RelativeChange, RelativeQuestion, relative_change
 from snapdrift.stats.paired import cluster_sums
-from snapdrift.stats.ratio_scores import Quantity
 from snapdrift.verdicts.evidence import ROUNDING, FloatArray, PairedValues, Question, weigh
 from snapdrift.verdicts.score_tables import BoolArray
 
@@ -75,35 +72,6 @@ class FailureGroup:
     worse: tuple[str, ...]
     calls: int
     baseline_calls: int
-
-
-class Measure(StrEnum):
-    """A measure of calls: output tokens, milliseconds, US dollars."""
-
-    OUTPUT_TOKENS = "output_tokens"
-    LATENCY = "latency_ms"
-    COST = "usd"
-
-
-_COMPARED_BY = {
-    Measure.OUTPUT_TOKENS: Quantity.MEAN,
-    Measure.LATENCY: Quantity.GEOMETRIC_MEAN,
-    Measure.COST: Quantity.MEAN,
-}
-"""Tokens and dollars add up, so their mean counts; one slow call should not stand for all, so latency is typical."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A measure of candidate against baseline on calls measured on both sides: ratio, interval, and what was left out.
-
-    `change` is None where no call of either side has the measure.
-    """
-
-    measure: Measure
-    baseline: str
-    candidate: str
-    change: RelativeChange | None
 
 
 # --------------------------------------------------------------------------------------------------------------- slices
@@ -268,40 +236,3 @@ def _without_numbers(detail: str) -> str:
 
 def _without_values(detail: str) -> str:
     return _without_numbers(_QUOTED.sub("…", " ".join(detail.split())))
-
-
-# -------------------------------------------------------------------------------------------------------------- changes
-
-
-def measure_changes(results: Results, baseline: str, candidate: str, question: Question) -> tuple[Change, ...]:
-    """Length, latency and cost of the candidate's calls against the baseline's, on calls measured on both sides."""
-    asked = RelativeQuestion(question.confidence, None, question.seed)
-    clusters = [("case", case.id) if case.cluster is None else ("cluster", case.cluster) for case in results.cases]
-    labels = clusters if len(set(clusters)) < len(clusters) else None
-    changes = []
-    for measure in Measure:
-        before, after = (_measured(measure, results, variant) for variant in (baseline, candidate))
-        known = bool((~np.isnan(before) & ~np.isnan(after)).any())
-        change = relative_change(before, after, _COMPARED_BY[measure], asked, clusters=labels) if known else None
-        changes.append(Change(measure, baseline, candidate, change))
-    return tuple(changes)
-
-
-def _measured(measure: Measure, results: Results, variant: str) -> FloatArray:
-    """A measure of a variant's calls by case and repeat, NaN where a call was not measured or lacks it."""
-    cases = {case.id: place for place, case in enumerate(results.cases)}
-    repeats = {number: place for place, number in enumerate(sorted({key.repeat for key in results.calls}))}
-    values = np.full((len(cases), len(repeats)), np.nan)
-    for key, call in results.calls.items():
-        if key.variant == variant and not key.grader and call.outcome.measured:
-            quantity = _quantity(measure, call)
-            values[cases[key.case_id], repeats[key.repeat]] = np.nan if quantity is None else quantity
-    return values
-
-
-def _quantity(measure: Measure, call: CallResult) -> float | None:
-    if measure is Measure.COST:
-        return call.usd
-    if measure is Measure.LATENCY:
-        return call.latency_ms
-    return None if call.usage is None else float(call.usage.output_tokens)

@@ -1,16 +1,14 @@
-"""What happened on each side by itself: calls, levels of metrics, operational measures."""
+"""What happened on each side by itself: calls and levels of metrics."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from snapdrift.conclusions import MetricSummary, Operational, VariantSummary
-from snapdrift.model import CallKey, CallResult, Gate, Outcome, Pair, Results, Severity, Usage, Variant
-from snapdrift.verdicts.comparing import OPERATIONAL, graver, operational_entries
+from snapdrift.conclusions import MetricSummary, VariantSummary
+from snapdrift.model import CallKey, CallResult, Outcome, Results, Usage, Variant
 from snapdrift.verdicts.endings import endings_of
 from snapdrift.verdicts.evidence import mean_interval
 from snapdrift.verdicts.score_tables import ScoreTables
@@ -18,14 +16,6 @@ from snapdrift.verdicts.speed import tokens_per_second
 
 _UNASKED = (Outcome.MISSING, Outcome.NOT_NEEDED)
 CallsOfVariant = Mapping[tuple[str, int], CallResult]
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A number of both sides on the calls measured on both; None where it is not known."""
-
-    baseline: float | None
-    candidate: float | None
 
 
 def calls_by_variant(results: Results) -> dict[str, CallsOfVariant]:
@@ -112,36 +102,6 @@ def summarise_metrics(tables: ScoreTables, confidence: float) -> tuple[MetricSum
     return tuple(summaries)
 
 
-def measure_operations(
-    pairs: Sequence[Pair], gate: Gate, metrics: Sequence[str], calls: Mapping[str, CallsOfVariant]
-) -> tuple[Operational, ...]:
-    """Cost (total USD), latency_p95 (milliseconds) and output_tokens (mean a call) on calls measured on both sides.
-
-    `ratio` is candidate over baseline; None when it cannot be had. Measures without a limit are for reading.
-    """
-    entries = operational_entries(gate, metrics)
-    found = []
-    for pair in pairs:
-        shared = _shared(calls[pair.baseline], calls[pair.candidate])
-        for name in OPERATIONAL:
-            entry = entries.get(name)
-            measured = _measure(name, shared)
-            limited = entry is not None and entry.max_increase is not None
-            found.append(
-                Operational(
-                    metric=name,
-                    baseline=pair.baseline,
-                    candidate=pair.candidate,
-                    baseline_value=measured.baseline,
-                    candidate_value=measured.candidate,
-                    ratio=_ratio(measured),
-                    max_increase=entry.max_increase if entry else None,
-                    severity=graver(entry.severity, pair.severity) if entry and limited else Severity.WARN,
-                )
-            )
-    return tuple(found)
-
-
 def _is_answer(key: CallKey) -> bool:
     return not key.grader
 
@@ -154,41 +114,3 @@ def _total_usage(calls: Sequence[CallResult]) -> Usage:
         output_tokens=sum(usage.output_tokens for usage in known),
         reasoning_tokens=sum(usage.reasoning_tokens for usage in known),
     )
-
-
-def _shared(baseline: CallsOfVariant, candidate: CallsOfVariant) -> list[tuple[CallResult, CallResult]]:
-    return [
-        (call, candidate[place])
-        for place, call in baseline.items()
-        if call.outcome.measured and place in candidate and candidate[place].outcome.measured
-    ]
-
-
-def _measure(name: str, shared: Sequence[tuple[CallResult, CallResult]]) -> _Measured:
-    """The measure on both sides. A cost is known only if every call's is: a part of it would mislead."""
-    values = [(_quantity(name, one), _quantity(name, other)) for one, other in shared]
-    known = [(one, other) for one, other in values if one is not None and other is not None]
-    if not known or (name == "cost" and len(known) < len(values)):
-        return _Measured(None, None)
-    baseline, candidate = np.array(known).T
-    if name == "cost":
-        return _Measured(float(baseline.sum()), float(candidate.sum()))
-    if name == "latency_p95":
-        return _Measured(float(np.percentile(baseline, 95)), float(np.percentile(candidate, 95)))
-    return _Measured(float(baseline.mean()), float(candidate.mean()))
-
-
-def _quantity(name: str, call: CallResult) -> float | None:
-    if name == "cost":
-        return call.usd
-    if name == "latency_p95":
-        return call.latency_ms
-    return None if call.usage is None else float(call.usage.output_tokens)
-
-
-def _ratio(measured: _Measured) -> float | None:
-    if measured.baseline is None or measured.candidate is None:
-        return None
-    if measured.baseline == 0:
-        return 1.0 if measured.candidate == 0 else None
-    return measured.candidate / measured.baseline

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snapdrift.conclusions import AliasMove, Comparison, Evaluation, Operational, PairTable
+from snapdrift.conclusions import AliasMove, Comparison, Evaluation, PairTable
 from snapdrift.model import DecisionWord, MetricSpec, Policy, Verdict
 
 POINTS = "points"
@@ -20,7 +20,6 @@ VERDICT_WORDS = {
     Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.INSUFFICIENT: "insufficient",
 }
-OPERATIONAL_WORDS = {"cost": "cost", "latency_p95": "p95 latency", "output_tokens": "output tokens"}
 _NAMED = 5
 
 
@@ -134,18 +133,6 @@ def resolution(comparison: Comparison) -> str:
     return f"about {cases(total)} in all ({total - comparison.n:,} more) would settle it if it stays as seen"
 
 
-def operational_sentence(operational: Operational) -> str:
-    """An operational measure against its limit."""
-    o = operational
-    what = OPERATIONAL_WORDS.get(o.metric, o.metric)
-    limit = "" if o.max_increase is None else f"; at most {o.max_increase:+.1%} is allowed"
-    if o.baseline_value is None or o.candidate_value is None:
-        return f"{what} of `{o.candidate}` against `{o.baseline}` could not be measured{limit}."
-    values = f"{_quantity(o.metric, o.baseline_value)} to {_quantity(o.metric, o.candidate_value)}"
-    change = values if o.ratio is None else f"{o.ratio - 1:+.1%} ({values})"
-    return f"{what} of `{o.candidate}` against `{o.baseline}`: {change}{limit}."
-
-
 def alias_sentence(move: AliasMove) -> str:
     """How a variant's or a judge's model moved."""
     who = f"The judge of `{move.judge}`" if move.judge else f"`{move.variant}`"
@@ -227,9 +214,3 @@ def _too_little(c: Comparison) -> str:
     if c.n == 0:
         return f"no case was scored on both sides ({cases(c.unmeasured)} unmeasured)"
     return f"{cases(c.n)} are too few, or share too few clusters, for any outcome to show something"
-
-
-def _quantity(metric: str, value: float) -> str:
-    if metric == "cost":
-        return f"${value:.4g}"
-    return f"{value:,.0f} ms" if metric == "latency_p95" else f"{value:,.1f}"
