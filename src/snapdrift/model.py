@@ -33,7 +33,10 @@ class Outcome(StrEnum):
     @property
     def measured(self) -> bool:
         """Whether the model (not the infrastructure, not early stopping) decided how the call ended."""
-        return self not in (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
+        return self not in _UNMEASURED
+
+
+_UNMEASURED = frozenset({Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED})
 
 
 class Endpoint(StrEnum):
