@@ -2,8 +2,8 @@
 
 python benchmarks/comparing.py [CASES]
 
-The metrics are pass/fail, graded, graded in fifths, one that hardly ever varies, and one of cases in clusters of ten, in
-one run with one answer a case; and pass/fail with five answers a case, in another. Answers are drawn, no model is asked.
+The metrics are pass/fail, graded, graded in fifths and one that hardly ever varies, with one answer to a case; one of
+cases in clusters of ten; and pass/fail with five answers to a case. Answers are drawn, no model is asked.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ REPEATED: dict[str, tuple[ScoreKind, Draw]] = {"right": (ScoreKind.PASS_FAIL, pa
 def make_run(
     cases: int, metrics: dict[str, tuple[ScoreKind, Draw]], seed: int, repeats: int = 1, cluster: int = 1
 ) -> Results:
-    """A run of the four variants whose scores are drawn; cases of one cluster have their chance of passing in common."""
+    """A run of the four variants whose scores are drawn; cases of a cluster have their chance of passing in common."""
     generator = np.random.default_rng(seed)
     rows = tuple(Case(f"c{i}", cluster=f"k{i // cluster}" if cluster > 1 else None) for i in range(cases))
     usual = np.repeat(generator.beta(6, 1.2, -(-cases // cluster)), cluster)[:cases, None]
@@ -138,7 +138,9 @@ def measure(name: str, results: Results) -> float:
 
 
 def main(cases: int) -> None:
-    print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}; {cases:,} cases, 4 variants")
+    print(
+        f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}; {cases:,} cases, 4 variants"
+    )
     empty = make_run(20, SINGLE, seed=0)
     evaluate(empty, gate_of(empty), RunFacts())  # what is imported on the way is not counted
     runs = {
@@ -148,7 +150,9 @@ def main(cases: int) -> None:
     }
     total = sum(measure(name, results) for name, results in runs.items())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"together {total:.2f} s (target: under 2 s), peak memory {peak:.0f} MB with the answers (target: under 500 MB)")
+    print(
+        f"together {total:.2f} s (target: under 2 s), peak memory {peak:.0f} MB with the answers (target: under 500 MB)"
+    )
 
 
 if __name__ == "__main__":

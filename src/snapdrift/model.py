@@ -140,6 +140,13 @@ class OnInconclusive(StrEnum):
     EXTEND = "extend"
 
 
+class Target(StrEnum):
+    """What is claimed of: cases like these, which are a sample, or these very cases, whose answers only are random."""
+
+    CASES_LIKE_THESE = "cases_like_these"
+    THESE_CASES = "these_cases"
+
+
 class Verdict(StrEnum):
     """What a comparison shows."""
 
@@ -668,7 +675,7 @@ class MustPass:
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
-    `fresh` gates (`cache: never`) never take up an earlier run.
+    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run.
     """
 
     name: str
@@ -685,6 +692,7 @@ class Gate:
     budget_usd: float | None = None
     repeats: int | None = None
     fresh: bool = False
+    target: Target = Target.CASES_LIKE_THESE
 
     @property
     def alpha(self) -> float:

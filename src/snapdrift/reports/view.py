@@ -100,6 +100,29 @@ class Lens:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """In sentences: what is claimed of, why failing is adjusted and passing not, what could be seen, what would help.
+
+    Empty where a run compares or gates nothing.
+    """
+
+    target: str = ""
+    multiplicity: str = ""
+    sight: str = ""
+    variance: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that there are."""
+        return tuple(filter(None, (self.target, self.sight, self.multiplicity, *self.variance)))
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """Those for a terminal and a summary: all but the one that explains how the others come about."""
+        return tuple(filter(None, (self.target, self.sight, *self.variance)))
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A case that newly fails or passes, and the reason code of the failing side."""
 
@@ -248,6 +271,7 @@ class View:
     parity: tuple[ParityView, ...] = ()
     controls: tuple[ControlView, ...] = ()
     failures: tuple[str, ...] = ()
+    claims: Claims = Claims()
 
     @property
     def counts(self) -> dict[CaseGroup, int]:

@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from scipy import special
 
 from snapdrift.conclusions import PairTable
-from snapdrift.model import Verdict
+from snapdrift.model import Target, Verdict
 from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
-from snapdrift.stats.intervals import Interval, t_interval, tango_interval, tango_test, wilson_interval
+from snapdrift.stats.intervals import (
+    Interval,
+    newcombe_interval,
+    t_interval,
+    tango_interval,
+    tango_test,
+    wilson_interval,
+)
 from snapdrift.stats.paired import (
     MIN_CLUSTERS,
     ClusterSums,
@@ -46,6 +53,7 @@ class Question:
     confidence: float
     margin: float | None
     seed: int
+    target: Target = Target.CASES_LIKE_THESE
 
     @property
     def alpha(self) -> float:
@@ -62,7 +70,8 @@ class Question:
 class PairedValues:
     """Case means of both sides for the cases that pair, and the cluster of each case.
 
-    `single` says that each value is one pass or fail, so that a table can be made.
+    `single` says that each value is one pass or fail, so that a table can be made. `repeats` are the scores themselves,
+    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one.
     """
 
     baseline: FloatArray
@@ -70,6 +79,7 @@ class PairedValues:
     clusters: NDArray[np.int64]
     single: bool
     higher_is_better: bool = True
+    repeats: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def gains(self) -> FloatArray:
@@ -100,7 +110,10 @@ class PairedValues:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the data show. Tests are None when the cases could never tell; `ci` is in score units."""
+    """What the data show. Tests are None when the cases could never tell; `ci` is in score units.
+
+    `ci_newcombe` is Newcombe's interval of the same difference, for reading, where a table was made.
+    """
 
     method: str
     p: SidedP | None
@@ -109,6 +122,7 @@ class Evidence:
     ci: tuple[float, float] | None
     second_moment: float
     table: PairTable | None = None
+    ci_newcombe: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,7 @@ def weigh(values: PairedValues, question: Question) -> Evidence:
     test = _by_clusters(values, question) if values.clustered else _by_cases(values, question)
     if values.clustered:
         moment *= _design_effect(values)
-    return Evidence(test.method, test.p, None, test.p_no_worse, _shown(test.interval, values), moment, table)
+    return Evidence(test.method, test.p, None, test.p_no_worse, shown_interval(test.interval, values), moment, table)
 
 
 def could_never_tell(values: PairedValues, question: Question) -> bool:
@@ -211,7 +225,11 @@ def _by_table(values: PairedValues, question: Question, moment: float) -> Eviden
     tests = mcnemar(worse, better)
     interval = tango_interval(worse, better, n, question.two_sided)
     no_worse = None if question.margin is None else tango_test(worse, better, n, max(-1.0, -question.margin)).p_greater
-    return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, _shown(interval, values), moment, table)
+    shown = shown_interval(interval, values)
+    counts = (table.both_pass, table.only_baseline, table.only_candidate, table.both_fail)
+    newcombe = newcombe_interval(*counts, question.two_sided)
+    read = (newcombe.low, newcombe.high)
+    return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, shown, moment, table, read)
 
 
 def _by_cases(values: PairedValues, question: Question) -> _Test:
@@ -280,6 +298,6 @@ def _design_effect(values: PairedValues) -> float:
     return 1.0 if plain <= 0 else max(1.0, cluster_standard_error(values.grouped) ** 2 / plain)
 
 
-def _shown(interval: Interval, values: PairedValues) -> tuple[float, float]:
+def shown_interval(interval: Interval, values: PairedValues) -> tuple[float, float]:
     """The interval of candidate minus baseline, whichever direction is better."""
     return (interval.low, interval.high) if values.higher_is_better else (-interval.high, -interval.low)

@@ -23,7 +23,9 @@ def build_ledger(results: Results, calls: Mapping[str, CallsOfVariant], facts: R
             requested=variant.model,
             returned=_returned(calls[variant.name].values()),
             before=tuple(sorted(facts.previous_models.get(variant.name, ()))),
-            sources=tuple(sorted(s.value for s in {c.source for c in calls[variant.name].values() if c.outcome.measured})),
+            sources=tuple(
+                sorted(s.value for s in {c.source for c in calls[variant.name].values() if c.outcome.measured})
+            ),
         )
         for variant in results.variants
         if variant.endpoint.over_http

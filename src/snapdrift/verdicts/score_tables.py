@@ -58,10 +58,12 @@ class MetricScores:
 
     def case_means(self, variant: int, fill: float | None = None) -> FloatArray:
         """The mean over the scored repeats of each case, NaN without any; `fill` stands in for unmeasured calls."""
+        return mean_of_repeats(self.of(variant, fill))
+
+    def of(self, variant: int, fill: float | None = None) -> FloatArray:
+        """A variant's scores as [case, repeat], NaN without any; `fill` stands in for unmeasured calls."""
         values = self.compared[variant]
-        if fill is not None:
-            values = np.where(self.unmeasured[variant], fill, values)
-        return mean_of_repeats(values)
+        return values if fill is None else np.where(self.unmeasured[variant], fill, values)
 
     def filled(self, imputation: Imputation, *, candidate: bool) -> float:
         """The value that unmeasured calls of one side take: the worst or the best score there is."""
