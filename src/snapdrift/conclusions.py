@@ -32,7 +32,7 @@ class PairTable:
 
 @dataclass(frozen=True, slots=True)
 class VarianceParts:
-    """Where the uncertainty of a repeated comparison comes from; variances in squared score units, errors in score units.
+    """Where the uncertainty of a comparison comes from: variances in squared score units, errors in score units.
 
     The variance of a case's difference is `between` (what truly differs between cases; 0 where the estimate is
     negative, which `floored` says) and what the model varies from answer to answer: `within` at one repeat,

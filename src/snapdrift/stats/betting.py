@@ -139,5 +139,6 @@ def _bets(values: ArrayLike, weights: ArrayLike | None, low: float, high: float)
     mass = np.ones_like(data) if weights is None else np.asarray(weights, dtype=np.float64)
     if mass.shape != data.shape or mass.min() <= 0:
         raise ValueError("each value needs one weight above 0")
-    pairs, counts = np.unique(np.stack([np.clip(data, low, high), mass / mass.max()]), axis=1, return_counts=True)
-    return _Bets(pairs[0], pairs[1], counts.astype(np.float64), low, high)
+    # As complex numbers the pairs are sorted at once, by value and then by weight.
+    pairs, counts = np.unique(np.clip(data, low, high) + 1j * (mass / mass.max()), return_counts=True)
+    return _Bets(pairs.real.copy(), pairs.imag.copy(), counts.astype(np.float64), low, high)

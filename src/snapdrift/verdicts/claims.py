@@ -11,6 +11,10 @@ from snapdrift.conclusions import Comparison, VarianceParts
 from snapdrift.model import Gate, MetricSpec, Policy, Target
 from snapdrift.verdicts.words import amount, cases, percent, points
 
+_ASKED_ONCE = (
+    "Each case was asked once, so what the models vary by themselves cannot be told from what differs between cases, "
+    "and whether repeats would help is not known; `repeats: 2` would show it."
+)
 _HELPS = {
     "cases": "more cases would help",
     "either": "more of either would help",
@@ -68,10 +72,7 @@ def variance_sentences(
     if not asked:
         return ()
     if repeats < 2:
-        return (
-            "Each case was asked once, so what the models vary by themselves cannot be told from what differs between "
-            "cases, and whether repeats would help is not known; `repeats: 2` would show it.",
-        )
+        return (_ASKED_ONCE,)
     return tuple(variance_sentence(c, c.variance, specs.get(c.metric)) for c in asked if c.variance is not None)
 
 
