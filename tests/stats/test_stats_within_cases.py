@@ -76,7 +76,7 @@ def test_deals_are_summed_exactly_at_any_number_of_cases_also_with_missing_repea
     generator = np.random.default_rng(5)
     sides = (generator.random((2, 1500, 4)) < 0.8).astype(float)
     sides[generator.random(sides.shape) < 0.02] = GONE
-    assert deal_repeats(*sides, seed=0).exact
+    assert deal_repeats(sides[0], sides[1], seed=0).exact
 
 
 def test_graded_repeats_are_dealt_by_seeded_draws_near_the_exact_p() -> None:
@@ -112,13 +112,14 @@ def test_scores_of_other_cases_are_refused() -> None:
 @given(both_sides())
 def test_no_scores_have_a_smaller_p_than_the_least_one(sides: tuple[FloatArray, FloatArray]) -> None:
     least = least_deal_p(*sides)
-    fallen = [np.where(np.isnan(side), GONE, level) for side, level in zip(sides, (1.0, 0.0), strict=True)]
+    passing, failing = (np.where(np.isnan(side), GONE, level) for side, level in zip(sides, (1.0, 0.0), strict=True))
     assert deal_repeats(*sides, seed=0).p.worse >= least - 1e-12
-    assert deal_repeats(*fallen, seed=0).p.worse == pytest.approx(least, abs=1e-13)
+    assert deal_repeats(passing, failing, seed=0).p.worse == pytest.approx(least, abs=1e-13)
 
 
 def test_repeats_pair_in_their_order_and_each_case_weighs_one() -> None:
-    found = pair_repeats([[1, GONE, 1], [1, 1, 1], [GONE, GONE, GONE]], [[0, 1, 1], [1, GONE, 0], [1, 1, 1]])
+    baseline = np.array([[1, GONE, 1], [1, 1, 1], [GONE, GONE, GONE]])
+    found = pair_repeats(baseline, np.array([[0, 1, 1], [1, GONE, 0], [1, 1, 1]]))
     assert found.differences.tolist() == [-1, 0, 0, -1]
     assert found.weights.tolist() == [0.5, 0.5, 0.5, 0.5]
     assert found.discordance == 0.5

@@ -1,8 +1,8 @@
 """Verdicts on real recorded GPT-4o answers: how often they are right where what changed is known.
 
 gsm: the answers of 2024-08-06 and of mini to 1,319 questions. Exchanged at random within each case, neither side is
-the worse one; with a known net of answers turned from right to wrong besides, one is. numersense: two answers to each of
-512 questions.
+the worse one; with a known net of answers turned from right to wrong besides, one is. numersense: two answers to each
+of 512 questions.
 """
 
 from __future__ import annotations

@@ -184,9 +184,8 @@ def test_where_less_is_better_these_cases_are_seen_from_the_other_side(values: P
 
 def test_no_case_at_all_tells_nothing() -> None:
     empty = np.empty((0, 2))
-    assert weigh_these_cases(PairedValues(*[np.empty(0)] * 3, False, True, (empty, empty)), THESE) == Evidence(
-        "none", None, None, None, None, 0.0
-    )
+    none = PairedValues(np.empty(0), np.empty(0), np.empty(0, np.int64), single=False, repeats=(empty, empty))
+    assert weigh_these_cases(none, THESE) == Evidence("none", None, None, None, None, 0.0)
 
 
 def test_too_few_answers_to_tell_are_insufficient() -> None:
