@@ -95,7 +95,8 @@ class PairedValues:
     @property
     def clustered(self) -> bool:
         """Whether some cases share a cluster."""
-        return len(np.unique(self.clusters)) < self.clusters.size
+        rising = bool((np.diff(self.clusters) > 0).all())
+        return not rising and len(np.unique(self.clusters)) < self.clusters.size
 
     @property
     def independent(self) -> float:

@@ -133,12 +133,11 @@ def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
     repeats = {number: index for index, number in enumerate(sorted({key.repeat for key in results.calls} or {0}))}
     positions = _Positions(variants, cases, repeats)
     outcomes = np.full((len(variants), len(cases), len(repeats)), NO_CODE, dtype=np.int8)
-    asked = [
-        (key, result.outcome)
-        for key, result in results.calls.items()
-        if not key.grader and result.outcome is not Outcome.NOT_NEEDED
-    ]
-    outcomes[positions.of([key for key, _ in asked])] = [_OUTCOME_CODES[outcome] for _, outcome in asked]
+    # Two lists and no pairs: at hundreds of thousands of calls making and collecting those takes longer than the rest.
+    keys = [key for key in results.calls if not key.grader]
+    ends = [_OUTCOME_CODES[result.outcome] for key, result in results.calls.items() if not key.grader]
+    outcomes[positions.of(keys)] = ends
+    outcomes[outcomes == _OUTCOME_CODES[Outcome.NOT_NEEDED]] = NO_CODE
     planned = outcomes != NO_CODE
     measured = planned & np.array([outcome.measured for outcome in OUTCOMES])[outcomes]
     metrics = _empty_metrics(results, gate, cases, planned)

@@ -49,7 +49,8 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results,
     measured = [call for call in asked if call.outcome.measured]
     latencies = [call.latency_ms for call in measured if call.latency_ms is not None]
     waits = [call.first_token_ms for call in measured if call.first_token_ms is not None]
-    rates = [rate for call in measured if call.requests <= 1 and (rate := _rate_of(call)) is not None]
+    streamed = [call for call in measured if call.requests <= 1 and call.first_token_ms is not None]
+    rates = [rate for call in streamed if (rate := _rate_of(call)) is not None]
     unpriced = any(call.usd is None for call in measured)
     return VariantSummary(
         name=variant.name,
