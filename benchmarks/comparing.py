@@ -1,4 +1,4 @@
-"""What comparing a large run takes: CPU seconds and peak memory for 10,000 cases x 4 variants x 6 metrics, after imports.
+"""What comparing a large run takes: CPU seconds and peak memory for 10,000 cases x 4 variants x 6 metrics.
 
 python benchmarks/comparing.py [CASES]
 

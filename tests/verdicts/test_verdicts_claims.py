@@ -114,15 +114,11 @@ def test_where_nothing_varied_nothing_is_advised(repeated: Comparison) -> None:
     )
 
 
-def test_of_single_answers_it_is_said_that_repeatability_is_not_known(repeated: Comparison) -> None:
-    (said,) = variance_sentences([repeated, repeated], {}, repeats=1)
-    assert said.startswith("Each case was asked once, so what the models vary by themselves cannot be told")
-
-
 def test_every_comparison_with_a_margin_has_its_sentence_where_cases_were_repeated(repeated: Comparison) -> None:
     unasked = replace(repeated, margin=None)
-    assert len(variance_sentences([repeated, repeated, unasked], {}, repeats=2)) == 2
-    assert variance_sentences([unasked], {}, repeats=2) == ()
+    single = replace(repeated, variance=None)
+    assert len(variance_sentences([repeated, repeated, unasked, single], {})) == 2
+    assert variance_sentences([unasked, single], {}) == ()
 
 
 def test_a_comparison_with_repeats_says_where_its_uncertainty_comes_from(repeated: Comparison) -> None:

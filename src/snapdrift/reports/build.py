@@ -180,7 +180,8 @@ def _claims(data: RunData) -> Claims:
         target=claims.target_sentence(evaluation.gate.target),
         multiplicity=claims.multiplicity_sentence(evaluation.gate, gating),
         sight=claims.sight_sentence(evaluation.gate, comparisons, specs),
-        variance=claims.variance_sentences(comparisons, specs, data.repeats),
+        variance=claims.variance_sentences(comparisons, specs),
+        repeatability=claims.ASKED_ONCE if data.repeats == 1 else "",
     )
 
 

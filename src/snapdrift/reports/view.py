@@ -103,22 +103,23 @@ class Lens:
 class Claims:
     """In sentences: what is claimed of, why failing is adjusted and passing not, what could be seen, what would help.
 
-    Empty where a run compares or gates nothing.
+    Empty where a run compares or gates nothing; `repeatability` only where each case has one answer.
     """
 
     target: str = ""
     multiplicity: str = ""
     sight: str = ""
     variance: tuple[str, ...] = ()
+    repeatability: str = ""
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that there are."""
-        return tuple(filter(None, (self.target, self.sight, self.multiplicity, *self.variance)))
+        return tuple(filter(None, (self.target, self.sight, self.multiplicity, *self.variance, self.repeatability)))
 
     @property
     def short(self) -> tuple[str, ...]:
-        """Those for a terminal and a summary: all but the one that explains how the others come about."""
+        """Those for a terminal and a summary: all but what is the same for every run of this kind."""
         return tuple(filter(None, (self.target, self.sight, *self.variance)))
 
 

@@ -11,10 +11,11 @@ from snapdrift.conclusions import Comparison, VarianceParts
 from snapdrift.model import Gate, MetricSpec, Policy, Target
 from snapdrift.verdicts.words import amount, cases, percent, points
 
-_ASKED_ONCE = (
+ASKED_ONCE = (
     "Each case was asked once, so what the models vary by themselves cannot be told from what differs between cases, "
     "and whether repeats would help is not known; `repeats: 2` would show it."
 )
+"""What can be said of repeatability where each case has one answer."""
 _HELPS = {
     "cases": "more cases would help",
     "either": "more of either would help",
@@ -64,15 +65,9 @@ def sight_sentence(gate: Gate, comparisons: Sequence[Comparison], specs: Mapping
     return f"Seen with 80% power, {assumed}: {', '.join(seen_of)}{asked}."
 
 
-def variance_sentences(
-    comparisons: Sequence[Comparison], specs: Mapping[str, MetricSpec], repeats: int
-) -> tuple[str, ...]:
-    """For each comparison with a margin, whether more cases or more repeats would help; of single answers, one."""
-    asked = [c for c in comparisons if c.margin is not None and c.n > 1]
-    if not asked:
-        return ()
-    if repeats < 2:
-        return (_ASKED_ONCE,)
+def variance_sentences(comparisons: Sequence[Comparison], specs: Mapping[str, MetricSpec]) -> tuple[str, ...]:
+    """For each comparison with a margin and repeats, whether more cases or more repeats would help."""
+    asked = [c for c in comparisons if c.margin is not None]
     return tuple(variance_sentence(c, c.variance, specs.get(c.metric)) for c in asked if c.variance is not None)
 
 
