@@ -194,8 +194,8 @@ def test_the_interval_of_content_leaves_out_zero_where_the_format_is_not_to_blam
     assert found.format_ci is not None
     assert found.content_ci[0] < -0.2 < found.content_ci[1] < 0
     assert found.format_ci[0] < -0.2 < found.format_ci[1] < 0
-    # The t interval of 20 times -1 and 80 times 0: -0.2 -+ 1.6604 * 0.40202 / 10.
-    assert found.content_ci == pytest.approx((-0.266751, -0.133249), abs=1e-5)
+    # 20 times -1 and 80 times 0: distance^2 = 1.6604^2 (0.40202^2 + distance) / 100 at both ends.
+    assert found.content_ci == pytest.approx((-0.281943, -0.118057), abs=1e-5)
 
 
 def test_too_few_cases_have_parts_but_no_intervals(make_results: MakeResults, make_gate: MakeGate) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from snapdrift.conclusions import PairTable
 from snapdrift.model import Target, Verdict
@@ -18,7 +17,6 @@ from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
 from snapdrift.stats.intervals import (
     Interval,
     newcombe_interval,
-    t_interval,
     tango_interval,
     tango_test,
     wilson_interval,
@@ -27,7 +25,6 @@ from snapdrift.stats.paired import (
     MIN_CLUSTERS,
     ClusterSums,
     SidedP,
-    TTest,
     cluster_standard_error,
     cluster_sums,
     cluster_t,
@@ -36,6 +33,7 @@ from snapdrift.stats.paired import (
     sign_flip,
 )
 from snapdrift.stats.power import agreement_p_value, cases_for_no_worse, cases_of_agreement
+from snapdrift.stats.score_t import ScoreT
 
 FEW_CASES = 50
 """Up to so many cases (or clusters) signs are flipped; below it means get the betting interval."""
@@ -241,45 +239,68 @@ def _by_cases(values: PairedValues, question: Question) -> _Test:
     else:
         flips = sign_flip(gains, question.seed)
         method, p = "sign_flip_exact" if flips.exact else "sign_flip_monte_carlo", flips.p
+    trusted = t_test is not None and gains.size >= FEW_CASES
     interval = _case_interval(gains, question.two_sided, low=-1.0)
-    no_worse = _no_worse(gains, None if gains.size < FEW_CASES else t_test, question, None)
-    return _Test(method, p, interval, no_worse)
+    return _Test(method, p, interval, _no_worse(gains, _case_scale(gains) if trusted else None, question, None))
 
 
 def _by_clusters(values: PairedValues, question: Question) -> _Test:
     sums = values.grouped
     means = sums.sums / sums.sizes
-    t_test = cluster_t(sums) if _varies(means) else None
-    if sums.sums.size > FEW_CASES and t_test is not None:
-        method, p = "cluster_t", t_test.p
+    if sums.effective > FEW_CASES and _varies(means):
+        method, p = "cluster_t", cluster_t(sums).p
     else:
         method, p = "cluster_sign_flip", sign_flip(sums.sums, question.seed).p
     interval = _cluster_interval(sums, question.two_sided, low=-1.0)
-    return _Test(method, p, interval, _no_worse(means, t_test, question, sums.sizes))
+    scale = _cluster_scale(sums) if _clusters_vary(sums) else None
+    return _Test(method, p, interval, _no_worse(means, scale, question, sums.sizes))
 
 
-def _no_worse(gains: FloatArray, t_test: TTest | None, question: Question, weights: FloatArray | None) -> float | None:
+def _no_worse(gains: FloatArray, scale: ScoreT | None, question: Question, weights: FloatArray | None) -> float | None:
     """The p-value of "not worse than the margin": by t where it can be trusted, else by betting."""
     if question.margin is None:
         return None
-    if t_test is None:
+    if scale is None:
         return betting_p_value(gains, -question.margin, Claim.ABOVE, weights=weights)
-    return float(special.stdtr(t_test.degrees, -(t_test.mean + question.margin) / t_test.standard_error))
+    return scale.p_above(-question.margin)
 
 
 def _case_interval(values: FloatArray, confidence: float, *, low: float) -> Interval:
     if values.size < FEW_CASES or not _varies(values):
         return betting_interval(values, confidence, low=low)
-    error = float(values.std(ddof=1)) / float(np.sqrt(values.size))
-    return _clipped(t_interval(float(values.mean()), error, values.size - 1, confidence), low)
+    return _clipped(_case_scale(values).interval(confidence), low)
 
 
 def _cluster_interval(sums: ClusterSums, confidence: float, *, low: float) -> Interval:
-    means = sums.sums / sums.sizes
-    if not _varies(means):
-        return betting_interval(means, confidence, low=low, weights=sums.sizes)
+    if not _clusters_vary(sums):
+        return betting_interval(sums.sums / sums.sizes, confidence, low=low, weights=sums.sizes)
+    return _clipped(_cluster_scale(sums).interval(confidence), low)
+
+
+def _case_scale(values: FloatArray) -> ScoreT:
+    variance = float(values.var(ddof=1)) / values.size
+    return ScoreT(float(values.mean()), variance, values.size - 1, _slope(values) / values.size)
+
+
+def _cluster_scale(sums: ClusterSums) -> ScoreT:
+    """With as many degrees of freedom as the clusters are worth: one that holds most cases decides the error alone."""
     mean = float(sums.sums.sum() / sums.sizes.sum())
-    return _clipped(t_interval(mean, cluster_standard_error(sums), sums.sums.size - 1, confidence), low)
+    return ScoreT(mean, cluster_standard_error(sums) ** 2, sums.effective - 1)
+
+
+def _clusters_vary(sums: ClusterSums) -> bool:
+    """Whether the error of clusters can be estimated: enough of them differ, and few do not hold most cases."""
+    return sums.effective >= FEW_CHANGES and _varies(sums.sums / sums.sizes)
+
+
+def _slope(values: FloatArray) -> float:
+    """By how much the variance of one value grows with the distance of the mean, where half of all values agree.
+
+    A mean further off then comes of more values away from the commonest, of the sizes that were seen.
+    """
+    distinct, counts = np.unique(np.round(values, 9), return_counts=True)
+    away = np.abs(values - distinct[counts.argmax()])
+    return float(np.square(away).sum() / away.sum()) if 2 * int(counts.max()) >= values.size else 0.0
 
 
 def _clipped(interval: Interval, low: float) -> Interval:
