@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from snapdrift.model import DecisionWord, Endpoint, ExitCode, Gate, Severity, Usage, Verdict
+from snapdrift.model import DecisionWord, Endpoint, ExitCode, Gate, Severity, Target, Usage, Verdict
 
 _DECISION_CODES = {
     DecisionWord.PASSED: ExitCode.PASSED,
@@ -31,12 +31,41 @@ class PairTable:
 
 
 @dataclass(frozen=True, slots=True)
+class VarianceParts:
+    """Where the uncertainty of a comparison comes from: variances in squared score units, errors in score units.
+
+    The variance of a case's difference is `between` (what truly differs between cases; 0 where the estimate is
+    negative, which `floored` says) and what the model varies from answer to answer: `within` at one repeat,
+    `noise_share` of the whole at the `repeats` there are. `like_these_error` and `these_cases_error` are the standard
+    errors of the difference about cases like these and about these cases; `pooled_error` is what it would be were every
+    repeat a case of its own, for explaining only. `twice_the_cases` (None where that is another claim) and
+    `twice_the_repeats` are what the error of what is claimed would become, `remedy` which of the two helps: `cases`,
+    `either`, `repeats` or `neither`.
+    """
+
+    repeats: float
+    between: float
+    within: float
+    noise_share: float
+    floored: bool
+    like_these_error: float
+    these_cases_error: float
+    pooled_error: float
+    twice_the_cases: float | None
+    twice_the_repeats: float
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Baseline against candidate on one metric, paired by case.
 
     `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval; `p_value` is one-sided for
     "worse", `p_adjusted` Holm's; `newly_failing` and `newly_passing` are case ids. `table` is None where scores are
-    graded or repeated. `unmeasured` counts the applicable cases that did not pair.
+    graded or repeated. `unmeasured` counts the applicable cases that did not pair, `unmeasured_calls` the planned calls
+    of both sides that have no score. `target` is what is claimed of; about these cases `repeats_to_resolve` takes the
+    place of `cases_to_resolve`. `ci_newcombe` is Newcombe's interval beside the deciding test, for reading, where there
+    is a table; `variance` is None with one answer a case.
     """
 
     metric: str
@@ -65,6 +94,11 @@ class Comparison:
     unmeasured: int = 0
     newly_failing: tuple[str, ...] = ()
     newly_passing: tuple[str, ...] = ()
+    target: Target = Target.CASES_LIKE_THESE
+    ci_newcombe: tuple[float, float] | None = None
+    variance: VarianceParts | None = None
+    unmeasured_calls: int = 0
+    repeats_to_resolve: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

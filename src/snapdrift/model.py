@@ -33,7 +33,10 @@ class Outcome(StrEnum):
     @property
     def measured(self) -> bool:
         """Whether the model (not the infrastructure, not early stopping) decided how the call ended."""
-        return self not in (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
+        return self not in _UNMEASURED
+
+
+_UNMEASURED = frozenset({Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED})
 
 
 class Endpoint(StrEnum):
@@ -135,6 +138,13 @@ class OnInconclusive(StrEnum):
     FAIL = "fail"
     WARN = "warn"
     EXTEND = "extend"
+
+
+class Target(StrEnum):
+    """What is claimed of: cases like these, which are a sample, or these very cases, whose answers only are random."""
+
+    CASES_LIKE_THESE = "cases_like_these"
+    THESE_CASES = "these_cases"
 
 
 class Verdict(StrEnum):
@@ -665,7 +675,7 @@ class MustPass:
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
-    `fresh` gates (`cache: never`) never take up an earlier run.
+    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run.
     """
 
     name: str
@@ -682,6 +692,7 @@ class Gate:
     budget_usd: float | None = None
     repeats: int | None = None
     fresh: bool = False
+    target: Target = Target.CASES_LIKE_THESE
 
     @property
     def alpha(self) -> float:

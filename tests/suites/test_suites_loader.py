@@ -153,7 +153,6 @@ def test_a_suite_without_variants_is_an_error(mistakes: Mistakes, good: str) -> 
 LATER = [
     ("suite: triage\n", "suite: triage\nearly_stop: true\n", "2:1: early_stop"),
     ("suite: triage\n", "suite: triage\nrequire_calibration: true\n", "2:1: require_calibration"),
-    ("suite: triage\n", "suite: triage\ntarget: these_cases\n", "2:1: target"),
     ("suite: triage\n", "suite: triage\nprivacy: {redact: [answer]}\n", "2:1: privacy"),
     ("suite: triage\n", "suite: triage\nbudget: {per_day: 3}\n", "2:10: budget.per_day"),
     ("{variant: august}", "{ref: merge-base}", "12:14: gate.baseline.ref"),

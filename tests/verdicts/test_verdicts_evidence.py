@@ -266,6 +266,48 @@ def test_clusters_that_move_together_rarely_look_worse() -> None:
 # -------------------------------------------------------------------------------------------------- one variant's level
 
 
+def test_of_few_cases_that_change_a_drop_of_just_the_margin_is_rarely_called_no_worse() -> None:
+    generator, question, draws = np.random.default_rng(5), replace(QUESTION, margin=0.1), 400
+    shown, held = 0, 0
+    for _ in range(draws):
+        found = weigh(paired([1.0] * 200, (generator.random(200) >= 0.1).astype(float).tolist()), question)
+        assert found.ci is not None
+        shown += found.p_no_worse is not None and found.p_no_worse <= 0.05
+        held += found.ci[0] <= -0.1 <= found.ci[1]
+    assert shown / draws <= 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
+    assert held / draws >= 0.9 - 3 * (0.09 / draws) ** 0.5
+
+
+@pytest.mark.parametrize("sizes", [[150] + [3] * 59, [60] * 5 + [2] * 55, [60] + [5] * 11])
+def test_clusters_of_very_unequal_sizes_are_wrong_no_more_often_than_they_say(sizes: list[int]) -> None:
+    generator, draws = np.random.default_rng(sum(sizes)), 150
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    worse = no_worse = held = 0
+    for _ in range(draws):
+        moved = generator.uniform(-0.35, 0.25, len(sizes))[labels]  # -0.05 in the mean: just the margin
+        sides = [generator.binomial(4, rate) / 4 for rate in (np.full(labels.size, 0.6), 0.6 + moved)]
+        found = weigh(paired(sides[0].tolist(), sides[1].tolist(), labels.tolist()), QUESTION)
+        level = weigh(paired(sides[0].tolist(), (sides[1] + 0.05).tolist(), labels.tolist()), QUESTION)
+        assert found.ci is not None
+        assert level.p is not None
+        worse += level.p.worse <= 0.05
+        no_worse += found.p_no_worse is not None and found.p_no_worse <= 0.05
+        held += found.ci[0] <= -0.05 <= found.ci[1]
+    limit = 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
+    assert worse / draws <= limit
+    assert no_worse / draws <= limit
+    assert held / draws >= 0.9 - 3 * (0.09 / draws) ** 0.5
+
+
+def test_clusters_of_which_one_holds_most_cases_are_compared_by_flips_and_bets() -> None:
+    generator = np.random.default_rng(3)
+    labels = [0] * 150 + [1 + i // 3 for i in range(177)]
+    found = weigh(paired(generator.random(327).tolist(), generator.random(327).tolist(), labels), QUESTION)
+    assert found.method == "cluster_sign_flip"
+    assert found.ci is not None
+    assert found.ci[1] - found.ci[0] > 0.5
+
+
 def test_a_single_pass_fail_level_has_wilsons_interval() -> None:
     found = mean_interval(np.array([1.0] * 17 + [0.0] * 3), np.arange(20), 0.95, single=True)
     assert found == pytest.approx((0.63958114, 0.94763125))

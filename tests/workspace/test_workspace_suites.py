@@ -13,13 +13,26 @@ from typing import Any
 import pytest
 
 from snapdrift.graders.registry import Registry
-from snapdrift.model import DecisionWord, Endpoint, ExitCode, Verdict
+from snapdrift.model import (
+    CallKey,
+    CallResult,
+    DecisionWord,
+    Endpoint,
+    ExitCode,
+    Outcome,
+    Reason,
+    Results,
+    Score,
+    Usage,
+    Verdict,
+)
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.schema import suite_json_schema
 from snapdrift.suites.workspace import Workspace, find_workspace
+from snapdrift.verdicts import RunFacts, evaluate
 from snapdrift.verdicts.sensitivity import sufficiency
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +112,40 @@ def test_every_gate_can_reach_its_verdict(name: str) -> None:
     ]
     assert found != []
     assert [entry.detail for entry in found if not entry.enough] == []
+
+
+@every_suite
+def test_every_gate_passes_where_every_answer_is_right(name: str) -> None:
+    loaded = suite(name)
+    for gate_name, gate in loaded.gates.items():
+        cases, repeats = loaded.cases_for(gate_name), range(loaded.repeats_for(gate_name))
+        keys = [
+            CallKey(case.id, variant, repeat) for case in cases for variant in loaded.variants for repeat in repeats
+        ]
+        applicable = {
+            metric.name: frozenset(case.id for case in cases if grader.applies(case))
+            for grader in loaded.graders
+            for metric in grader.metrics
+        }
+        scores = [
+            Score(key.case_id, key.variant, key.repeat, metric.name, best, metric.higher_is_better, Reason.PASSED)
+            for metric in loaded.metrics
+            for best in [1.0 if metric.higher_is_better else 0.0]
+            for key in keys
+            if key.case_id in applicable[metric.name]
+        ]
+        models = {variant: loaded.variants[variant].model for variant in loaded.variants}
+        results = Results(
+            cases=cases,
+            variants=tuple(loaded.variants.values()),
+            repeats=len(repeats),
+            metrics=loaded.metrics,
+            calls={key: CallResult(Outcome.OK, models[key.variant], 100.0, Usage(10, 0, 5), 0.001) for key in keys},
+            scores=tuple(scores),
+            applicable=applicable,
+        )
+        decision = evaluate(results, gate, RunFacts()).decision
+        assert (gate_name, decision.word, decision.reasons) == (gate_name, DecisionWord.PASSED, decision.reasons)
 
 
 def test_the_quick_gate_of_ticket_triage_takes_every_language() -> None:

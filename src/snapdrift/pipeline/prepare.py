@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
-from snapdrift.model import Case, Gate, Variant
+from snapdrift.model import Case, Gate, Target, Variant
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
     repeats = options.selection.repeats or suite.repeats_for(gate.name)
+    if gate.target is Target.THESE_CASES and gate.pairs and repeats < 2 and not partial:
+        raise UsageError(
+            f"{suite.path}: --repeats: found {repeats}; expected 2 or more, because the suite claims something of "
+            "these_cases, which rests on what a model varies between the answers to one case"
+        )
     found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
     return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found)
 

@@ -19,6 +19,7 @@ from snapdrift.reports.view import (
     CaseGroup,
     CaseView,
     Change,
+    Claims,
     ComparisonView,
     ControlView,
     Lens,
@@ -30,6 +31,7 @@ from snapdrift.reports.view import (
     View,
 )
 from snapdrift.reports.words import change_sentence, verdict_word
+from snapdrift.verdicts import claims
 from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
 from snapdrift.verdicts.words import headline
 
@@ -65,6 +67,7 @@ def build_view(data: RunData) -> View:
         controls=_control_views(data),
         failures=failure_sentences(data.responses),
         operational=tuple(operational_view(one) for one in evaluation.operational),
+        claims=_claims(data),
     )
 
 
@@ -169,12 +172,28 @@ def _change_sentences(cases: Iterable[CaseView], evaluation: Evaluation) -> tupl
     return tuple(sentences)
 
 
+def _claims(data: RunData) -> Claims:
+    evaluation, specs = data.evaluation, {metric.name: metric for metric in data.metrics}
+    comparisons = evaluation.comparisons
+    if not comparisons:
+        return Claims()
+    gating = sum(comparison.gating for comparison in comparisons)
+    return Claims(
+        target=claims.target_sentence(evaluation.gate.target),
+        multiplicity=claims.multiplicity_sentence(evaluation.gate, gating),
+        sight=claims.sight_sentence(evaluation.gate, comparisons, specs),
+        variance=claims.variance_sentences(comparisons, specs),
+        repeatability=claims.ASKED_ONCE if data.repeats == 1 else "",
+    )
+
+
 def _assumptions(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     gate = evaluation.gate
     gating = sum(c.gating for c in evaluation.comparisons)
     confidence = f"{gate.confidence:g} one-sided for each claim; intervals shown are {1 - 2 * gate.alpha:.0%} intervals"
     return (
         ("policy", gate.policy.value),
+        ("target", gate.target.value),
         ("confidence", confidence),
         ("multiplicity", f"Holm over {gating} gating comparison{'' if gating == 1 else 's'}"),
         ("discordance", f"{gate.discordance:g} of cases assumed to differ between two variants (for power)"),

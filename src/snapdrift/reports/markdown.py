@@ -9,7 +9,7 @@ from snapdrift.reports import figures
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
-from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence
+from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence, left_out
 
 LIMIT = 60_000
 """Characters: GitHub refuses comments above 65,536."""
@@ -18,6 +18,7 @@ _NAME = 120
 _SENTENCE = 2_000
 _LISTED = 200
 _GROUPS = 10
+_CLAIMS = 20
 _IDS = 10
 
 
@@ -70,11 +71,13 @@ def _head(view: View) -> Iterator[str]:
         levels = f"{figures.level(row.metric, c.baseline_mean)} → {figures.level(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
         warn = "" if c.severity is Severity.FAIL else " (warn)"
-        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}{warn}"
+        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}{warn}{left_out(c)}"
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
     yield ""
     yield from (f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS])
+    yield from (f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS])
+    yield ""
     yield from _sameness(view)
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:

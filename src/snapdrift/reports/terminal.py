@@ -10,7 +10,7 @@ from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
-from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text
+from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text, left_out
 
 _DECISION_STYLES = {DecisionWord.PASSED: "bold blue", DecisionWord.REGRESSION: "bold dark_orange"}
 _VERDICT_STYLES = {
@@ -66,6 +66,9 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
         console.print()
+        for sentence in view.claims.short:
+            console.print(Text(line(sentence)))
+        console.print()
     for text in operational_lines(view):
         console.print(Text(line(text)))
     if view.operational:
@@ -85,6 +88,7 @@ def _comparison_table(view: View) -> object:
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
         verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}"
         style = _VERDICT_STYLES.get(c.verdict, "")
+        verdict += left_out(c)
         rows.append(([c.metric, c.candidate, levels, change.strip(), verdict], style))
     return _table(["metric", "candidate", "level", "difference", "verdict"], {2, 3}, rows)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
+from snapdrift.model import Gate
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.increases import operational_sentence, standing
@@ -58,6 +59,8 @@ def verdict_document(view: View) -> dict[str, Any]:
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
         "variants": [_variant(v) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],
+        "gate": _gate(view.evaluation.gate),
+        "claims": {"sentences": list(view.claims.sentences)},
         "comparisons": [_comparison(c) for c in view.evaluation.comparisons],
         "operational": [_operational(o) for o in view.evaluation.operational],
         "alias_moves": [_plain(move) for move in view.evaluation.alias_moves],
@@ -138,6 +141,19 @@ def _operational(o: Operational) -> dict[str, Any]:
     return _plain(o) | {"standing": standing(o).value, "sentence": operational_sentence(o)}
 
 
+def _gate(gate: Gate) -> dict[str, Any]:
+    """What the verdicts rest on that the comparisons do not say."""
+    return {
+        "name": gate.name,
+        "policy": gate.policy.value,
+        "target": gate.target.value,
+        "confidence": gate.confidence,
+        "discordance": gate.discordance,
+        "max_blind": gate.max_blind,
+        "coverage": gate.coverage,
+    }
+
+
 def _comparison(c: Comparison) -> dict[str, Any]:
     return {
         "metric": c.metric,
@@ -147,11 +163,13 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "gating": c.gating,
         "n": c.n,
         "unmeasured": c.unmeasured,
+        "unmeasured_calls": c.unmeasured_calls,
         "table": None if c.table is None else asdict(c.table),
         "baseline_mean": c.baseline_mean,
         "candidate_mean": c.candidate_mean,
         "difference": c.difference,
         "ci": None if c.ci is None else list(c.ci),
+        "ci_newcombe": None if c.ci_newcombe is None else list(c.ci_newcombe),
         "p_value": c.p_value,
         "p_two_sided": c.p_two_sided,
         "p_mid": c.p_mid,
@@ -164,6 +182,9 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "verdict": c.verdict.value,
         "detectable_difference": c.detectable_difference,
         "cases_to_resolve": c.cases_to_resolve,
+        "repeats_to_resolve": c.repeats_to_resolve,
+        "target": c.target.value,
+        "variance": None if c.variance is None else asdict(c.variance),
         "newly_failing": list(c.newly_failing),
         "newly_passing": list(c.newly_passing),
     }

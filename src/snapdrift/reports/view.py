@@ -109,6 +109,30 @@ class Lens:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """In sentences: what is claimed of, why failing is adjusted and passing not, what could be seen, what would help.
+
+    Empty where a run compares or gates nothing; `repeatability` only where each case has one answer.
+    """
+
+    target: str = ""
+    multiplicity: str = ""
+    sight: str = ""
+    variance: tuple[str, ...] = ()
+    repeatability: str = ""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that there are."""
+        return tuple(filter(None, (self.target, self.sight, self.multiplicity, *self.variance, self.repeatability)))
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """Those for a terminal and a summary: all but what is the same for every run of this kind."""
+        return tuple(filter(None, (self.target, self.sight, *self.variance)))
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A case that newly fails or passes, and the reason code of the failing side."""
 
@@ -274,6 +298,7 @@ class View:
     controls: tuple[ControlView, ...] = ()
     failures: tuple[str, ...] = ()
     operational: tuple[OperationalView, ...] = ()
+    claims: Claims = Claims()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

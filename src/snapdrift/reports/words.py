@@ -67,9 +67,17 @@ ENDING_WORDS: Mapping[str, str] = {
 def verdict_word(comparison: Comparison) -> str:
     """The verdict in words; an inconclusive one says how many cases it would take."""
     word = VERDICT_WORDS[comparison.verdict]
+    if comparison.verdict is Verdict.INCONCLUSIVE and comparison.repeats_to_resolve is not None:
+        return f"{word}; about {count(comparison.repeats_to_resolve)} repeats would settle it"
     if comparison.verdict is Verdict.INCONCLUSIVE and comparison.cases_to_resolve is not None:
         return f"{word}; about {count(comparison.cases_to_resolve)} cases would settle it"
     return word
+
+
+def left_out(comparison: Comparison) -> str:
+    """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
+    number = comparison.unmeasured_calls
+    return f" ({count(number)} answer{'' if number == 1 else 's'} not measured)" if number else ""
 
 
 def badge(decision: Decision) -> str:

@@ -20,6 +20,8 @@ MONTE_CARLO_FLIPS = 99_999
 _ENUMERATED = 16
 _LATTICE_WORK = 20_000_000
 _CHUNK = 2_000_000
+_GROUPED = 4
+"""Where magnitudes occur so often in the mean, signs are drawn for all equal ones at once."""
 _TIE = 1e-9
 
 FloatArray = NDArray[np.float64]
@@ -191,16 +193,25 @@ def _tails(sums: FloatArray, observed: float) -> SidedP:
     return SidedP.of_tails(worse, better)
 
 
+def common_scale(magnitudes: FloatArray, most: int) -> int | None:
+    """The smallest number by which all values are whole multiples of 1, or None when it would exceed `most`.
+
+    Denominators up to 1,000 are looked for, so that values are recognised through their rounding errors.
+    """
+    scale = 1
+    for value in magnitudes.tolist():
+        scale = math.lcm(scale, Fraction(value).limit_denominator(1000).denominator)
+        if scale > most:
+            return None
+    return scale if np.abs(np.rint(magnitudes * scale) - magnitudes * scale).max() <= _TIE * scale else None
+
+
 def _on_lattice(values: FloatArray) -> NDArray[np.int64] | None:
     """The values as multiples of a common unit, or None when there is none coarse enough to convolve."""
-    scale = 1
-    for value in values:
-        scale = math.lcm(scale, Fraction(float(value)).limit_denominator(1000).denominator)
-        if scale * values.size > _LATTICE_WORK:
-            return None
-    multiples = np.rint(values * scale)
-    if np.abs(multiples - values * scale).max() > _TIE * scale:
+    scale = common_scale(np.unique(np.abs(values)), _LATTICE_WORK // values.size)
+    if scale is None:
         return None
+    multiples = np.rint(values * scale)
     if float(np.abs(multiples).sum()) * values.size > _LATTICE_WORK:
         return None
     return multiples.astype(np.int64)
@@ -221,11 +232,17 @@ def _drawn(values: FloatArray, seed: int) -> SidedP:
     """Tails over drawn signs, in chunks that bound the memory; (hits + 1) / (draws + 1)."""
     generator = np.random.default_rng(seed)
     observed, magnitudes = float(values.sum()), np.abs(values)
+    distinct, counts = np.unique(magnitudes, return_counts=True)
+    grouped = distinct.size * _GROUPED <= values.size
     slack = _TIE * max(1.0, abs(observed))
     worse = better = drawn = 0
     while drawn < MONTE_CARLO_FLIPS:
-        size = min(MONTE_CARLO_FLIPS - drawn, max(1, _CHUNK // values.size))
-        sums = generator.choice((-1.0, 1.0), size=(size, values.size)) @ magnitudes
+        size = min(MONTE_CARLO_FLIPS - drawn, max(1, _CHUNK // (distinct if grouped else values).size))
+        if grouped:
+            # Of m equal magnitudes only the number of negative ones matters.
+            sums = (counts - 2 * generator.binomial(counts, 0.5, size=(size, counts.size))) @ distinct
+        else:
+            sums = generator.choice((-1.0, 1.0), size=(size, values.size)) @ magnitudes
         worse += int((sums <= observed + slack).sum())
         better += int((sums >= observed - slack).sum())
         drawn += size

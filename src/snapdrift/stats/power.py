@@ -22,6 +22,7 @@ MOST_CASES = 10_000_000
 _SPREAD = 9.0
 _DROP_BISECTIONS = 40
 _NEAR_BOUNDARY = 0.5
+_TABLED = 1 << 16
 
 
 def mcnemar_power(n: int, discordance: float, difference: float, alpha: float) -> float:
@@ -41,7 +42,7 @@ def mcnemar_power(n: int, discordance: float, difference: float, alpha: float) -
     m = np.arange(max(0, math.floor(centre - reach)), min(n, math.ceil(centre + reach)) + 1, dtype=np.float64)
     log_choose = special.gammaln(n + 1) - special.gammaln(m + 1) - special.gammaln(n - m + 1)
     mass = np.exp(log_choose + special.xlogy(m, discordance) + special.xlog1py(n - m, -discordance))
-    rejected = binomial_tail(_critical_counts(m, alpha), m, regression)
+    rejected = binomial_tail(_critical_counts_from(int(m[0]), m.size, alpha), m, regression)
     return min(1.0, float(np.dot(mass, rejected)))
 
 
@@ -143,6 +144,19 @@ def cases_to_resolve(n: int, difference: float, second_moment: float, margin: fl
 
 def _drop_power(n: int, drop: float, discordance: float, alpha: float) -> float:
     return mcnemar_power(n, max(discordance, drop), -drop, alpha)
+
+
+def _critical_counts_from(first: int, size: int, alpha: float) -> FloatArray:
+    """As `_critical_counts` of `first`, `first` + 1, ...; small ones are looked up, they are needed again and again."""
+    last = first + size
+    if last > _TABLED:
+        return _critical_counts(np.arange(first, last, dtype=np.float64), alpha)
+    return _tabled_counts(1 << (last - 1).bit_length(), alpha)[first:last]
+
+
+@lru_cache(maxsize=64)
+def _tabled_counts(size: int, alpha: float) -> FloatArray:
+    return _critical_counts(np.arange(size, dtype=np.float64), alpha)
 
 
 def _critical_counts(m: FloatArray, alpha: float) -> FloatArray:

@@ -27,15 +27,17 @@ _TIE = 1e-12
 
 
 def adjusted_t(units: ClusterSums) -> SidedP:
-    """Both tails of t for a mean of 0 over cases, corrected for skewness; CR1 error and G - 1 degrees of freedom.
+    """Both tails of t for a mean of 0 over cases, corrected for skewness; CR1 error.
 
-    With T the plain t, G units and g their skewness, the corrected one is T + a T^2 + a^2 T^3 / 3 + a / 2 for
-    a = g / (3 sqrt G), which rises with T. Without variance the scores are what they are.
+    Degrees of freedom are Kish's effective number of units less one, G - 1 where they are of one size: a unit that
+    holds most cases decides the error alone. With T the plain t, G units and g their skewness, the corrected one is
+    T + a T^2 + a^2 T^3 / 3 + a / 2 for a = g / (3 sqrt G), which rises with T. Without variance the scores are what
+    they are.
     """
     mean, error = _mean(units), cluster_standard_error(units)
     if error <= _TIE:
         return SidedP.of_tails(1.0 if mean > -_TIE else 0.0, 1.0 if mean < _TIE else 0.0)
-    a, t, degrees = _lean(units), mean / error, units.sums.size - 1
+    a, t, degrees = _lean(units), mean / error, units.effective - 1
     corrected = t + a * t**2 + a**2 * t**3 / 3 + a / 2
     return SidedP.of_tails(float(special.stdtr(degrees, corrected)), float(special.stdtr(degrees, -corrected)))
 
@@ -43,7 +45,7 @@ def adjusted_t(units: ClusterSums) -> SidedP:
 def adjusted_t_interval(units: ClusterSums, confidence: float) -> Interval:
     """All means over cases that `adjusted_t` rejects on neither side at (1 - confidence) / 2."""
     mean, error, a = _mean(units), cluster_standard_error(units), _lean(units)
-    quantile = float(special.stdtrit(units.sums.size - 1, (1 + confidence) / 2))
+    quantile = float(special.stdtrit(units.effective - 1, (1 + confidence) / 2))
 
     def plain(corrected: float) -> float:
         # 3 a (corrected - a / 2) = (1 + a T)^3 - 1

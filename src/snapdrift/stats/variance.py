@@ -22,6 +22,7 @@ from snapdrift.stats.power import POWER
 
 _NOTHING = 1e-12
 _MOSTLY = 0.5
+_NEAR_BOUNDARY = 0.5
 
 FloatArray = NDArray[np.float64]
 
@@ -220,6 +221,23 @@ def advise(split: VarianceSplit, target: Target) -> Advice:
         twice_the_repeats=split.error(target, repeats=2.0),
         most_repeats=split.error(target, repeats=math.inf),
     )
+
+
+def repeats_to_resolve(split: VarianceSplit, margin: float | None, alpha: float) -> int | None:
+    """About how many repeats of each case in all would settle an inconclusive comparison of these cases, if it stays.
+
+    The cheaper of "there is a difference" and "no worse than the margin", each with 80% power (normal approximation,
+    after Miller 2024, arXiv 2411.00640). None where nothing varied, and where the difference lies within half a
+    standard error of every boundary. A difference below 0 is worse.
+    """
+    error = split.these_cases_error
+    distances = [abs(split.difference), *([] if margin is None else [split.difference + margin])]
+    told = [distance for distance in distances if distance > _NEAR_BOUNDARY * error]
+    if not told or error <= _NOTHING:
+        return None
+    reach = float(special.ndtri(1 - alpha) + special.ndtri(POWER))
+    needed = math.ceil(split.repeats * (reach * error / max(told)) ** 2 - 1e-9)
+    return max(math.floor(split.repeats) + 1, needed)
 
 
 def _side(scores: FloatArray, name: str) -> _Side:

@@ -42,8 +42,6 @@ def refuse(location: Location, loading: Loading) -> None:
 def _suite_keys(entry: SuiteFile) -> Iterator[Location]:
     flags = {"early_stop": entry.early_stop, "require_calibration": entry.require_calibration}
     yield from ((name,) for name, value in flags.items() if value)
-    if entry.target == "these_cases":
-        yield ("target",)
     if entry.privacy is not None:
         yield ("privacy",)
     if entry.budget is not None and entry.budget.per_day is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snapdrift.model import Case, Gate, MustPass, OnInconclusive, Policy, ScoreKind, Severity
+from snapdrift.model import Case, Gate, MustPass, OnInconclusive, Policy, ScoreKind, Severity, Target
 from snapdrift.suites.availability import gate_places
 from snapdrift.suites.gate_entries import MustPassEntry, SampleEntry
 from snapdrift.suites.gate_keys import Key, Known, gate_keys
@@ -37,13 +37,16 @@ def resolve_gates(entry: SuiteFile, known: Known, loading: Loading) -> dict[str,
         loading.complain(("gate",), "both gate and gates", "expected one of them", key=True)
     if not places:
         loading.complain(("gates",), "no gates", "expected gate: {...} or gates: {default: {...}}")
+    target = Target(entry.target or Target.CASES_LIKE_THESE)
     return {
-        name: _resolve(name, place, gate_keys(name, places, loading), known, loading)
+        name: _resolve(name, place, gate_keys(name, places, loading), target, known, loading)
         for name, (place, _) in places.items()
     }
 
 
-def _resolve(name: str, place: Location, keys: Mapping[str, Key], known: Known, loading: Loading) -> ResolvedGate:
+def _resolve(
+    name: str, place: Location, keys: Mapping[str, Key], target: Target, known: Known, loading: Loading
+) -> ResolvedGate:
     pairing = Pairing(keys, known, loading)
     metrics = keys["metrics"].value if "metrics" in keys else {}
     if not pairing.compares and "must_pass" not in keys and not any("at_least" in asked for asked in metrics.values()):
@@ -74,6 +77,7 @@ def _resolve(name: str, place: Location, keys: Mapping[str, Key], known: Known, 
         budget_usd=None if budget is None else budget.usd,
         repeats=value("repeats", None),
         fresh=value("cache", None) == "never",
+        target=target,
     )
     return ResolvedGate(gate, _sample(keys.get("sample"), known, loading))
 

@@ -24,6 +24,7 @@ from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
 from snapdrift.suites.samples import resolve_sample
 from snapdrift.suites.suite import SuiteFile
+from snapdrift.suites.targets import check_target
 from snapdrift.suites.tool_names import unused_results
 from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
 from snapdrift.suites.variants import ResolvedVariant, resolve_variants
@@ -92,6 +93,7 @@ class _Loader:
         graders = self._graders(entry, tried, complete=not read.problems)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         gates = resolve_gates(entry, known, loading)
+        check_target(entry, gates, variants, loading)
         if loading.problems:
             raise SuiteError(list(loading.problems))
         return Suite(

@@ -18,6 +18,7 @@ from snapdrift.model import (
     Pair,
     Policy,
     Severity,
+    Target,
     Variant,
     sha256,
 )
@@ -200,6 +201,7 @@ def _stored_gate(gate: Gate) -> dict[str, Any]:
         "budget_usd": gate.budget_usd,
         "repeats": gate.repeats,
         "fresh": gate.fresh,
+        "target": gate.target.value,
     }
 
 
@@ -213,5 +215,6 @@ def _gate(stored: Mapping[str, Any]) -> Gate:
             "must_pass": MustPass(tuple(stored["must_pass"]["tags"]), tuple(stored["must_pass"]["cases"])),
             "inconclusive": OnInconclusive(stored["inconclusive"]),
             "alias_moved": Severity(stored["alias_moved"]),
+            "target": Target(stored.get("target", Target.CASES_LIKE_THESE)),
         }
     )

@@ -224,6 +224,8 @@ class SuiteFile(Entry):
     stream: bool | None = None
     """Whether answers are streamed, where a variant does not say otherwise."""
     target: Literal["cases_like_these", "these_cases"] | None = None
+    """What comparisons claim: of cases like these (default), which are a sample, or of these_cases and no others, where
+    only what a model varies between answers is uncertain; that needs `repeats: 2` or more."""
     early_stop: bool | None = None
     max_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     """The most requests of one call, where tools are carried out (default 8)."""

@@ -10,9 +10,11 @@ import numpy as np
 
 from snapdrift.conclusions import Comparison
 from snapdrift.errors import UsageError
-from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Verdict
+from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Target, Verdict
 from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
+from snapdrift.stats.variance import repeats_to_resolve
+from snapdrift.stats.within_cases import pair_repeats
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
 from snapdrift.verdicts.score_tables import (
     BoolArray,
@@ -22,6 +24,8 @@ from snapdrift.verdicts.score_tables import (
     ScoreTables,
     mean_of_repeats,
 )
+from snapdrift.verdicts.these_cases import turned_repeats, weigh_these_cases
+from snapdrift.verdicts.variance_parts import parts_of, split_of
 
 OPERATIONAL = ("cost", "latency_p95", "output_tokens")
 """Measures of calls, not of answers: a gate limits their increase."""
@@ -47,6 +51,7 @@ class _Weighed:
     newly_failing: tuple[str, ...]
     newly_passing: tuple[str, ...]
     unmeasured: int
+    unmeasured_calls: int
     evidence: Evidence
     question: Question
 
@@ -116,10 +121,14 @@ def compare(
     return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
 
 
-def observed_discordance(planned: PlannedComparison, tables: ScoreTables) -> float:
-    """The mean squared difference of the cases that pair; 0 where none do."""
-    means = _case_means(planned, tables, None)
-    return _paired(planned, tables, *means).discordance
+def observed_discordance(
+    planned: PlannedComparison, tables: ScoreTables, target: Target = Target.CASES_LIKE_THESE
+) -> float:
+    """The mean squared difference of the cases that pair, about these cases of their single answers; 0 without any."""
+    values = _paired(planned, tables, None)
+    if target is Target.THESE_CASES and values.gains.size:
+        return pair_repeats(*turned_repeats(values)).discordance
+    return values.discordance
 
 
 def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
@@ -135,43 +144,46 @@ def _weigh(
 ) -> _Weighed:
     scores = tables.metrics[planned.metric]
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
-    means = _case_means(planned, tables, imputation)
-    pairs = _measured_on_both(*means)
-    values = _paired(planned, tables, *means)
+    values, pairs = _paired(planned, tables, imputation), _pairing(planned, tables, imputation)
     wanted = scores.planned[baseline].any(axis=-1) & scores.planned[candidate].any(axis=-1)
-    question = Question(gate.confidence, planned.margin, seed)
+    question = Question(gate.confidence, planned.margin, seed, gate.target)
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
     unmeasured = int((wanted & ~pairs).sum())
-    evidence = weigh(values, question)
-    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question)
+    calls = int(scores.unmeasured[[baseline, candidate]].sum())
+    weighed = weigh_these_cases if gate.target is Target.THESE_CASES else weigh
+    evidence = weighed(values, question)
+    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, calls, evidence, question)
 
 
-def _case_means(
+def _pairing(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> BoolArray:
+    """Which cases have a value on both sides."""
+    old, new = _sides(planned, tables, imputation)
+    return np.asarray(~np.isnan(old).all(axis=1) & ~np.isnan(new).all(axis=1))
+
+
+def _sides(
     planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None
 ) -> tuple[FloatArray, FloatArray]:
-    """The value of each case on the baseline and on the candidate, NaN without any."""
+    """The scores [case, repeat] of the baseline and of the candidate, NaN where there is none."""
     scores = tables.metrics[planned.metric]
-    baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
     fills: tuple[float | None, float | None] = (None, None)
     if imputation is not None:
         fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
-    return scores.case_means(baseline, fills[0]), scores.case_means(candidate, fills[1])
+    baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
+    return scores.of(baseline, fills[0]), scores.of(candidate, fills[1])
 
 
-def _measured_on_both(baseline: FloatArray, candidate: FloatArray) -> BoolArray:
-    return ~np.isnan(baseline) & ~np.isnan(candidate)
-
-
-def _paired(
-    planned: PlannedComparison, tables: ScoreTables, baseline: FloatArray, candidate: FloatArray
-) -> PairedValues:
-    scores, pairs = tables.metrics[planned.metric], _measured_on_both(baseline, candidate)
+def _paired(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> PairedValues:
+    scores, pairs = tables.metrics[planned.metric], _pairing(planned, tables, imputation)
+    old, new = (side[pairs] for side in _sides(planned, tables, imputation))
+    repeated = scores.compared.shape[-1] > 1
     return PairedValues(
-        baseline=baseline[pairs],
-        candidate=candidate[pairs],
+        baseline=mean_of_repeats(old),
+        candidate=mean_of_repeats(new),
         clusters=tables.clusters[pairs],
-        single=scores.binary and scores.compared.shape[-1] == 1,
+        single=scores.binary and not repeated,
         higher_is_better=scores.spec.higher_is_better,
+        repeats=(old, new) if repeated else None,
     )
 
 
@@ -219,25 +231,40 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         confidence=gate.confidence,
         verdict=verdict,
         table=evidence.table,
-        detectable_difference=_detectable(values, gate),
+        detectable_difference=_detectable(one, gate),
         cases_to_resolve=_to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
+        target=gate.target,
+        ci_newcombe=evidence.ci_newcombe,
+        variance=parts_of(values, gate.target),
+        unmeasured_calls=one.unmeasured_calls,
+        repeats_to_resolve=_repeats_to_resolve(one, verdict),
     )
 
 
-def _detectable(values: PairedValues, gate: Gate) -> float | None:
+def _detectable(one: _Weighed, gate: Gate) -> float | None:
     """What these cases could see at the assumed discordance, or at the observed one where that is larger."""
+    values, discordance = one.values, one.values.discordance
     if values.gains.size == 0:
         return None
     independent = math.floor(values.independent + 1e-9)
-    discordance = max(gate.discordance, round(values.discordance, 12))
-    return detectable_difference(independent, discordance, round(gate.alpha, 12))
+    if gate.target is Target.THESE_CASES:
+        # Of given cases each pair of answers is a draw of its own, and differs as single answers do.
+        independent, discordance = pair_repeats(*turned_repeats(values)).differences.size, one.evidence.second_moment
+    return detectable_difference(independent, max(gate.discordance, round(discordance, 12)), round(gate.alpha, 12))
 
 
 def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
-    if verdict is not Verdict.INCONCLUSIVE:
+    if verdict is not Verdict.INCONCLUSIVE or one.question.target is Target.THESE_CASES:
         return None
     gains, moment = one.values.gains, one.evidence.second_moment
     return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)
+
+
+def _repeats_to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
+    if verdict is not Verdict.INCONCLUSIVE or one.question.target is not Target.THESE_CASES:
+        return None
+    split = split_of(one.values)
+    return None if split is None else repeats_to_resolve(split, one.planned.margin, one.question.alpha)

@@ -44,5 +44,5 @@ def sight_doubts(
     return tuple(
         words.sight_sentence(comparison, observed, gate.discordance)
         for one, comparison in zip(planned, comparisons, strict=True)
-        if one.gating and (observed := observed_discordance(one, tables)) > gate.discordance + ROUNDING
+        if one.gating and (observed := observed_discordance(one, tables, gate.target)) > gate.discordance + ROUNDING
     )

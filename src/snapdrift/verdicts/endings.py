@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from snapdrift.model import Outcome, Reason
-from snapdrift.verdicts.score_tables import MetricScores, ScoreTables
+from snapdrift.verdicts.score_tables import NO_CODE, OUTCOMES, REASONS, MetricScores, ScoreTables
 
 ENDINGS: tuple[str, ...] = (
     Reason.PASSED,
@@ -33,10 +33,11 @@ def endings_of(scores: MetricScores, tables: ScoreTables, variant: int) -> dict[
 
     An outcome that the grader does not accept stands for its score: refused, cut off and unreadable stay three things.
     """
+    planned = scores.planned[variant]
+    reasons, outcomes = scores.reasons[variant][planned], tables.outcomes[variant][planned]
+    judged = (reasons != NO_CODE) & (reasons != REASONS.index(Reason.NOT_ACCEPTED))
     counts: Counter[str] = Counter()
-    for case, repeat in np.argwhere(scores.planned[variant]):
-        place = (variant, int(case), int(repeat))
-        reason = scores.reasons.get(place)
-        judged = reason is not None and reason is not Reason.NOT_ACCEPTED
-        counts[reason.value if reason is not None and judged else tables.outcomes[place].value] += 1
+    for words, codes in ((REASONS, reasons[judged]), (OUTCOMES, outcomes[~judged])):
+        for word, number in zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True):
+            counts[word.value] += number
     return {str(ending): counts[ending] for ending in ENDINGS if counts[ending]}

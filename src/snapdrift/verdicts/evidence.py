@@ -13,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapdrift.conclusions import PairTable
-from snapdrift.model import Verdict
+from snapdrift.model import Target, Verdict
 from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
-from snapdrift.stats.intervals import Interval, tango_interval, tango_test, wilson_interval
+from snapdrift.stats.intervals import (
+    Interval,
+    newcombe_interval,
+    tango_interval,
+    tango_test,
+    wilson_interval,
+)
 from snapdrift.stats.paired import (
     MIN_CLUSTERS,
     ClusterSums,
@@ -44,6 +50,7 @@ class Question:
     confidence: float
     margin: float | None
     seed: int
+    target: Target = Target.CASES_LIKE_THESE
 
     @property
     def alpha(self) -> float:
@@ -60,7 +67,8 @@ class Question:
 class PairedValues:
     """Case means of both sides for the cases that pair, and the cluster of each case.
 
-    `single` says that each value is one pass or fail, so that a table can be made.
+    `single` says that each value is one pass or fail, so that a table can be made. `repeats` are the scores themselves,
+    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one.
     """
 
     baseline: FloatArray
@@ -68,6 +76,7 @@ class PairedValues:
     clusters: NDArray[np.int64]
     single: bool
     higher_is_better: bool = True
+    repeats: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def gains(self) -> FloatArray:
@@ -83,7 +92,8 @@ class PairedValues:
     @property
     def clustered(self) -> bool:
         """Whether some cases share a cluster."""
-        return len(np.unique(self.clusters)) < self.clusters.size
+        rising = bool((np.diff(self.clusters) > 0).all())
+        return not rising and len(np.unique(self.clusters)) < self.clusters.size
 
     @property
     def independent(self) -> float:
@@ -98,7 +108,10 @@ class PairedValues:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the data show. Tests are None when the cases could never tell; `ci` is in score units."""
+    """What the data show. Tests are None when the cases could never tell; `ci` is in score units.
+
+    `ci_newcombe` is Newcombe's interval of the same difference, for reading, where a table was made.
+    """
 
     method: str
     p: SidedP | None
@@ -107,6 +120,7 @@ class Evidence:
     ci: tuple[float, float] | None
     second_moment: float
     table: PairTable | None = None
+    ci_newcombe: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +143,7 @@ def weigh(values: PairedValues, question: Question) -> Evidence:
     test = _by_clusters(values, question) if values.clustered else _by_cases(values, question)
     if values.clustered:
         moment *= _design_effect(values)
-    return Evidence(test.method, test.p, None, test.p_no_worse, _shown(test.interval, values), moment, table)
+    return Evidence(test.method, test.p, None, test.p_no_worse, shown_interval(test.interval, values), moment, table)
 
 
 def could_never_tell(values: PairedValues, question: Question) -> bool:
@@ -209,7 +223,11 @@ def _by_table(values: PairedValues, question: Question, moment: float) -> Eviden
     tests = mcnemar(worse, better)
     interval = tango_interval(worse, better, n, question.two_sided)
     no_worse = None if question.margin is None else tango_test(worse, better, n, max(-1.0, -question.margin)).p_greater
-    return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, _shown(interval, values), moment, table)
+    shown = shown_interval(interval, values)
+    counts = (table.both_pass, table.only_baseline, table.only_candidate, table.both_fail)
+    newcombe = newcombe_interval(*counts, question.two_sided)
+    read = (newcombe.low, newcombe.high)
+    return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, shown, moment, table, read)
 
 
 def _by_cases(values: PairedValues, question: Question) -> _Test:
@@ -226,13 +244,13 @@ def _by_cases(values: PairedValues, question: Question) -> _Test:
 
 def _by_clusters(values: PairedValues, question: Question) -> _Test:
     sums = values.grouped
-    varies = _varies(sums.sums / sums.sizes)
-    if sums.sums.size > FEW_CASES and varies:
+    means = sums.sums / sums.sizes
+    if sums.effective > FEW_CASES and _varies(means):
         method, p = "cluster_t", adjusted_t(sums)
     else:
         method, p = "cluster_sign_flip", sign_flip(sums.sums, question.seed).p
     interval = _cluster_interval(sums, question.two_sided, low=-1.0)
-    return _Test(method, p, interval, _no_worse(sums, question, by_t=varies))
+    return _Test(method, p, interval, _no_worse(sums, question, by_t=_clusters_vary(sums)))
 
 
 def _each(values: FloatArray) -> ClusterSums:
@@ -257,10 +275,14 @@ def _case_interval(values: FloatArray, confidence: float, *, low: float) -> Inte
 
 
 def _cluster_interval(sums: ClusterSums, confidence: float, *, low: float) -> Interval:
-    means = sums.sums / sums.sizes
-    if not _varies(means):
-        return betting_interval(means, confidence, low=low, weights=sums.sizes)
+    if not _clusters_vary(sums):
+        return betting_interval(sums.sums / sums.sizes, confidence, low=low, weights=sums.sizes)
     return _clipped(adjusted_t_interval(sums, confidence), low)
+
+
+def _clusters_vary(sums: ClusterSums) -> bool:
+    """Whether the error of clusters can be estimated: enough of them differ, and few do not hold most cases."""
+    return sums.effective >= FEW_CHANGES and _varies(sums.sums / sums.sizes)
 
 
 def _clipped(interval: Interval, low: float) -> Interval:
@@ -280,6 +302,6 @@ def _design_effect(values: PairedValues) -> float:
     return 1.0 if plain <= 0 else max(1.0, cluster_standard_error(values.grouped) ** 2 / plain)
 
 
-def _shown(interval: Interval, values: PairedValues) -> tuple[float, float]:
+def shown_interval(interval: Interval, values: PairedValues) -> tuple[float, float]:
     """The interval of candidate minus baseline, whichever direction is better."""
     return (interval.low, interval.high) if values.higher_is_better else (-interval.high, -interval.low)

@@ -23,7 +23,9 @@ def build_ledger(results: Results, calls: Mapping[str, CallsOfVariant], facts: R
             requested=variant.model,
             returned=_returned(calls[variant.name].values()),
             before=tuple(sorted(facts.previous_models.get(variant.name, ()))),
-            sources=tuple(sorted({c.source.value for c in calls[variant.name].values() if c.outcome.measured})),
+            sources=tuple(
+                sorted(s.value for s in {c.source for c in calls[variant.name].values() if c.outcome.measured})
+            ),
         )
         for variant in results.variants
         if variant.endpoint.over_http
@@ -57,11 +59,7 @@ def find_alias_moves(ledger: Sequence[LedgerEntry]) -> tuple[AliasMove, ...]:
 
 def _returned(calls: Iterable[CallResult]) -> dict[str, int]:
     """Answers by the model that they name; a call of several requests may name several."""
-    named = Counter(
-        model
-        for call in calls
-        if call.outcome.measured
-        for model in (call.returned_model, *call.also_returned)
-        if model is not None
-    )
+    measured = [call for call in calls if call.outcome.measured]
+    named = Counter([call.returned_model for call in measured if call.returned_model is not None])
+    named.update(model for call in measured for model in call.also_returned)
     return dict(most_first(named))

@@ -78,12 +78,7 @@ def _parity(members: Sequence[Variant], tables: ScoreTables) -> Parity:
 
 def _differing_outcomes(places: Sequence[int], tables: ScoreTables) -> tuple[str, ...]:
     """Ids of the cases whose measured calls ended differently on some member; the order of repeats does not matter."""
-    differing = []
-    repeats = range(tables.planned.shape[2])
-    for case, case_id in enumerate(tables.case_ids):
-        if not tables.measured[places, case].all():
-            continue
-        ends = {tuple(sorted(tables.outcomes[place, case, repeat] for repeat in repeats)) for place in places}
-        if len(ends) > 1:
-            differing.append(case_id)
-    return tuple(differing)
+    ends = np.sort(tables.outcomes[places], axis=2)
+    compared = tables.measured[places].all(axis=(0, 2))
+    differ = compared & (ends != ends[0]).any(axis=(0, 2))
+    return tuple(tables.case_ids[int(case)] for case in np.flatnonzero(differ))

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapdrift.model import Gate, MetricSpec, Outcome, Reason, Results, ScoreKind
+from snapdrift.model import CallKey, Gate, MetricSpec, Outcome, Reason, Results, Score, ScoreKind
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+CodeArray = NDArray[np.int8]
+
+OUTCOMES = tuple(Outcome)
+REASONS = tuple(Reason)
+NO_CODE = -1
+"""Outcomes and reasons are kept as their places in these tuples; this is the code where there is none."""
+_OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_REASON_CODES = {reason: code for code, reason in enumerate(REASONS)}
+_NOT_EXTRACTED = [code for code, reason in enumerate(REASONS) if reason.not_extracted]
 
 
 class Imputation(StrEnum):
@@ -27,9 +37,9 @@ class MetricScores:
     """One metric's scores. Arrays are indexed [variant, case, repeat].
 
     `compared` is what comparisons are made of (`passed` as 0 or 1, or `value`), `passed` whether the answer passed;
-    both are NaN where there is no score. `reasons` has the reason of each score by its place, grader errors among them.
-    `planned` marks the calls that were to be scored: the metric applies, the
-    call was planned, and it was not spared by early stopping. `binary` says that `compared` holds 0 and 1 only.
+    both are NaN where there is no score. `reasons` has the code of each score's reason, grader errors among them, and
+    `NO_CODE` where there is no score. `planned` marks the calls that were to be scored: the metric applies, the call
+    was planned, and it was not spared by early stopping. `binary` says that `compared` holds 0 and 1 only.
     """
 
     spec: MetricSpec
@@ -39,7 +49,7 @@ class MetricScores:
     planned: BoolArray
     unextracted: NDArray[np.int64]
     grader_errors: NDArray[np.int64]
-    reasons: dict[tuple[int, int, int], Reason] = field(default_factory=dict)
+    reasons: CodeArray
 
     @property
     def unmeasured(self) -> BoolArray:
@@ -48,10 +58,12 @@ class MetricScores:
 
     def case_means(self, variant: int, fill: float | None = None) -> FloatArray:
         """The mean over the scored repeats of each case, NaN without any; `fill` stands in for unmeasured calls."""
+        return mean_of_repeats(self.of(variant, fill))
+
+    def of(self, variant: int, fill: float | None = None) -> FloatArray:
+        """A variant's scores as [case, repeat], NaN without any; `fill` stands in for unmeasured calls."""
         values = self.compared[variant]
-        if fill is not None:
-            values = np.where(self.unmeasured[variant], fill, values)
-        return mean_of_repeats(values)
+        return values if fill is None else np.where(self.unmeasured[variant], fill, values)
 
     def filled(self, imputation: Imputation, *, candidate: bool) -> float:
         """The value that unmeasured calls of one side take: the worst or the best score there is."""
@@ -63,9 +75,8 @@ class MetricScores:
 class ScoreTables:
     """All metrics of a run, and the positions of its variants, cases and repeats in their arrays.
 
-    `planned` and `measured` are the calls themselves, [variant, case, repeat], and `outcomes` how each of the planned
-    ones ended; `clusters` has a label for each case
-    (its own id where the dataset names none).
+    `planned` and `measured` are the calls themselves, [variant, case, repeat], and `outcomes` the code of how each of
+    the planned ones ended; `clusters` has a label for each case (its own id where the dataset names none).
     """
 
     metrics: dict[str, MetricScores]
@@ -74,7 +85,7 @@ class ScoreTables:
     clusters: NDArray[np.int64]
     planned: BoolArray
     measured: BoolArray
-    outcomes: dict[tuple[int, int, int], Outcome]
+    outcomes: CodeArray
 
     def coverage(self, variant: str) -> float:
         """The measured share of the planned calls of a variant; 0 when none was planned."""
@@ -97,24 +108,41 @@ def mean_of_repeats(values: FloatArray) -> FloatArray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
+@dataclass(frozen=True, slots=True)
+class _Positions:
+    """Where variants, cases and repeats stand in the arrays, by name and number."""
+
+    variants: dict[str, int]
+    cases: dict[str, int]
+    repeats: dict[int, int]
+
+    def of(self, records: Sequence[CallKey] | Sequence[Score]) -> tuple[IntArray, IntArray, IntArray]:
+        """The places of calls or scores as indices; the last is -1 for a repeat that no call has."""
+        return (
+            np.array([self.variants[record.variant] for record in records], dtype=np.intp),
+            np.array([self.cases[record.case_id] for record in records], dtype=np.intp),
+            np.array([self.repeats.get(record.repeat, -1) for record in records], dtype=np.intp),
+        )
+
+
 def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
     """Arranges a run's calls and scores. Scores of calls that were not measured are left out."""
     variants = {variant.name: index for index, variant in enumerate(results.variants)}
     cases = {case.id: index for index, case in enumerate(results.cases)}
     # Whether repeats are counted from 0 or from 1 is the planner's business.
     repeats = {number: index for index, number in enumerate(sorted({key.repeat for key in results.calls} or {0}))}
-    shape = (len(variants), len(cases), len(repeats))
-    planned, measured = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    outcomes: dict[tuple[int, int, int], Outcome] = {}
-    for key, result in results.calls.items():
-        if key.grader or result.outcome is Outcome.NOT_NEEDED:
-            continue
-        place = (variants[key.variant], cases[key.case_id], repeats[key.repeat])
-        planned[place] = True
-        measured[place] = result.outcome.measured
-        outcomes[place] = result.outcome
+    positions = _Positions(variants, cases, repeats)
+    outcomes = np.full((len(variants), len(cases), len(repeats)), NO_CODE, dtype=np.int8)
+    # Two lists and no pairs: at hundreds of thousands of calls making and collecting those takes longer than the rest.
+    keys = [key for key in results.calls if not key.grader]
+    ends = [_OUTCOME_CODES[result.outcome] for key, result in results.calls.items() if not key.grader]
+    outcomes[positions.of(keys)] = ends
+    outcomes[outcomes == _OUTCOME_CODES[Outcome.NOT_NEEDED]] = NO_CODE
+    planned = outcomes != NO_CODE
+    measured = planned & np.array([outcome.measured for outcome in OUTCOMES])[outcomes]
     metrics = _empty_metrics(results, gate, cases, planned)
-    _fill(metrics, results, variants, cases, repeats, measured)
+    for name, scores in metrics.items():
+        _fill(scores, [score for score in results.scores if score.metric == name], positions, measured)
     return ScoreTables(metrics, variants, tuple(cases), _cluster_labels(results), planned, measured, outcomes)
 
 
@@ -133,6 +161,7 @@ def _empty_metrics(results: Results, gate: Gate, cases: dict[str, int], planned:
             planned=planned & applies[None, :, None],
             unextracted=np.zeros(planned.shape[0], dtype=np.int64),
             grader_errors=np.zeros(planned.shape[0], dtype=np.int64),
+            reasons=np.full(planned.shape, NO_CODE, dtype=np.int8),
         )
     return metrics
 
@@ -143,29 +172,20 @@ def _is_binary(spec: MetricSpec, on: str | None) -> bool:
     return spec.kind is ScoreKind.PASS_FAIL
 
 
-def _fill(
-    metrics: dict[str, MetricScores],
-    results: Results,
-    variants: dict[str, int],
-    cases: dict[str, int],
-    repeats: dict[int, int],
-    measured: BoolArray,
-) -> None:
-    for score in results.scores:
-        scores, repeat = metrics.get(score.metric), repeats.get(score.repeat)
-        if scores is None or repeat is None:
-            continue
-        place = (variants[score.variant], cases[score.case_id], repeat)
-        if not (measured[place] and scores.planned[place]):
-            continue
-        scores.reasons[place] = score.reason
-        if score.value is None or score.passed is None:
-            scores.grader_errors[place[0]] += 1
-            continue
-        scores.compared[place] = float(score.passed) if scores.binary else score.value
-        scores.passed[place] = float(score.passed)
-        if score.reason.not_extracted:
-            scores.unextracted[place[0]] += 1
+def _fill(scores: MetricScores, given: Sequence[Score], positions: _Positions, measured: BoolArray) -> None:
+    """Puts a metric's scores in their places. Of two scores of one call the later counts."""
+    places = positions.of(given)
+    kept = measured[places] & scores.planned[places] & (places[2] >= 0)
+    places = (places[0][kept], places[1][kept], places[2][kept])
+    # A score without a value, or without a word on passing, is that of a grader that could not grade.
+    value = np.array([np.nan if s.value is None or s.passed is None else s.value for s in given], dtype=np.float64)
+    passed = np.array([np.nan if s.value is None or s.passed is None else s.passed for s in given], dtype=np.float64)
+    scores.reasons[places] = np.array([_REASON_CODES[score.reason] for score in given], dtype=np.int8)[kept]
+    scores.passed[places] = passed[kept]
+    scores.compared[places] = (passed if scores.binary else value)[kept]
+    graded = ~np.isnan(scores.compared)
+    scores.grader_errors[:] = ((scores.reasons != NO_CODE) & ~graded).sum(axis=(1, 2))
+    scores.unextracted[:] = (np.isin(scores.reasons, _NOT_EXTRACTED) & graded).sum(axis=(1, 2))
 
 
 def _cluster_labels(results: Results) -> NDArray[np.int64]:

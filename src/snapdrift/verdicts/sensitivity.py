@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snapdrift.conclusions import Sufficiency
-from snapdrift.model import Case, Gate, MetricSpec, Policy, ScoreKind, Severity
+from snapdrift.model import Case, Gate, MetricSpec, Policy, ScoreKind, Severity, Target
 from snapdrift.stats.paired import MIN_CLUSTERS, ClusterSums, cluster_sums
 from snapdrift.stats.power import (
     agreement_p_value,
@@ -25,7 +25,10 @@ from snapdrift.verdicts.comparing import metric_entries
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """What the cases of one metric can show. `independent` is their effective number where they share clusters."""
+    """What the cases of one metric can show. `independent` is their effective number where they share clusters.
+
+    `answers` is how often each is asked on a side where that counts (about these cases), else 1.
+    """
 
     cases: int
     independent: int
@@ -35,6 +38,7 @@ class _Reach:
     cases_for_prove: int | None
     catches: bool
     proves: bool
+    answers: int = 1
 
 
 def sufficiency(
@@ -49,7 +53,8 @@ def sufficiency(
     `catch` needs a drop of `max_blind` seen with 80% power by the exact McNemar test at plain alpha, at the assumed
     discordance; `prove` needs complete agreement to show "no worse than the margin". Graded and repeated metrics have
     the same bound on power: repeats do not lower the number of cases. Cases that share clusters count as their
-    effective number of clusters, and fewer than five clusters never tell.
+    effective number of clusters, and fewer than five clusters never tell. About these cases every answer is a draw of
+    its own: there cases count as often as they are asked, and clusters do not matter.
     """
     specs = {spec.name: spec for spec in metrics}
     every = frozenset(case.id for case in cases)
@@ -60,7 +65,12 @@ def sufficiency(
             continue
         covered = [case for case in cases if case.id in applicable.get(name, every)]
         single = repeats == 1 and _binary(specs[name], entry.on)
-        reach = _reach(gate, entry.margin, covered, single=single)
+        about_these = gate.target is Target.THESE_CASES
+        reach = (
+            _reach_of_these(gate, entry.margin, len(covered), repeats)
+            if about_these
+            else _reach(gate, entry.margin, covered, single=single)
+        )
         enough = reach.catches if gate.policy is Policy.CATCH else reach.proves
         for pair in pairs:
             head = f"{name}, `{pair.candidate}` against `{pair.baseline}`"
@@ -109,6 +119,24 @@ def _reach(gate: Gate, margin: float, cases: Sequence[Case], *, single: bool) ->
     )
 
 
+def _reach_of_these(gate: Gate, margin: float, cases: int, repeats: int) -> _Reach:
+    """About these cases, where each pair of answers is one more that could differ."""
+    alpha, answers = round(gate.alpha, 12), cases * repeats
+    catch_n = cases_for_drop(gate.max_blind, gate.discordance, alpha)
+    agreement_n = cases_of_agreement(margin, alpha)
+    return _Reach(
+        cases=cases,
+        independent=answers,
+        clusters=None,
+        detectable=detectable_difference(answers, gate.discordance, alpha),
+        cases_for_catch=None if catch_n is None else math.ceil(catch_n / repeats),
+        cases_for_prove=None if agreement_n is None else math.ceil(agreement_n / repeats),
+        catches=sees_drop(answers, gate.max_blind, gate.discordance, alpha),
+        proves=agreement_n is not None and answers >= agreement_n,
+        answers=repeats,
+    )
+
+
 def _clustered(cases: Sequence[Case]) -> bool:
     named = [case.cluster for case in cases if case.cluster is not None]
     return len(set(named)) < len(named)
@@ -123,6 +151,8 @@ def _detail(gate: Gate, margin: float, reach: _Reach, *, enough: bool) -> str:
     gated = f"{words.cases(reach.cases)} gate{'s' if reach.cases == 1 else ''} it"
     if reach.clusters is not None:
         gated += f", in {reach.clusters} clusters that are worth {words.cases(reach.independent)}"
+    if reach.answers > 1:
+        gated += f", each by {reach.answers} answers a side"
     assumed = f"with 80% power if {words.percent(gate.discordance)} of results differ"
     seen = (
         "no drop of any size is sure enough to be seen"
@@ -143,6 +173,7 @@ def _mend(gate: Gate, reach: _Reach) -> str:
     if reach.clusters is not None and reach.clusters < MIN_CLUSTERS:
         return f"Fewer than {MIN_CLUSTERS} clusters can never tell: add cases from other clusters."
     where = "" if reach.clusters is None else " in further clusters"
+    where += " or ask each more often" if reach.answers > 1 else ""
     if gate.policy is Policy.PROVE:
         return f"{_add(reach.cases_for_prove, reach.cases)}{where}, widen the margin, or use `policy: catch`."
     honest = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
 
@@ -38,17 +39,18 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results,
     measured = [call for call in asked if call.outcome.measured]
     latencies = [call.latency_ms for call in measured if call.latency_ms is not None]
     waits = [call.first_token_ms for call in measured if call.first_token_ms is not None]
-    rates = [rate for call in measured if call.requests <= 1 and (rate := _rate_of(call)) is not None]
+    streamed = [call for call in measured if call.requests <= 1 and call.first_token_ms is not None]
+    rates = [rate for call in streamed if (rate := _rate_of(call)) is not None]
     unpriced = any(call.usd is None for call in measured)
     return VariantSummary(
         name=variant.name,
         model=variant.model,
         endpoint=variant.endpoint,
-        resolved_models=Counter(call.returned_model for call in measured if call.returned_model is not None),
+        resolved_models=Counter([call.returned_model for call in measured if call.returned_model is not None]),
         planned=len(calls),
         requests=sum(call.requests for call in asked),
-        sources=Counter(call.source.value for call in measured),
-        outcomes=Counter(call.outcome.value for call in calls.values()),
+        sources=_counted([call.source for call in measured]),
+        outcomes=_counted([call.outcome for call in calls.values()]),
         coverage=tables.coverage(variant.name),
         usage=_total_usage(asked),
         usd=None if unpriced else sum(call.usd or 0.0 for call in calls.values()),
@@ -64,6 +66,11 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results,
         batch_usd=sum((call.usd or 0.0 for call in asked if call.batched), 0.0),
         judge_batch_usd=results.judge_batch_usd.get(variant.name, 0.0),
     )
+
+
+def _counted(words: Iterable[StrEnum]) -> Counter[str]:
+    """How often each word occurs. Counted before it is spelled out: looking up a member's value takes time."""
+    return Counter({word.value: number for word, number in Counter(words).items()})
 
 
 def _rate_of(call: CallResult) -> float | None:

@@ -127,6 +127,9 @@ def movement(comparison: Comparison) -> str:
 
 def resolution(comparison: Comparison) -> str:
     """What it would take to settle an inconclusive comparison."""
+    repeats = comparison.repeats_to_resolve
+    if repeats is not None:
+        return f"about {repeats:,} answers to each case would settle it about these cases, if it stays as seen"
     total = comparison.cases_to_resolve
     if total is None:
         return "a difference so near the boundary cannot be resolved at a size like this"
