@@ -122,6 +122,13 @@ def observed_discordance(planned: PlannedComparison, tables: ScoreTables) -> flo
     return _paired(planned, tables, *means).discordance
 
 
+def paired_cases(planned: PlannedComparison, tables: ScoreTables) -> tuple[PairedValues, tuple[str, ...]]:
+    """The values of the cases that pair, as the comparison weighs them, and the ids of those cases in that order."""
+    means = _case_means(planned, tables, None)
+    ids = tuple(tables.case_ids[place] for place in np.flatnonzero(_measured_on_both(*means)))
+    return _paired(planned, tables, *means), ids
+
+
 def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
     if entry is None:
         return PlannedComparison(pair, metric, Severity.WARN, gating=False, margin=None)
