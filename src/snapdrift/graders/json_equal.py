@@ -18,6 +18,9 @@ from snapdrift.graders.paths import ABSENT, Steps, format_path, look_up, parse_p
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, MetricSpec, ScoreKind
 
+NO_SUCH_FIELD = "no such field"
+"""What a detail says where a field is absent."""
+
 
 def _with_exact(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -151,4 +154,4 @@ class JsonEqual(Grader):
 
 
 def _shown(value: Any) -> str:
-    return "no such field" if value is ABSENT else quoted(value)
+    return NO_SUCH_FIELD if value is ABSENT else quoted(value)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from snapdrift.errors import SnapdriftError
-from snapdrift.graders.base import Grader, grade
+from snapdrift.graders.base import EVIDENCE_LIMIT, Grader, grade
 from snapdrift.graders.extract import JsonStep, TextStep
-from snapdrift.graders.json_equal import JsonEqual
+from snapdrift.graders.json_equal import NO_SUCH_FIELD, JsonEqual
 from snapdrift.graders.json_text import JsonMode, first_object_is_json, read_json, unfenced
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, NotExtractedError
 from snapdrift.graders.schema import Schema
@@ -43,48 +43,60 @@ def may_read_otherwise(grader: Grader, score: Score) -> bool:
     """
     if grader.judged or score.value is None or score.reason is Reason.NOT_ACCEPTED:
         return False
-    if isinstance(grader, ToolCalls):
+    if grader.family == ToolCalls.family:
         return bool(score.extracted == [])
-    if not grader.reads_text:
+    if score.value == 1.0 and not grader.negate:
         return False
     if score.reason.not_extracted:
-        return True
-    if _takes_text_as_it_stands(grader):
-        return score.value < 1.0 or grader.negate
-    return score.value < 1.0 and not grader.negate and isinstance(grader, Schema | JsonEqual)
+        return grader.reads_text
+    if grader.family == JsonEqual.family:
+        return not grader.negate and _tells_of_missing_fields(score)
+    if grader.family == Schema.family:
+        return not grader.negate
+    return grader.reads_text and _takes_text_as_it_stands(grader)
 
 
-def read_again(grader: Grader, case: Case, response: Response, tools: Sequence[str]) -> Readings:
+def read_again(grader: Grader, case: Case, response: Response, score: Score, tools: Sequence[str]) -> Readings:
     """The answer read tolerantly, by metric; nothing where its form is as asked for, or no reading finds more in it.
 
-    `tools` are the names of the functions that the answer's variant may call. Never raises for what an answer holds.
+    `score` is one that the grader gave the answer, `tools` are the names of the functions that its variant may call.
+    Never raises for what an answer holds.
     """
-    if response.outcome is not Outcome.OK or grader.judged:
+    if response.outcome is not Outcome.OK or not may_read_otherwise(grader, score):
         return {}
     if isinstance(grader, ToolCalls):
         return _made_of_text(grader, case, response, tools)
-    if not grader.reads_text:
-        return {}
-    for attempt in _attempts(grader, response):
+    as_asked = _Attempt(grader, response, None)
+    if isinstance(grader, Schema | JsonEqual) and not score.reason.not_extracted:
+        return _readings(as_asked, case, grade(grader, case, response))  # readable, so that only fields can be missing
+    for attempt in _attempts(as_asked, extracted=not score.reason.not_extracted):
         scores = grade(attempt.grader, case, attempt.response)
         if scores and not scores[0].reason.not_extracted:
             return _readings(attempt, case, scores)
     return dict.fromkeys((metric.name for metric in grader.metrics), NO_FIELD) if _lacks_path(grader, response) else {}
 
 
+def _tells_of_missing_fields(score: Score) -> bool:
+    """Whether a field may be missing, by what the score says; the answer itself decides."""
+    told = (score.detail, *score.evidence)
+    return len(score.evidence) >= EVIDENCE_LIMIT or any(NO_SUCH_FIELD in line for line in told)
+
+
 def _takes_text_as_it_stands(grader: Grader) -> bool:
     return not grader.reads_json and any(not isinstance(step, JsonStep) for step in grader.extract)
 
 
-def _attempts(grader: Grader, response: Response) -> Iterator[_Attempt]:
-    """The ways to read an answer, those that the suite asks for first.
+def _attempts(as_asked: _Attempt, *, extracted: bool) -> Iterator[_Attempt]:
+    """The ways to read an answer that come after those that the suite asks for, which yielded something if `extracted`.
 
     Text that is taken as it stands is always readable, so there what stands in a fence comes before it.
     """
+    grader, response = as_asked.grader, as_asked.response
     bare = unfenced(response.text)
     fenced = [] if bare == response.text else [_Attempt(grader, replace(response, text=bare), FormatCause.CODE_FENCE)]
-    as_asked = _Attempt(grader, response, None)
-    yield from (*fenced, as_asked) if _takes_text_as_it_stands(grader) else (as_asked, *fenced)
+    yield from fenced
+    if extracted:
+        yield as_asked
     lenient = tuple(_first_objects(grader))
     if lenient:
         cause = FormatCause.PROSE if first_object_is_json(response.text) else FormatCause.MALFORMED

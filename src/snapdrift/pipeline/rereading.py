@@ -26,22 +26,21 @@ def tolerant_reading(stored: StoredRun, suite: Suite) -> Tolerant:
     by_metric = {metric.name: grader for grader in graders for metric in grader.metrics}
     cases = {case.id: case for case in suite.cases}
     tools = {variant.name: _functions(variant) for variant in stored.header.variants}
-    kept: dict[tuple[CallKey, str], Readings] = {}
+    kept: dict[tuple[str, str, int, str], Readings] = {}
 
-    def read(grader: Grader, key: CallKey) -> Readings:
-        response = stored.response(key)
+    def read(grader: Grader, score: Score) -> Readings:
+        response = stored.answer(CallKey(score.case_id, score.variant, score.repeat))
         if response is None:
             return _NOTHING
-        return read_again(grader, cases[key.case_id], response, tools[key.variant]) or _NOTHING
+        return read_again(grader, cases[score.case_id], response, score, tools[score.variant]) or _NOTHING
 
     def tolerant(score: Score) -> Reading | None:
         grader = by_metric[score.metric]
         if not may_read_otherwise(grader, score):
             return None
-        key = CallKey(score.case_id, score.variant, score.repeat)
-        place = (key, grader.name)
+        place = (score.case_id, score.variant, score.repeat, grader.name)
         if place not in kept:
-            kept[place] = read(grader, key)
+            kept[place] = read(grader, score)
         return kept[place].get(score.metric)
 
     return tolerant

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapdrift.conclusions import Comparison
-from snapdrift.model import CallKey, CallResult, FormatCause, Outcome, Reading, Reason, Results, Score
+from snapdrift.model import FormatCause, Outcome, Reading, Reason, Results, Score
 from snapdrift.verdicts.score_tables import ScoreTables
 
 NOTHING = 1e-9
@@ -23,36 +23,16 @@ Tolerant = Callable[[Score], Reading | None]
 
 @dataclass(frozen=True, slots=True)
 class ScoreIndex:
-    """A run's scores by variant and metric, how each call ended, and the case ids that each metric applies to."""
+    """A run's scores by variant and metric, each with how its call ended.
 
-    scores: Mapping[tuple[str, str], Sequence[Score]]
-    calls: Mapping[CallKey, CallResult]
-    applicable: Mapping[str, frozenset[str]]
+    What comparisons leave out is left out here too: calls that were not measured, cases a metric does not apply to.
+    """
 
-    def of(self, variant: str, metric: str) -> Iterator[Score]:
-        """The scores of a metric on a variant; what comparisons leave out is left out here too."""
-        return filter(self.counts, self.scores.get((variant, metric), ()))
+    scores: Mapping[tuple[str, str], Sequence[tuple[Score, Outcome]]]
 
-    def counts(self, score: Score) -> bool:
-        """Whether the call was measured and the metric applies to its case."""
-        applicable = self.applicable.get(score.metric)
-        return (applicable is None or score.case_id in applicable) and self.outcome(score).measured
-
-    def outcome(self, score: Score) -> Outcome:
-        """How the call of a score ended."""
-        call = self.calls.get(CallKey(score.case_id, score.variant, score.repeat))
-        return Outcome.MISSING if call is None else call.outcome
-
-    def form_failure(self, score: Score) -> FormatCause | None:
-        """Why a score says nothing about content, by its reason and how the call ended; None where it does.
-
-        An answer that a grader does not accept because it should have been refused, and was given, is content.
-        """
-        if score.reason is Reason.NOT_ACCEPTED:
-            return _ENDED_BY.get(self.outcome(score))
-        if score.reason.not_extracted:
-            return _ENDED_BY.get(self.outcome(score), FormatCause.UNREADABLE)
-        return None
+    def of(self, variant: str, metric: str) -> Sequence[tuple[Score, Outcome]]:
+        """The scores of a metric on a variant."""
+        return self.scores.get((variant, metric), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +70,33 @@ _ENDED_BY: Mapping[Outcome, FormatCause] = {
 }
 
 
+_MEASURED = frozenset(outcome for outcome in Outcome if outcome.measured)
+
+
 def index_scores(results: Results) -> ScoreIndex:
     """Sorts a run's scores once, for all comparisons."""
-    found: dict[tuple[str, str], list[Score]] = defaultdict(list)
+    outcomes = {(key.case_id, key.variant, key.repeat): call.outcome for key, call in results.calls.items()}
+    found: dict[tuple[str, str], list[tuple[Score, Outcome]]] = defaultdict(list)
     for score in results.scores:
-        found[score.variant, score.metric].append(score)
-    return ScoreIndex(found, results.calls, results.applicable)
+        outcome = outcomes.get((score.case_id, score.variant, score.repeat))
+        applicable = results.applicable.get(score.metric)
+        if outcome in _MEASURED and (applicable is None or score.case_id in applicable):
+            found[score.variant, score.metric].append((score, outcome))
+    return ScoreIndex(found)
+
+
+def form_failure(score: Score, outcome: Outcome) -> FormatCause | None:
+    """Why a score says nothing about content, by its reason and how the call ended; None where it does.
+
+    An answer that a grader does not accept because it should have been refused, and was given, is content.
+    """
+    if score.reason is Reason.PASSED:
+        return None
+    if score.reason is Reason.NOT_ACCEPTED:
+        return _ENDED_BY.get(outcome)
+    if score.reason.not_extracted:
+        return _ENDED_BY.get(outcome, FormatCause.UNREADABLE)
+    return None
 
 
 def read_sides(comparison: Comparison, index: ScoreIndex, tables: ScoreTables, tolerant: Tolerant) -> Sides:
@@ -104,9 +105,9 @@ def read_sides(comparison: Comparison, index: ScoreIndex, tables: ScoreTables, t
 
     def answers(variant: str) -> dict[str, list[Answer]]:
         found: dict[str, list[Answer]] = defaultdict(list)
-        for score in index.of(variant, comparison.metric):
+        for score, outcome in index.of(variant, comparison.metric):
             if score.value is not None:
-                found[score.case_id].append(_answer(score, index, tolerant, binary=scores.binary))
+                found[score.case_id].append(_answer(score, outcome, tolerant, binary=scores.binary))
         return found
 
     baseline, candidate = answers(comparison.baseline), answers(comparison.candidate)
@@ -121,11 +122,11 @@ def read_sides(comparison: Comparison, index: ScoreIndex, tables: ScoreTables, t
     )
 
 
-def _answer(score: Score, index: ScoreIndex, tolerant: Tolerant, *, binary: bool) -> Answer:
+def _answer(score: Score, outcome: Outcome, tolerant: Tolerant, *, binary: bool) -> Answer:
     graded = float(score.passed or 0) if binary else score.value or 0.0
     reading = tolerant(score)
     if reading is not None:
         read = float(reading.passed) if binary else reading.value
         return Answer(score.repeat, graded, read, reading.cause, lost=not reading.readable)
-    cause = index.form_failure(score)
+    cause = form_failure(score, outcome)
     return Answer(score.repeat, graded, graded, cause, lost=cause is not None)

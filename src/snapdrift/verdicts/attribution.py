@@ -69,6 +69,10 @@ def _take_apart(baseline: Sequence[Answer], candidate: Sequence[Answer], case: i
 
     The difference of two means over repeats is the mean difference of all pairs of repeats, so pairs are taken apart.
     """
+    if len(baseline) == len(candidate) == 1 and baseline[0].cause is candidate[0].cause is None:
+        if candidate[0].graded != baseline[0].graded:
+            _add(shares, None, case, candidate[0].graded - baseline[0].graded)
+        return
     for side, answers in ((-1.0, baseline), (1.0, candidate)):
         for answer in answers:
             if answer.graded != answer.read:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snapdrift.conclusions import BrokenGain, Comparison
 from snapdrift.model import Outcome, Reason
-from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Tolerant
+from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Tolerant, form_failure
 
 MOST = 0.5
 """An improvement is flagged when at least this share of it comes from answers that newly broke."""
@@ -42,16 +42,14 @@ def _lost_calls(variant: str, metric: str, index: ScoreIndex, tolerant: Tolerant
     """
     found = set()
     for (of, _), scores in index.scores.items():
-        for score in scores if of == variant else ():
-            if score.reason in _SAYS_NOTHING and index.form_failure(score) is not None and index.counts(score):
+        for score, outcome in scores if of == variant else ():
+            if score.reason in _SAYS_NOTHING and form_failure(score, outcome) is not None:
                 reading = tolerant(score)
                 if reading is None or not reading.readable:
                     found.add((score.case_id, score.repeat))
     judged = {
         (score.case_id, score.repeat)
-        for score in index.of(variant, metric)
-        if (score.case_id, score.repeat) in found
-        and score.reason not in _SAYS_NOTHING
-        and index.outcome(score) is not Outcome.OK
+        for score, outcome in index.of(variant, metric)
+        if (score.case_id, score.repeat) in found and score.reason not in _SAYS_NOTHING and outcome is not Outcome.OK
     }
     return frozenset(found - judged)

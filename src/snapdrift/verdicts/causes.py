@@ -52,15 +52,11 @@ def case_sentence(code: str, *, graded: bool) -> str:
     return CASE_SENTENCES[code].replace(_PASSES, "scores more" if graded else "passes")
 
 
-def gain_sentence(code: str, *, broken: bool) -> str:
+def gain_sentence(code: str) -> str:
     """What a cause means for one case that it made better."""
-    if broken:
-        return f"counts as better only because the answer broke ({CAUSE_WORDS[code]})"
-    return (
-        "content: the answer itself is better"
-        if code == CONTENT
-        else f"the baseline's trouble is gone: {CAUSE_WORDS[code]}"
-    )
+    if code == CONTENT:
+        return "content: the answer itself is better"
+    return f"only the baseline's answer has this trouble: {CAUSE_WORDS[code]}"
 
 
 def why_sentence(explanation: Explanation, spec: MetricSpec | None = None) -> str:
@@ -102,20 +98,18 @@ def broken_gain_sentences(
     """A sentence for each metric that is shown to improve, most of it because the candidate's answers broke."""
     improved = {(c.metric, c.baseline, c.candidate) for c in comparisons if c.verdict is Verdict.IMPROVED}
     specs = {spec.name: spec for spec in metrics}
-    return tuple(
-        _broken_gain(one.attribution, specs.get(one.attribution.metric))
-        for one in explanations
-        if one.key in improved
-        if one.attribution.improved_by_breaking is not None
-    )
+    broken = [one.attribution for one in explanations if one.key in improved and one.attribution.improved_by_breaking]
+    return tuple(broken_gain_sentence(attribution, specs.get(attribution.metric)) for attribution in broken)
 
 
-def _broken_gain(a: Attribution, spec: MetricSpec | None) -> str:
+def broken_gain_sentence(a: Attribution, spec: MetricSpec | None = None) -> str:
+    """That a metric improves because answers broke, how much of it and where; empty where it is not so."""
     gain = a.improved_by_breaking
-    assert gain is not None  # noqa: S101  the caller picked those that have one
+    if gain is None:
+        return ""
     share = f"{points(gain.from_broken, spec, signed=False)} of {amount(gain.gain, spec)}"
     where = f"{cases(len(gain.case_ids))} ({quoted(gain.case_ids)})"
     return (
-        f"`{a.candidate}` improves on {a.metric} because answers broke: {share} come from {where} in which its answer "
-        "holds nothing to judge, or scores more than it says."
+        f"`{a.metric}` improves on `{a.candidate}` because answers broke: {share} come from {where} in which its "
+        "answer holds nothing to judge, or scores more than it says."
     )

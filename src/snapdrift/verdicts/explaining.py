@@ -102,7 +102,11 @@ def _groups(
 ) -> tuple[FailureGroup, ...]:
     paired = set(ids)
     sides = (
-        [score for score in index.of(variant, comparison.metric) if score.case_id in paired]
+        [
+            score
+            for score, _ in index.of(variant, comparison.metric)
+            if score.passed is False and score.case_id in paired
+        ]
         for variant in (comparison.candidate, comparison.baseline)
     )
     candidate, baseline = sides
