@@ -151,10 +151,15 @@ def require_finished(stored: StoredRun) -> None:
 
 
 def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
-    """The run as reports read it. Raises `StoreError` when nothing was concluded from it yet."""
+    """The run as reports read it.
+
+    Raises `StoreError` when nothing was concluded from it yet, and when its scores are of several versions.
+    """
     from snapdrift.reports.source import run_data
 
-    return run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    _require_unmixed(stored, data.scores)
+    return data
 
 
 def asked_source(stored: StoredRun) -> Source:
@@ -239,6 +244,17 @@ def _point_latest(out_dir: Path) -> None:
             draft.replace(link)
         except OSError:
             draft.unlink()
+
+
+def _require_unmixed(stored: StoredRun, scores: Iterable[Score]) -> None:
+    """A run is reported as it was concluded, maybe by an older version, but by one: the page compares its scores."""
+    versions: dict[str, str] = {}
+    for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
+        if versions.setdefault(metric, version) != version:
+            raise StoreError(
+                f"{stored.path}: {metric} was scored by {versions[metric]} and by {version}; scores of different "
+                f"versions are not compared: grade the run again with `snapdrift grade {stored.header.run_id}`"
+            )
 
 
 def _require_one_version(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> None:

@@ -101,7 +101,7 @@ def cause_words(found: Mapping[str, Sequence[tuple[int, str]]]) -> tuple[CauseWo
 
 
 def cause_of(causes: Sequence[tuple[int, str]], lens: int) -> str | None:
-    """What made a case worse through a lens: content where that did, whatever form added; None where it is not known."""
+    """What made a case worse through a lens: content where that did, whatever form added; None where not known."""
     codes = [code for number, code in causes if number == lens and not code.endswith(GAINED) and code != BROKEN]
     return CONTENT if CONTENT in codes else codes[0] if codes else None
 
