@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snapdrift.conclusions import Explanation
 from snapdrift.model import FormatCause, MetricSpec, ScoreKind, Verdict
@@ -49,7 +49,18 @@ def explanation_views(data: RunData, comparisons: Sequence[ComparisonView]) -> t
     found = [_view(one, rows[one.key], data) for one in data.evaluation.attributions if one.key in rows]
     shown = [view for view in found if view.row.comparison.verdict in _ORDER]
     ranks = {verdict: rank for rank, verdict in enumerate(_ORDER)}
-    return tuple(sorted(shown, key=lambda v: (ranks[v.row.comparison.verdict], places[v.explanation.key])))
+    ordered = sorted(shown, key=lambda v: (ranks[v.row.comparison.verdict], places[v.explanation.key]))
+    told: set[tuple[str, str]] = set()
+    return tuple(_told_once(view, told) for view in ordered)
+
+
+def _told_once(view: ExplanationView, told: set[tuple[str, str]]) -> ExplanationView:
+    """The view, without what the calls of its pair cost where an earlier one says it; adds its pair to `told`."""
+    pair = view.explanation.key[1:]
+    if pair in told:
+        return replace(view, operations=())
+    told.add(pair)
+    return view
 
 
 def _view(explanation: Explanation, row: ComparisonView, data: RunData) -> ExplanationView:
