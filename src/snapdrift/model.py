@@ -630,6 +630,45 @@ class Score:
     version: str = ""
 
 
+class FormatCause(StrEnum):
+    """What is the matter with the form of an answer.
+
+    `MALFORMED` is JSON that only a lenient reader takes, `UNFINISHED` a call that ended at a tool or its step limit,
+    `UNREADABLE` an answer in which no reading finds what is asked for.
+    """
+
+    CODE_FENCE = "code_fence"
+    PROSE = "prose"
+    MISSING_FIELD = "missing_field"
+    MALFORMED = "malformed"
+    TOOL_CALL_AS_TEXT = "tool_call_as_text"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    UNFINISHED = "unfinished"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A stored answer graded again by a tolerant reading, where that found something about its form.
+
+    `value` in [0, 1] and `passed` are as in a score; `cause` is what had to be put up with. Not `readable` is an answer
+    that holds nothing to judge under any reading (a field that is not there).
+    """
+
+    value: float
+    passed: bool
+    cause: FormatCause
+    readable: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.value <= 1.0:
+            raise ValueError(f"a reading has a value in [0, 1], found {self.value}")
+        if not self.readable and (self.value or self.passed):
+            raise ValueError(f"an answer that holds nothing to judge is worth 0, found {self.value}")
+
+
 # -------------------------------------------------------------------------------------------------- gates and decisions
 
 

@@ -226,3 +226,46 @@ def test_the_version_follows_the_content_of_a_file(parse: Parse) -> None:
     }
 
     assert len(versions) == 2
+
+
+SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
+    ({"exact": "x"}, ({"normalise": "casefold"},)),
+    ({"contains": "x"}, ({"contains": {"any": ["x", "y"]}}, {"normalise": "casefold"})),
+    ({"regex": "x"}, ({"regex": "y"},)),
+    ({"number": 1}, ({"number": 2}, {"absolute": 0.5}, {"relative": 0.5})),
+    ({"choice": ["a", "b"], "expected": "a"}, ({"choice": ["a", "b", "c"]}, {"expected": "b"})),
+    ({"schema": {"type": "object"}}, ({"schema": {"type": "array"}}, {"formats": True})),
+    (
+        {"json_equal": {"a": 1}, "fields": ["a"]},
+        ({"json_equal": {"a": 2}}, {"fields": {"a": {"number": 0.1}}}, {"fields": ["a", "b"]}),
+    ),
+    ({"tool_calls": []}, ({"tool_calls": [{"name": "f"}]}, {"arguments": "subset"}, {"ordered": True})),
+    (
+        {"judge": {"criteria": "kind", "model": "gpt-4o-2024-11-20"}},
+        tuple(
+            {"judge": {"criteria": "kind", "model": "gpt-4o-2024-11-20", **change}}
+            for change in (
+                {"criteria": "short"}, {"model": "gpt-4o-2024-08-06"}, {"question": "{{ q }}"},
+                {"request": {"temperature": 1}},
+                {"scale": {"no": 0, "yes": 1}}, {"pass_at": 0.0}, {"host": "mine"}, {"endpoint": "chat"},
+            )
+        ),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "changes"), SETTINGS, ids=[next(iter(entry)) for entry, _ in SETTINGS])
+def test_every_setting_that_changes_a_score_changes_the_version(
+    entry: dict[str, Any], changes: tuple[dict[str, Any], ...], parse: Parse
+) -> None:
+    common: list[dict[str, Any]] = [{"not": True}, {"accepts": ["ok", "refused"]}]
+    if "tool_calls" not in entry:
+        common.append({"extract": "last_line"})
+    versions = [parse({**entry, **change}).version for change in ({}, *common, *changes)]
+    assert len(set(versions)) == len(versions)
+
+
+def test_the_version_of_a_field_list_follows_what_the_dataset_expects(parse: Parse) -> None:
+    entry = {"json_equal": "{{ expected }}"}
+    small, large = (parse(entry, [Case("c", expected=expected)]) for expected in ({"a": 1}, {"a": 1, "b": 2}))
+    assert small.version != large.version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -505,4 +505,66 @@ def test_two_long_answers_that_share_nothing_do_not_hang_the_page(make_run: Make
         make_run(texts=[long], answer_length=12_000).build(), fragment="#case=billing-001&right=november"
     )
     opened.wait("document.querySelectorAll('.answer mark').length > 0")
+    assert opened.complaints == []
+
+
+# -------------------------------------------------------------------------------------------------------- why it moved
+
+
+def test_the_facet_shows_the_cases_that_a_fence_made_worse(open_page: Open) -> None:
+    opened = open_page(fragment="#metric=valid&variant=november&cause=code_fence")
+    part = opened.page.locator(".explained.regressed .causes tbody tr").first
+    assert part.locator("th").inner_text() == "format: code fence"
+    worse = int(part.locator("td").nth(1).inner_text())
+    assert worse > 0
+    assert opened.count_of("newly_failing") == worse
+    assert opened.text("#shown") == f"{worse} of 60"
+    assert opened.page.locator("#cause").input_value() == "code_fence"
+    assert opened.complaints == []
+
+
+def test_any_format_and_content_are_facets_of_their_own_and_are_cleared_with_the_rest(open_page: Open) -> None:
+    opened = open_page(fragment="#metric=queue&variant=november")
+    counts = {}
+    for cause in ("format", "content", "content+"):
+        opened.page.locator("#cause").select_option(cause)
+        counts[cause] = opened.text("#shown")
+    assert len(set(counts.values())) == 3
+    assert "cause=content%2B" in opened.page.url
+    opened.page.locator("#clear").click()
+    assert opened.text("#shown") == "60"
+    assert opened.page.locator("#cause").input_value() == ""
+
+
+def test_a_number_of_the_section_opens_the_cases_that_it_counts(open_page: Open) -> None:
+    opened = open_page()
+    link = opened.page.locator(".explained.regressed .causes a").first
+    counted = link.inner_text()
+    link.click()
+    opened.wait("new URLSearchParams(location.hash.slice(1)).get('cause') === 'code_fence'")
+    assert opened.text("#shown") == f"{counted} of 60"
+
+
+def test_the_case_says_what_is_the_matter_with_its_form(open_page: Open) -> None:
+    opened = open_page(fragment="#metric=valid&variant=november&cause=code_fence")
+    said = "one code fence around it; the same answer passes when the fence goes."
+    assert said in opened.text(".why-moved")
+
+
+def test_a_case_beside_another_variant_is_not_explained_by_what_moved_this_one(open_page: Open) -> None:
+    opened = open_page(fragment="#metric=valid&variant=november&cause=code_fence")
+    opened.press("v")
+    opened.wait("new URLSearchParams(location.hash.slice(1)).get('right') === 'alias'")
+    assert opened.page.locator(".why-moved").count() == 0
+
+
+def test_hostile_wording_of_graders_is_shown_as_text(make_run: MakeRun, open_page: Open) -> None:
+    data = make_run(cases=60).build()
+    told = tuple(
+        replace(one, groups=tuple(replace(group, pattern=text) for group in one.groups for text in HOSTILE[:8]))
+        for one in data.evaluation.attributions
+    )
+    opened = open_page(replace(data, evaluation=replace(data.evaluation, attributions=told)))
+    assert opened.page.title() == "ticket-triage: regression, exit 1"
+    assert opened.page.locator(".alike .pattern").first.inner_text() == HOSTILE[0]
     assert opened.complaints == []

@@ -427,6 +427,25 @@ def test_the_change_sentence_counts_truly(reasons: list[str], passing: int, sent
     assert change_sentence(None, reasons, passing) == sentence
 
 
+@pytest.mark.parametrize(
+    ("causes", "why"),
+    [
+        (["content"], "; the failing one is content"),
+        (["code_fence"], "; the failing one is format (code fence)"),
+        (["content"] * 3, "; all of the 3 are content"),
+        (["code_fence", "refused", "code_fence"], "; all of the 3 are format (code fence 2, refused 1)"),
+        (["code_fence", "code_fence", "content"], "; mostly format: 2 of the 3 (code fence), 1 is content"),
+        (["content", "content", "prose"], "; mostly content: 2 of the 3, 1 is format (text around the JSON)"),
+        (["content", "prose"], "; half content: 1 of the 2, 1 is format (text around the JSON)"),
+        (["content", None], "; all of the 2 are wrong answers"),
+    ],
+)
+def test_the_change_sentence_says_what_is_form_where_that_is_known_of_every_case(
+    causes: list[str | None], why: str
+) -> None:
+    assert change_sentence(None, ["wrong"] * len(causes), 0, causes).endswith(f"none newly passes{why}.")
+
+
 def failed(variant: str, case_id: str, message: str, kind: FailureKind = FailureKind.BAD_REQUEST) -> Response:
     failure = Failure(kind, message, retryable=False, status=400, code="x")
     return Response(CallKey(case_id, variant, 0), Outcome.API_ERROR, "gpt-4o", failure=failure)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapdrift.conclusions import Comparison
+from snapdrift.conclusions import Attribution, Comparison
 from snapdrift.graders.base import grade
 from snapdrift.graders.exact import Exact
 from snapdrift.model import (
@@ -16,9 +16,11 @@ from snapdrift.model import (
     CallResult,
     Case,
     Endpoint,
+    FormatCause,
     Gate,
     MetricSpec,
     Outcome,
+    Reading,
     Reason,
     Response,
     Results,
@@ -27,7 +29,8 @@ from snapdrift.model import (
     Variant,
 )
 from snapdrift.verdicts import RunFacts, evaluate
-from snapdrift.verdicts.attribution import Attribution, FormatCause, Reading, Tolerant, attribute, index_scores
+from snapdrift.verdicts.answers import Tolerant, index_scores
+from snapdrift.verdicts.attribution import attribute
 from snapdrift.verdicts.score_tables import build_score_tables
 
 MakeResults = Callable[..., Results]

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from snapdrift.conclusions import Slices
 from snapdrift.model import Reason, Results, Score
 from snapdrift.verdicts.evidence import PairedValues, Question
 from snapdrift.verdicts.score_tables import FloatArray
 from snapdrift.verdicts.slices import (
     DRAWS,
-    Slices,
     find_slices,
     group_failures,
 )
@@ -57,14 +57,14 @@ def test_the_slice_that_holds_the_losses_is_found_with_its_cases() -> None:
     assert german.tags == ("german",)
     assert (german.n, german.difference, german.rest) == (20, -0.4, 0.0)
     assert german.concentrated
-    assert german.worse == tuple(ids(8))
+    assert german.moved == tuple(ids(8))
     assert not slices[1].concentrated
 
 
 def test_the_cases_of_a_slice_come_with_the_largest_loss_first() -> None:
     gains = [-0.2, -0.9, -0.5, *[0.0] * 97]
     (one,) = found_in(paired(gains, single=False), [["german"]] * 20 + [[]] * 80).slices
-    assert one.worse == ("c1", "c2", "c0")
+    assert one.moved == ("c1", "c2", "c0")
 
 
 def test_the_p_value_of_losses_alone_is_fishers() -> None:
@@ -122,7 +122,7 @@ def test_a_slice_of_a_metric_of_which_less_is_better_got_worse_where_it_rose() -
     one = found_in(values, [["german"]] * 20 + [[]] * 80).slices[0]
     assert one.concentrated
     assert one.difference == pytest.approx(0.4)
-    assert one.worse == tuple(ids(8))
+    assert one.moved == tuple(ids(8))
 
 
 def test_cases_of_one_cluster_count_as_one_loss() -> None:

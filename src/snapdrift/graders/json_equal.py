@@ -18,6 +18,9 @@ from snapdrift.graders.paths import ABSENT, Steps, format_path, look_up, parse_p
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, MetricSpec, ScoreKind
 
+NO_SUCH_FIELD = "no such field"
+"""What a detail says where a field is absent."""
+
 
 def _with_exact(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -62,9 +65,10 @@ class JsonEqual(Grader):
     def metrics(self) -> tuple[MetricSpec, ...]:
         """The mean first, then one metric a field."""
         mean = self._metric(self.name, ScoreKind.GRADED)
-        return (mean, *(self._metric(self._of(field), ScoreKind.PASS_FAIL) for field in self.fields or {}))
+        return (mean, *(self._metric(self.metric_of(field), ScoreKind.PASS_FAIL) for field in self.fields or {}))
 
-    def _of(self, field: str) -> str:
+    def metric_of(self, field: str) -> str:
+        """The metric of a field."""
         return f"{self.name}.{field}"
 
     @cached_property
@@ -110,9 +114,20 @@ class JsonEqual(Grader):
         fields = self.fields or {}
         if not isinstance(value, dict):
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
-            return {self.name: wrong, **{self._of(field): wrong for field in fields}}
+            return {self.name: wrong, **{self.metric_of(field): wrong for field in fields}}
         marks = {field: self._field(field, comparer, value, wanted) for field, comparer in fields.items()}
-        return {self.name: self._mean(marks, value), **{self._of(field): mark for field, mark in marks.items()}}
+        return {self.name: self._mean(marks, value), **{self.metric_of(field): mark for field, mark in marks.items()}}
+
+    def missing_fields(self, case: Case, value: Any) -> tuple[str, ...]:
+        """The compared fields that the case expects and an extracted object does not have."""
+        wanted = self.rendered("json_equal", case)
+        if not isinstance(value, dict):
+            return ()
+        return tuple(
+            field
+            for field, steps in self._steps.items()
+            if look_up(value, steps) is ABSENT and look_up(wanted, steps) is not ABSENT
+        )
 
     def _field(self, field: str, comparer: Comparer, value: Any, wanted: Any) -> Mark:
         found, target = look_up(value, self._steps[field]), look_up(wanted, self._steps[field])
@@ -139,4 +154,4 @@ class JsonEqual(Grader):
 
 
 def _shown(value: Any) -> str:
-    return "no such field" if value is ABSENT else quoted(value)
+    return NO_SUCH_FIELD if value is ABSENT else quoted(value)

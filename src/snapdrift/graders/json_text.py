@@ -52,6 +52,15 @@ def _first_object(text: str) -> Any:
     return _guarded(lambda source: _LENIENT.raw_decode(source)[0], text[start:])
 
 
+def first_object_is_json(text: str) -> bool:
+    """Whether the first object in the text is JSON by the letter, whatever stands around it."""
+    start = text.find("{")
+    try:
+        return start >= 0 and _guarded(lambda source: _STRICT.raw_decode(source)[0], text[start:]) is not None
+    except InvalidJsonError:
+        return False
+
+
 _READERS: Mapping[JsonMode, Callable[[str], Any]] = {
     JsonMode.STRICT: _whole,
     JsonMode.FENCED: _without_fence,

@@ -97,6 +97,19 @@ class Schema(Grader):
         more = f" and {len(lines) - 1 if len(lines) <= EVIDENCE_LIMIT else 'many'} more" if len(lines) > 1 else ""
         return Mark(0.0, passed=False, reason=Reason.SCHEMA_VIOLATION, detail=lines[0] + more, evidence=lines)
 
+    def lacks_fields_only(self, value: Any) -> bool:
+        """Whether all that is wrong with the value is that fields which the schema requires are not in it."""
+        try:
+            return _lacks_fields_only(islice(self._compiled.iter_errors(value), EVIDENCE_LIMIT + 1))
+        except UnicodeEncodeError:
+            return self.lacks_fields_only(json.loads(scrubbed(text_of(value))))
+
+
+def _lacks_fields_only(errors: Iterable[jsonschema_rs.ValidationError]) -> bool:
+    """Whether some field is missing and nothing else is wrong. A field by another name is missing and superfluous."""
+    kinds = {error.kind.name for error in errors}
+    return "required" in kinds and kinds <= {"required", "additionalProperties", "unevaluatedProperties"}
+
 
 def _message(error: jsonschema_rs.ValidationError) -> str:
     return shortened(error.message, _MESSAGE_LIMIT)

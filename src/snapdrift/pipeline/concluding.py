@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
-from snapdrift.model import Endpoint, Source
+from snapdrift.model import Endpoint, Score, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.targets import STANDIN
@@ -51,15 +51,16 @@ class EarlierModels:
 
 
 def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> Evaluation:
-    """Compares and decides from the stored scores. `earlier` says which models answered before.
+    """Compares, decides and explains from the stored scores and answers. `earlier` says which models answered before.
 
     Raises `StoreError` when scores were made by graders of another version than the suite has.
     """
+    from snapdrift.pipeline.rereading import tolerant_reading
     from snapdrift.verdicts import RunFacts, evaluate
 
     header = stored.header
-    _require_one_version(stored, suite)
     results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
+    _require_one_version(stored, suite, results.scores)
     facts = RunFacts(
         seed=header.seed,
         partial=header.partial,
@@ -67,7 +68,8 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         previous_models=earlier.variants,
         previous_judges=earlier.judges,
     )
-    return evaluate(results, narrowed(suite.gates[header.gate], header.variants), facts)
+    gate = narrowed(suite.gates[header.gate], header.variants)
+    return evaluate(results, gate, facts, tolerant_reading(stored, suite))
 
 
 def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -> Evaluation:
@@ -149,10 +151,15 @@ def require_finished(stored: StoredRun) -> None:
 
 
 def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
-    """The run as reports read it. Raises `StoreError` when nothing was concluded from it yet."""
+    """The run as reports read it.
+
+    Raises `StoreError` when nothing was concluded from it yet, and when its scores are of several versions.
+    """
     from snapdrift.reports.source import run_data
 
-    return run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    _require_unmixed(stored, data.scores)
+    return data
 
 
 def asked_source(stored: StoredRun) -> Source:
@@ -239,12 +246,24 @@ def _point_latest(out_dir: Path) -> None:
             draft.unlink()
 
 
-def _require_one_version(stored: StoredRun, suite: Suite) -> None:
+def _require_unmixed(stored: StoredRun, scores: Iterable[Score]) -> None:
+    """A run is reported as it was concluded, maybe by an older version, but by one: the page compares its scores."""
+    versions: dict[str, str] = {}
+    for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
+        if versions.setdefault(metric, version) != version:
+            raise StoreError(
+                f"{stored.path}: {metric} was scored by {versions[metric]} and by {version}; scores of different "
+                f"versions are not compared: grade the run again with `snapdrift grade {stored.header.run_id}`"
+            )
+
+
+def _require_one_version(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> None:
     """Scores of other grader versions than the suite's are not compared with each other."""
     now = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
-    for score in stored.scores():
-        if score.metric not in now or score.version != now[score.metric]:
+    for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
+        if version != now.get(metric):
             raise StoreError(
-                f"{stored.path}: {score.metric} was scored by {score.version}, the suite now has "
-                f"{now.get(score.metric, 'no such metric')}; grade the run again with `snapdrift grade`"
+                f"{stored.path}: {metric} was scored by {version or 'a grader without a version'}, the suite now has "
+                f"{now.get(metric, 'no such metric')}; scores of different versions are not compared: grade the run "
+                f"again with `snapdrift grade {stored.header.run_id}`"
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
@@ -33,6 +34,7 @@ from snapdrift.reports.view import (
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
 from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
+from snapdrift.verdicts.causes import CONTENT
 from snapdrift.verdicts.words import headline
 
 
@@ -43,17 +45,19 @@ def build_view(data: RunData) -> View:
     cases = _case_views(data, lenses)
     variants = _variant_views(data)
     judged = _judged(evaluation)
+    comparisons = _comparison_views(data)
+    causes = cases_by_cause(evaluation.attributions, lenses)
     return View(
         run=data.run,
         headline=typeset(headline(evaluation)),
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
-        change_sentences=_change_sentences(cases, evaluation),
+        change_sentences=_change_sentences(cases, evaluation, lenses, causes),
         resolutions=resolutions_of(evaluation),
         decision=evaluation.decision,
         evaluation=evaluation,
         labels=labels_of(data, variants),
         notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *data.warnings)))),
-        comparisons=_comparison_views(data),
+        comparisons=comparisons,
         variants=variants,
         metrics=data.metrics,
         levels={(level.metric, level.variant): level for level in evaluation.metrics},
@@ -68,6 +72,8 @@ def build_view(data: RunData) -> View:
         failures=failure_sentences(data.responses),
         operational=tuple(operational_view(one) for one in evaluation.operational),
         claims=_claims(data),
+        explanations=explanation_views(data, comparisons),
+        causes=causes,
     )
 
 
@@ -156,19 +162,27 @@ def _prompts(data: RunData, case: Case) -> Mapping[str, PromptView]:
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
-def _change_sentences(cases: Iterable[CaseView], evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
+def _change_sentences(
+    cases: Iterable[CaseView],
+    evaluation: Evaluation,
+    lenses: Sequence[Lens],
+    causes: Mapping[str, Sequence[tuple[int, str]]],
+) -> tuple[tuple[str, str], ...]:
     """For each candidate: how many cases newly fail and pass on some compared metric, and why."""
     pairs = dict.fromkeys((c.baseline, c.candidate) for c in evaluation.comparisons)
-    moved: dict[tuple[str, str, CaseGroup], dict[str, str]] = defaultdict(dict)
+    numbers = {(lens.metric, lens.baseline, lens.candidate): number for number, lens in enumerate(lenses)}
+    moved: dict[tuple[str, str, CaseGroup], dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
     for view in cases:
         for change in view.changes:
-            moved[change.baseline, change.candidate, change.group].setdefault(view.case.id, change.reason)
+            moved[change.baseline, change.candidate, change.group][view.case.id].append(change)
     sentences = []
     for baseline, candidate in pairs:
         failing = moved[baseline, candidate, CaseGroup.NEWLY_FAILING]
         passing = moved[baseline, candidate, CaseGroup.NEWLY_PASSING]
         named = candidate if len(pairs) > 1 else None
-        sentences.append((candidate, change_sentence(named, list(failing.values()), len(passing))))
+        reasons = [changes[0].reason for changes in failing.values()]
+        why = [_cause(case_id, changes, numbers, causes) for case_id, changes in failing.items()]
+        sentences.append((candidate, change_sentence(named, reasons, len(passing), why)))
     return tuple(sentences)
 
 
@@ -185,6 +199,18 @@ def _claims(data: RunData) -> Claims:
         variance=claims.variance_sentences(comparisons, specs),
         repeatability=claims.ASKED_ONCE if data.repeats == 1 else "",
     )
+
+
+def _cause(
+    case_id: str,
+    changes: Sequence[Change],
+    numbers: Mapping[tuple[str, str | None, str], int],
+    causes: Mapping[str, Sequence[tuple[int, str]]],
+) -> str | None:
+    """Why a case newly fails: content where that is so on some metric, else the form; None where it is not known."""
+    lenses = [numbers[change.metric, change.baseline, change.candidate] for change in changes]
+    found = [cause_of(causes.get(case_id, ()), lens) for lens in lenses]
+    return CONTENT if CONTENT in found else found[0]
 
 
 def _assumptions(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from snapdrift.model import Outcome, Reason, Response, Source, Step, ToolCall
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.explanations import cause_words, is_graded
 from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
 from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
 from snapdrift.verdicts.speed import tokens_per_second
@@ -113,6 +114,9 @@ class _Names:
         self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
         self.thumbnails: dict[str, int] = {}
+        self.causes = cause_words(view.causes)
+        places = {word.code: place for place, word in enumerate(self.causes)}
+        self.moved_by = {case: [[lens, places[code]] for lens, code in found] for case, found in view.causes.items()}
 
     def index(self, view: View) -> dict[str, Any]:
         """What the list, the filters and the rerun command need."""
@@ -132,7 +136,8 @@ class _Names:
                 }
                 for v in view.variants
             ],
-            "metrics": [{"name": m.name, "judged": m.judged} for m in view.metrics],
+            "metrics": [{"name": m.name, "judged": m.judged, "graded": is_graded(m)} for m in view.metrics],
+            "causes": [[w.code, w.word, w.passing, w.graded, int(w.form)] for w in self.causes],
             "lenses": [
                 [
                     self.metrics.get(lens.metric, -1),
@@ -150,7 +155,10 @@ class _Names:
         }
 
     def entry(self, view: CaseView) -> list[Any]:
-        """`[id, states, tags, odd outcomes by variant, reasons of failed scores by variant and metric]`."""
+        """`[id, states, tags, odd outcomes by variant, reasons of failed scores by variant and metric, causes]`.
+
+        A cause is `[number of the lens, number of the cause]`.
+        """
         states = "".join(STATE_CODES[state] for state in view.states)
         odd = {(self.variants.get(a.variant, -1), a.outcome.value) for a in view.answers if a.outcome is not Outcome.OK}
         why = {
@@ -159,7 +167,8 @@ class _Names:
             for s in a.scores
             if s.reason is not Reason.PASSED
         }
-        return [view.case.id, states, list(view.case.tags), sorted(odd), sorted(why)]
+        causes = self.moved_by.get(view.case.id, [])
+        return [view.case.id, states, list(view.case.tags), sorted(odd), sorted(why), causes]
 
     def details(self, view: CaseView) -> dict[str, Any]:
         """Everything else about a case; each distinct prompt once."""

@@ -9,7 +9,7 @@ from snapdrift.verdicts.words import p_text
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-_HYPHEN = re.compile(r"(?:(?<=[ \[])|^)-(?=\d)")
+_HYPHEN = re.compile(r"(?:(?<=[ \[(])|^)-(?=\d)")
 
 
 def signed(number: float, digits: int = 1) -> str:

@@ -20,9 +20,11 @@ from snapdrift.model import Reason
 from snapdrift.reports import figures, words
 from snapdrift.reports.embed import Payload, embed
 from snapdrift.reports.escaping import encodable
+from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.view import CaseGroup, View
+from snapdrift.verdicts import causes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,6 +38,9 @@ CHANGED_ROWS = 500
 
 LISTED_IDS = 20
 """How many differing cases a row of the parity and noise tables names; the rest is counted."""
+
+LISTED_FEW = 8
+"""How many slices, groups of failures, and ids of such a group an explanation shows."""
 
 
 @dataclass(slots=True)
@@ -170,8 +175,12 @@ def _context(view: View, payload: Payload) -> dict[str, Any]:
         "ending_words": words.ENDING_WORDS,
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
         "batch_sentence": words.batch_sentence(view),
+        "cause_words": causes.CAUSE_WORDS,
+        "cause_code": causes.cause_code,
+        "worse": WORSE,
         "reasons": frozenset(reason.value for reason in Reason),
         "listed": LISTED_IDS,
+        "listed_few": LISTED_FEW,
         "changed": changed[:CHANGED_ROWS],
         "changed_hidden": max(len(changed) - CHANGED_ROWS, 0),
         "scripts": SCRIPTS,

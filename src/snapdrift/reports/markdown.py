@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from snapdrift.model import Severity
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
+from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
 from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence, left_out
@@ -60,7 +61,9 @@ def _head(view: View) -> Iterator[str]:
     for sentence in (*(text for _, text in view.change_sentences), *view.resolutions):
         yield f"{_sentence(sentence)}  "
     others = [reason for reason in view.reasons if reason != view.headline]
-    for what, sentences in (("", others), ("Note: ", view.notes), ("", [label.meaning for label in view.labels])):
+    meanings = [label.meaning for label in view.labels]
+    why = [one.sentence for one in view.explanations if one.row.comparison.verdict in WORSE]
+    for what, sentences in (("", others), ("Why: ", why), ("Note: ", view.notes), ("", meanings)):
         yield from (f"- {what}{_sentence(sentence)}" for sentence in sentences[:20])
     yield ""
     if view.comparisons:

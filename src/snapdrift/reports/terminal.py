@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
+from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
 from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text, left_out
@@ -49,35 +50,33 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
     for label in view.labels:
         title.append(f"  [{label.word}]", "italic")
     console.print(title)
-    sentences = [view.headline, *(text for _, text in view.change_sentences), *view.resolutions]
-    sentences += view.reasons
-    for sentence in dict.fromkeys(sentences):
-        console.print(Text(line(sentence)))
-    for failure in view.failures:
-        console.print(Text(f"unanswered: {line(failure)}"))
-    for note in view.notes:
-        console.print(Text(f"note: {line(note)}"))
-    for parity in view.parity:
-        console.print(Text(f"parity: {line(parity.sentence)}"))
-    for control in view.controls:
-        console.print(Text(f"control: {line(figures.typeset(control.sentence))}"))
+    for text in _opening(view):
+        console.print(Text(line(text)))
     if view.comparisons:
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
-        console.print()
-        for sentence in view.claims.short:
-            console.print(Text(line(sentence)))
-        console.print()
-    for text in operational_lines(view):
-        console.print(Text(line(text)))
-    if view.operational:
-        console.print()
+    for paragraph in (view.claims.short, operational_lines(view)):
+        if paragraph:
+            console.print(Text("\n" + "\n".join(map(line, paragraph))))
+    console.print()
     console.print(_variant_table(view))
     for sentence in (cached_sentence(view), batch_sentence(view)):
         if sentence:
             console.print(Text(line(sentence)))
     return "\n".join(text.rstrip() for text in out.getvalue().splitlines()) + "\n"
+
+
+def _opening(view: View) -> Iterator[str]:
+    """What is said before the tables: the decision, its reasons, why metrics moved, and what else to know."""
+    yield from dict.fromkeys(
+        (view.headline, *(text for _, text in view.change_sentences), *view.resolutions, *view.reasons)
+    )
+    yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
+    yield from (f"unanswered: {failure}" for failure in view.failures)
+    yield from (f"note: {note}" for note in view.notes)
+    yield from (f"parity: {parity.sentence}" for parity in view.parity)
+    yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)
 
 
 def _comparison_table(view: View) -> object:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from snapdrift.conclusions import Comparison, MetricSummary, Operational
+from snapdrift.conclusions import Comparison, Explanation, MetricSummary, Operational
 from snapdrift.model import Gate
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
+from snapdrift.verdicts.causes import cause_code
 from snapdrift.verdicts.increases import operational_sentence, standing
 from snapdrift.verdicts.words import headline
 
@@ -67,6 +68,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
         "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
         "controls": [_plain(one.control) | {"sentence": one.sentence} for one in view.controls],
+        "attributions": [_attribution(one) for one in view.evaluation.attributions],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
@@ -75,6 +77,33 @@ def verdict_document(view: View) -> dict[str, Any]:
             "warnings": list(decision.warnings),
             "would_miss": dict(decision.would_miss),
         },
+    }
+
+
+def _attribution(explanation: Explanation) -> dict[str, Any]:
+    """An explanation without the words of answers: what the page quotes of them stays there."""
+    a = explanation.attribution
+    return {
+        "metric": a.metric,
+        "baseline": a.baseline,
+        "candidate": a.candidate,
+        "n": a.n,
+        "difference": a.difference,
+        "format": a.format,
+        "format_ci": None if a.format_ci is None else list(a.format_ci),
+        "content": a.content,
+        "content_ci": None if a.content_ci is None else list(a.content_ci),
+        "causes": [
+            {"cause": cause_code(part), "amount": part.amount, "worse": list(part.worse), "better": list(part.better)}
+            for part in (a.content_part, *a.causes)
+        ],
+        "reread": a.reread,
+        "improved_by_breaking": None if a.improved_by_breaking is None else _plain(a.improved_by_breaking),
+        "slices": [_plain(one) for one in explanation.slices.slices],
+        "groups": [
+            {"reason": g.reason.value, "worse": list(g.worse), "calls": g.calls, "baseline_calls": g.baseline_calls}
+            for g in explanation.groups
+        ],
     }
 
 

@@ -6,7 +6,7 @@ is a function of `View`. Nothing here is markup and nothing is escaped: texts ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from snapdrift.conclusions import (
     Control,
     Decision,
     Evaluation,
+    Explanation,
     MetricSummary,
     Operational,
     Parity,
@@ -176,6 +177,20 @@ class ComparisonView:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """Why a comparison moved, in words: what its difference is made of, and how its pair's calls changed.
+
+    `warning` says that it improved because answers broke, empty where it did not.
+    """
+
+    explanation: Explanation
+    row: ComparisonView
+    sentence: str
+    operations: tuple[str, ...]
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
 class VariantView:
     """A variant's summary; `source` is the least real of its answers' sources, without any whom the run asked."""
 
@@ -272,7 +287,8 @@ class View:
 
     `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
-    `failures` say why calls got no answer, with a host's own words in them.
+    `failures` say why calls got no answer, with a host's own words in them; `explanations` why metrics moved, and
+    `causes` by case the codes of what moved it, each with the number of the lens through which it did.
     """
 
     run: Provenance
@@ -299,6 +315,8 @@ class View:
     failures: tuple[str, ...] = ()
     operational: tuple[OperationalView, ...] = ()
     claims: Claims = Claims()
+    explanations: tuple[ExplanationView, ...] = ()
+    causes: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

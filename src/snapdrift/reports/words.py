@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from snapdrift.conclusions import Comparison, Decision
 from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import CaseGroup, VariantView, View
+from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
 from snapdrift.verdicts.words import VERDICT_WORDS
 
 VERDICT_SHAPES: Mapping[Verdict, str] = {
@@ -112,10 +114,13 @@ def batch_sentence(view: View) -> str:
     return f"Of {usd(view.usd)}, {live} went live and {batch} by the Batch API, at half the price."
 
 
-def change_sentence(candidate: str | None, failing_reasons: Sequence[str], passing: int) -> str:
+def change_sentence(
+    candidate: str | None, failing_reasons: Sequence[str], passing: int, causes: Sequence[str | None] = ()
+) -> str:
     """How many cases newly fail and newly pass, and why the former do.
 
-    `failing_reasons` has one reason code for each newly failing case; `candidate` is named where there are several.
+    `failing_reasons` has one reason code for each newly failing case, `causes` what it is attributed to (None: not
+    known; the reasons are told then); `candidate` is named where there are several.
     """
     who = f"{candidate}: " if candidate else ""
     failing = len(failing_reasons)
@@ -123,7 +128,30 @@ def change_sentence(candidate: str | None, failing_reasons: Sequence[str], passi
         return f"{who}no case newly fails or newly passes."
     fails = "1 case newly fails" if failing == 1 else f"{count(failing) if failing else 'no'} cases newly fail"
     passes = f"{count(passing) if passing else 'none'} newly pass{'' if passing > 1 else 'es'}"
-    return f"{who}{fails}, {passes}{_why(failing_reasons)}."
+    known = [cause for cause in causes if cause is not None]
+    why = _attributed(known) if known and len(known) == failing else _why(failing_reasons)
+    return f"{who}{fails}, {passes}{why}."
+
+
+def _attributed(causes: Sequence[str]) -> str:
+    """Whether the newly failing cases are form or content: `; mostly format: 27 of the 31 (code fence)`."""
+    total, content = len(causes), causes.count(CONTENT)
+    counted = Counter(cause for cause in causes if cause != CONTENT).most_common()
+    listed = ", ".join(CAUSE_WORDS[cause] if len(counted) == 1 else f"{CAUSE_WORDS[cause]} {n}" for cause, n in counted)
+    form = total - content
+    if not form:
+        return "; the failing one is content" if total == 1 else f"; all of the {count(total)} are content"
+    if not content:
+        one = "; the failing one is format"
+        return f"{one} ({listed})" if total == 1 else f"; all of the {count(total)} are format ({listed})"
+    if form > content:
+        return f"; mostly format: {count(form)} of the {count(total)} ({listed}), {_are(content)} content"
+    most = "mostly content" if content > form else "half content"
+    return f"; {most}: {count(content)} of the {count(total)}, {_are(form)} format ({listed})"
+
+
+def _are(number: int) -> str:
+    return "1 is" if number == 1 else f"{count(number)} are"
 
 
 def _why(reasons: Sequence[str]) -> str:

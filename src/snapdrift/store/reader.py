@@ -124,6 +124,11 @@ class StoredRun:
         row = self._one(rows.RESPONSES + rows.ONE_CALL, rows.columns_of(key))
         return None if row is None else self._response(row)
 
+    def answer(self, key: CallKey) -> Response | None:
+        """What a call's response says, all that grading takes: outcome, text, refusal and tool calls, no raw body."""
+        row = self._one(rows.ANSWERS + rows.ONE_CALL, rows.columns_of(key))
+        return None if row is None else rows.answer_of(key, row, self.path)
+
     def request(self, key: CallKey, step: int = 0) -> Request | None:
         """A request of a call exactly as it was sent, None where none is stored."""
         row = self._one(rows.REQUESTS + rows.ONE_CALL + " AND q.step = ?", (*rows.columns_of(key), step))

@@ -16,6 +16,7 @@ RESPONSES = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.record, r.raw"
     " FROM calls c JOIN responses r ON r.call = c.id"
 )
+ANSWERS = "SELECT r.outcome, r.record FROM calls c JOIN responses r ON r.call = c.id"
 OUTCOMES = "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome FROM calls c JOIN responses r ON r.call = c.id"
 REQUESTS = (
     "SELECT q.step, q.endpoint, q.base_url, q.client_request_id, q.body FROM calls c JOIN requests q ON q.call = c.id"
@@ -47,6 +48,19 @@ def response_of(row: tuple[Any, ...], path: Path) -> Response:
     record = codec.parse(row[5], place)
     stored = {"call": codec.to_json(key), "outcome": row[4], "raw": unpacked(row[6], place)}
     return codec.from_json(Response, {**record, **stored} if type(record) is dict else record, place)
+
+
+_SAID = ("outcome", "requested_model", "text", "refusal", "tool_calls")
+
+
+def answer_of(key: CallKey, row: tuple[Any, ...], path: Path) -> Response:
+    """The response in a row of `ANSWERS`, with what it says and nothing else; raises `StoreError`."""
+    place = f"{path}: response {key}"
+    record = codec.parse(row[1], place)
+    if type(record) is dict:
+        told = {name: record[name] for name in _SAID if name in record}
+        record = {**told, "call": codec.to_json(key), "outcome": row[0]}
+    return codec.from_json(Response, record, place)
 
 
 def request_of(key: CallKey, row: tuple[Any, ...], large: Callable[[str], str], path: Path) -> Request:

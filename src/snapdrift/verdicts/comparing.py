@@ -131,6 +131,12 @@ def observed_discordance(
     return values.discordance
 
 
+def paired_cases(planned: PlannedComparison, tables: ScoreTables) -> tuple[PairedValues, tuple[str, ...]]:
+    """The values of the cases that pair, as the comparison weighs them, and the ids of those cases in that order."""
+    ids = tuple(tables.case_ids[place] for place in np.flatnonzero(_pairing(planned, tables, None)))
+    return _paired(planned, tables, None), ids
+
+
 def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
     if entry is None:
         return PlannedComparison(pair, metric, Severity.WARN, gating=False, margin=None)

@@ -34,7 +34,8 @@ class Findings:
     """All that the table is asked about.
 
     `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
-    `sight_doubts` about results that differ more than the gate assumes.
+    `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
+    because answers broke.
     """
 
     gate: Gate
@@ -51,6 +52,7 @@ class Findings:
     imputed: tuple[Imputed, ...] = field(default=())
     grader_doubts: tuple[str, ...] = ()
     sight_doubts: tuple[str, ...] = ()
+    broken_gains: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -207,6 +209,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
     if not _fails(findings.gate.alias_moved):
         yield from (words.alias_sentence(move) for move in findings.alias_moves)
     yield from findings.grader_doubts
+    yield from findings.broken_gains
 
 
 def _fails(severity: Severity) -> bool:

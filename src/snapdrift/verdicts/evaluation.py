@@ -9,11 +9,14 @@ import numpy as np
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
+from snapdrift.verdicts.answers import Tolerant
+from snapdrift.verdicts.causes import broken_gain_sentences
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
 from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
 from snapdrift.verdicts.evidence import ROUNDING, Question
+from snapdrift.verdicts.explaining import explain
 from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
@@ -28,9 +31,10 @@ _HOW = {
 }
 
 
-def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
-    """Compares, sums up and decides. The same results, gate and facts always give the same evaluation.
+def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant | None = None) -> Evaluation:
+    """Compares, sums up, decides and explains. The same results, gate and facts always give the same evaluation.
 
+    `tolerant` reads an answer again with more tolerance for its form; without it nothing is explained.
     Raises `UsageError` when the gate names a metric or variant that the run does not have.
     """
     tables = build_score_tables(results, gate)
@@ -39,6 +43,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
     calls = calls_by_variant(results)
     judged = judged_variants(gate, results)
     comparisons = compare(planned, tables, gate, facts.seed)
+    explained = explain(planned, comparisons, results, tables, tolerant, facts.seed) if tolerant else ()
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
@@ -58,6 +63,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
         imputed=_impute(gate, planned, judged, tables, facts.seed),
         grader_doubts=grader_doubts(planned, tables),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
+        broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
     )
     return Evaluation(
         gate=gate,
@@ -72,6 +78,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
         ledger=ledger,
         parity=find_parity(results.variants, tables),
         controls=find_controls(results.variants, ledger, tables, gate, facts.seed),
+        attributions=explained,
     )
 
 

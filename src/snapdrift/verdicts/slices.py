@@ -9,12 +9,13 @@ import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from snapdrift.conclusions import FailureGroup, Slice, Slices
 from snapdrift.model import Reason, Score
 from snapdrift.stats.multiplicity import benjamini_hochberg
 from snapdrift.stats.paired import cluster_sums
@@ -26,52 +27,6 @@ MIN_SLICE = 10
 DRAWS = 9_999
 MANY_KINDS = 64
 """With more distinct values than this their sum is taken for normal (10,000 draws of it would take seconds)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The cases with a tag, against the rest; several `tags` where the same cases bear them.
-
-    `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval, `rest` the difference of
-    the other cases. `p_value` is one-sided, for a slice that moved no worse than the rest; `p_adjusted` is Benjamini
-    and Hochberg's over the slices of the comparison. `worse` are ids of cases, those that lost most first.
-    """
-
-    tags: tuple[str, ...]
-    n: int
-    baseline_mean: float
-    candidate_mean: float
-    difference: float
-    ci: tuple[float, float] | None
-    rest: float
-    p_value: float
-    p_adjusted: float
-    concentrated: bool
-    worse: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Slices:
-    """The slices of a comparison, the surest first, and the tags that were too rare or too common to look at."""
-
-    slices: tuple[Slice, ...]
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Failures of the candidate that are alike: one reason, and one detail but for numbers (or for all values).
-
-    `worse` are ids of cases of the group that got worse. `calls` counts the candidate's failures, `baseline_calls` the
-    baseline's of the same kind. `pattern` is the detail with `#` for numbers and `…` for values; `example` is one.
-    """
-
-    reason: Reason
-    pattern: str
-    example: str
-    worse: tuple[str, ...]
-    calls: int
-    baseline_calls: int
 
 
 # --------------------------------------------------------------------------------------------------------------- slices
@@ -125,7 +80,7 @@ def _slice(
         p_value=p,
         p_adjusted=p,
         concentrated=False,
-        worse=tuple(case_ids[case] for case in losses),
+        moved=tuple(case_ids[case] for case in losses),
     )
 
 

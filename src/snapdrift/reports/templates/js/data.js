@@ -11,7 +11,8 @@ const haystacks = new Array(index.cases.length).fill(null);
 index.chunks.reduce((start, length) => { chunkStarts.push(start); return start + length; }, 0);
 
 // A case as the list knows it; `embed.py` writes these entries.
-const cases = index.cases.map(([id, states, tags, odd, why], place) => ({ place, id, states, tags, odd, why }));
+const cases = index.cases.map(([id, states, tags, odd, why, causes], place) => ({ place, id, states, tags, odd, why, causes }));
+const causes = index.causes.map(([code, word, passing, graded, form]) => ({ code, word, passing, graded, form: !!form }));
 const lenses = index.lenses.map(([metric, baseline, candidate, compared]) => ({ metric, baseline, candidate, compared: !!compared }));
 const groups = index.groups.map(([code, name, word, shape], rank) => ({ code, name, word, shape, rank }));
 const groupOfCode = new Map(groups.map((group) => [group.code, group]));

@@ -52,7 +52,7 @@ async function drawCase() {
   if (turn !== drawn) return;
   const sides = chosenSides(entry), repeat = Math.min(Number(state.repeat) || 0, index.repeats - 1);
   const open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;
-  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(entry, detail, sides, repeat), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
+  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(entry, detail, sides, repeat), whyMoved(entry, sides), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
 }
 
 function caseHead(entry) {
@@ -71,6 +71,20 @@ function caseHead(entry) {
       make("span", { class: "place" }, row ? `${number(row.number + 1)} of ${number(peers)}` : "not in this list"),
       make("button", { type: "button", class: "plain", title: "next (j)", "aria-label": "next case", on: { click: () => step(1) } }, "›"),
       copyButton("copy link", () => location.href)));
+}
+
+// What moved the case between the two answers shown, one line for each thing that is to be said of it.
+function whyMoved(entry, sides) {
+  const said = new Map();
+  const broken = new Set(entry.causes.filter(([, cause]) => causes[cause].code === "broken").map(([lens]) => lens));
+  for (const [number, place] of entry.causes) {
+    const lens = lenses[number], cause = causes[place], metric = index.metrics[lens.metric];
+    if (lens.baseline !== sides.left || lens.candidate !== sides.right || (broken.has(number) && cause.code.endsWith("+"))) continue;
+    const sentence = metric.graded ? cause.graded : cause.passing;
+    said.set(sentence, [...(said.get(sentence) ?? []), metric.name]);
+  }
+  return said.size ? make("div", { class: "why-moved" }, make("span", { class: "key" }, "Why"),
+    make("div", {}, [...said].map(([sentence, metrics]) => make("span", { class: "line" }, make("span", { class: "muted" }, shown(metrics.join(", ")), ": "), `${sentence}.`)))) : "";
 }
 
 const manyCandidates = new Set(lenses.map((lens) => lens.candidate)).size > 1;

@@ -20,7 +20,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const isFolded = (group) => folded.has(group.name) && !state.q && state.group !== group.name && !state.why && !state.outcome;
+const isFolded = (group) => folded.has(group.name) && !state.q && state.group !== group.name && !state.why && !state.cause && !state.outcome;
 
 function refreshList() {
   const everyGroup = filteredGroups();

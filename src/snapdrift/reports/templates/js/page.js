@@ -19,6 +19,8 @@ function fillFilters() {
   const reasons = [...new Set(cases.flatMap((entry) => entry.why.map(([, , reason]) => reason)))].sort();
   options(filterElements.outcome, "every outcome", outcomes, outcomes.map(word));
   options(filterElements.why, "every reason", reasons, reasons.map(word));
+  const forms = causes.some((cause) => cause.form) ? ["format"] : [];
+  options(filterElements.cause, "format or content", [...forms, ...causes.map((cause) => cause.code)], [...forms.map(() => "any format"), ...causes.map((cause) => cause.word)]);
   options(filterElements.tag, "every tag", index.tags);
 }
 

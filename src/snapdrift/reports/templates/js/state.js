@@ -1,6 +1,6 @@
 // What is shown, as the URL fragment says it: `#case=refund-017&metric=queue&q=fence`. Every state has an address.
 
-const FILTERS = ["metric", "variant", "group", "outcome", "why", "tag", "q"];
+const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "q"];
 const KEYS = ["case", ...FILTERS, "left", "right", "repeat"];
 const state = Object.fromEntries(KEYS.map((key) => [key, ""]));
 let lastMove = "";
@@ -60,11 +60,15 @@ function matcher(query) {
   return (text) => text.toLowerCase().includes(wanted);
 }
 
+// Whether a cause, by its number, is what the filter names; `format` names every form that made a case worse.
+const isCause = (number, wanted) => wanted === "format" ? causes[number].form : causes[number].code === wanted;
+
 // The cases that pass the filters (that of the group apart), in groups: `[{group, entries}]`, in the order of the groups.
 function filteredGroups() {
   const active = activeLenses(), metric = metricNumber(), variant = variantNumber(state.variant);
   const matches = state.q ? matcher(state.q) : null;
   const sides = new Set(active.flatMap((lens) => [lens.baseline, lens.candidate]));
+  const through = new Set(active.map((lens) => lens.number));
   const among = (number) => variant < 0 || sides.has(number);
   const result = groups.map((group) => ({ group, entries: [] }));
   for (const entry of cases) {
@@ -73,6 +77,7 @@ function filteredGroups() {
     if (state.tag && !entry.tags.includes(state.tag)) continue;
     if (state.outcome && !entry.odd.some(([v, outcome]) => outcome === state.outcome && among(v))) continue;
     if (state.why && !entry.why.some(([v, m, reason]) => reason === state.why && among(v) && (metric < 0 || m === metric))) continue;
+    if (state.cause && !entry.causes.some(([lens, cause]) => through.has(lens) && isCause(cause, state.cause))) continue;
     if (state.q && (!matches || !matches(details[entry.place] ? haystack(entry.place) : entry.id))) continue;
     result[group.rank].entries.push(entry);
   }

@@ -1,0 +1,132 @@
+"""The answers that a comparison is made of, each with its score as graded and as a tolerant reading sees it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapdrift.conclusions import Comparison
+from snapdrift.model import FormatCause, Outcome, Reading, Reason, Results, Score
+from snapdrift.verdicts.score_tables import ScoreTables
+
+NOTHING = 1e-9
+"""Differences of scores below this are rounding."""
+
+Tolerant = Callable[[Score], Reading | None]
+"""Grades the answer behind a score again; None where its form is as asked for, or no reading finds more in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreIndex:
+    """A run's scores by variant and metric, each with how its call ended.
+
+    What comparisons leave out is left out here too: calls that were not measured, cases a metric does not apply to.
+    """
+
+    scores: Mapping[tuple[str, str], Sequence[tuple[Score, Outcome]]]
+
+    def of(self, variant: str, metric: str) -> Sequence[tuple[Score, Outcome]]:
+        """The scores of a metric on a variant."""
+        return self.scores.get((variant, metric), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer's two scores. `lost`: it holds nothing to judge, and `cause` says why."""
+
+    repeat: int
+    graded: float
+    read: float
+    cause: FormatCause | None
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The answers of the cases that pair, in one order; `sign` is -1 for a metric of which less is better."""
+
+    cases: tuple[str, ...]
+    baseline: tuple[Sequence[Answer], ...]
+    candidate: tuple[Sequence[Answer], ...]
+    clusters: NDArray[np.int64]
+    sign: float
+
+    def answers(self) -> Iterator[Answer]:
+        """Every answer of either side."""
+        return chain.from_iterable((*self.baseline, *self.candidate))
+
+
+_ENDED_BY: Mapping[Outcome, FormatCause] = {
+    Outcome.REFUSED: FormatCause.REFUSED,
+    Outcome.TRUNCATED: FormatCause.TRUNCATED,
+    Outcome.FILTERED: FormatCause.FILTERED,
+    Outcome.TOOL_UNMATCHED: FormatCause.UNFINISHED,
+    Outcome.STEP_LIMIT: FormatCause.UNFINISHED,
+}
+
+
+_MEASURED = frozenset(outcome for outcome in Outcome if outcome.measured)
+
+
+def index_scores(results: Results) -> ScoreIndex:
+    """Sorts a run's scores once, for all comparisons."""
+    outcomes = {(key.case_id, key.variant, key.repeat): call.outcome for key, call in results.calls.items()}
+    found: dict[tuple[str, str], list[tuple[Score, Outcome]]] = defaultdict(list)
+    for score in results.scores:
+        outcome = outcomes.get((score.case_id, score.variant, score.repeat))
+        applicable = results.applicable.get(score.metric)
+        if outcome in _MEASURED and (applicable is None or score.case_id in applicable):
+            found[score.variant, score.metric].append((score, outcome))
+    return ScoreIndex(found)
+
+
+def form_failure(score: Score, outcome: Outcome) -> FormatCause | None:
+    """Why a score says nothing about content, by its reason and how the call ended; None where it does.
+
+    An answer that a grader does not accept because it should have been refused, and was given, is content.
+    """
+    if score.reason is Reason.PASSED:
+        return None
+    if score.reason is Reason.NOT_ACCEPTED:
+        return _ENDED_BY.get(outcome)
+    if score.reason.not_extracted:
+        return _ENDED_BY.get(outcome, FormatCause.UNREADABLE)
+    return None
+
+
+def read_sides(comparison: Comparison, index: ScoreIndex, tables: ScoreTables, tolerant: Tolerant) -> Sides:
+    """Both sides of a comparison, over the cases that have an answer with a score on each."""
+    scores = tables.metrics[comparison.metric]
+
+    def answers(variant: str) -> dict[str, list[Answer]]:
+        found: dict[str, list[Answer]] = defaultdict(list)
+        for score, outcome in index.of(variant, comparison.metric):
+            if score.value is not None:
+                found[score.case_id].append(_answer(score, outcome, tolerant, binary=scores.binary))
+        return found
+
+    baseline, candidate = answers(comparison.baseline), answers(comparison.candidate)
+    paired = [place for place, case in enumerate(tables.case_ids) if baseline.get(case) and candidate.get(case)]
+    cases = tuple(tables.case_ids[place] for place in paired)
+    return Sides(
+        cases=cases,
+        baseline=tuple(baseline[case] for case in cases),
+        candidate=tuple(candidate[case] for case in cases),
+        clusters=tables.clusters[paired],
+        sign=1.0 if scores.spec.higher_is_better else -1.0,
+    )
+
+
+def _answer(score: Score, outcome: Outcome, tolerant: Tolerant, *, binary: bool) -> Answer:
+    graded = float(score.passed or 0) if binary else score.value or 0.0
+    reading = tolerant(score)
+    if reading is not None:
+        read = float(reading.passed) if binary else reading.value
+        return Answer(score.repeat, graded, read, reading.cause, lost=not reading.readable)
+    cause = form_failure(score, outcome)
+    return Answer(score.repeat, graded, graded, cause, lost=cause is not None)
