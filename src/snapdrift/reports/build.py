@@ -30,6 +30,7 @@ from snapdrift.reports.view import (
 )
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
+from snapdrift.verdicts.rerun_words import rerun_sentences
 from snapdrift.verdicts.words import headline
 
 
@@ -40,6 +41,7 @@ def build_view(data: RunData) -> View:
     cases = _case_views(data, lenses)
     variants = _variant_views(data)
     judged = _judged(evaluation)
+    reruns = rerun_sentences(evaluation, data.run.attempt)
     return View(
         run=data.run,
         headline=typeset(headline(evaluation)),
@@ -49,7 +51,7 @@ def build_view(data: RunData) -> View:
         decision=evaluation.decision,
         evaluation=evaluation,
         labels=labels_of(data, variants),
-        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *data.warnings)))),
+        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *reruns, *data.warnings)))),
         comparisons=_comparison_views(data),
         variants=variants,
         metrics=data.metrics,
