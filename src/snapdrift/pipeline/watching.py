@@ -163,7 +163,7 @@ class _Watch:
     def night(self, file: WatchFile) -> Night:
         """Probe, canary, and the suite if they trip; the state is on disk before each step that costs."""
         suite, gate = self._prepared.suite, self._prepared.gate
-        state = file.read()
+        state = _sound(file)
         state = replace(state, nights=state.nights + 1)
         false_alarm = self._watch.false_alarm or gate.alpha
         night = Night(suite.name, gate.name, state.nights, false_alarm, before=state.models)
@@ -185,12 +185,14 @@ class _Watch:
         self, night: Night, state: WatchState, file: WatchFile, target: Target, variants: Sequence[Variant]
     ) -> Night:
         """The night after the probe and, where nothing has tripped yet, the canary."""
+        from snapdrift.verdicts.watching import carried_on
+
         night = self._probe(night, target, variants)
         if night.failed:
             return night
         night = replace(night, tripped=_moves(night.before, night.resolved))
         if not night.tripped:
-            canaries = self._canaries(state, night, target, file)
+            canaries = carried_on(self._watched(night, target), state.canaries, night.false_alarm)
             alarmed = any(one.canary.alarmed for one in canaries)
             # An alarm that no finished run has answered stands: there is nothing more to ask.
             night = replace(night, canaries=canaries) if alarmed else self._canary(night, canaries, target, variants)
@@ -315,14 +317,6 @@ class _Watch:
         seed = int.from_bytes(digest[:6], "big")
         return draw(eligible, Sample(min(self._watch.cases, len(eligible)), seed))
 
-    def _canaries(self, state: WatchState, night: Night, target: Target, file: WatchFile) -> tuple[WatchedCanary, ...]:
-        from snapdrift.verdicts.watching import carried_on
-
-        try:
-            return carried_on(self._watched(night, target), state.canaries, night.false_alarm)
-        except ValueError as error:
-            raise StoreError(f"{file.path}: {error}; {file.start_anew}") from error
-
     def _watched(self, night: Night, target: Target) -> list[Watched]:
         """Each gating metric of each pair with all that its evidence rests on."""
         from snapdrift.verdicts.watching import Watched
@@ -346,6 +340,18 @@ class _Watch:
                     own = {**identity, "grader": graders[entry.metric]}
                     found.append(Watched(entry.metric, pair.baseline, pair.candidate, own))
         return found
+
+
+def _sound(file: WatchFile) -> WatchState:
+    """What was carried over. Raises `StoreError` before anything is sent or written where it is damaged."""
+    from snapdrift.verdicts.watching import require_sound
+
+    state = file.read()
+    try:
+        require_sound(state.canaries)
+    except ValueError as error:
+        raise StoreError(f"{file.path}: {error}; {file.start_anew}") from error
+    return state
 
 
 def _resolved(results: Results, aliases: set[str]) -> dict[str, tuple[str, ...]]:

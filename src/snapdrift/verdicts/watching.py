@@ -71,10 +71,7 @@ class WatchedCanary:
 def carried_on(
     watched: Sequence[Watched], stored: Sequence[CarriedCanary], false_alarm: float
 ) -> tuple[WatchedCanary, ...]:
-    """The canaries for what is watched, each with its share of the false-alarm rate, carried on where they can be.
-
-    Raises `ValueError` for a stored canary that is damaged.
-    """
+    """The canaries for what is watched, each with its share of the false-alarm rate, carried on where they can be."""
     share = false_alarm / len(watched)
     known = {(one.metric, one.baseline, one.candidate): one for one in stored}
     found = []
@@ -88,6 +85,12 @@ def carried_on(
         else:
             found.append(WatchedCanary(of_share, canary_from_json(before.state, identity)))
     return tuple(found)
+
+
+def require_sound(stored: Sequence[CarriedCanary]) -> None:
+    """Raises `ValueError` for a stored canary that is damaged, also where nothing would be carried on from it."""
+    for one in stored:
+        canary_from_json(one.state, str(one.state.get("identity")))
 
 
 def _why_new(watched: Watched, before: CarriedCanary | None) -> str:
