@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from snapdrift.store.watch_state import CarriedCanary
 from snapdrift.verdicts.watching import Watched, WatchedCanary, carried_on, fed, key_of, require_sound
 
 NIGHTS, LIVES, CASES = 40, 100, 10
@@ -83,5 +84,5 @@ def test_a_damaged_wealth_is_refused() -> None:
         require_sound([broken])
 
 
-def stored(canaries: tuple[WatchedCanary, ...]) -> list:
+def stored(canaries: tuple[WatchedCanary, ...]) -> list[CarriedCanary]:
     return [one.to_stored() for one in canaries]
