@@ -31,9 +31,11 @@ def with_reruns(evaluation: Evaluation, stored: StoredRun, now: datetime) -> Eva
 
 
 def log_verdict(evaluation: Evaluation, stored: StoredRun, now: datetime) -> None:
-    """Puts the verdict on a whole run where deleting the run does not take it away."""
-    if not stored.header.partial:
-        append_verdict(stored.path.parent, verdict_of(stored, evaluation, now))
+    """Puts the verdict where deleting the run does not take it away; of a partial run only that it is none."""
+    verdict = verdict_of(stored, evaluation, now)
+    if stored.header.partial:
+        verdict = replace(verdict, question="", facets={}, draws={})
+    append_verdict(stored.path.parent, verdict)
 
 
 def verdict_of(stored: StoredRun, evaluation: Evaluation, decided_at: datetime | str) -> LoggedVerdict:
@@ -60,8 +62,9 @@ def known_verdicts(directory: Path, suite: str, *, but: Path | None = None) -> t
 
     From the log, and from run files that it does not name; the file `but` is not opened.
     """
-    logged = [verdict for verdict in read_verdicts(directory) if verdict.suite == suite]
-    named = {verdict.run_id for verdict in logged}
+    lines = read_verdicts(directory)
+    named = {verdict.run_id for verdict in lines}
+    logged = [verdict for verdict in lines if verdict.suite == suite and verdict.question]
     for path in sorted(directory.glob("*.db")):
         if path.stem not in named and path != but:
             logged += _unlogged(path, suite)

@@ -21,7 +21,7 @@ FILE_NAME = "verdicts.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LoggedVerdict:
-    """One conclusion of a whole run.
+    """One conclusion of a run. That of a partial run is no verdict: it has no `question`, and only its run is named.
 
     `identity` is the run's; `question` the hash of what is asked whatever it is asked with: suite, gate, variants, and
     where answers come from. `facets` are the rest, each by a value that is equal where nothing changed (`seed`,

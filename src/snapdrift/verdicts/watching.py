@@ -20,7 +20,9 @@ from snapdrift.store.watch_state import CarriedCanary
 from snapdrift.verdicts.score_tables import build_score_tables
 
 MEASURED_SHARE = 0.8
-"""The share of a night's cases that must be measured on both sides, else the night counts for nothing."""
+FEW_MISSING = 1
+"""The share of a night's cases that must be scored on both sides, else the night counts for nothing; of the few cases
+that some metrics apply to, so many may be missing."""
 _WORDS = {
     "alpha": "the false-alarm rate",
     "ask": "what is asked",
@@ -98,7 +100,7 @@ def _why_new(watched: Watched, before: CarriedCanary | None) -> str:
     if before is None:
         return "it was not watched before"
     if before.answered:
-        return f"run {before.answered} answered its alarm"
+        return f"run {before.answered} decided on what had tripped"
     changed = [name for name, value in watched.identity.items() if before.identity.get(name) != value]
     return f"{' and '.join(_WORDS.get(name, name) for name in changed)} changed" if changed else ""
 
@@ -129,11 +131,14 @@ def night_differences(results: Results, gate: Gate, watched: Sequence[Watched]) 
 def shortfall(results: Results, gate: Gate, watched: Sequence[Watched]) -> str:
     """Why the night counts for nothing, empty where enough was measured on both sides of every pair."""
     tables = build_score_tables(results, gate)
+    scored_at_all = False
     for one in watched:
         sides = [tables.variants[one.baseline], tables.variants[one.candidate]]
         scores = tables.metrics[one.metric]
         planned = scores.planned[sides].any(axis=-1).all(axis=0)
-        scored = ~np.isnan(scores.case_means(sides[0])) & ~np.isnan(scores.case_means(sides[1]))
-        if scored.sum() < MEASURED_SHARE * planned.sum() or not planned.any():
-            return f"{one.metric} was scored on both sides for {int(scored.sum())} of {int(planned.sum())} cases"
-    return ""
+        scored = planned & ~np.isnan([scores.case_means(side) for side in sides]).any(axis=0)
+        cases, missing = int(planned.sum()), int((planned & ~scored).sum())
+        if missing > max(FEW_MISSING, (1 - MEASURED_SHARE) * cases):
+            return f"{one.metric} was scored on both sides for {cases - missing} of {cases} cases"
+        scored_at_all |= bool(scored.any())
+    return "" if scored_at_all else "nothing was scored on both sides"
