@@ -36,9 +36,9 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def answers(root: Path, name: str, wrong: int) -> None:
-    """The answers of a variant, of which those to the first cases are wrong."""
-    rows = [{"id": f"c{n}", "output": "?" if n < wrong else f"Town {n}"} for n in ALL]
+def answers(root: Path, name: str, wrong: int, said: str = "") -> None:
+    """The answers of a variant, of which those to the first cases are wrong; `said` makes all of them others."""
+    rows = [{"id": f"c{n}", "output": "?" if n < wrong else f"Town {n}{said}"} for n in ALL]
     write(root / "datasets" / f"{name}.jsonl", rows)
 
 
@@ -153,8 +153,8 @@ def test_a_question_that_has_passed_since_is_not_held_against_it(root: Path, sna
 def test_a_baseline_that_is_compared_with_one_candidate_after_another_says_how_often_it_served(
     root: Path, snapdrift: Callable[..., Any]
 ) -> None:
-    for wrong in (20, 19, 18):
-        answers(root, "new", wrong)
+    for said in ("", ".", "!"):
+        answers(root, "new", 20, said)
         done = snapdrift(*RUN, cwd=root)
 
     assert served(root) == {"old": 2, "new": 0}
@@ -180,7 +180,7 @@ def test_the_age_of_a_draw_is_that_of_its_first_use(root: Path, snapdrift: Calla
 def test_a_run_that_the_log_does_not_name_is_read_from_its_file(root: Path, snapdrift: Callable[..., Any]) -> None:
     snapdrift(*RUN, cwd=root)
     (root / ".snapdrift" / "verdicts.jsonl").unlink()
-    answers(root, "new", 19)
+    answers(root, "new", 20, ".")
     snapdrift(*RUN, cwd=root)
 
     assert served(root) == {"old": 1, "new": 0}
@@ -190,6 +190,28 @@ def test_a_part_of_a_suite_is_no_verdict(root: Path, snapdrift: Callable[..., An
     assert snapdrift(*RUN, "--case", "c1", cwd=root).returncode == 5
 
     assert known_verdicts(root / ".snapdrift" / "runs", "capitals") == ()
+
+
+def test_a_baseline_of_which_some_answers_are_new_is_still_the_same_draw(
+    root: Path, snapdrift: Callable[..., Any]
+) -> None:
+    snapdrift(*RUN, cwd=root)
+    answers(root, "old", 3)
+    snapdrift(*RUN, cwd=root)
+    assert served(root) == {"old": 1, "new": 1}
+
+    answers(root, "old", 60)
+    snapdrift(*RUN, cwd=root)
+    assert served(root)["old"] == 0
+
+
+def test_grading_again_is_one_more_verdict_on_the_same_answers(root: Path, snapdrift: Callable[..., Any]) -> None:
+    snapdrift(*RUN, cwd=root)
+    edit(root, "margin: 0.05", "margin: 0.9")
+    done = snapdrift("grade", "latest", cwd=root)
+
+    assert "This run was concluded from before: what had been answered stands. 1 regression before." in done.stdout
+    assert served(root) == {"old": 1, "new": 1}
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(root: Path, snapdrift: Callable[..., Any]) -> None:

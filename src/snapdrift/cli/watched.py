@@ -17,9 +17,9 @@ FORMAT = "snapdrift.watch/1"
 
 def watched(night: Night) -> str:
     """What one night of a suite came to, on one line."""
-    simulated = " [simulated]" if night.simulated else ""
-    opening = f"{night.suite}, gate {night.gate}{simulated}: night {night.number}"
-    cost = f"{usd(night.usd)}{' (not paid)' if night.simulated else ''}"
+    label = f" [{night.label}]" if night.label else ""
+    opening = f"{night.suite}, gate {night.gate}{label}: night {night.number}"
+    cost = f"{usd(night.usd)}{' (not paid)' if night.label else ''}"
     if night.failed:
         return f"{opening} counts for nothing: {night.failed}; {cost}. Wealth stays as it was"
     parts = [*_asked(night), *_wealth(night.canaries), cost, promise(night)]
@@ -71,7 +71,7 @@ def _night(night: Night) -> dict[str, Any]:
         "suite": night.suite,
         "gate": night.gate,
         "night": night.number,
-        "simulated": night.simulated,
+        "label": night.label or None,
         "exit_code": int(night.exit_code),
         "failed": night.failed or None,
         "tripped": list(night.tripped),

@@ -15,9 +15,10 @@ from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
-from snapdrift.pipeline.reruns import REACHED, log_verdict, with_reruns
+from snapdrift.pipeline.reruns import REACHED, remembered
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import RunState, StoredRun, list_runs, open_run
+from snapdrift.store.verdict_log import append_verdict
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -75,10 +76,10 @@ def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -
     now = datetime.now(UTC)
     writer.set_meta(STOPPED, stopped)
     evaluation = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent))
-    evaluation = with_reruns(evaluation, stored, now)
-    writer.set_evaluation(evaluation)
-    log_verdict(evaluation, stored, now)
-    return evaluation
+    kept = remembered(evaluation, stored, now)
+    writer.set_evaluation(kept.evaluation)
+    append_verdict(stored.path.parent, kept.verdict)
+    return kept.evaluation
 
 
 def earlier_models(stored: StoredRun, directory: Path) -> EarlierModels:

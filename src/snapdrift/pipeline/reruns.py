@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,36 +13,46 @@ from snapdrift.errors import StoreError
 from snapdrift.model import sha256
 from snapdrift.store import RunHeader, StoredRun, open_run
 from snapdrift.store.codec import to_json
-from snapdrift.store.verdict_log import LoggedVerdict, append_verdict, read_verdicts
+from snapdrift.store.draws import StoredDraw, shared
+from snapdrift.store.verdict_log import LoggedVerdict, read_verdicts
 
 REACHED = "reached"
 """Under this name a run file keeps which of its hosts were real (their URLs) and whether a stand-in was among them."""
 
 
-def with_reruns(evaluation: Evaluation, stored: StoredRun, now: datetime) -> Evaluation:
-    """The evaluation of a whole run with its draws, and the verdicts that were made on the same question before."""
-    directory = stored.path.parent
+SAME_DRAW = 0.5
+"""Two draws count as one where at least this share of their answers is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An evaluation that knows of the verdicts before it, and the line by which it will be remembered."""
+
+    evaluation: Evaluation
+    verdict: LoggedVerdict
+
+
+def remembered(evaluation: Evaluation, stored: StoredRun, now: datetime) -> Remembered:
+    """The evaluation with its draws and the verdicts that were made on the same question before.
+
+    A partial run is no verdict: it neither knows nor is remembered for more than its name.
+    """
     if stored.header.partial:
-        return evaluation
-    logged = known_verdicts(directory, stored.header.suite, but=stored.path)
-    this = verdict_of(stored, evaluation, now)
-    earlier = tuple(_earlier(one, this) for one in logged if one.question == this.question)
-    return replace(evaluation, draws=_draws(stored, logged, now), earlier=earlier)
+        return Remembered(evaluation, replace(verdict_of(stored, evaluation, now, {}), question="", facets={}))
+    draws = stored.draws()
+    verdict = verdict_of(stored, evaluation, now, draws)
+    logged = known_verdicts(stored.path.parent, stored.header.suite, but=stored.path)
+    earlier = tuple(_earlier(one, verdict) for one in logged if one.question == verdict.question)
+    found = tuple(_draw(name, draw, verdict.run_id, logged, now) for name, draw in draws.items())
+    return Remembered(replace(evaluation, draws=found, earlier=earlier), verdict)
 
 
-def log_verdict(evaluation: Evaluation, stored: StoredRun, now: datetime) -> None:
-    """Puts the verdict where deleting the run does not take it away; of a partial run only that it is none."""
-    verdict = verdict_of(stored, evaluation, now)
-    if stored.header.partial:
-        verdict = replace(verdict, question="", facets={}, draws={})
-    append_verdict(stored.path.parent, verdict)
-
-
-def verdict_of(stored: StoredRun, evaluation: Evaluation, decided_at: datetime | str) -> LoggedVerdict:
+def verdict_of(
+    stored: StoredRun, evaluation: Evaluation, decided_at: datetime | str, draws: Mapping[str, StoredDraw]
+) -> LoggedVerdict:
     """The line of the log for what was concluded from a run."""
     header = stored.header
     reached = json.loads(stored.meta(REACHED) or "[]")
-    digests = {draw.variant: draw.digest for draw in evaluation.draws}
     return LoggedVerdict(
         run_id=header.run_id,
         attempt=header.attempt,
@@ -53,7 +63,7 @@ def verdict_of(stored: StoredRun, evaluation: Evaluation, decided_at: datetime |
         identity=header.identity,
         question=sha256([header.suite, header.gate, to_json(header.variants), reached]),
         facets=_facets(header, stored.case_ids()),
-        draws=digests or {name: draw.digest for name, draw in stored.draws().items()},
+        draws={name: draw.sketch for name, draw in draws.items()},
     )
 
 
@@ -86,7 +96,7 @@ def _unlogged(path: Path, suite: str) -> list[LoggedVerdict]:
             evaluation, finished_at = stored.evaluation, stored.finished_at
             if evaluation is None or finished_at is None:
                 return []
-            return [verdict_of(stored, evaluation, finished_at)]
+            return [verdict_of(stored, evaluation, finished_at, stored.draws())]
     except StoreError:
         return []
 
@@ -112,14 +122,16 @@ def _earlier(one: LoggedVerdict, this: LoggedVerdict) -> EarlierVerdict:
     return EarlierVerdict(one.run_id, one.attempt, one.decided_at, one.decision, same_run, differs)
 
 
-def _draws(stored: StoredRun, logged: Sequence[LoggedVerdict], now: datetime) -> tuple[Draw, ...]:
-    found = []
-    for variant, draw in stored.draws().items():
-        served = [verdict for verdict in logged if draw.digest in verdict.draws.values()]
-        oldest = min([draw.oldest, *(verdict.decided_at for verdict in served)]) if draw.oldest else ""
-        age = _age_days(oldest, now)
-        found.append(Draw(variant, draw.digest, draw.answers, oldest, draw.newest, age, len(served)))
-    return tuple(found)
+def _draw(variant: str, draw: StoredDraw, run_id: str, logged: Sequence[LoggedVerdict], now: datetime) -> Draw:
+    """The draw with the verdicts that it served: those of this run, whose answers stand, and those that share it."""
+    served = [
+        verdict
+        for verdict in logged
+        if (verdict.run_id == run_id and variant in verdict.draws)
+        or any(shared(draw.sketch, sketch) >= SAME_DRAW for sketch in verdict.draws.values())
+    ]
+    oldest = min([draw.oldest, *(verdict.decided_at for verdict in served)]) if draw.oldest else ""
+    return Draw(variant, draw.digest, draw.answers, oldest, draw.newest, _age_days(oldest, now), len(served))
 
 
 def _age_days(moment: str, now: datetime) -> int:

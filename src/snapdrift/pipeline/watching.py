@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
-from snapdrift.model import ExitCode, Pair, Results, Variant
+from snapdrift.model import ExitCode, Pair, Results, Source, Variant
 from snapdrift.pipeline.allowance import (
     Allowance,
     Spender,
@@ -51,6 +51,7 @@ class Night:
     `resolved` are the models that answered each alias, `before` those of the night before; `asked` is how many cases
     the canary asked of each side, 0 where it did not come to that. `failed` says why the night counts for nothing.
     `tripped` says why the whole suite ran, and `outcome` what it came to. `usd` is what probe and canary cost.
+    `label` is `simulated` or `recorded` where a stand-in answered.
     """
 
     suite: str
@@ -61,7 +62,7 @@ class Night:
     before: Models = field(default_factory=dict)
     asked: int = 0
     canaries: tuple[WatchedCanary, ...] = ()
-    simulated: bool = False
+    label: str = ""
     failed: str = ""
     tripped: tuple[str, ...] = ()
     usd: float = 0.0
@@ -173,7 +174,7 @@ class _Watch:
             failed=f"the probe failed: {why}" if why else "",
             usd=self._money.spent_usd,
             runs=(part.run_id,),
-            simulated=any(call.source.made_up for call in part.results.calls.values()),
+            label=_label(part.results),
         )
 
     def _canary(self, night: Night, target: Target) -> Night:
@@ -248,6 +249,12 @@ def _resolved(results: Results, aliases: set[str]) -> dict[str, tuple[str, ...]]
         if key.variant in aliases and call.outcome.measured and call.returned_model:
             models[key.variant] |= {call.returned_model, *call.also_returned}
     return {name: tuple(sorted(found)) for name, found in models.items()}
+
+
+def _label(results: Results) -> str:
+    """The word that the night bears where a stand-in answered, the less real one of two."""
+    made_up = {call.source for call in results.calls.values() if call.source.made_up}
+    return next((source.value for source in (Source.SIMULATED, Source.RECORDED) if source in made_up), "")
 
 
 def _moves(known: Models, now: Models, when: str, *, only: str | None = None) -> tuple[str, ...]:

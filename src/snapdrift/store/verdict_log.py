@@ -25,7 +25,7 @@ class LoggedVerdict:
 
     `identity` is the run's; `question` the hash of what is asked whatever it is asked with: suite, gate, variants, and
     where answers come from. `facets` are the rest, each by a value that is equal where nothing changed (`seed`,
-    `cases`, ...). `draws` are the digests of the variants' answers.
+    `cases`, ...). `draws` are the sketches of the variants' answers (`draws.shared`).
     """
 
     run_id: str
@@ -37,7 +37,7 @@ class LoggedVerdict:
     identity: str
     question: str
     facets: Mapping[str, str] = field(default_factory=dict)
-    draws: Mapping[str, str] = field(default_factory=dict)
+    draws: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def log_path(runs_dir: Path) -> Path:
