@@ -24,7 +24,7 @@ def watched(night: Night) -> str:
         return f"{opening} counts for nothing: {night.failed}; {cost}. Wealth stays as it was"
     parts = [*_asked(night), *_wealth(night.canaries), cost, promise(night)]
     if night.tripped:
-        return f"{opening} ALARM: {'; '.join(night.tripped)}. {'; '.join(parts)}. The whole suite runs:"
+        return f"{opening} ALARM: {'; '.join(night.tripped)}. {'; '.join(parts)}. The whole suite ran:"
     return f"{opening} quiet: {'; '.join(parts)}"
 
 
@@ -48,6 +48,8 @@ def _asked(night: Night) -> list[str]:
     told = []
     for name, models in sorted(night.resolved.items()):
         before = night.before.get(name)
+        if any(why.startswith(f"`{name}` is answered by") for why in night.tripped):
+            continue  # it is the first thing that the line says
         since = "" if before is None else ", as last night" if before == models else f", last night {', '.join(before)}"
         told.append(f"`{name}` is answered by {', '.join(models)}{since or ', seen for the first time'}")
     if night.asked:
