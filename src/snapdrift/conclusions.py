@@ -438,6 +438,41 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """The answers that a variant rests on: one draw of what the model might have said.
+
+    `digest` is of the answers as received, so that two runs share it only where they share the answers themselves.
+    `oldest` and `newest` are when they came (ISO 8601; of a file of outputs, when it was first read, as far as is
+    known), `age_days` how old the oldest was when this was concluded. `earlier_verdicts` is how many earlier verdicts
+    of the suite, other attempts of the run among them, the state folder knows to rest on these very answers.
+    """
+
+    variant: str
+    digest: str
+    answers: int
+    oldest: str
+    newest: str
+    age_days: int = 0
+    earlier_verdicts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierVerdict:
+    """A verdict on the same variants under the same gate, made before; `same_run` is an attempt of this run.
+
+    `differs` names what was other then (`commit`, `seed`, `cases`, `repeats`, ...); empty where all was the same and
+    only the answers were asked anew.
+    """
+
+    run_id: str
+    attempt: int
+    decided_at: str
+    decision: DecisionWord
+    same_run: bool = False
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Everything that was concluded from a run: the value behind `verdict.json` and the report."""
 
@@ -452,3 +487,5 @@ class Evaluation:
     parity: tuple[Parity, ...] = ()
     controls: tuple[Control, ...] = ()
     attributions: tuple[Explanation, ...] = ()
+    draws: tuple[Draw, ...] = ()
+    earlier: tuple[EarlierVerdict, ...] = ()

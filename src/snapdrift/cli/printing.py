@@ -68,6 +68,11 @@ class Printer:
             self._next_line = time.monotonic() + PLAIN_INTERVAL_S
             typer.echo(_batches_line(progress), err=True)
 
+    def text(self, text: str) -> None:
+        """A result that is text already."""
+        self._end_status()
+        typer.echo(text)
+
     def outcomes(self, outcomes: Sequence[RunOutcome]) -> None:
         """What runs came to, and where their pages are."""
         if self._json:

@@ -12,30 +12,36 @@ from snapdrift.model import ExitCode, combine_exit_codes
 from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
 from snapdrift.pipeline.demo import Demo, run_demo
 from snapdrift.pipeline.explaining import explain_case
+from snapdrift.pipeline.history import read_history
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
+from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
     "BatchOptions",
     "Demo",
     "Limits",
+    "Night",
     "Output",
     "RunOptions",
     "RunOutcome",
     "Selection",
     "SuitePlan",
     "TargetOptions",
+    "WatchOptions",
     "check_suites",
     "compare_run",
     "exit_code_of",
     "explain_case",
     "plan_suites",
+    "read_history",
     "regrade_run",
     "report_runs",
     "resume_run",
     "run_demo",
     "run_suites",
+    "watch_suites",
 ]
 
 

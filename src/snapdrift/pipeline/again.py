@@ -67,6 +67,9 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
         require_finished(stored)
         suite, catalog = load_stored_suite(stored, workspace)
         evaluation = evaluate_stored(stored, suite, earlier_models(stored, path.parent))
+        kept = stored.evaluation
+        if kept is not None:  # which verdicts came before is a fact of its time, and nothing new is decided here
+            evaluation = replace(evaluation, draws=kept.draws, earlier=kept.earlier)
         data = stored_data(stored, suite, catalog)
         return Compared(build_view(replace(data, evaluation=evaluation)), evaluation)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Score, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
+from snapdrift.pipeline.reruns import REACHED, remembered
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import RunState, StoredRun, list_runs, open_run
+from snapdrift.store.verdict_log import append_verdict
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 STOPPED = "stopped"
-REACHED = "reached"
-"""Under this name a run file keeps which of its hosts were real (their URLs) and whether a stand-in was among them."""
 
 
 def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, Catalog]:
@@ -74,10 +75,13 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
 
 def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -> Evaluation:
     """Evaluates a run whose calls have ended and stores what was concluded; `stopped` says why it ended early."""
+    now = datetime.now(UTC)
     writer.set_meta(STOPPED, stopped)
     evaluation = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent))
-    writer.set_evaluation(evaluation)
-    return evaluation
+    kept = remembered(evaluation, stored, now)
+    writer.set_evaluation(kept.evaluation)
+    append_verdict(stored.path.parent, kept.verdict)
+    return kept.evaluation
 
 
 def earlier_models(stored: StoredRun, directory: Path) -> EarlierModels:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import NoWorkspaceError, UsageError
 from snapdrift.model import Endpoint, Gate
 from snapdrift.pipeline.batching import ALL, BATCHED
-from snapdrift.pipeline.concluding import REACHED
 from snapdrift.pipeline.grading import judge_variants
 from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.prepare import Prepared
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
+from snapdrift.pipeline.reruns import REACHED, earlier_decisions
 from snapdrift.pipeline.targets import Target
 from snapdrift.pipeline.workloads import shared_prefixes
 from snapdrift.store import (
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 TARGET = "target"
 """Under this name a run file keeps where its requests went, so that `resume` needs no options."""
+
+_SHOWN = 5
 
 
 def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Path]:
@@ -66,6 +68,7 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     earlier = earlier_run(prepared, header, options)
     if earlier is not None:
         return _take_up(earlier, options)
+    _tell_what_is_not_taken_up(directory, header, options)
     prefix_of = shared_prefixes(prepared)
     calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed, prefix_of)
     writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
@@ -96,6 +99,19 @@ def _take_up(path: Path, options: RunOptions) -> RunWriter:
         "its answers stand (--fresh starts anew)"
     )
     return writer
+
+
+def _tell_what_is_not_taken_up(directory: Path, header: RunHeader, options: RunOptions) -> None:
+    """Starting anew is allowed, hiding what was decided before is not."""
+    before = () if header.partial else earlier_decisions(directory, header.suite, header.identity)
+    if before:
+        decided = ", ".join(f"{verdict.run_id} {verdict.decision.value}" for verdict in before[-_SHOWN:])
+        runs = "an earlier run" if len(before) == 1 else f"{len(before)} earlier runs"
+        more = "the last of them " if len(before) > _SHOWN else ""
+        options.notice(
+            f"{header.suite}: starts anew beside {runs} of the same commit, suite and gate ({more}{decided}); "
+            "the report says so"
+        )
 
 
 def _same_run(directory: Path, identity: str, *, finished: bool) -> Path | None:

@@ -33,7 +33,6 @@ from snapdrift.pipeline.batching import (
     sent_by_batch,
 )
 from snapdrift.pipeline.concluding import (
-    REACHED,
     conclude,
     load_stored_suite,
     write_ci_files,
@@ -43,6 +42,7 @@ from snapdrift.pipeline.grading import grade_answers, judge_variants
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient
+from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.run_files import (
     earlier_run,
     header_of,

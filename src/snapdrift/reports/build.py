@@ -35,6 +35,7 @@ from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
 from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
 from snapdrift.verdicts.causes import CONTENT
+from snapdrift.verdicts.rerun_words import rerun_sentences
 from snapdrift.verdicts.words import headline
 
 
@@ -47,6 +48,7 @@ def build_view(data: RunData) -> View:
     judged = _judged(evaluation)
     comparisons = _comparison_views(data)
     causes = cases_by_cause(evaluation.attributions, lenses)
+    reruns = rerun_sentences(evaluation, data.run.attempt)
     return View(
         run=data.run,
         headline=typeset(headline(evaluation)),
@@ -56,7 +58,7 @@ def build_view(data: RunData) -> View:
         decision=evaluation.decision,
         evaluation=evaluation,
         labels=labels_of(data, variants),
-        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *data.warnings)))),
+        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *reruns, *data.warnings)))),
         comparisons=comparisons,
         variants=variants,
         metrics=data.metrics,

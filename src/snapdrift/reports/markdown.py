@@ -137,7 +137,10 @@ def _case_line(case: CaseView, group: CaseGroup) -> str:
 def _tail(view: View) -> Sequence[str]:
     run = view.run
     hashes = f"suite {run.suite_hash[:12]}, dataset {run.dataset_hash[:12]}"
-    return [f"<sub>run {_name(run.run_id)} · gate {_name(run.gate)} · {markdown(hashes)} · seed {run.seed}</sub>"]
+    attempt = f" (attempt {run.attempt})" if run.attempt > 1 else ""
+    return [
+        f"<sub>run {_name(run.run_id)}{attempt} · gate {_name(run.gate)} · {markdown(hashes)} · seed {run.seed}</sub>"
+    ]
 
 
 def _name(text: str) -> str:

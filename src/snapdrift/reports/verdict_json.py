@@ -69,6 +69,8 @@ def verdict_document(view: View) -> dict[str, Any]:
         "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
         "controls": [_plain(one.control) | {"sentence": one.sentence} for one in view.controls],
         "attributions": [_attribution(one) for one in view.evaluation.attributions],
+        "draws": [_plain(draw) for draw in view.evaluation.draws],
+        "earlier_verdicts": [_plain(one) | {"decision": one.decision.value} for one in view.evaluation.earlier],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,

@@ -25,6 +25,7 @@ from snapdrift.model import (
     Step,
 )
 from snapdrift.store import bodies, codec, rows
+from snapdrift.store.draws import StoredDraw, draws_of
 from snapdrift.store.format import SUPERSEDED_USD, connect_reader, explained
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.judging import JudgeTally
@@ -56,6 +57,18 @@ class BegunCall:
 def open_run(path: Path) -> StoredRun:
     """A run file for reading, also while its writer lives; raises `StoreError` when it is not one. Close it."""
     return StoredRun(path, connect_reader(path))
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreValue:
+    """What a score came to: `value` in [0, 1] and whether it passed; both None where the grader could not grade."""
+
+    case_id: str
+    variant: str
+    repeat: int
+    metric: str
+    value: float | None
+    passed: bool | None
 
 
 class StoredRun:
@@ -166,6 +179,21 @@ class StoredRun:
         """Every score, in the order in which they were added."""
         found = self._rows("SELECT case_id, variant, repeat, metric, record FROM scores ORDER BY id")
         return tuple(rows.score_of(row, self.path) for row in found)
+
+    def score_values(self) -> Iterator[ScoreValue]:
+        """What each score came to, without its evidence: many runs are read so in the time of one."""
+        for *place, value, passed in self._rows(rows.SCORE_VALUES):
+            if not (value is None or isinstance(value, int | float)):
+                raise StoreError(f"{self.path}: score {place[3]} of {place[0]}: found {value!r}, expected a number")
+            yield ScoreValue(*place, None if value is None else float(value), None if passed is None else bool(passed))
+
+    def case_ids(self) -> tuple[str, ...]:
+        """The ids of the cases, in the dataset's order."""
+        return tuple(row[0] for row in self._rows("SELECT id FROM cases ORDER BY position"))
+
+    def draws(self) -> Mapping[str, StoredDraw]:
+        """The measured answers of each variant as one draw; a variant without any has none."""
+        return draws_of(self._rows(rows.DRAWS), self.path)
 
     def spent_usd(self, worst: Callable[[Request], float | None]) -> float:
         """What the stored calls count against a budget, for a run that goes on.

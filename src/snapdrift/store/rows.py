@@ -33,6 +33,14 @@ UNFINISHED = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, count(*), total(s.usd) FROM calls c JOIN steps s ON s.call = c.id"
     " WHERE c.id NOT IN (SELECT call FROM responses) GROUP BY c.id"
 )
+DRAWS = (
+    "SELECT c.variant, c.case_id, c.repeat, r.outcome, r.raw, json_extract(r.record, '$.finished_at')"
+    " FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' ORDER BY c.variant, c.case_id, c.repeat"
+)
+SCORE_VALUES = (
+    "SELECT case_id, variant, repeat, metric, json_extract(record, '$.value'), json_extract(record, '$.passed')"
+    " FROM scores ORDER BY id"
+)
 ONE_CALL = " WHERE c.case_id = ? AND c.variant = ? AND c.repeat = ? AND c.grader = ?"
 
 

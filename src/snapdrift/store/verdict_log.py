@@ -1,0 +1,84 @@
+"""Every verdict that was made in a state folder, one line each: what remains when a run is tried again or deleted.
+
+`verdicts.jsonl` beside the folder of runs is appended to and never rewritten. What it lacks (runs of an older version,
+files brought from elsewhere) is read from the run files themselves.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from snapdrift.errors import StoreError
+from snapdrift.model import DecisionWord
+from snapdrift.store import codec
+
+FILE_NAME = "verdicts.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedVerdict:
+    """One conclusion of a run. That of a partial run is no verdict: it has no `question`, and only its run is named.
+
+    `identity` is the run's; `question` the hash of what is asked whatever it is asked with: suite, gate, variants, and
+    where answers come from. `facets` are the rest, each by a value that is equal where nothing changed (`seed`,
+    `cases`, ...). `draws` are the sketches of the variants' answers (`draws.shared`).
+    """
+
+    run_id: str
+    attempt: int
+    suite: str
+    gate: str
+    decided_at: str
+    decision: DecisionWord
+    identity: str
+    question: str
+    facets: Mapping[str, str] = field(default_factory=dict)
+    draws: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def log_path(runs_dir: Path) -> Path:
+    """Where the verdicts on the runs of a folder are kept."""
+    return runs_dir.parent / FILE_NAME
+
+
+def append_verdict(runs_dir: Path, verdict: LoggedVerdict) -> None:
+    """Adds a line, on disk when it returns. Raises `StoreError` when it cannot be written."""
+    path = log_path(runs_dir)
+    try:
+        with path.open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # A process that was killed while it wrote leaves half a line: the next one starts on a line of its own.
+            file.seek(0, os.SEEK_END)
+            end = file.tell()
+            file.seek(max(0, end - 1))
+            torn = end > 0 and file.read(1) != b"\n"
+            file.write((b"\n" if torn else b"") + codec.dumps(verdict).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written; check the folder and its permissions ({error})") from error
+
+
+def read_verdicts(runs_dir: Path) -> tuple[LoggedVerdict, ...]:
+    """The verdicts in the order in which they were made; lines that cannot be read (a torn one) are left out.
+
+    Raises `StoreError` when the file cannot be read at all.
+    """
+    path = log_path(runs_dir)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read; check its permissions ({error})") from error
+    verdicts = []
+    for line in text.splitlines():
+        try:
+            verdicts.append(codec.loads(LoggedVerdict, line, str(path)))
+        except StoreError:
+            continue
+    return tuple(verdicts)

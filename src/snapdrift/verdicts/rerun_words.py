@@ -1,0 +1,82 @@
+"""Sentences about what was tried before: attempts, the same question asked again, and answers that served before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from snapdrift.conclusions import Draw, EarlierVerdict, Evaluation
+from snapdrift.model import DecisionWord
+
+_WHAT = {
+    "commit": "the commit",
+    "dataset": "the dataset",
+    "cases": "the cases that were asked",
+    "seed": "the seed",
+    "repeats": "the number of repeats",
+    "graders": "the graders",
+    "gate": "what the gate asks for",
+}
+
+
+def rerun_sentences(evaluation: Evaluation, attempt: int) -> tuple[str, ...]:
+    """What a reader of this verdict has to know of those before it; nothing where it is the first."""
+    sentences = [attempt_sentence(attempt, [one for one in evaluation.earlier if one.same_run])]
+    sentences.append(asked_again_sentence([one for one in evaluation.earlier if not one.same_run]))
+    baselines = {pair.baseline for pair in evaluation.gate.pairs}
+    sentences += [draw_sentence(draw) for draw in evaluation.draws if draw.variant in baselines]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def attempt_sentence(attempt: int, earlier: Sequence[EarlierVerdict]) -> str:
+    """Which attempt of the run it is, and what the earlier ones decided; empty for the first."""
+    if attempt <= 1 and not earlier:
+        return ""
+    decided = f" {decisions_text(earlier)} before." if earlier else ""
+    opening = f"Attempt {attempt} of this run" if attempt > 1 else "This run was concluded from before"
+    return f"{opening}: what had been answered stands.{decided}"
+
+
+def asked_again_sentence(others: Sequence[EarlierVerdict]) -> str:
+    """That the question was decided by other runs since it last passed, and what was other then; empty if by none."""
+    latest = list({one.run_id: one for one in others}.values())
+    since = _since_green(latest)
+    if not since:
+        return ""
+    changed = dict.fromkeys(what for one in since for what in one.differs)
+    told = _listed([_WHAT.get(what, what) for what in changed])
+    what = f"; what is other now: {told}, and the answers" if changed else "; only the answers are other"
+    runs = "an earlier run" if len(since) == 1 else f"{len(since)} earlier runs"
+    return (
+        f"The same variants were asked under this gate in {runs} since they last passed "
+        f"({decisions_text(since)}){what}. A gate that is asked until it is green shows less each time."
+    )
+
+
+def draw_sentence(draw: Draw) -> str:
+    """How often the answers of a baseline have served, and how old they are; empty where they are new."""
+    if not draw.earlier_verdicts:
+        return ""
+    number = draw.earlier_verdicts
+    verdicts, chances = ("verdict", "1 chance") if number == 1 else ("verdicts", f"{number} chances")
+    age = f", {draw.age_days} {'day' if draw.age_days == 1 else 'days'} old," if draw.age_days else ""
+    return (
+        f"The answers of the baseline `{draw.variant}`, of {draw.oldest[:10]}{age} have served {number} earlier "
+        f"{verdicts}: {chances} to find a candidate that this draw flatters."
+    )
+
+
+def decisions_text(verdicts: Iterable[EarlierVerdict]) -> str:
+    """`2 regression, 1 incomplete`."""
+    return ", ".join(f"{number} {word.value}" for word, number in Counter(one.decision for one in verdicts).items())
+
+
+def _since_green(latest: Sequence[EarlierVerdict]) -> list[EarlierVerdict]:
+    since: list[EarlierVerdict] = []
+    for one in latest:
+        since = [] if one.decision is DecisionWord.PASSED else [*since, one]
+    return since
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
