@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.calibrations import JudgeCalibration, ReviewTally
 from snapdrift.model import DecisionWord, Endpoint, ExitCode, Gate, Severity, Usage, Verdict
 
 _DECISION_CODES = {
@@ -271,3 +272,5 @@ class Evaluation:
     ledger: tuple[LedgerEntry, ...] = ()
     parity: tuple[Parity, ...] = ()
     controls: tuple[Control, ...] = ()
+    calibrations: tuple[JudgeCalibration, ...] = ()
+    reviews: tuple[ReviewTally, ...] = ()

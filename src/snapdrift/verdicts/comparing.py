@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Verdict
 from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
+from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -37,6 +38,22 @@ class PlannedComparison:
     severity: Severity
     gating: bool
     margin: float | None
+
+    @property
+    def comparison(self) -> tuple[str, str, str]:
+        """Metric, baseline and candidate."""
+        return self.metric, self.pair.baseline, self.pair.candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What is known of judges: by comparison people's labels that decide it, and where no judge's verdict counts."""
+
+    samples: Mapping[tuple[str, str, str], LabelledSample] = field(default_factory=dict)
+    capped: frozenset[tuple[str, str, str]] = frozenset()
+
+
+JUDGES_ALONE = Judging()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +119,20 @@ def compare(
     gate: Gate,
     seed: int,
     imputation: Imputation | None = None,
+    judging: Judging = JUDGES_ALONE,
 ) -> tuple[Comparison, ...]:
     """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
 
-    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst.
+    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst. `judging` says
+    where people's labels decide, and where a judge's verdict is at most `inconclusive`.
     """
-    weighed = [_weigh(one, tables, gate, seed, imputation) for one in planned]
+    weighed = [_weigh(one, tables, gate, seed, imputation, judging) for one in planned]
     adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
     family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
     raw = [p for index in family if (p := adjusted[index]) is not None]
     for index, p in zip(family, holm(raw), strict=True):
         adjusted[index] = p
-    return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
+    return tuple(_conclude(one, p, gate, judging) for one, p in zip(weighed, adjusted, strict=True))
 
 
 def observed_discordance(planned: PlannedComparison, tables: ScoreTables) -> float:
@@ -131,7 +150,12 @@ def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedCompar
 
 
 def _weigh(
-    planned: PlannedComparison, tables: ScoreTables, gate: Gate, seed: int, imputation: Imputation | None
+    planned: PlannedComparison,
+    tables: ScoreTables,
+    gate: Gate,
+    seed: int,
+    imputation: Imputation | None,
+    judging: Judging,
 ) -> _Weighed:
     scores = tables.metrics[planned.metric]
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
@@ -143,7 +167,16 @@ def _weigh(
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
     unmeasured = int((wanted & ~pairs).sum())
     evidence = weigh(values, question)
+    sample = judging.samples.get(planned.comparison)
+    if sample is not None and evidence.p is not None:
+        evidence = evidence_by_labels(sample, judged_sides(planned, tables, imputation), evidence.table, question)
     return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question)
+
+
+def judged_sides(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None = None) -> Sides:
+    """What the judge says of every case on both sides of a comparison."""
+    measured = _measured_on_both(*_case_means(planned, tables, None))
+    return Sides(*_case_means(planned, tables, imputation), measured, tables.clusters)
 
 
 def _case_means(
@@ -191,11 +224,13 @@ def _movers(
     return tuple(case_ids[index] for index in failing), tuple(case_ids[index] for index in passing)
 
 
-def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison:
+def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judging) -> Comparison:
     evidence, values, planned = one.evidence, one.values, one.planned
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
     verdict = choose_word(evidence, p_adjusted, one.question)
+    if planned.comparison in judging.capped and verdict is not Verdict.INSUFFICIENT:
+        verdict = Verdict.INCONCLUSIVE
     p = evidence.p
     return Comparison(
         metric=planned.metric,
@@ -206,7 +241,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         n=n,
         baseline_mean=float(values.baseline.mean()) if n else None,
         candidate_mean=float(values.candidate.mean()) if n else None,
-        difference=difference,
+        difference=difference if evidence.difference is None else evidence.difference,
         ci=evidence.ci,
         p_value=p.worse if p else None,
         p_two_sided=p.two_sided if p else None,
@@ -219,25 +254,31 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         confidence=gate.confidence,
         verdict=verdict,
         table=evidence.table,
-        detectable_difference=_detectable(values, gate),
-        cases_to_resolve=_to_resolve(one, verdict),
+        detectable_difference=_detectable(one, gate),
+        cases_to_resolve=None if planned.comparison in judging.capped else _to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
     )
 
 
-def _detectable(values: PairedValues, gate: Gate) -> float | None:
-    """What these cases could see at the assumed discordance, or at the observed one where that is larger."""
+def _detectable(one: _Weighed, gate: Gate) -> float | None:
+    """What these cases could see at the assumed discordance, or at the observed one where that is larger.
+
+    Where people's labels decide, it is as many pairs as the labels are worth.
+    """
+    values, evidence = one.values, one.evidence
     if values.gains.size == 0:
         return None
-    independent = math.floor(values.independent + 1e-9)
-    discordance = max(gate.discordance, round(values.discordance, 12))
-    return detectable_difference(independent, discordance, round(gate.alpha, 12))
+    labelled = evidence.independent is not None
+    independent = evidence.independent if evidence.independent is not None else values.independent
+    discordance = max(gate.discordance, round(evidence.second_moment if labelled else values.discordance, 12))
+    return detectable_difference(math.floor(independent + 1e-9), min(1.0, discordance), round(gate.alpha, 12))
 
 
 def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
-    if verdict is not Verdict.INCONCLUSIVE:
+    """None where people's labels decide: further labels tell more then, not further cases."""
+    if verdict is not Verdict.INCONCLUSIVE or one.evidence.difference is not None:
         return None
     gains, moment = one.values.gains, one.evidence.second_moment
     return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)

@@ -100,7 +100,11 @@ class PairedValues:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the data show. Tests are None when the cases could never tell; `ci` is in score units."""
+    """What the data show. Tests are None when the cases could never tell; `ci` is in score units.
+
+    What people's labels show has a `difference` of its own, the number of `independent` pairs that it is worth, and the
+    weight that the judge has in it; all None where the scores themselves decide.
+    """
 
     method: str
     p: SidedP | None
@@ -109,6 +113,9 @@ class Evidence:
     ci: tuple[float, float] | None
     second_moment: float
     table: PairTable | None = None
+    difference: float | None = None
+    independent: float | None = None
+    judge_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
