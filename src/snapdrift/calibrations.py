@@ -60,11 +60,13 @@ class HumanLabel:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPair:
-    """A case that was drawn, and which repeat of each side is to be labelled."""
+    """A case that was drawn, which repeat of each side is to be labelled, and the SHA-256 of both answers then."""
 
     case_id: str
     baseline_repeat: int
     candidate_repeat: int
+    baseline_answer: str = ""
+    candidate_answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,13 @@ class JudgeCalibration:
     def comparison(self) -> tuple[str, str, str]:
         """Metric, baseline and candidate."""
         return self.metric, self.baseline, self.candidate
+
+    def bias_inside(self, margin: float, confidence: float) -> bool:
+        """Whether the bias is shown to lie inside (-margin, margin), at a one-sided confidence of so much or more."""
+        if self.bias_ci is None or self.confidence < confidence - 1e-9:
+            return False
+        low, high = self.bias_ci
+        return -margin < low and high < margin
 
     @property
     def told(self) -> bool:

@@ -44,7 +44,20 @@ app = typer.Typer(
     "130 interrupted.",
 )
 
-COMMANDS = ("run", "plan", "check", "resume", "grade", "compare", "report", "models", "standin", "schema", "demo")
+COMMANDS = (
+    "run",
+    "plan",
+    "check",
+    "resume",
+    "grade",
+    "compare",
+    "report",
+    "calibrate",
+    "models",
+    "standin",
+    "schema",
+    "demo",
+)
 for _name in COMMANDS:
     _module = importlib.import_module(f"snapdrift.cli.{_name}")
     app.command(_name)(getattr(_module, _name))

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from snapdrift.model import ExitCode, combine_exit_codes
 from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
 from snapdrift.pipeline.demo import Demo, run_demo
+from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
 from snapdrift.pipeline.explaining import explain_case
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
@@ -18,7 +20,10 @@ from snapdrift.pipeline.running import resume_run, run_suites
 
 __all__ = [
     "BatchOptions",
+    "Calibrated",
     "Demo",
+    "DrawRequest",
+    "DrawnSheet",
     "Limits",
     "Output",
     "RunOptions",
@@ -26,8 +31,10 @@ __all__ = [
     "Selection",
     "SuitePlan",
     "TargetOptions",
+    "calibrate_run",
     "check_suites",
     "compare_run",
+    "draw_sheet",
     "exit_code_of",
     "explain_case",
     "plan_suites",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Source
+from snapdrift.pipeline.labelling import judging_facts
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.targets import STANDIN
@@ -58,7 +59,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
     from snapdrift.verdicts import RunFacts, evaluate
 
     header = stored.header
-    _require_one_version(stored, suite)
+    require_one_version(stored, suite)
     results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
     facts = RunFacts(
         seed=header.seed,
@@ -66,6 +67,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         stopped_early=stored.meta(STOPPED) or None,
         previous_models=earlier.variants,
         previous_judges=earlier.judges,
+        judging=judging_facts(stored, suite),
     )
     return evaluate(results, narrowed(suite.gates[header.gate], header.variants), facts)
 
@@ -239,8 +241,8 @@ def _point_latest(out_dir: Path) -> None:
             draft.unlink()
 
 
-def _require_one_version(stored: StoredRun, suite: Suite) -> None:
-    """Scores of other grader versions than the suite's are not compared with each other."""
+def require_one_version(stored: StoredRun, suite: Suite) -> None:
+    """Raises `StoreError` for scores of other grader versions than the suite's: they are not compared."""
     now = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
     for score in stored.scores():
         if score.metric not in now or score.version != now[score.metric]:

@@ -132,7 +132,9 @@ class _Names:
                 }
                 for v in view.variants
             ],
-            "metrics": [{"name": m.name, "judged": m.judged} for m in view.metrics],
+            "metrics": [
+                {"name": m.name, "judge": view.judge_label(m.name) if m.judged else None} for m in view.metrics
+            ],
             "lenses": [
                 [
                     self.metrics.get(lens.metric, -1),

@@ -73,6 +73,7 @@ def _head(view: View) -> Iterator[str]:
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
     yield ""
+    yield from _judges(view)
     yield from _sameness(view)
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:
@@ -83,6 +84,16 @@ def _head(view: View) -> Iterator[str]:
             yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
         if len(failed) > 20:
             yield f"- and {len(failed) - 20} more"
+        yield ""
+
+
+def _judges(view: View) -> Iterator[str]:
+    """What is known of judges, beyond that nobody measured them; nothing where that is all."""
+    told = [one for one in view.calibrations if one.calibration.told][:_GROUPS]
+    for one in told:
+        yield f"- Judge: {_sentence(figures.typeset(one.sentence))}"
+        yield from (f"  - {_sentence(note)}." for note in one.calibration.notes)
+    if told:
         yield ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
@@ -60,6 +60,8 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         console.print(Text(f"parity: {line(parity.sentence)}"))
     for control in view.controls:
         console.print(Text(f"control: {line(figures.typeset(control.sentence))}"))
+    for judged in _judging(view):
+        console.print(Text(line(judged)))
     if view.comparisons:
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
@@ -70,6 +72,15 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         if sentence:
             console.print(Text(line(sentence)))
     return "\n".join(text.rstrip() for text in out.getvalue().splitlines()) + "\n"
+
+
+def _judging(view: View) -> Iterator[str]:
+    """What is known of judges, beyond that nobody measured them, and where review labels disagree with scores."""
+    for one in view.calibrations:
+        if one.calibration.told:
+            yield f"judge: {figures.typeset(one.sentence)}"
+            yield from (f"judge: {note}." for note in one.calibration.notes)
+    yield from (f"labels: {review}" for review in view.reviews)
 
 
 def _comparison_table(view: View) -> object:

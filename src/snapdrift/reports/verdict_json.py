@@ -63,6 +63,8 @@ def verdict_document(view: View) -> dict[str, Any]:
         "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
         "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
         "controls": [_plain(one.control) | {"sentence": one.sentence} for one in view.controls],
+        "calibrations": [_plain(one.calibration) | {"sentence": one.sentence} for one in view.calibrations],
+        "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.conclusions import Comparison, Control, Decision, Evaluation, MetricSummary, Parity, VariantSummary
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
+UNCALIBRATED = "uncalibrated judge"
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
 
@@ -191,6 +193,15 @@ class ControlView:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationView:
+    """What is known of a judge in one comparison: the label that it bears, and a sentence."""
+
+    calibration: JudgeCalibration
+    label: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """An honest label: the word, and the sentence that says what it means here."""
 
@@ -248,6 +259,18 @@ class View:
     parity: tuple[ParityView, ...] = ()
     controls: tuple[ControlView, ...] = ()
     failures: tuple[str, ...] = ()
+    calibrations: tuple[CalibrationView, ...] = ()
+    reviews: tuple[str, ...] = ()
+
+    def judge_label(self, metric: str, baseline: str | None = None, candidate: str | None = None) -> str:
+        """The label of a judged metric in one comparison; of the metric as a whole, that of its least known judge."""
+        labels = [
+            (list(JudgeStatus).index(one.calibration.status), one.label)
+            for one in self.calibrations
+            if one.calibration.metric == metric
+            and (candidate is None or one.calibration.comparison == (metric, baseline, candidate))
+        ]
+        return max(labels, default=(0, UNCALIBRATED))[1]
 
     @property
     def counts(self) -> dict[CaseGroup, int]:

@@ -122,9 +122,9 @@ def read_labels(path: Path, shown: str) -> tuple[WrittenLabel, ...]:
 
 def _entry(row: Row) -> LabelRow | SheetRow | Sequence[Problem]:
     kind: type[LabelRow | SheetRow] = SheetRow if "item" in row.values else LabelRow
-    shape = Shape()
+    values, shape = dict(row.values), Shape()
     try:
-        return kind.model_validate(dict(row.values), context=shape)
+        return kind.model_validate(values, context=shape)
     except ValidationError as error:
-        mistakes = mistakes_of(error, row.values, shape)
+        mistakes = mistakes_of(error, values, shape)
     return [row.problem(format_location(one.location), one.found, one.expected) for one in mistakes]

@@ -310,7 +310,9 @@ def _by_record(asked: _Asked, blank: JudgeCalibration) -> JudgeCalibration:
             bias_ci=record.bias_ci,
             bias_p=record.bias_p,
             differing=record.differing,
-            inside_margin=_inside(record, planned.margin, asked.gate.confidence),
+            inside_margin=(
+                None if planned.margin is None else record.bias_inside(planned.margin, asked.gate.confidence)
+            ),
             of_run=record.of_run,
             of_baseline=record.baseline,
             of_candidate=record.candidate,
@@ -326,14 +328,6 @@ def _by_record(asked: _Asked, blank: JudgeCalibration) -> JudgeCalibration:
 
 def _same_pair(record: JudgeCalibration, blank: JudgeCalibration) -> bool:
     return record.comparison == blank.comparison
-
-
-def _inside(record: JudgeCalibration, margin: float | None, confidence: float) -> bool | None:
-    """Whether the record's bias is shown to lie inside the margin, at a confidence that is enough for this gate."""
-    if margin is None or record.bias_ci is None:
-        return None
-    low, high = record.bias_ci
-    return record.confidence >= confidence - 1e-9 and -margin < low and high < margin
 
 
 def _cap(asked: _Asked, calibration: JudgeCalibration) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from snapdrift.calibrations import ArmAgreement, JudgeCalibration, JudgeStatus, LabelDraw, ReviewTally
-from snapdrift.model import MetricSpec, Verdict
+from snapdrift.model import MetricGate, MetricSpec, Verdict
 from snapdrift.verdicts.words import VERDICT_WORDS, amount, change_text, names, p_text, percent, points, quoted
 
 if TYPE_CHECKING:
@@ -83,14 +83,13 @@ def calibration_sentence(calibration: JudgeCalibration, spec: MetricSpec | None 
     )
 
 
-def short_sentence(calibration: JudgeCalibration) -> str:
-    """What the label of a judged metric means, where one sentence is for several metrics."""
-    c = calibration
-    if c.status is JudgeStatus.CALIBRATED:
-        return f"{c.metric}: decided by people's labels of {pairs(c.labelled)}, drawn at random from this comparison."
-    if c.status is JudgeStatus.OTHER_CANDIDATE:
-        return f"{c.metric}: graded by a model whose errors were measured on `{c.of_candidate}`, not on these answers."
-    return f"{c.metric}: graded by a model whose agreement with people has not been measured."
+def short_meaning(calibration: JudgeCalibration | None) -> str:
+    """What the label of a judged metric means, without the metric's name; None: nothing is known of the judge."""
+    if calibration is not None and calibration.status is JudgeStatus.CALIBRATED:
+        return f"decided by people's labels of {pairs(calibration.labelled)}, drawn at random from this comparison."
+    if calibration is not None and calibration.status is JudgeStatus.OTHER_CANDIDATE:
+        return f"graded by a model whose errors were measured on {calibration.of_candidate}, not on these answers."
+    return "graded by a model whose agreement with people has not been measured."
 
 
 def capped_sentence(calibration: JudgeCalibration) -> str:
@@ -142,3 +141,23 @@ def _within(c: JudgeCalibration, spec: MetricSpec | None) -> str:
 
 def _capped(c: JudgeCalibration) -> str:
     return "; its verdict is at most inconclusive, for the suite requires calibration" if c.capped else ""
+
+
+def known_sentence(
+    entry: MetricGate, spec: MetricSpec, record: JudgeCalibration | None, version: str, confidence: float
+) -> str:
+    """Before a run: whether the judge of a metric was calibrated, and what that lets a run conclude."""
+    head = f"{entry.metric} (calibration is required)"
+    then = "until `snapdrift calibrate` has labels of its own answers, a run is at most inconclusive on it"
+    if record is None:
+        return f"{head}: its judge was never calibrated; {then}."
+    when = f"{record.made_at[:10]}, run {record.of_run}, `{record.of_candidate or record.candidate}`"
+    if record.version != version:
+        return f"{head}: the calibration ({when}) is of another version of the judge; {then}."
+    margin = entry.margin or 0.0
+    bias = change_text(record.bias, record.bias_ci, spec)
+    simulated = ", simulated verdicts" if record.simulated else ""
+    where = f"{head}: calibrated on another candidate ({when}{simulated}), bias {bias}"
+    if record.bias_inside(margin, confidence):
+        return f"{where}, inside the margin of {amount(margin, spec)}: the judge's verdict counts."
+    return f"{where}, not shown to be inside the margin of {amount(margin, spec)}; {then}."

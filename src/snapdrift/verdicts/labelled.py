@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snapdrift.calibrations import ArmAgreement, HumanLabel, LabelDraw, LabelPurpose, Share
 from snapdrift.conclusions import PairTable
@@ -20,6 +21,7 @@ from snapdrift.stats.prediction_powered import estimate_difference
 from snapdrift.verdicts.evidence import Evidence, Question
 from snapdrift.verdicts.score_tables import BoolArray, FloatArray, MetricScores, ScoreTables
 
+IntArray = NDArray[np.int64]
 Place = tuple[str, str, int]
 """An answer: case, variant, repeat."""
 
@@ -63,7 +65,7 @@ class Sides:
     baseline: FloatArray
     candidate: FloatArray
     measured: BoolArray
-    clusters: np.ndarray[tuple[int], np.dtype[np.int64]]
+    clusters: IntArray
 
 
 def labels_by_answer(labels: Iterable[HumanLabel], metric: str) -> dict[Place, list[HumanLabel]]:
@@ -78,7 +80,7 @@ def labels_by_answer(labels: Iterable[HumanLabel], metric: str) -> dict[Place, l
 def labelled_sample(
     draw: LabelDraw, labels: Mapping[Place, Sequence[HumanLabel]], tables: ScoreTables
 ) -> LabelledSample:
-    """The whole pairs of a draw. A label that is of no drawn answer does not count, nor one without a score beside it."""
+    """The whole pairs of a draw. A label of an answer that was not drawn does not count, nor one without a score."""
     cases = {case_id: index for index, case_id in enumerate(tables.case_ids)}
     drawn = [pair for pair in draw.pairs if pair.case_id in cases]
     scores = tables.metrics[draw.metric]
@@ -93,16 +95,16 @@ def labelled_sample(
             if (place := (tables.case_ids[index], variant, repeat)) in labels
         }
         arms.append(_arm(scores, tables.variants[variant], repeats, said))
-    whole = ~np.isnan([arms[0].judge, arms[0].human, arms[1].judge, arms[1].human]).any(axis=0)
+    told = [array for arm in arms for array in (arm.judge, arm.human)]
+    whole: BoolArray = np.isnan(np.array(told)).sum(axis=0) == 0
     return LabelledSample(arms[0], arms[1], whole)
 
 
 def _arm(
     scores: MetricScores, variant: int, repeats: Mapping[int, int], said: Mapping[int, Sequence[HumanLabel]]
 ) -> LabelledArm:
-    judge, human, judge_passed, human_passed, human_level = (
-        np.full(scores.compared.shape[1], np.nan) for _ in range(5)
-    )
+    count = scores.compared.shape[1]
+    judge, human, judge_passed, human_passed, human_level = (np.full(count, np.nan) for _ in range(5))
     for index, labels in said.items():
         repeat = repeats[index]
         if not repeat < scores.compared.shape[2]:
@@ -162,9 +164,10 @@ def weights_of(levels: Sequence[float]) -> KappaWeights:
     return KappaWeights.QUADRATIC if len(levels) > 2 else KappaWeights.NONE
 
 
-def _ranks(values: FloatArray, levels: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ranks(values: FloatArray, levels: Sequence[float]) -> IntArray:
     """Each value's place on the scale; a failed extraction's 0 is where it is nearest."""
-    return np.abs(values[:, None] - np.asarray(levels)[None, :]).argmin(axis=1)
+    nearest: IntArray = np.abs(values[:, None] - np.asarray(levels)[None, :]).argmin(axis=1)
+    return nearest
 
 
 def _exact_levels(counts: FloatArray, confidence: float) -> Rate | None:
