@@ -153,6 +153,8 @@ def test_labels_unmask_a_judge_that_flatters_the_candidate(root, draw, label) ->
     assert [entry["word"] for entry in after["labels"]] == ["recorded", "calibrated judge"]
     assert "judge: right, `november` against `august`: calibrated judge" in " ".join(done.stdout.split())
     assert "The judge's verdicts are simulated." in calibration["sentence"]
+    assert "right, november against august: 60 labelled pairs" in done.stdout
+    assert "sensitivity" in done.stdout
     page = (root / "reports" / "capitals" / "latest" / "index.html").read_text()
     assert "calibrated judge</span>" in page
     assert "uncalibrated judge" not in page
@@ -174,6 +176,48 @@ def test_json_is_the_verdict_and_the_code_is_the_decisions(root, draw, label) ->
     done = label(filled(draw(60)), "--json")
 
     assert done.returncode == json.loads(done.stdout)["decision"]["exit_code"] == 1
+
+
+SCALE = """\
+      scale: {bad: 1, ok: 3, good: 5}
+    not: NEGATED
+"""
+
+
+@pytest.mark.parametrize("negated", [False, True], ids=["as it is", "turned round"])
+def test_a_scale_is_labelled_in_the_rubrics_numbers_and_named_answers_in_the_metrics(
+    judged, tmp_path, snapdrift, negated
+) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(judged, root, ignore=shutil.ignore_patterns(".snapdrift", "reports"))
+    rows = read(root / "datasets" / "capitals.jsonl")[10:30]
+    write(root / "datasets" / "capitals.jsonl", rows)
+    edit(
+        root, '      criteria: ["It names {{ expected }}."]\n', '      criteria: ["It names {{ expected }}."]\n' + SCALE
+    )
+    edit(root, "NEGATED", str(negated).lower())
+    edit(root, "max_blind: 0.25", "max_blind: 0.6")
+    assert snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root).returncode in (0, 1)
+    snapdrift("calibrate", "latest", "--draw", "20", "-o", "sheet.jsonl", cwd=root)
+    sheet = read(root / "sheet.jsonl")
+    assert sheet[0]["scale"] == {"bad": 1, "ok": 3, "good": 5}
+    labels = [{**row, "label": 5 if truth(row) else 3} for row in sheet]
+    write(root / "labels.jsonl", [*labels[1:], {**labels[0], "label": 4}])
+    refused = snapdrift("calibrate", "latest", "--labels", "labels.jsonl", cwd=root)
+    write(root / "labels.jsonl", labels)
+    taken = snapdrift("calibrate", "latest", "--labels", "labels.jsonl", cwd=root)
+    (calibration,) = verdict(root)["calibrations"]
+    named = [of_answer(row, label=6 - row["label"] if negated else row["label"]) for row in labels]
+    write(root / "named.jsonl", named)
+    again = snapdrift("calibrate", "latest", "--labels", "named.jsonl", cwd=root)
+
+    assert "label: 4; expected one of the scale's scores: 1, 3, 5" in refused.stderr
+    assert "40 new labels" in taken.stderr
+    assert calibration["method"] == "human_only"
+    assert calibration["difference"] == pytest.approx(0.25 if negated else -0.25)  # 10 of 20 fall by half the scale
+    assert calibration["weights"] == "quadratic"
+    assert "40 rows: 0 new labels" in again.stderr
+    assert "in the place" not in again.stderr
 
 
 # ------------------------------------------------------------------------------------------------------------ the sheet
@@ -453,43 +497,33 @@ def test_a_changed_rubric_ends_the_calibration_and_asks_for_a_draw_of_other_pair
     assert "50 were drawn for an earlier version of the judge" in short.stderr
 
 
-def test_a_run_of_other_answers_is_calibrated_on_another_candidate(root, draw, label, snapdrift) -> None:
-    label(filled(draw(60)))
-    write(
-        root / "datasets" / "recordings.jsonl",
-        [
-            row | {"output": row["output"].replace("capital", "city")}
-            for row in read(root / "datasets" / "recordings.jsonl")
-        ],
-    )
-    done = snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root)
-    document = verdict(root)
-    (calibration,) = document["calibrations"]
-
-    assert done.returncode == 0, done.stderr
-    assert calibration["status"] == "calibrated_on_another_candidate"
-    assert calibration["bias_ci"][0] > 0.1
-    assert calibration["inside_margin"] is False
-    assert document["labels"][-1]["word"] == "judge calibrated on another candidate"
-    assert "judge calibrated on another candidate" in " ".join(snapdrift("compare", "latest", cwd=root).stdout.split())
-
-
 REQUIRED = "suite: capitals\nrequire_calibration: true\n"
 
 
-def test_a_required_calibration_is_told_of_before_a_run_and_caps_its_decision(root, draw, label, snapdrift) -> None:
+def test_a_run_of_other_answers_is_calibrated_on_another_candidate(root, draw, label, snapdrift) -> None:
+    """And where calibration is required, a bias that reaches out of the margin is told before the run and caps it."""
     label(filled(draw(60)))
+    recordings = root / "datasets" / "recordings.jsonl"
+    write(recordings, [row | {"output": row["output"].replace("capital", "city")} for row in read(recordings)])
     edit(root, "suite: capitals\n", REQUIRED)
     for command in ("check", "plan"):
         said = snapdrift(command, "evals/capitals.yaml", cwd=root).stdout
         assert "right (calibration is required): calibrated on another candidate" in said
         assert "not shown to be inside the margin of 10.0 points" in said
-    done = snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root)
+    done = snapdrift("run", "evals/capitals.yaml", "--standin", cwd=root)
+    document = verdict(root)
+    (calibration,) = document["calibrations"]
 
-    assert done.returncode == 4, done.stdout
+    assert done.returncode == 4, done.stderr
     assert "not shown to be inside the margin" in done.stderr
-    assert verdict(root)["comparisons"][0]["verdict"] == "inconclusive"
-    assert "at most inconclusive: the judge's bias is not shown to be inside" in verdict(root)["decision"]["reasons"][0]
+    assert "judge calibrated on another candidate, on `november` against `august` (run" in " ".join(done.stdout.split())
+    assert calibration["status"] == "calibrated_on_another_candidate"
+    assert calibration["bias_ci"][0] > 0.1
+    assert calibration["inside_margin"] is False
+    assert calibration["alone_verdict"] == "improved"
+    assert document["comparisons"][0]["verdict"] == "inconclusive"
+    assert document["labels"][-1]["word"] == "judge calibrated on another candidate"
+    assert "at most inconclusive: the judge's bias is not shown to be inside" in document["decision"]["reasons"][0]
 
 
 def test_without_any_record_a_required_calibration_is_missing_until_there_are_own_labels(
