@@ -21,10 +21,19 @@ def calibration(
     candidate: str = "november", status: JudgeStatus = JudgeStatus.CALIBRATED, **more: Any
 ) -> JudgeCalibration:
     arm = ArmAgreement(
-        variant=candidate, true_pass=60, false_pass=5, false_fail=2, true_fail=20,
-        agreement=Share(80, 87, (0.85, 0.96)), sensitivity=Share(60, 62, (0.90, 0.99)), specificity=None, kappa=0.71, kappa_ci=(0.55, 0.87), judge_mean=0.7,
+        variant=candidate,
+        true_pass=60,
+        false_pass=5,
+        false_fail=2,
+        true_fail=20,
+        agreement=Share(80, 87, (0.85, 0.96)),
+        sensitivity=Share(60, 62, (0.90, 0.99)),
+        specificity=None,
+        kappa=0.71,
+        kappa_ci=(0.55, 0.87),
+        judge_mean=0.7,
         human_mean=0.72,
-    )  # fmt: skip
+    )
     fields = {
         "version": "judge/1:aaaa", "drawn": 100, "labelled": 87, "arms": (arm,), "bias": 0.02, "bias_ci": (-0.01, 0.05),
         "bias_p": 0.2, "method": "ppi_paired", "difference": -0.03, "ci": (-0.06, 0.0), "alone_difference": -0.01,
@@ -126,5 +135,3 @@ def test_junit_stays_well_formed_and_names_the_label(view) -> None:
     xml = render_junit(view(calibration(), calibration("alias")))
 
     assert 'name="labels" value="simulated, calibrated judge"' in xml
-        view(calibration(), calibration("alias"))
-    )
