@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from snapdrift.pipeline.labelling import stored_records
+from snapdrift.store import open_run
+
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 CASES, WRONG = 62, 20
 SUITE = """\
@@ -555,6 +558,9 @@ def test_the_record_says_what_was_measured_and_holds_no_answer(root, draw, label
         True,
     )
     assert made["of_run"] == rows[0]["run"]
+    (run,) = (root / ".snapdrift" / "runs").glob("*.db")
+    with open_run(run) as stored:  # for the run's other candidates
+        assert [one.of_run for one in stored_records(stored)] == [rows[0]["run"]]
     assert not any(row["answer"] in path.read_text() or row["text"] in path.read_text() for row in rows)
 
 

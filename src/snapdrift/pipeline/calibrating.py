@@ -11,9 +11,9 @@ from snapdrift.calibrations import HumanLabel, LabelDraw, Labelling, LabelPurpos
 from snapdrift.errors import LabelsError, Problem, UsageError
 from snapdrift.pipeline.concluding import STOPPED, conclude, load_stored_suite, write_ci_files, write_run_reports
 from snapdrift.pipeline.drawing import require_calibratable
-from snapdrift.pipeline.judge_records import records_dir, write_records
+from snapdrift.pipeline.judge_records import known_records, records_dir, write_records
 from snapdrift.pipeline.label_rows import labels_of_rows
-from snapdrift.pipeline.labelling import LabelKey, label_key, store_labelling, stored_labelling
+from snapdrift.pipeline.labelling import LabelKey, label_key, store_labelling, store_records, stored_labelling
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.store import RunWriter, open_run
@@ -58,9 +58,12 @@ def calibrate_run(text: str, files: Sequence[Path], options: RunOptions, cwd: Pa
         merged, taken = _merged(labelling, found, read)
         store_labelling(writer, merged)
         evaluation = conclude(writer, stored, suite, stored.meta(STOPPED) or "")
+        now, directory = datetime.now(UTC).isoformat(timespec="seconds"), records_dir(workspace, options)
+        records = write_records(stored, evaluation.calibrations, now, directory)
+        # What was found on one candidate is known of the same judge on the run's other candidates too.
+        store_records(writer, known_records(suite, directory).records)
+        evaluation = conclude(writer, stored, suite, stored.meta(STOPPED) or "")
         view, reports = write_run_reports(stored, suite, catalog, workspace, options.output)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        records = write_records(stored, evaluation.calibrations, now, records_dir(workspace, options))
         write_ci_files([view], options.output)
         header = stored.header
         outcome = RunOutcome(header.run_id, header.suite, path, header.attempt, evaluation, view, reports)

@@ -83,7 +83,8 @@ def draw_sheet(text: str, request: DrawRequest, options: RunOptions, cwd: Path) 
         others = tuple(one for one in labelling.draws if _measures(one) != _measures(draw))
         rows = list(_rows(stored, suite, judge, draw, labelling.labels))
         if not rows:
-            raise UsageError(f"all {len(draw.pairs):,} pairs that were drawn are labelled; draw more (--draw N)")
+            more = "; draw more (--draw N)" if len(draw.pairs) < draw.eligible else ""
+            raise UsageError(f"all {len(draw.pairs):,} pairs that were drawn are labelled{more}")
         store_labelling(writer, Labelling((*others, draw), labelling.labels))
         _write(request.sheet, rows)
         run_id = stored.header.run_id

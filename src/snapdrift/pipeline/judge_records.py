@@ -132,5 +132,6 @@ def _write(path: Path, suite: str, metric: str, records: Sequence[JudgeCalibrati
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StoreError(
-            f"the labels are stored in the run; the calibration cannot be kept in {path}: {error.strerror}"
+            f"the calibration cannot be kept in {path}: {error.strerror}; the labels are stored in the run, and "
+            "`snapdrift report` writes its reports"
         ) from error
