@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.calibrations import JudgeCalibration, ReviewTally
 from snapdrift.model import (
     DecisionWord,
     Endpoint,
@@ -489,3 +490,5 @@ class Evaluation:
     attributions: tuple[Explanation, ...] = ()
     draws: tuple[Draw, ...] = ()
     earlier: tuple[EarlierVerdict, ...] = ()
+    calibrations: tuple[JudgeCalibration, ...] = ()
+    reviews: tuple[ReviewTally, ...] = ()

@@ -65,6 +65,10 @@ class DatasetError(DocumentError):
     """A dataset cannot be read as cases."""
 
 
+class LabelsError(DocumentError):
+    """A file of labels has mistakes, or is of other answers than the run has."""
+
+
 class InsufficientError(SnapdriftError):
     """The suite has too few cases for what its gate claims: it could never tell, so nothing was sent."""
 

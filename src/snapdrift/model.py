@@ -587,6 +587,16 @@ class Response:
     steps: tuple[Step, ...] = ()
     detail: str = ""
 
+    @property
+    def said(self) -> str:
+        """What a person reads as the answer: its text, or the refusal that came instead of one."""
+        return self.text or self.refusal or ""
+
+    @property
+    def answer_hash(self) -> str:
+        """The hex SHA-256 of `said`, by which a label knows the answer that it is of."""
+        return hashlib.sha256(self.said.encode("utf-8", "surrogatepass")).hexdigest()
+
 
 # -------------------------------------------------------------------------------------------------------------- grading
 

@@ -34,11 +34,13 @@ from snapdrift.standin.recordings import Recordings
 from snapdrift.suites.config import Config, HostConfig, StandinSettings, parse_config
 from snapdrift.suites.datasets import load_cases
 from snapdrift.suites.gate_entries import GateEntry, MetricEntry, SampleEntry
+from snapdrift.suites.labels import LabelRow, read_labels
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.suite import MessageEntry, PartEntry, PromptEntry, SuiteFile, VariantEntry
 from snapdrift.suites.tool_results import check_tool_results
 from snapdrift.suites.workspace import Workspace
+from snapdrift.verdicts.calibration_words import STATUS_WORDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -173,6 +175,7 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
         ("Gates", 1, MetricEntry, ""),
         ("The workspace", 0, Config, ""),
         ("Hosts", 0, HostConfig, ""),
+        ("Labels", 0, LabelRow, ""),
         ("Keys of the stand-in", 0, StandinSettings, ""),
     ],
 )
@@ -252,6 +255,21 @@ def test_the_examples_of_datasets_are_two_ways_to_write_the_same_cases(tmp_path:
 
     assert [(c.id, c.variables, c.expected) for c in rows] == [(c.id, c.variables, c.expected) for c in cells]
     assert {case.id for case in rows if "golden" in case.tags} == {"t-1"}
+
+
+def test_the_example_of_labels_is_read(tmp_path: Path) -> None:
+    (rows,) = blocks("jsonl labels")
+    path = tmp_path / "labels.jsonl"
+    path.write_text(rows)
+
+    (written,) = read_labels(path, "labels.jsonl")
+
+    assert isinstance(written.entry, LabelRow)
+    assert (written.entry.variant, written.entry.label, written.entry.purpose) == ("november", True, "review")
+
+
+def test_the_labels_of_judges_are_those_that_reports_bear() -> None:
+    assert [row[0] for row in table("Judges and people")] == list(STATUS_WORDS.values())
 
 
 def test_the_families_and_the_keys_of_every_grader_are_listed() -> None:

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from snapdrift.model import Endpoint, Source
-from snapdrift.pipeline.concluding import REACHED, asked_source
+from snapdrift.pipeline.concluding import asked_source
+from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.targets import STANDIN
 
 FOUR = {"index.html", "verdict.json", "junit.xml", "summary.md"}

@@ -32,7 +32,7 @@ class FakeGrader:
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
         if self.family == "stars":
-            return (MetricSpec(self.name, self.name, ScoreKind.GRADED, scale=(1.0, 5.0)),)
+            return (MetricSpec(self.name, self.name, ScoreKind.GRADED, scale=(1.0, 5.0), judged=True),)
         return (MetricSpec(self.name, self.name, ScoreKind.PASS_FAIL),)
 
     @property

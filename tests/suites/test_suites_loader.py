@@ -15,7 +15,7 @@ from snapdrift.errors import SuiteError, UsageError
 from snapdrift.model import Case, Gate, MetricGate, Pair
 from snapdrift.suites.document import parse_document
 from snapdrift.suites.loader import load_suite
-from snapdrift.suites.resolved import Suite
+from snapdrift.suites.resolved import Suite, suite_from_stored
 from snapdrift.suites.sampling import Sample
 from snapdrift.suites.workspace import Workspace
 
@@ -152,7 +152,6 @@ def test_a_suite_without_variants_is_an_error(mistakes: Mistakes, good: str) -> 
 
 LATER = [
     ("suite: triage\n", "suite: triage\nearly_stop: true\n", "2:1: early_stop"),
-    ("suite: triage\n", "suite: triage\nrequire_calibration: true\n", "2:1: require_calibration"),
     ("suite: triage\n", "suite: triage\nprivacy: {redact: [answer]}\n", "2:1: privacy"),
     ("suite: triage\n", "suite: triage\nbudget: {per_day: 3}\n", "2:10: budget.per_day"),
     ("{variant: august}", "{ref: merge-base}", "12:14: gate.baseline.ref"),
@@ -174,9 +173,29 @@ def test_a_key_that_comes_later_is_answered_where_it_is_used(
     assert re.search(r"is not available yet; (leave it out|use .+) in this version$", found)
 
 
-@pytest.mark.parametrize("line", ["early_stop: false", "require_calibration: false", "target: cases_like_these"])
+@pytest.mark.parametrize("line", ["early_stop: false", "target: cases_like_these"])
 def test_a_later_key_that_says_the_default_is_fine(load: Load, good: str, line: str) -> None:
     assert load(f"{good}{line}\n").name == "triage"
+
+
+JUDGED = ("graders:\n", "graders:\n  - {name: kind, text: Is it kind?}\n")
+
+
+def test_a_suite_may_require_that_its_judges_are_calibrated_which_makes_it_another_suite(load: Load, good: str) -> None:
+    judged = good.replace(*JUDGED)
+    plain, off, required = (
+        load(f"{judged}{line}") for line in ("", "require_calibration: false\n", "require_calibration: true\n")
+    )
+
+    assert [suite.require_calibration for suite in (plain, off, required)] == [False, False, True]
+    assert plain.hash == off.hash != required.hash
+    assert "require_calibration" not in plain.to_stored()
+    assert suite_from_stored({**required.to_stored(), "graders": []}, required.cases, None).require_calibration  # type: ignore[arg-type]
+
+
+def test_requiring_calibration_without_a_judge_is_an_error(mistakes: Mistakes, good: str) -> None:
+    (found,) = mistakes(good.replace("suite: triage\n", "suite: triage\nrequire_calibration: true\n"))
+    assert found.startswith("evals/s.yaml:2:1: require_calibration: no judge among the graders; expected a grader of")
 
 
 def test_cache_never_is_accepted(load: Load, good: str) -> None:

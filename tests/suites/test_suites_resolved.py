@@ -75,6 +75,7 @@ suites = st.builds(
     warnings=st.lists(names, max_size=2).map(tuple),
     media=st.dictionaries(names, names, max_size=2),
     fakes=st.dictionaries(names, names, max_size=2),
+    require_calibration=st.booleans(),
 )
 
 

@@ -54,6 +54,7 @@ COMMANDS = (
     "report",
     "history",
     "watch",
+    "calibrate",
     "models",
     "standin",
     "schema",

@@ -25,7 +25,7 @@ def planned(plan: SuitePlan) -> str:
     rows = [_variant_row(v) for v in plan.variants] + [_judge_row(judge) for judge in plan.judges]
     lines = [head, tables.table(_COLUMNS, _RIGHT, rows), _money(plan), _time(plan), *_notes(plan)]
     lines += [f"  warning: {text}" for text in plan.warnings]
-    return tables.joined([*lines, *tables.sight(plan.sufficiency), ""])
+    return tables.joined([*lines, *tables.sight(plan.sufficiency), *(f"  {text}" for text in plan.calibration), ""])
 
 
 def planned_json(plans: Sequence[SuitePlan]) -> str:
@@ -155,6 +155,7 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
             for s in plan.sufficiency
         ],
         "warnings": list(plan.warnings),
+        "calibration": list(plan.calibration),
     }
 
 

@@ -24,6 +24,7 @@ def checked(prepared: Prepared) -> str:
         f"  {len(prepared.cases)} cases, {variants} variants, gate {prepared.gate.name}, graders {graders}",
         *(f"  warning: {text}" for text in suite.warnings),
         *sight(prepared.sufficiency),
+        *(f"  {text}" for text in prepared.calibration),
     ]
     return joined(lines)
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from snapdrift.model import ExitCode, combine_exit_codes
 from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
 from snapdrift.pipeline.demo import Demo, run_demo
+from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
 from snapdrift.pipeline.explaining import explain_case
 from snapdrift.pipeline.history import read_history
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
@@ -20,7 +22,10 @@ from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
     "BatchOptions",
+    "Calibrated",
     "Demo",
+    "DrawRequest",
+    "DrawnSheet",
     "Limits",
     "Night",
     "Output",
@@ -30,8 +35,10 @@ __all__ = [
     "SuitePlan",
     "TargetOptions",
     "WatchOptions",
+    "calibrate_run",
     "check_suites",
     "compare_run",
+    "draw_sheet",
     "exit_code_of",
     "explain_case",
     "plan_suites",

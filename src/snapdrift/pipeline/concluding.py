@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Score, Source
+from snapdrift.pipeline.labelling import judging_facts
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
@@ -61,13 +62,14 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
 
     header = stored.header
     results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
-    _require_one_version(stored, suite, results.scores)
+    require_one_version(stored, suite, results.scores)
     facts = RunFacts(
         seed=header.seed,
         partial=header.partial,
         stopped_early=stored.meta(STOPPED) or None,
         previous_models=earlier.variants,
         previous_judges=earlier.judges,
+        judging=judging_facts(stored, suite),
     )
     gate = narrowed(suite.gates[header.gate], header.variants)
     return evaluate(results, gate, facts, tolerant_reading(stored, suite))
@@ -261,8 +263,8 @@ def _require_unmixed(stored: StoredRun, scores: Iterable[Score]) -> None:
             )
 
 
-def _require_one_version(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> None:
-    """Scores of other grader versions than the suite's are not compared with each other."""
+def require_one_version(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> None:
+    """Raises `StoreError` for scores of other grader versions than the suite's: they are not compared."""
     now = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
     for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
         if version != now.get(metric):

@@ -73,6 +73,7 @@ class SuitePlan:
     judges: tuple[JudgePlan, ...]
     sufficiency: tuple[Sufficiency, ...]
     warnings: tuple[str, ...]
+    calibration: tuple[str, ...] = ()
 
     def expected_usd(self, counts: Callable[[Variant], bool] = lambda _: True) -> float | None:
         """What answers and judges are expected to cost, of the variants that count; None where a price is not known."""
@@ -139,4 +140,5 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         judges=judged,
         sufficiency=one.sufficiency,
         warnings=one.suite.warnings,
+        calibration=one.calibration,
     )

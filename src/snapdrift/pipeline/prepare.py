@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
+from snapdrift.pipeline.judge_records import calibration_notes, known_records, records_dir
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ DEFAULT_GATE = "default"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run."""
+    """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
+
+    `calibration` says for a suite that requires it what is known of its judges.
+    """
 
     workspace: Workspace
     suite: Suite
@@ -33,6 +37,7 @@ class Prepared:
     repeats: int
     partial: bool
     sufficiency: tuple[Sufficiency, ...]
+    calibration: tuple[str, ...] = ()
 
 
 def workspace_catalog(workspace: Workspace) -> Catalog:
@@ -94,7 +99,8 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
             "these_cases, which rests on what a model varies between the answers to one case"
         )
     found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
-    return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found)
+    known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
+    return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found, known)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:

@@ -39,6 +39,8 @@ from snapdrift.pipeline.concluding import (
     write_run_reports,
 )
 from snapdrift.pipeline.grading import grade_answers, judge_variants
+from snapdrift.pipeline.judge_records import known_records, records_dir
+from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient
@@ -86,8 +88,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     require_batches(prepared, options.batch, own_standin=options.target.standin)
     for one in prepared:
         require_sufficient(one)
-        for warning in one.suite.warnings:
-            options.notice(f"{one.suite.path}: warning: {warning}")
+        for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
+            options.notice(f"{one.suite.path}: {text}")
     allowance = Allowance.of(options.limits)
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
@@ -194,6 +196,10 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
     writer.replace_scores(grade_answers(stored, work.suite))
+    known = known_records(work.suite, records_dir(work.workspace, work.options))
+    for problem in known.problems:
+        work.options.notice(problem)
+    store_records(writer, known.records)
     evaluation = conclude(writer, stored, work.suite, stopped)
     writer.finish(datetime.now(UTC).isoformat(timespec="seconds"))
     header = stored.header

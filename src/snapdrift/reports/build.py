@@ -17,6 +17,7 @@ from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
     AnswerView,
+    CalibrationView,
     CaseGroup,
     CaseView,
     Change,
@@ -34,6 +35,7 @@ from snapdrift.reports.view import (
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
 from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
+from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sentence, review_sentence
 from snapdrift.verdicts.causes import CONTENT
 from snapdrift.verdicts.rerun_words import rerun_sentences
 from snapdrift.verdicts.words import headline
@@ -76,6 +78,8 @@ def build_view(data: RunData) -> View:
         claims=_claims(data),
         explanations=explanation_views(data, comparisons),
         causes=causes,
+        calibrations=_calibration_views(data),
+        reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
     )
 
 
@@ -247,6 +251,14 @@ def _control_views(data: RunData) -> tuple[ControlView, ...]:
     specs = {metric.name: metric for metric in data.metrics}
     controls = data.evaluation.controls
     return tuple(ControlView(one, control_opening(one), control_sentence(one, specs)) for one in controls)
+
+
+def _calibration_views(data: RunData) -> tuple[CalibrationView, ...]:
+    specs = {metric.name: metric for metric in data.metrics}
+    return tuple(
+        CalibrationView(one, STATUS_WORDS[one.status], calibration_sentence(one, specs.get(one.metric)))
+        for one in data.evaluation.calibrations
+    )
 
 
 def _variant_views(data: RunData) -> tuple[VariantView, ...]:

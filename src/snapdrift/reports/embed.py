@@ -136,7 +136,14 @@ class _Names:
                 }
                 for v in view.variants
             ],
-            "metrics": [{"name": m.name, "judged": m.judged, "graded": is_graded(m)} for m in view.metrics],
+            "metrics": [
+                {
+                    "name": m.name,
+                    "judge": view.judge_label(m.name) if m.judged else None,
+                    "graded": is_graded(m),
+                }
+                for m in view.metrics
+            ],
             "causes": [[w.code, w.word, w.passing, w.graded, int(w.form)] for w in self.causes],
             "lenses": [
                 [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
+from snapdrift.calibrations import JudgeStatus
 from snapdrift.conclusions import Evaluation, VariantSummary
 from snapdrift.model import Source
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
 from snapdrift.verdicts.asides import ledger_sentence
+from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
 
 _MEANINGS = {
     Source.SIMULATED: (
@@ -48,13 +51,27 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
             sentences.append(f"{', '.join(silent)}: asked a stand-in, which gave no answer.")
         if sentences:
             labels.append(Label(SOURCE_LABELS[source], " ".join(sentences)))
-    judged = [metric.name for metric in data.metrics if metric.judged]
-    if judged:
-        what = f"{', '.join(judged)}: graded by a model whose agreement with people has not been measured."
-        labels.append(Label("uncalibrated judge", what))
+    labels.extend(_of_judges(data))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
     return tuple(labels)
+
+
+def _of_judges(data: RunData) -> Iterator[Label]:
+    """A label for each thing that is known of judges, the most certain last."""
+    known: dict[tuple[JudgeStatus, str], list[str]] = defaultdict(list)
+    found = {calibration.metric for calibration in data.evaluation.calibrations}
+    for metric in data.metrics:
+        if metric.judged and metric.name not in found:
+            known[JudgeStatus.UNCALIBRATED, short_meaning(None)].append(metric.name)
+    for one in data.evaluation.calibrations:
+        names = known[one.status, short_meaning(one)]
+        if one.metric not in names:
+            names.append(one.metric)
+    for status in reversed(JudgeStatus):
+        meanings = [f"{', '.join(names)}: {meaning}" for (of, meaning), names in known.items() if of is status]
+        if meanings:
+            yield Label(STATUS_WORDS[status], " ".join(meanings))
 
 
 def resolutions_of(evaluation: Evaluation) -> tuple[str, ...]:

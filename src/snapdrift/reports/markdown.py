@@ -81,6 +81,7 @@ def _head(view: View) -> Iterator[str]:
     yield from (f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS])
     yield from (f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS])
     yield ""
+    yield from _judges(view)
     yield from _sameness(view)
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:
@@ -91,6 +92,16 @@ def _head(view: View) -> Iterator[str]:
             yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
         if len(failed) > 20:
             yield f"- and {len(failed) - 20} more"
+        yield ""
+
+
+def _judges(view: View) -> Iterator[str]:
+    """What is known of judges, beyond that nobody measured them; nothing where that is all."""
+    told = [one for one in view.calibrations if one.calibration.told][:_GROUPS]
+    for one in told:
+        yield f"- Judge: {_sentence(figures.typeset(one.sentence))}"
+        yield from (f"  - {_sentence(note)}." for note in one.calibration.notes)
+    if told:
         yield ""
 
 

@@ -77,6 +77,16 @@ def _opening(view: View) -> Iterator[str]:
     yield from (f"note: {note}" for note in view.notes)
     yield from (f"parity: {parity.sentence}" for parity in view.parity)
     yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)
+    yield from _judging(view)
+
+
+def _judging(view: View) -> Iterator[str]:
+    """What is known of judges, beyond that nobody measured them, and where review labels disagree with scores."""
+    for one in view.calibrations:
+        if one.calibration.told:
+            yield f"judge: {figures.typeset(one.sentence)}"
+            yield from (f"judge: {note}." for note in one.calibration.notes)
+    yield from (f"labels: {review}" for review in view.reviews)
 
 
 def _comparison_table(view: View) -> object:

@@ -71,6 +71,8 @@ def verdict_document(view: View) -> dict[str, Any]:
         "attributions": [_attribution(one) for one in view.evaluation.attributions],
         "draws": [_plain(draw) for draw in view.evaluation.draws],
         "earlier_verdicts": [_plain(one) | {"decision": one.decision.value} for one in view.evaluation.earlier],
+        "calibrations": [_plain(one.calibration) | {"sentence": one.sentence} for one in view.calibrations],
+        "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,

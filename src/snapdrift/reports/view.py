@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.conclusions import (
     Comparison,
     Control,
@@ -24,6 +25,7 @@ from snapdrift.conclusions import (
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
+UNCALIBRATED = "uncalibrated judge"
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
 
@@ -255,6 +257,15 @@ class OperationalView:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationView:
+    """What is known of a judge in one comparison: the label that it bears, and a sentence."""
+
+    calibration: JudgeCalibration
+    label: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """An honest label: the word, and the sentence that says what it means here."""
 
@@ -317,6 +328,8 @@ class View:
     claims: Claims = Claims()
     explanations: tuple[ExplanationView, ...] = ()
     causes: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
+    calibrations: tuple[CalibrationView, ...] = ()
+    reviews: tuple[str, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
@@ -325,6 +338,16 @@ class View:
         for one in self.operational:
             pairs.setdefault((one.operational.baseline, one.operational.candidate), []).append(one)
         return {pair: tuple(of_pair) for pair, of_pair in pairs.items()}
+
+    def judge_label(self, metric: str, baseline: str | None = None, candidate: str | None = None) -> str:
+        """The label of a judged metric in one comparison; of the metric as a whole, that of its least known judge."""
+        labels = [
+            (list(JudgeStatus).index(one.calibration.status), one.label)
+            for one in self.calibrations
+            if one.calibration.metric == metric
+            and (candidate is None or one.calibration.comparison == (metric, baseline, candidate))
+        ]
+        return max(labels, default=(0, UNCALIBRATED))[1]
 
     @property
     def counts(self) -> dict[CaseGroup, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import Comparison, Decision
 from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
 from snapdrift.reports.figures import count, percent, usd
@@ -67,8 +68,10 @@ ENDING_WORDS: Mapping[str, str] = {
 
 
 def verdict_word(comparison: Comparison) -> str:
-    """The verdict in words; an inconclusive one says how many cases it would take."""
+    """The verdict in words; an inconclusive one says how many cases it would take, one by labels that it is so."""
     word = VERDICT_WORDS[comparison.verdict]
+    if comparison.method in LABEL_METHODS:
+        return f"{word}; by people's labels"
     if comparison.verdict is Verdict.INCONCLUSIVE and comparison.repeats_to_resolve is not None:
         return f"{word}; about {count(comparison.repeats_to_resolve)} repeats would settle it"
     if comparison.verdict is Verdict.INCONCLUSIVE and comparison.cases_to_resolve is not None:

@@ -182,10 +182,11 @@ class StoredRun:
 
     def score_values(self) -> Iterator[ScoreValue]:
         """What each score came to, without its evidence: many runs are read so in the time of one."""
-        for *place, value, passed in self._rows(rows.SCORE_VALUES):
+        for case_id, variant, repeat, metric, value, passed in self._rows(rows.SCORE_VALUES):
             if not (value is None or isinstance(value, int | float)):
-                raise StoreError(f"{self.path}: score {place[3]} of {place[0]}: found {value!r}, expected a number")
-            yield ScoreValue(*place, None if value is None else float(value), None if passed is None else bool(passed))
+                raise StoreError(f"{self.path}: score {metric} of {case_id}: found {value!r}, expected a number")
+            number = None if value is None else float(value)
+            yield ScoreValue(case_id, variant, repeat, metric, number, None if passed is None else bool(passed))
 
     def case_ids(self) -> tuple[str, ...]:
         """The ids of the cases, in the dataset's order."""

@@ -40,7 +40,7 @@ def refuse(location: Location, loading: Loading) -> None:
 
 
 def _suite_keys(entry: SuiteFile) -> Iterator[Location]:
-    flags = {"early_stop": entry.early_stop, "require_calibration": entry.require_calibration}
+    flags = {"early_stop": entry.early_stop}
     yield from ((name,) for name, value in flags.items() if value)
     if entry.privacy is not None:
         yield ("privacy",)

@@ -91,6 +91,10 @@ class _Loader:
         at_cases = ("dataset",) if entry.dataset is not None else ("cases",)
         fakes = fake_hashes(cases, at_cases, loading)
         graders = self._graders(entry, tried, complete=not read.problems)
+        judged = any(metric.judged for grader in graders for metric in grader.metrics)
+        if entry.require_calibration and graders and not judged and not self._unread(entry, graders):
+            expected = "expected a grader of the family judge; leave it out without one"
+            loading.complain(("require_calibration",), "no judge among the graders", expected, key=True)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         gates = resolve_gates(entry, known, loading)
         check_target(entry, gates, variants, loading)
@@ -114,6 +118,7 @@ class _Loader:
             warnings=self._warnings(variants, cases, entry.repeats or 1),
             media=media.read,
             fakes=fakes,
+            require_calibration=bool(entry.require_calibration),
         )
 
     def _cases(self, entry: SuiteFile) -> CasesRead:

@@ -56,6 +56,7 @@ class Suite:
     warnings: tuple[str, ...] = ()
     media: Mapping[str, str] = field(default_factory=dict)
     fakes: Mapping[str, str] = field(default_factory=dict)
+    require_calibration: bool = False
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -67,14 +68,14 @@ class Suite:
         """Identity of everything that can change an answer, a score or a verdict.
 
         That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
-        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed and gates. Not: the
-        suite's name and text, description, budgets, warnings.
+        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates and whether
+        calibration is required. Not: the suite's name and text, description, budgets, warnings.
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
             del gate["budget_usd"]
         judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
-        kept = {key: stored[key] for key in (*judged, "media", "fakes")}
+        kept = {key: stored[key] for key in (*judged, "media", "fakes", "require_calibration") if key in stored}
         return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
 
     def cases_for(self, gate: str) -> tuple[Case, ...]:
@@ -113,6 +114,8 @@ class Suite:
             "warnings": list(self.warnings),
             "media": dict(self.media),
             "fakes": dict(self.fakes),
+            # Left out where it says nothing, so that suites without it stay what they were.
+            **({"require_calibration": True} if self.require_calibration else {}),
         }
 
 
@@ -144,6 +147,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         warnings=tuple(data["warnings"]),
         media=data.get("media", {}),
         fakes=data.get("fakes", {}),
+        require_calibration=bool(data.get("require_calibration", False)),
     )
 
 

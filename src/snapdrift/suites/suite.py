@@ -230,4 +230,5 @@ class SuiteFile(Entry):
     max_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     """The most requests of one call, where tools are carried out (default 8)."""
     require_calibration: bool | None = None
+    """Whether a judge's verdict counts only where people's labels show that its bias is inside the margin."""
     privacy: dict[str, Any] | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.stats.variance import repeats_to_resolve
 from snapdrift.stats.within_cases import pair_repeats
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
+from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -41,6 +42,22 @@ class PlannedComparison:
     severity: Severity
     gating: bool
     margin: float | None
+
+    @property
+    def comparison(self) -> tuple[str, str, str]:
+        """Metric, baseline and candidate."""
+        return self.metric, self.pair.baseline, self.pair.candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What is known of judges: by comparison people's labels that decide it, and where no judge's verdict counts."""
+
+    samples: Mapping[tuple[str, str, str], LabelledSample] = field(default_factory=dict)
+    capped: frozenset[tuple[str, str, str]] = frozenset()
+
+
+JUDGES_ALONE = Judging()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +124,20 @@ def compare(
     gate: Gate,
     seed: int,
     imputation: Imputation | None = None,
+    judging: Judging = JUDGES_ALONE,
 ) -> tuple[Comparison, ...]:
     """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
 
-    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst.
+    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst. `judging` says
+    where people's labels decide, and where a judge's verdict is at most `inconclusive`.
     """
-    weighed = [_weigh(one, tables, gate, seed, imputation) for one in planned]
+    weighed = [_weigh(one, tables, gate, seed, imputation, judging) for one in planned]
     adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
     family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
     raw = [p for index in family if (p := adjusted[index]) is not None]
     for index, p in zip(family, holm(raw), strict=True):
         adjusted[index] = p
-    return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
+    return tuple(_conclude(one, p, gate, judging) for one, p in zip(weighed, adjusted, strict=True))
 
 
 def observed_discordance(
@@ -146,7 +165,12 @@ def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedCompar
 
 
 def _weigh(
-    planned: PlannedComparison, tables: ScoreTables, gate: Gate, seed: int, imputation: Imputation | None
+    planned: PlannedComparison,
+    tables: ScoreTables,
+    gate: Gate,
+    seed: int,
+    imputation: Imputation | None,
+    judging: Judging,
 ) -> _Weighed:
     scores = tables.metrics[planned.metric]
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
@@ -158,7 +182,16 @@ def _weigh(
     calls = int(scores.unmeasured[[baseline, candidate]].sum())
     weighed = weigh_these_cases if gate.target is Target.THESE_CASES else weigh
     evidence = weighed(values, question)
+    sample = judging.samples.get(planned.comparison)
+    if sample is not None and evidence.p is not None:
+        evidence = evidence_by_labels(sample, judged_sides(planned, tables, imputation), evidence.table, question)
     return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, calls, evidence, question)
+
+
+def judged_sides(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None = None) -> Sides:
+    """What the judge says of every case on both sides of a comparison."""
+    old, new = map(mean_of_repeats, _sides(planned, tables, imputation))
+    return Sides(old, new, _pairing(planned, tables, None), tables.clusters)
 
 
 def _pairing(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> BoolArray:
@@ -209,11 +242,13 @@ def _movers(
     return tuple(case_ids[index] for index in failing), tuple(case_ids[index] for index in passing)
 
 
-def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison:
+def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judging) -> Comparison:
     evidence, values, planned = one.evidence, one.values, one.planned
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
     verdict = choose_word(evidence, p_adjusted, one.question)
+    if planned.comparison in judging.capped and verdict is not Verdict.INSUFFICIENT:
+        verdict = Verdict.INCONCLUSIVE
     p = evidence.p
     return Comparison(
         metric=planned.metric,
@@ -224,7 +259,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         n=n,
         baseline_mean=float(values.baseline.mean()) if n else None,
         candidate_mean=float(values.candidate.mean()) if n else None,
-        difference=difference,
+        difference=difference if evidence.difference is None else evidence.difference,
         ci=evidence.ci,
         p_value=p.worse if p else None,
         p_two_sided=p.two_sided if p else None,
@@ -238,7 +273,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         verdict=verdict,
         table=evidence.table,
         detectable_difference=_detectable(one, gate),
-        cases_to_resolve=_to_resolve(one, verdict),
+        cases_to_resolve=None if planned.comparison in judging.capped else _to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
@@ -251,19 +286,27 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
 
 
 def _detectable(one: _Weighed, gate: Gate) -> float | None:
-    """What these cases could see at the assumed discordance, or at the observed one where that is larger."""
-    values, discordance = one.values, one.values.discordance
+    """What these cases could see at the assumed discordance, or at the observed one where that is larger.
+
+    Where people's labels decide, it is as many pairs as the labels are worth.
+    """
+    values, evidence = one.values, one.evidence
     if values.gains.size == 0:
         return None
-    independent = math.floor(values.independent + 1e-9)
-    if gate.target is Target.THESE_CASES:
+    independent, discordance = values.independent, values.discordance
+    if evidence.independent is not None:
+        independent, discordance = evidence.independent, evidence.second_moment
+    elif gate.target is Target.THESE_CASES:
         # Of given cases each pair of answers is a draw of its own, and differs as single answers do.
-        independent, discordance = pair_repeats(*turned_repeats(values)).differences.size, one.evidence.second_moment
-    return detectable_difference(independent, max(gate.discordance, round(discordance, 12)), round(gate.alpha, 12))
+        independent, discordance = pair_repeats(*turned_repeats(values)).differences.size, evidence.second_moment
+    discordance = min(1.0, max(gate.discordance, round(discordance, 12)))
+    return detectable_difference(math.floor(independent + 1e-9), discordance, round(gate.alpha, 12))
 
 
 def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
-    if verdict is not Verdict.INCONCLUSIVE or one.question.target is Target.THESE_CASES:
+    """None where people's labels decide: further labels tell more then, not further cases."""
+    by_cases = one.evidence.difference is None and one.question.target is not Target.THESE_CASES
+    if verdict is not Verdict.INCONCLUSIVE or not by_cases:
         return None
     gains, moment = one.values.gains, one.evidence.second_moment
     return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)

@@ -35,7 +35,8 @@ class Findings:
 
     `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
     `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
-    because answers broke.
+    because answers broke, `judge_doubts` about gating comparisons that rest on a judge that is not calibrated, or on
+    too few labels.
     """
 
     gate: Gate
@@ -53,6 +54,7 @@ class Findings:
     grader_doubts: tuple[str, ...] = ()
     sight_doubts: tuple[str, ...] = ()
     broken_gains: tuple[str, ...] = ()
+    judge_doubts: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -155,13 +157,17 @@ def imputation_reasons(findings: Findings) -> tuple[str, ...]:
 
 
 def inconclusive_reasons(findings: Findings) -> tuple[str, ...]:
-    """`prove`: something is not shown; `inconclusive: fail`: something shows nothing. `extend` is spent by now."""
-    gate = findings.gate
+    """`prove`: something is not shown; `inconclusive: fail`: something shows nothing. `extend` is spent by now.
+
+    And whatever the policy, where a judge's verdict does not count: else requiring calibration would turn a red gate
+    green.
+    """
+    gate, doubts = findings.gate, findings.judge_doubts
     if gate.policy is Policy.PROVE:
-        return tuple(findings.sentence(c) for c in findings.gating if c.verdict not in _SHOWN)
+        return (*doubts, *(findings.sentence(c) for c in findings.gating if c.verdict not in _SHOWN))
     if gate.inconclusive is OnInconclusive.FAIL:
-        return tuple(findings.sentence(c) for c in findings.gating if c.verdict in _UNSHOWN)
-    return ()
+        return (*doubts, *(findings.sentence(c) for c in findings.gating if c.verdict in _UNSHOWN))
+    return doubts
 
 
 def would_miss(findings: Findings) -> dict[str, float]:

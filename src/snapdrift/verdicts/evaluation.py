@@ -10,8 +10,9 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant
+from snapdrift.verdicts.calibration import judge_doubts, sight_shortfalls, tally_reviews, weigh_judges, with_verdicts
 from snapdrift.verdicts.causes import broken_gain_sentences
-from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.comparing import Judging, PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
 from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
@@ -42,7 +43,10 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     pairs = _present_pairs(gate, tables)
     calls = calls_by_variant(results)
     judged = judged_variants(gate, results)
-    comparisons = compare(planned, tables, gate, facts.seed)
+    judges = weigh_judges(planned, tables, results, facts.judging, gate, facts.seed)
+    comparisons = compare(planned, tables, gate, facts.seed, judging=judges.judging)
+    alone = compare(planned, tables, gate, facts.seed) if judges.changes else comparisons
+    calibrations = with_verdicts(judges.calibrations, comparisons, alone)
     explained = explain(planned, comparisons, results, tables, tolerant, facts.seed) if tolerant else ()
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
@@ -60,7 +64,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         alias_moves=moves,
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
-        imputed=_impute(gate, planned, judged, tables, facts.seed),
+        imputed=_impute(gate, planned, judged, tables, facts.seed, judges.judging),
+        judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
         grader_doubts=grader_doubts(planned, tables),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
@@ -79,6 +84,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         parity=find_parity(results.variants, tables),
         controls=find_controls(results.variants, ledger, tables, gate, facts.seed),
         attributions=explained,
+        calibrations=calibrations,
+        reviews=tally_reviews(facts.judging.labels, tables),
     )
 
 
@@ -144,12 +151,13 @@ def _impute(
     judged: Mapping[str, Severity],
     tables: ScoreTables,
     seed: int,
+    judging: Judging,
 ) -> tuple[Imputed, ...]:
     """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured."""
     if not _unmeasured_calls(planned, check_floors(gate, judged, tables), tables):
         return ()
     gating = [one for one in planned if one.gating]
     return tuple(
-        Imputed(how, compare(gating, tables, gate, seed, way), check_floors(gate, judged, tables, way))
+        Imputed(how, compare(gating, tables, gate, seed, way, judging), check_floors(gate, judged, tables, way))
         for way, how in _HOW.items()
     )

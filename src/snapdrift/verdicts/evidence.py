@@ -110,7 +110,9 @@ class PairedValues:
 class Evidence:
     """What the data show. Tests are None when the cases could never tell; `ci` is in score units.
 
-    `ci_newcombe` is Newcombe's interval of the same difference, for reading, where a table was made.
+    `ci_newcombe` is Newcombe's interval of the same difference, for reading, where a table was made. What people's
+    labels show has a `difference` of its own, the number of `independent` pairs that it is worth, and the weight that
+    the judge has in it; all None where the scores themselves decide.
     """
 
     method: str
@@ -121,6 +123,9 @@ class Evidence:
     second_moment: float
     table: PairTable | None = None
     ci_newcombe: tuple[float, float] | None = None
+    difference: float | None = None
+    independent: float | None = None
+    judge_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import AliasMove, Comparison, Evaluation, PairTable
 from snapdrift.model import DecisionWord, MetricSpec, Policy, Verdict
 
@@ -120,6 +121,8 @@ def movement(comparison: Comparison) -> str:
     failing, passing = len(comparison.newly_failing), len(comparison.newly_passing)
     verb = "fails" if failing == 1 else "fail"
     moved = f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
+    if comparison.method in LABEL_METHODS:
+        return f"by the judge's verdicts {moved}, the difference is by people's labels"
     if comparison.table is not None:
         return moved
     return f"{moved} (a case passes where most of its answers do; the difference counts smaller changes too)"
@@ -131,6 +134,8 @@ def resolution(comparison: Comparison) -> str:
     if repeats is not None:
         return f"about {repeats:,} answers to each case would settle it about these cases, if it stays as seen"
     total = comparison.cases_to_resolve
+    if total is None and comparison.method in LABEL_METHODS:
+        return "more labelled pairs would tell more"
     if total is None:
         return "a difference so near the boundary cannot be resolved at a size like this"
     return f"about {cases(total)} in all ({total - comparison.n:,} more) would settle it if it stays as seen"

@@ -225,7 +225,7 @@ function scoresTable(detail, { left, right }, repeat) {
   const sides = [left, right].filter((side) => side >= 0);
   const answers = sides.map((side) => answerOf(detail, side, repeat));
   const metrics = [...new Set(answers.flatMap((answer) => (answer?.scores ?? []).map((score) => score[0])))];
-  return table("Scores", sides, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judged ? make("span", { class: "label" }, "uncalibrated judge") : null),
+  return table("Scores", sides, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
     answers.map((answer) => scoreCell(answer?.scores.find((score) => score[0] === metric))))));
 }
 

@@ -1,0 +1,137 @@
+"""Records of calibrations beside the runs, so that a later run of the suite knows what its judge was found to be.
+
+One JSON file for each judged metric: `calibrations/<suite>.<metric>.json` in the state folder. It holds what was
+measured, never an answer or a label.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from snapdrift.calibrations import JudgeCalibration, JudgeStatus
+from snapdrift.errors import StoreError
+from snapdrift.model import Gate
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.store import codec
+
+if TYPE_CHECKING:
+    from snapdrift.store import StoredRun
+    from snapdrift.suites.resolved import Suite
+    from snapdrift.suites.workspace import Workspace
+
+FORMAT = "snapdrift.calibration/1"
+KEPT = 20
+"""Calibrations of one metric that are kept, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecords:
+    """The calibrations of a suite's judges, the newest first, and what of the files could not be read."""
+
+    records: tuple[JudgeCalibration, ...]
+    problems: tuple[str, ...] = ()
+
+
+def records_dir(workspace: Workspace, options: RunOptions) -> Path:
+    """Where calibrations are kept."""
+    return (options.output.state_dir or workspace.state_dir) / "calibrations"
+
+
+def known_records(suite: Suite, directory: Path) -> KnownRecords:
+    """The calibrations of all judges of a suite. What cannot be read is told, not raised: it would end a paid run."""
+    found: list[JudgeCalibration] = []
+    problems: list[str] = []
+    for metric in suite.metrics:
+        path = record_path(suite.name, metric.name, directory)
+        if metric.judged and path.is_file():
+            try:
+                found += _read(path, suite.name, metric.name)
+            except StoreError as error:
+                problems.append(f"{error}; it counts as no calibration: remove it, or calibrate again")
+    newest = sorted(found, key=lambda record: (record.made_at, record.of_run), reverse=True)
+    return KnownRecords(tuple(newest), tuple(problems))
+
+
+def write_records(
+    stored: StoredRun, calibrations: Iterable[JudgeCalibration], made_at: str, directory: Path
+) -> tuple[Path, ...]:
+    """Keeps what was measured on a run's own answers. Raises `StoreError` when it cannot be written."""
+    suite = stored.header.suite
+    by_metric: dict[str, list[JudgeCalibration]] = {}
+    for one in calibrations:
+        if one.status is JudgeStatus.CALIBRATED:
+            kept = replace(one, of_run=stored.header.run_id, made_at=made_at, margin=None, inside_margin=None)
+            by_metric.setdefault(one.metric, []).append(kept)
+    paths = []
+    for metric, made in by_metric.items():
+        path = record_path(suite, metric, directory)
+        paths.append(path)
+        _write(path, suite, metric, [*made, *_others(path, suite, metric, made)][:KEPT])
+    return tuple(paths)
+
+
+def record_path(suite: str, metric: str, directory: Path) -> Path:
+    """The file of a judged metric's calibrations."""
+    return directory / f"{suite}.{quote(metric, safe=' ')}.json"
+
+
+def calibration_notes(suite: Suite, gate: Gate, known: KnownRecords) -> tuple[str, ...]:
+    """For a suite that requires calibration: a sentence for each judged metric with a margin, and unreadable files."""
+    if not suite.require_calibration:
+        return ()
+    from snapdrift.verdicts.calibration_words import known_sentence
+
+    versions = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
+    specs = {metric.name: metric for metric in suite.metrics}
+    notes = list(known.problems)
+    for entry in gate.metrics:
+        spec = specs.get(entry.metric)
+        if spec is None or not spec.judged or entry.margin is None:
+            continue
+        record = next((one for one in known.records if one.metric == entry.metric), None)
+        notes.append(known_sentence(entry, spec, record, versions[entry.metric], gate.confidence))
+    return tuple(notes)
+
+
+def _others(path: Path, suite: str, metric: str, made: Sequence[JudgeCalibration]) -> list[JudgeCalibration]:
+    """What the file holds besides: labels that were added since take the place of what was made of them before."""
+    if not path.is_file():
+        return []
+    same = {(one.of_run, one.comparison) for one in made}
+    try:
+        return [one for one in _read(path, suite, metric) if (one.of_run, one.comparison) not in same]
+    except StoreError:
+        return []
+
+
+def _read(path: Path, suite: str, metric: str) -> list[JudgeCalibration]:
+    try:
+        data = codec.parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise StoreError(f"{path}: found the format {found!r}, expected {FORMAT!r}")
+    records = codec.from_json(tuple[JudgeCalibration, ...], data.get("calibrations"), str(path))
+    return [record for record in records if data.get("suite") == suite and record.metric == metric]
+
+
+def _write(path: Path, suite: str, metric: str, records: Sequence[JudgeCalibration]) -> None:
+    document = {"format": FORMAT, "suite": suite, "metric": metric, "calibrations": codec.to_json(tuple(records))}
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="ascii")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreError(
+            f"the calibration cannot be kept in {path}: {error.strerror}; the labels are stored in the run, and "
+            "`snapdrift report` writes its reports"
+        ) from error
