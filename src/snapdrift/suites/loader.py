@@ -23,6 +23,7 @@ from snapdrift.suites.repair import read_form
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
 from snapdrift.suites.samples import resolve_sample
+from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.tool_names import unused_results
 from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
@@ -92,6 +93,9 @@ class _Loader:
         graders = self._graders(entry, tried, complete=not read.problems)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         gates = resolve_gates(entry, known, loading)
+        if not loading.problems and gates:
+            made = {name: resolved.variant for name, resolved in variants.items()}
+            check_stopping(entry, gates, Looked(next(iter(gates.values())).gate, made, graders, cases), loading)
         if loading.problems:
             raise SuiteError(list(loading.problems))
         return Suite(
@@ -112,6 +116,7 @@ class _Loader:
             warnings=self._warnings(variants, cases, entry.repeats or 1),
             media=media.read,
             fakes=fakes,
+            early_stop=bool(entry.early_stop),
         )
 
     def _cases(self, entry: SuiteFile) -> CasesRead:

@@ -36,6 +36,7 @@ class Suite:
     `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
+    `early_stop` ends a run as soon as its gate is resolved.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Suite:
     warnings: tuple[str, ...] = ()
     media: Mapping[str, str] = field(default_factory=dict)
     fakes: Mapping[str, str] = field(default_factory=dict)
+    early_stop: bool = False
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -66,14 +68,15 @@ class Suite:
         """Identity of everything that can change an answer, a score or a verdict.
 
         That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
-        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed and gates. Not: the
-        suite's name and text, description, budgets, warnings.
+        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates and early
+        stopping. Not: the suite's name and text, description, budgets, warnings.
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
             del gate["budget_usd"]
         judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
-        kept = {key: stored[key] for key in (*judged, "media", "fakes")}
+        # Where it is off, suites have the hash that they had before there was such a thing.
+        kept = {key: stored[key] for key in (*judged, "media", "fakes", *(["early_stop"] if self.early_stop else []))}
         return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
 
     def cases_for(self, gate: str) -> tuple[Case, ...]:
@@ -112,6 +115,7 @@ class Suite:
             "warnings": list(self.warnings),
             "media": dict(self.media),
             "fakes": dict(self.fakes),
+            "early_stop": self.early_stop,
         }
 
 
@@ -143,6 +147,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         warnings=tuple(data["warnings"]),
         media=data.get("media", {}),
         fakes=data.get("fakes", {}),
+        early_stop=data.get("early_stop", False),
     )
 
 

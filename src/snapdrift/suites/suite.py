@@ -225,6 +225,8 @@ class SuiteFile(Entry):
     """Whether answers are streamed, where a variant does not say otherwise."""
     target: Literal["cases_like_these", "these_cases"] | None = None
     early_stop: bool | None = None
+    """Whether asking ends as soon as the gate is resolved: cases are asked in a drawn order, and looked at as they come
+    (default false)."""
     max_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     """The most requests of one call, where tools are carried out (default 8)."""
     require_calibration: bool | None = None
