@@ -37,6 +37,10 @@ class Comparison:
     `difference` is candidate minus baseline in score units, `ci` its 1 - 2 alpha interval; `p_value` is one-sided for
     "worse", `p_adjusted` Holm's; `newly_failing` and `newly_passing` are case ids. `table` is None where scores are
     graded or repeated. `unmeasured` counts the applicable cases that did not pair.
+
+    `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or clusters
+    of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the asking, so that
+    the difference leans away from 0.
     """
 
     metric: str
@@ -65,6 +69,30 @@ class Comparison:
     unmeasured: int = 0
     newly_failing: tuple[str, ...] = ()
     newly_passing: tuple[str, ...] = ()
+    units_fed: int | None = None
+    units_planned: int | None = None
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """How a run went whose gate was looked at while it grew. Units are cases, or clusters of `unit_size` cases each.
+
+    `fed` units make up the comparisons, of `planned` that could have been asked; the first `sample` of them were
+    planned from the start (all of them unless the run could be topped up, `open_ended`). `stopped` says that a look
+    ended the asking, `passed_over` how many calls had no value when their unit was looked at, and `spent` why topping
+    up ended although nothing was settled. `resolved` is whether the scores as they are now settle the gate.
+    """
+
+    open_ended: bool
+    fed: int
+    planned: int
+    sample: int
+    unit_size: int
+    stopped: bool
+    resolved: bool
+    passed_over: int = 0
+    spent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,3 +299,4 @@ class Evaluation:
     ledger: tuple[LedgerEntry, ...] = ()
     parity: tuple[Parity, ...] = ()
     controls: tuple[Control, ...] = ()
+    sequential: Sequential | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Verdict
 from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
+from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -49,6 +50,7 @@ class _Weighed:
     unmeasured: int
     evidence: Evidence
     question: Question
+    detectable: float | None
 
 
 def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[PlannedComparison, ...]:
@@ -102,18 +104,23 @@ def compare(
     gate: Gate,
     seed: int,
     imputation: Imputation | None = None,
+    looks: Looks | None = None,
 ) -> tuple[Comparison, ...]:
     """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
 
-    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst.
+    With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst. With `looks`
+    they are those of a run that was looked at while it grew (`looks.walk` gives them for scores that are all there).
     """
-    weighed = [_weigh(one, tables, gate, seed, imputation) for one in planned]
+    shown = tables if looks is None else looks.shown(tables)
+    weighed = [_weigh(one, shown, gate, seed, imputation) for one in planned]
+    if looks is not None:
+        weighed = [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
     adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
     family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
     raw = [p for index in family if (p := adjusted[index]) is not None]
     for index, p in zip(family, holm(raw), strict=True):
         adjusted[index] = p
-    return tuple(_conclude(one, p, gate) for one, p in zip(weighed, adjusted, strict=True))
+    return tuple(_conclude(one, p, gate, looks) for one, p in zip(weighed, adjusted, strict=True))
 
 
 def observed_discordance(planned: PlannedComparison, tables: ScoreTables) -> float:
@@ -142,8 +149,19 @@ def _weigh(
     question = Question(gate.confidence, planned.margin, seed)
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
     unmeasured = int((wanted & ~pairs).sum())
-    evidence = weigh(values, question)
-    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question)
+    evidence, detectable = weigh(values, question), _detectable(values, gate)
+    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question, detectable)
+
+
+def _looked_at(
+    one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imputation: Imputation | None
+) -> _Weighed:
+    """The same comparison as its looks allow to speak of it."""
+    units, margin = looks.values(one.planned, tables, imputation), one.planned.margin
+    detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
+    return replace(
+        one, evidence=weigh_looks(one.values, one.question, looks, units, margin), detectable=detectable
+    )
 
 
 def _case_means(
@@ -191,7 +209,7 @@ def _movers(
     return tuple(case_ids[index] for index in failing), tuple(case_ids[index] for index in passing)
 
 
-def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison:
+def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, looks: Looks | None) -> Comparison:
     evidence, values, planned = one.evidence, one.values, one.planned
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
@@ -219,11 +237,14 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate) -> Comparison
         confidence=gate.confidence,
         verdict=verdict,
         table=evidence.table,
-        detectable_difference=_detectable(values, gate),
+        detectable_difference=one.detectable,
         cases_to_resolve=_to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
+        units_fed=looks.fed if looks else None,
+        units_planned=looks.planned if looks else None,
+        stopped_early=looks is not None and looks.stopped,
     )
 
 

@@ -33,7 +33,8 @@ class Findings:
     """All that the table is asked about.
 
     `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
-    `sight_doubts` about results that differ more than the gate assumes.
+    `sight_doubts` about results that differ more than the gate assumes, `look_notes` about a run that was looked at
+    while it grew.
     """
 
     gate: Gate
@@ -50,6 +51,7 @@ class Findings:
     imputed: tuple[Imputed, ...] = field(default=())
     grader_doubts: tuple[str, ...] = ()
     sight_doubts: tuple[str, ...] = ()
+    look_notes: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -206,6 +208,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
     if not _fails(findings.gate.alias_moved):
         yield from (words.alias_sentence(move) for move in findings.alias_moves)
     yield from findings.grader_doubts
+    yield from findings.look_notes
 
 
 def _fails(severity: Severity) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
+from snapdrift.verdicts.asides import sequential_notes
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
@@ -37,12 +38,16 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
 
     Raises `UsageError` when the gate names a metric or variant that the run does not have.
     """
+    looks = facts.looks
     tables = build_score_tables(results, gate)
+    if looks is not None:
+        tables = looks.needed(tables, results.cases, gate.must_pass)
     planned = plan_comparisons(results, gate, partial=facts.partial)
     pairs = _present_pairs(gate, tables)
     calls = calls_by_variant(results)
     judged = judged_variants(gate, results)
-    comparisons = compare(planned, tables, gate, facts.seed)
+    comparisons = compare(planned, tables, gate, facts.seed, looks=looks)
+    sequential = None if looks is None else looks.summary(planned, tables)
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls)
     ledger = build_ledger(results, calls, facts)
@@ -59,9 +64,10 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
         alias_moves=moves,
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
-        imputed=_impute(gate, planned, judged, tables, facts.seed),
+        imputed=_impute(gate, planned, judged, tables, facts),
         grader_doubts=grader_doubts(planned, tables),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
+        look_notes=() if sequential is None else sequential_notes(sequential),
     )
     return Evaluation(
         gate=gate,
@@ -75,7 +81,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts) -> Evaluation:
         decision=decide(findings),
         ledger=ledger,
         parity=find_parity(results.variants, tables),
-        controls=find_controls(results.variants, ledger, tables, gate, facts.seed),
+        controls=find_controls(results.variants, ledger, tables, gate, facts),
+        sequential=sequential,
     )
 
 
@@ -140,13 +147,16 @@ def _impute(
     planned: Sequence[PlannedComparison],
     judged: Mapping[str, Severity],
     tables: ScoreTables,
-    seed: int,
+    facts: RunFacts,
 ) -> tuple[Imputed, ...]:
-    """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured."""
+    """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured.
+
+    Of a run that was looked at while it grew, the same units are reckoned with as were fed.
+    """
     if not _unmeasured_calls(planned, check_floors(gate, judged, tables), tables):
         return ()
     gating = [one for one in planned if one.gating]
     return tuple(
-        Imputed(how, compare(gating, tables, gate, seed, way), check_floors(gate, judged, tables, way))
+        Imputed(how, compare(gating, tables, gate, facts.seed, way, facts.looks), check_floors(gate, judged, tables, way))
         for way, how in _HOW.items()
     )

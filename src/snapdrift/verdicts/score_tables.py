@@ -64,8 +64,8 @@ class ScoreTables:
     """All metrics of a run, and the positions of its variants, cases and repeats in their arrays.
 
     `planned` and `measured` are the calls themselves, [variant, case, repeat], and `outcomes` how each of the planned
-    ones ended; `clusters` has a label for each case
-    (its own id where the dataset names none).
+    ones ended; `clusters` has a label for each case (its own id where the dataset names none), `repeats` the place of
+    each repeat's number.
     """
 
     metrics: dict[str, MetricScores]
@@ -75,6 +75,7 @@ class ScoreTables:
     planned: BoolArray
     measured: BoolArray
     outcomes: dict[tuple[int, int, int], Outcome]
+    repeats: dict[int, int] = field(default_factory=dict)
 
     def coverage(self, variant: str) -> float:
         """The measured share of the planned calls of a variant; 0 when none was planned."""
@@ -115,7 +116,8 @@ def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
         outcomes[place] = result.outcome
     metrics = _empty_metrics(results, gate, cases, planned)
     _fill(metrics, results, variants, cases, repeats, measured)
-    return ScoreTables(metrics, variants, tuple(cases), _cluster_labels(results), planned, measured, outcomes)
+    labels = _cluster_labels(results)
+    return ScoreTables(metrics, variants, tuple(cases), labels, planned, measured, outcomes, repeats)
 
 
 def _empty_metrics(results: Results, gate: Gate, cases: dict[str, int], planned: BoolArray) -> dict[str, MetricScores]:
