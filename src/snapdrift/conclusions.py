@@ -38,9 +38,9 @@ class Comparison:
     "worse", `p_adjusted` Holm's; `newly_failing` and `newly_passing` are case ids. `table` is None where scores are
     graded or repeated. `unmeasured` counts the applicable cases that did not pair.
 
-    `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or clusters
-    of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the asking, so that
-    the difference leans away from 0.
+    `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or
+    clusters of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the
+    asking, so that the difference leans away from 0.
     """
 
     metric: str

@@ -77,9 +77,13 @@ class Engine:
         asker = Asker(self._ask, self._costs, self._settings, self._clock, self._rng, holds)
         run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
         spent_before = self._costs.budget.spent_usd
+
+        def job_of(request: Request) -> Job:
+            return Job(request, earlier(request.call))
+
         try:
             # No generator: one that has ended stays so, but a supply may have more to ask once an answer is there.
-            await run.work_through(map(lambda request: Job(request, earlier(request.call)), requests), cancel)
+            await run.work_through(map(job_of, requests), cancel)
         except ExceptionGroup as group:
             raise _first_of(group) from None
         return EngineReport(

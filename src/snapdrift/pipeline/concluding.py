@@ -14,8 +14,9 @@ from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Source
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
+from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.targets import STANDIN
-from snapdrift.store import RunState, StoredRun, list_runs, open_run
+from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -59,6 +60,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
 
     header = stored.header
     _require_one_version(stored, suite)
+    gate = narrowed(suite.gates[header.gate], header.variants)
     results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
     facts = RunFacts(
         seed=header.seed,
@@ -66,13 +68,17 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         stopped_early=stored.meta(STOPPED) or None,
         previous_models=earlier.variants,
         previous_judges=earlier.judges,
+        looks=looks_of(stored, gate),
     )
-    return evaluate(results, narrowed(suite.gates[header.gate], header.variants), facts)
+    return evaluate(results, gate, facts)
 
 
 def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -> Evaluation:
     """Evaluates a run whose calls have ended and stores what was concluded; `stopped` says why it ended early."""
     writer.set_meta(STOPPED, stopped)
+    if record_of(stored) is not None:
+        gate = narrowed(suite.gates[stored.header.gate], stored.header.variants)
+        writer.set_meta(SPARED, codec.dumps(spared_cases(stored, gate)))
     evaluation = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent))
     writer.set_evaluation(evaluation)
     return evaluation

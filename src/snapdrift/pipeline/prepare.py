@@ -14,6 +14,7 @@ from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
 
@@ -22,7 +23,10 @@ DEFAULT_GATE = "default"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run."""
+    """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
+
+    `design` says how it is looked at while it grows, None for a fixed number of cases.
+    """
 
     workspace: Workspace
     suite: Suite
@@ -33,6 +37,12 @@ class Prepared:
     repeats: int
     partial: bool
     sufficiency: tuple[Sufficiency, ...]
+    design: Design | None = None
+
+    @property
+    def askable(self) -> tuple[Case, ...]:
+        """Every case that may be asked: those planned, and those that a top-up may draw."""
+        return self.cases if self.design is None else (*self.cases, *self.design.rest)
 
 
 def workspace_catalog(workspace: Workspace) -> Catalog:
@@ -70,6 +80,7 @@ def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
+    from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
     from snapdrift.verdicts import sufficiency
@@ -81,6 +92,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     workspace = find_workspace(path)
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(), catalog)
+    suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
     gate = _gate(suite, options.gate)
     cases = _cases(suite, gate, options.selection)
@@ -88,8 +100,15 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
     repeats = options.selection.repeats or suite.repeats_for(gate.name)
-    found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
-    return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found)
+    if partial and options.early_stop:
+        raise UsageError(f"{suite.path}: --early-stop: found a part of the suite; expected all of it: nothing is gated")
+    if not partial:
+        require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
+    design = design_of(suite, gate, cases, partial=partial)
+    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), design)
+    rule, applicable = None if design is None else design.rule, applicable_cases(suite, one.askable)
+    found = () if partial else sufficiency(gate, suite.metrics, one.askable, applicable, repeats, rule)
+    return replace(one, sufficiency=found)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from snapdrift.conclusions import Evaluation, VariantSummary
 from snapdrift.model import Source
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
-from snapdrift.verdicts.asides import ledger_sentence
+from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 
 _MEANINGS = {
     Source.SIMULATED: (
@@ -52,6 +52,9 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
     if judged:
         what = f"{', '.join(judged)}: graded by a model whose agreement with people has not been measured."
         labels.append(Label("uncalibrated judge", what))
+    stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
+    if stopped:
+        labels.append(Label("stopped early", stopped))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
     return tuple(labels)

@@ -63,6 +63,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
         "parity": [_plain(one.parity) | {"sentence": one.sentence} for one in view.parity],
         "controls": [_plain(one.control) | {"sentence": one.sentence} for one in view.controls],
+        "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
@@ -160,4 +161,7 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "cases_to_resolve": c.cases_to_resolve,
         "newly_failing": list(c.newly_failing),
         "newly_passing": list(c.newly_passing),
+        "units_fed": c.units_fed,
+        "units_planned": c.units_planned,
+        "stopped_early": c.stopped_early,
     }

@@ -1,4 +1,4 @@
-"""What a run cannot be looked at with while it grows: early stopping and topping up, checked before anything is sent."""
+"""What a run cannot be looked at with while it grows: checks of early stopping and topping up."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def design_obstacles(looked: Looked, *, these_cases: bool = False) -> Iterator[F
     if not pairs or not any(entry.gates for entry in gate.metrics):
         expected = "expected a metric with a margin between variants of severity fail: nothing else could end the run"
         yield Finding((), f"the gate {gate.name}, which compares nothing with a margin", expected)
-    sides = dict.fromkeys(name for pair in gate.pairs for name in (pair.baseline, pair.candidate))
+    # What a top-up draws is asked of every variant, compared or not.
+    compared = (name for pair in gate.pairs for name in (pair.baseline, pair.candidate))
+    sides = dict.fromkeys(looked.variants if looked.rest else compared)
     batched = [name for name in sides if name in looked.variants and looked.variants[name].batch]
     if batched:
         expected = "expected its answers one by one: a batch comes back as a whole; leave one of the two out"
@@ -109,7 +111,10 @@ def check_stopping(
         told.add(str(resolved.extends_at))
         rest = rest_of(looked.cases, cases)
         if not rest:
-            found, expected = "extend without a sample smaller than the dataset", "expected `sample` to leave some cases"
+            found, expected = (
+                "extend without a sample smaller than the dataset",
+                "expected `sample` to leave some cases",
+            )
             loading.complain(resolved.extends_at, found, f"{expected} for the extension to draw")
             continue
         own = Looked(resolved.gate, looked.variants, looked.graders, cases, rest)

@@ -153,15 +153,11 @@ def _weigh(
     return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question, detectable)
 
 
-def _looked_at(
-    one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imputation: Imputation | None
-) -> _Weighed:
+def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imputation: Imputation | None) -> _Weighed:
     """The same comparison as its looks allow to speak of it."""
     units, margin = looks.values(one.planned, tables, imputation), one.planned.margin
     detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
-    return replace(
-        one, evidence=weigh_looks(one.values, one.question, looks, units, margin), detectable=detectable
-    )
+    return replace(one, evidence=weigh_looks(one.values, one.question, looks, units, margin), detectable=detectable)
 
 
 def _case_means(

@@ -157,6 +157,8 @@ def _impute(
         return ()
     gating = [one for one in planned if one.gating]
     return tuple(
-        Imputed(how, compare(gating, tables, gate, facts.seed, way, facts.looks), check_floors(gate, judged, tables, way))
+        Imputed(
+            how, compare(gating, tables, gate, facts.seed, way, facts.looks), check_floors(gate, judged, tables, way)
+        )
         for way, how in _HOW.items()
     )

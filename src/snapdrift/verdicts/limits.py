@@ -99,7 +99,7 @@ def check_must_pass(
     A case none of whose calls was needed (early stopping) is not among those asked.
     """
     binary = {name: scores for name, scores in tables.metrics.items() if scores.spec.kind is ScoreKind.PASS_FAIL}
-    asked = tables.planned.any(axis=(0, 2))
+    asked = np.asarray(tables.planned.any(axis=(0, 2)))
     covered = [(index, case) for index, case in enumerate(cases) if must_pass.covers(case) and asked[index]]
     return tuple(
         _check_case(index, case.id, name, severity, tables, binary)

@@ -1,13 +1,13 @@
 """Comparisons that were looked at while they grew: which units they rest on, and what may be said of them.
 
 A run of a fixed number of cases has no `Looks`. Where there is one, a comparison is made of the units that were fed, in
-the drawn order, and its p-values are those of the wealth won by betting on them; where all planned units were asked (and
-their number was fixed) the ordinary tests have their share too. `docs/design/early_stopping.md` has the rules.
+the drawn order, and its p-values are those of the wealth won by betting on them; where all planned units were asked
+(and their number was fixed) the ordinary tests have their share too. `docs/design/early_stopping.md` has the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,13 @@ class Looks:
         """How many units were planned from the start."""
         return self.planned if self.sample is None else self.sample
 
+    @property
+    def end(self) -> int:
+        """How many units are needed: those before the stop; of a run that may be topped up the sample and those fed."""
+        if self.stopped:
+            return self.fed
+        return max(self.fed, self.first) if self.open_ended else len(self.order)
+
     def shown(self, tables: ScoreTables) -> ScoreTables:
         """What comparisons are made of: the scores of the units fed, without what was passed over."""
         if self.complete:
@@ -97,13 +104,9 @@ class Looks:
         return replace(tables, metrics=metrics)
 
     def needed(self, tables: ScoreTables, cases: Sequence[Case], must_pass: MustPass) -> ScoreTables:
-        """The tables without the unmeasured calls that no comparison needs: beyond the stop, unless a case must pass."""
-        if self.stopped:
-            end = self.fed
-        else:
-            end = max(self.fed, self.first) if self.open_ended else len(self.order)
+        """The tables without the unmeasured calls that nothing needs: beyond `end`, of cases that need not pass."""
         kept = self.kept(cases, must_pass)
-        spared = [tuple(case for case in unit if case not in kept) for unit in self.order[end:]]
+        spared = [tuple(case for case in unit if case not in kept) for unit in self.order[self.end :]]
         idle = _marked(tables, spared)[None, :, None]
         metrics = {
             name: replace(scores, planned=scores.planned & ~(idle & np.isnan(scores.compared)))
