@@ -178,7 +178,7 @@ def test_plan_says_what_topping_up_costs_in_power_and_at_most(looked_at) -> None
     (plan,) = pipeline.plan_suites([looked_at(cases=200, top=SAMPLE, gate=EXTEND)], pipeline.RunOptions())
 
     power, cost = plan.looks
-    assert "a drop of 30.0 points with a power of 99.979% instead of 99.999% at 60 cases (the sample)" in power
+    assert "a drop of 30.0 points with a power of over 99.9% instead of over 99.9% at 60 cases (the sample)" in power
     assert "all 200 cases is expected to cost $0.14 for the answers, at most $0.32" in cost
     assert "200 cases gate it at most, by betting" in plan.sufficiency[0].detail
 

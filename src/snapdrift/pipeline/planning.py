@@ -162,9 +162,10 @@ def _looks(one: Prepared, pace: Pace, runs_dir: Path) -> Iterator[str]:
     yield f"inconclusive: extend: {topping_up_power(one.gate, round(one.gate.alpha, 12), sample, dataset)}"
     earlier = earlier_answers(runs_dir, one.suite.name, one.variants)
     most = estimate_variants(replace(one, cases=one.askable), earlier, pace).values()
+    expected, worst = _sum([part.live_usd for part in most]), _sum([part.worst_usd for part in most])
     yield (
-        f"inconclusive: extend: asking all {dataset:,} cases is expected to cost {_sum([part.live_usd for part in most])} "
-        f"for the answers, at most {_sum([part.worst_usd for part in most])}; the budget is the limit"
+        f"inconclusive: extend: asking all {dataset:,} cases is expected to cost {expected} for the answers, "
+        f"at most {worst}; the budget is the limit"
     )
 
 

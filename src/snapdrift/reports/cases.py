@@ -61,7 +61,7 @@ def case_state(
     baseline = candidate if lens.baseline is None else _side(index, case_id, lens.baseline, lens.metric)
     sides = (baseline, candidate)
     if _Side.NOT_NEEDED in sides:
-        return None
+        return CaseGroup.NOT_NEEDED
     if _Side.UNMEASURED in sides:
         return CaseGroup.ERROR
     if _Side.MIXED in sides:

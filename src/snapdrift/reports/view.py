@@ -81,6 +81,7 @@ class CaseGroup(StrEnum):
     BOTH_FAILING = "both_failing"
     FLAKY = "flaky"
     ERROR = "error"
+    NOT_NEEDED = "not_needed"
     UNCHANGED = "unchanged"
 
     @property

@@ -51,6 +51,7 @@ class _Weighed:
     evidence: Evidence
     question: Question
     detectable: float | None
+    resolving_alpha: float
 
 
 def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[PlannedComparison, ...]:
@@ -150,14 +151,16 @@ def _weigh(
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
     unmeasured = int((wanted & ~pairs).sum())
     evidence, detectable = weigh(values, question), _detectable(values, gate)
-    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, evidence, question, detectable)
+    ids, alpha = tables.case_ids, question.alpha
+    return _Weighed(planned, values, ids, failing, passing, unmeasured, evidence, question, detectable, alpha)
 
 
 def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imputation: Imputation | None) -> _Weighed:
     """The same comparison as its looks allow to speak of it."""
     units, margin = looks.values(one.planned, tables, imputation), one.planned.margin
     detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
-    return replace(one, evidence=weigh_looks(one.values, one.question, looks, units, margin), detectable=detectable)
+    evidence = weigh_looks(one.values, one.question, looks, units, margin)
+    return replace(one, evidence=evidence, detectable=detectable, resolving_alpha=looks.resolving_alpha)
 
 
 def _case_means(
@@ -257,4 +260,4 @@ def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
     if verdict is not Verdict.INCONCLUSIVE:
         return None
     gains, moment = one.values.gains, one.evidence.second_moment
-    return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)
+    return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.resolving_alpha)

@@ -86,6 +86,15 @@ class Looks:
             return self.fed
         return max(self.fed, self.first) if self.open_ended else len(self.order)
 
+    @property
+    def resolving_alpha(self) -> float:
+        """The level of a fixed test that needs about as many cases as this rule does to settle a comparison.
+
+        Betting needs about as many as a fixed test at a fifth of its alpha (145 for 10 points at a discordance of 0.15,
+        where 147 are reckoned).
+        """
+        return self.rule.alpha / 5 if self.open_ended else self.rule.fixed_alpha
+
     def shown(self, tables: ScoreTables) -> ScoreTables:
         """What comparisons are made of: the scores of the units fed, without what was passed over."""
         if self.complete:

@@ -174,6 +174,11 @@ def _needed(cases: int | None, rule: StoppingRule | None) -> str:
     return "more than ten million cases" if rule is None or rule.share < 1 else "more cases than can be reckoned with"
 
 
+def _chance(share: float) -> str:
+    """A power with one decimal, never rounded up to certainty."""
+    return "over 99.9%" if share > 0.9995 else f"{share:.1%}"
+
+
 def topping_up_power(gate: Gate, alpha: float, sample: int, dataset: int) -> str:
     """What it costs in power that a gate may be topped up: betting against one fixed test, at both sizes.
 
@@ -184,7 +189,7 @@ def topping_up_power(gate: Gate, alpha: float, sample: int, dataset: int) -> str
     def powers(n: int) -> str:
         fixed = mcnemar_power(n, discordance, -gate.max_blind, alpha)
         bet = betting_power(n, discordance, -gate.max_blind, alpha)
-        return f"{words.percent(bet)} instead of {words.percent(fixed)} at {words.cases(n)}"
+        return f"{_chance(bet)} instead of {_chance(fixed)} at {words.cases(n)}"
 
     return (
         f"topping up takes betting, which sees a drop of {words.amount(gate.max_blind)} with a power of "
