@@ -111,6 +111,8 @@ def test_a_complete_run_has_its_fixed_test_at_four_fifths_of_alpha(looked, make_
     (reduced,) = compare(*tables_of(make_results(scores), gate), replace(gate, confidence=0.96), 0)
 
     assert looks.complete
+    assert fixed.p_value is not None
+    assert fixed.p_no_worse is not None
     assert comparison.p_value == pytest.approx(fixed.p_value / 0.8)
     assert comparison.p_no_worse == pytest.approx(min(fixed.p_no_worse / 0.8, 1))
     assert comparison.ci == reduced.ci

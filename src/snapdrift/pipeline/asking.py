@@ -19,13 +19,13 @@ from snapdrift.model import Answer, Attempt, CallKey, Request
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
-from snapdrift.pipeline.looking import Looking, open_looking
 from snapdrift.pipeline.options import BatchOptions
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.looking import Looking
     from snapdrift.store import RunWriter, StoredRun
     from snapdrift.suites.media import Media
     from snapdrift.suites.resolved import Suite
@@ -93,6 +93,8 @@ async def ask_all(
     `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
     SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
     """
+    from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
+
     calls = PlannedCalls(writer, stored, target, media)
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
     budget = Budget(settings.budget_usd, settings.spent_usd)

@@ -147,9 +147,14 @@ def planned_comparisons(
 
 
 def record_of(stored: StoredRun) -> Record | None:
-    """What the file keeps of the looks; None for a run of a fixed number of cases."""
+    """What the file keeps of the looks; None for a run of a fixed number of cases. Raises `StoreError`."""
     text = stored.meta(RECORD)
-    return None if text is None else codec.loads(Record, text, f"{stored.path}: {RECORD}")
+    if text is None:
+        return None
+    record = codec.loads(Record, text, f"{stored.path}: {RECORD}")
+    if not 0 < record.share <= 1:
+        raise StoreError(f"{stored.path}: damaged, it says that the looks had {record.share} of alpha")
+    return record
 
 
 def order_of(stored: StoredRun) -> tuple[Unit, ...]:
@@ -172,7 +177,9 @@ def looks_of(stored: StoredRun, gate: Gate) -> Looks | None:
     record = record_of(stored)
     if record is None:
         return None
-    order = order_of(stored)
+    order, known = order_of(stored), {case.id for case in stored.cases()}
+    if record.fed > len(order) or not known.issuperset(case for unit in order[: record.fed] for case in unit):
+        raise StoreError(f"{stored.path}: damaged, the looks saw cases that are not in it")
     return Looks(
         rule=StoppingRule(round(gate.alpha, 12), record.share),
         order=order,

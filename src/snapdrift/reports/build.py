@@ -29,7 +29,7 @@ from snapdrift.reports.view import (
     View,
 )
 from snapdrift.reports.words import change_sentence, verdict_word
-from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
+from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
 from snapdrift.verdicts.words import headline
 
 
@@ -180,6 +180,7 @@ def _assumptions(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
         ("coverage", f"{gate.coverage:g} of planned calls"),
         ("inconclusive", gate.inconclusive.value),
         ("alias_moved", gate.alias_moved.value),
+        *([] if evaluation.sequential is None else [("looks", looks_assumed(evaluation.sequential))]),
     )
 
 

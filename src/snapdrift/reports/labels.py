@@ -9,6 +9,8 @@ from snapdrift.model import Source
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
 from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 
+STOPPED_EARLY = "stopped early"
+"""The label of a run that a look ended."""
 _MEANINGS = {
     Source.SIMULATED: (
         "made up by the stand-in and say nothing about the model that is named; costs are reckoned and were not paid, "
@@ -54,7 +56,7 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
         labels.append(Label("uncalibrated judge", what))
     stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
     if stopped:
-        labels.append(Label("stopped early", stopped))
+        labels.append(Label(STOPPED_EARLY, stopped))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
     return tuple(labels)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
+from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.view import View
 from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text
 
@@ -52,6 +53,9 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
     sentences += view.reasons
     for sentence in dict.fromkeys(sentences):
         console.print(Text(line(sentence)))
+    for label in view.labels:
+        if label.word == STOPPED_EARLY:
+            console.print(Text(f"{label.word}: {line(label.meaning)}"))
     for failure in view.failures:
         console.print(Text(f"unanswered: {line(failure)}"))
     for note in view.notes:

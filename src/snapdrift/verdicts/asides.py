@@ -72,6 +72,17 @@ def stopped_sentence(sequential: Sequential) -> str:
     )
 
 
+def looks_assumed(sequential: Sequential) -> str:
+    """How alpha is divided in a run that is looked at while it grows, and which intervals are shown."""
+    from snapdrift.stats.sequential import LOOK_EVERY
+
+    every = f"looked at every {LOOK_EVERY} units in a drawn order"
+    if sequential.open_ended:
+        return f"{every}; all of alpha to the looks, intervals by betting"
+    end = "one fixed test at 4/5 of it where all were asked"
+    return f"{every}; 1/5 of alpha to the looks, {end}; intervals by betting after a stop, else at that test's level"
+
+
 def sequential_notes(sequential: Sequential) -> tuple[str, ...]:
     """What to know of a run that was looked at while it grew: topping up that ended, scores that changed since."""
     s = sequential

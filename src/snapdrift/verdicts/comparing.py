@@ -159,7 +159,7 @@ def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imp
     """The same comparison as its looks allow to speak of it."""
     units, margin = looks.values(one.planned, tables, imputation), one.planned.margin
     detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
-    evidence = weigh_looks(one.values, one.question, looks, units, margin)
+    evidence = weigh_looks(one.evidence, one.values, one.question, looks, units)
     return replace(one, evidence=evidence, detectable=detectable, resolving_alpha=looks.resolving_alpha)
 
 

@@ -211,15 +211,16 @@ def walk(
     return Looks(rule, tuple(order), state.units, len(units), sample=sample, stopped=stopped)
 
 
-def weigh_looks(
-    values: PairedValues, question: Question, looks: Looks, units: FloatArray, margin: float | None
-) -> Evidence:
-    """The evidence of one comparison: `values` are what it is made of, `units` what was fed of it (NaN: nothing)."""
-    fixed_alpha = looks.rule.fixed_alpha
-    plain = weigh(values, replace(question, confidence=1 - fixed_alpha) if looks.complete else question)
+def weigh_looks(plain: Evidence, values: PairedValues, question: Question, looks: Looks, units: FloatArray) -> Evidence:
+    """The evidence of one comparison that was looked at.
+
+    `plain` is that of the `values` as of a fixed number of cases; `units` is what was fed of it (NaN: nothing).
+    """
     if values.gains.size == 0:
         return plain
-    wealth, rule = _wealth(units, margin), looks.rule
+    if looks.complete:
+        plain = weigh(values, replace(question, confidence=1 - looks.rule.fixed_alpha))
+    wealth, rule = _wealth(units, question.margin), looks.rule
     fixed = plain if looks.complete and plain.p is not None else None
     worse = rule.p_value(wealth.worse, fixed.p.worse if fixed and fixed.p else None)
     better = rule.p_value(wealth.better, fixed.p.better if fixed and fixed.p else None)
