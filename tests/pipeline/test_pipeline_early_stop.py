@@ -15,12 +15,12 @@ import pytest
 
 from snapdrift import pipeline
 from snapdrift.conclusions import Evaluation
-from snapdrift.errors import UsageError
+from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import CallKey, Outcome, Verdict
-from snapdrift.pipeline.sequences import Ending, order_of, record_of
+from snapdrift.pipeline.sequences import RECORD, Ending, order_of, record_of
 from snapdrift.standin.fault_scripts import FaultRule
 from snapdrift.standin.faults import Fault
-from snapdrift.store import open_run
+from snapdrift.store import RunWriter, codec, open_run
 
 CONCURRENCY = 6
 JUDGE = """\
@@ -279,3 +279,49 @@ def test_a_partial_run_of_such_a_suite_is_asked_whole(looked_at, land_standin) -
     assert outcome.exit_code == 5
     assert outcome.evaluation.sequential is None
     assert [variant.outcomes for variant in outcome.evaluation.variants] == [{"ok": 40}, {"ok": 40}]
+
+
+def test_cases_of_a_cluster_are_asked_together_and_fed_as_one_value(looked_at, land_standin) -> None:
+    suite, (url, _) = looked_at(cases=100, isles=40), land_standin()
+    dataset = suite.parents[1] / "datasets" / "capitals.jsonl"
+    rows = [json.loads(line) for line in dataset.read_text().splitlines()]
+    dataset.write_text("".join(json.dumps({**row, "cluster": f"k{i // 2}"}) + "\n" for i, row in enumerate(rows)))
+
+    outcome = run(suite, url)
+
+    went, (comparison,) = outcome.evaluation.sequential, outcome.evaluation.comparisons
+    assert went is not None
+    assert (went.planned, went.unit_size, went.fed, went.stopped) == (50, 2, 25, True)
+    assert (comparison.n, comparison.units_fed) == (50, 25)
+    with open_run(outcome.run_path) as stored:
+        asked_first = [key.case_id for key in stored.calls()[:4]]
+        assert set(asked_first) == set(order_of(stored)[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [({"share": 3.0}, "the looks had 3.0 of alpha"), ({"state": {"units": 999}}, "cases that are not in it")],
+)
+def test_a_record_of_looks_that_cannot_be_is_damage(looked_at, land_standin, change, found) -> None:
+    suite = looked_at(cases=60, isles=30)
+    outcome = run(suite, land_standin()[0])
+    with RunWriter.open(outcome.run_path) as writer, open_run(outcome.run_path) as stored:
+        record = record_of(stored)
+        assert record is not None
+        writer.set_meta(RECORD, codec.dumps(replace(record, **change)))
+
+    with pytest.raises(StoreError, match=found):
+        pipeline.compare_run(outcome.run_id, options(""), suite.parent)
+
+
+def test_wealth_of_another_configuration_is_not_gone_on_with(looked_at, land_standin) -> None:
+    suite, (url, _) = looked_at(cases=60, isles=3), land_standin()
+    outcome = run(suite, url, limits=pipeline.Limits(max_usd=0.004, concurrency=2))
+    with RunWriter.open(outcome.run_path) as writer, open_run(outcome.run_path) as stored:
+        record = record_of(stored)
+        assert record is not None
+        assert record.ended is None
+        writer.set_meta(RECORD, codec.dumps(replace(record, state={**record.state, "config_hash": "another"})))
+
+    with pytest.raises(StoreError, match="the run cannot be looked at further: the stored wealth has config_hash"):
+        pipeline.resume_run(outcome.run_id, options(url), suite.parent)

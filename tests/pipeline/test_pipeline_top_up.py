@@ -12,8 +12,8 @@ from snapdrift import pipeline
 from snapdrift.conclusions import Evaluation, Sequential
 from snapdrift.errors import UsageError
 from snapdrift.model import Outcome, Verdict
-from snapdrift.pipeline.sequences import Ending, order_of, record_of
-from snapdrift.store import open_run
+from snapdrift.pipeline.sequences import RECORD, Ending, order_of, record_of
+from snapdrift.store import RunState, RunWriter, codec, open_run
 
 SAMPLE = "sample: {n: 60, seed: 5}\n"
 EXTEND = "  inconclusive: extend\n"
@@ -127,6 +127,22 @@ def test_a_budget_that_ends_in_the_sample_is_incomplete(looked_at, land_standin)
     assert outcome.exit_code == 3
     assert ended(outcome) is None
     assert any("budget" in reason for reason in outcome.evaluation.decision.reasons)
+
+
+def test_a_run_that_was_killed_in_its_extension_goes_on_without_being_told_to(looked_at, land_standin) -> None:
+    suite, (url, _) = looked_at(cases=200, isles=10, top=SAMPLE, gate=EXTEND), land_standin()
+    whole = run(suite, url)
+    outcome = run(suite, url, limits=budget(180 * CALL_USD))
+    with RunWriter.open(outcome.run_path) as writer, open_run(outcome.run_path) as stored:
+        record = record_of(stored)
+        assert record is not None
+        writer.set_meta(RECORD, codec.dumps(replace(record, ended=None, detail="")))
+        writer.set_state(RunState.RUNNING)
+
+    resumed = pipeline.resume_run(outcome.run_id, options(url), suite.parent)
+
+    assert went(resumed.evaluation) == went(whole.evaluation)
+    assert resumed.evaluation.comparisons == whole.evaluation.comparisons
 
 
 # ------------------------------------------------------------------------------------------------- refusals

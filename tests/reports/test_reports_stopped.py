@@ -63,6 +63,17 @@ def test_what_was_not_needed_is_a_group_of_its_own(stopped: RunData) -> None:
     assert sum(view.counts.values()) == 30
 
 
+def test_an_answer_beyond_the_stop_is_no_change_that_was_counted(stopped: RunData, make_run) -> None:
+    """What was in flight at the stop was answered, and no comparison rests on it."""
+    whole: RunData = make_run().build()
+    moved = {case for one in whole.evaluation.comparisons for case in one.newly_failing} & stopped.spared
+    in_flight = replace(stopped, responses=whole.responses, scores=whole.scores)
+    groups = {case.case.id: case.group for case in build_view(in_flight).cases}
+
+    assert moved
+    assert {groups[case] for case in moved} == {CaseGroup.NOT_NEEDED}
+
+
 def test_a_case_that_must_pass_and_was_not_needed_is_not_listed_as_unmeasured(stopped: RunData) -> None:
     golden = {case.id for case in stopped.cases if "golden" in case.tags}
     listed = {check.case_id for check in build_view(stopped).must_pass}

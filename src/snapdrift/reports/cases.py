@@ -69,7 +69,8 @@ def case_state(
     if baseline is candidate:
         return CaseGroup.BOTH_FAILING if candidate is _Side.FAILED else CaseGroup.UNCHANGED
     if movers is not None:  # the sides differ, but the comparison did not count the case: it did not pair, say
-        return CaseGroup.UNCHANGED
+        beyond_the_stop = index.unanswered(case_id) is Outcome.NOT_NEEDED
+        return CaseGroup.NOT_NEEDED if beyond_the_stop else CaseGroup.UNCHANGED
     return CaseGroup.NEWLY_FAILING if candidate is _Side.FAILED else CaseGroup.NEWLY_PASSING
 
 
