@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from snapdrift.stats.betting import GRID
-from snapdrift.stats.power import POWER
+from snapdrift.stats.power import POWER, detectable_difference
 
 MOST_DISCORDANT = 20_000
 """Discordant cases up to which power is reckoned: beyond it a drop is called not seen."""
 _SHARES = (np.arange(GRID) + 0.5) / GRID
 _UP, _DOWN = np.log1p(_SHARES), np.log1p(-_SHARES)
-_DROP_BISECTIONS = 14
+_PRECISION = 0.002
+"""How closely a detectable drop is bracketed, as a share of it."""
 _SPREAD = 9.0
 FloatArray = NDArray[np.float64]
 
@@ -49,10 +50,16 @@ def betting_power(n: int, discordance: float, difference: float, alpha: float) -
 @lru_cache(maxsize=1024)
 def betting_detectable(n: int, discordance: float, alpha: float, power: float = POWER) -> float | None:
     """The smallest drop that n cases show by betting with the power asked for; None when even a drop of 1 is not."""
-    if not betting_sees(n, 1.0, discordance, alpha, power):
+    fixed = detectable_difference(n, discordance, alpha, power)
+    if fixed is None:  # betting sees less than the fixed test
         return None
-    seen, unseen = 1.0, 0.0
-    for _ in range(_DROP_BISECTIONS):
+    # Drops near that of the fixed test are quickly reckoned with; large ones make every case a discordant one.
+    seen, unseen = min(1.0, 2 * fixed), fixed / 2
+    while not betting_sees(n, seen, discordance, alpha, power):
+        if seen >= 1:
+            return None
+        seen, unseen = min(1.0, 2 * seen), seen
+    while seen - unseen > _PRECISION * seen:
         middle = (seen + unseen) / 2
         if betting_sees(n, middle, discordance, alpha, power):
             seen = middle
