@@ -39,6 +39,7 @@ from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_compar
 from snapdrift.verdicts.looks import Looks, margins_of, stopping_rule, unit_differences, walk
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables, build_score_tables
 from snapdrift.verdicts.sensitivity import topping_up_power
+from snapdrift.verdicts.words import comparison_sentence
 
 MakeResults = Callable[..., Results]
 MakeGate = Callable[..., Gate]
@@ -170,6 +171,16 @@ def test_a_comparison_for_reading_is_stopped_with_those_that_gate(make_results, 
     assert (tone.n, tone.method, tone.stopped_early) == (25, "betting_hybrid", True)
     interval = betting_interval([0.0] * 25, 0.9)
     assert tone.ci == (interval.low, interval.high)
+
+
+def test_what_a_stop_left_open_is_told_as_that(make_results, make_gate) -> None:
+    scores = {"base": {"right": [1] * N}, "cand": {"right": [0] * N}, "same": {"right": [1] * N}}
+    results, gate = make_results(scores), make_gate("cand", "same", margin=0.05)
+    planned, tables = tables_of(results, gate)
+    _, same = compare(planned, tables, gate, 0, looks=walk(planned, tables, order_of(N), HYBRID))
+
+    assert (same.verdict, same.cases_to_resolve) == (Verdict.INCONCLUSIVE, None)
+    assert "over 25 cases; asking ended before this was settled." in comparison_sentence(same)
 
 
 def test_holm_makes_looks_wait_longer_where_several_comparisons_gate(make_results, make_gate) -> None:

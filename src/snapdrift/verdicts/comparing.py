@@ -213,7 +213,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, looks: Looks 
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
     verdict = choose_word(evidence, p_adjusted, one.question)
-    p = evidence.p
+    p, stopped = evidence.p, looks is not None and looks.stopped
     return Comparison(
         metric=planned.metric,
         baseline=planned.pair.baseline,
@@ -237,13 +237,13 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, looks: Looks 
         verdict=verdict,
         table=evidence.table,
         detectable_difference=one.detectable,
-        cases_to_resolve=_to_resolve(one, verdict),
+        cases_to_resolve=None if stopped else _to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
         units_fed=looks.fed if looks else None,
         units_planned=looks.planned if looks else None,
-        stopped_early=looks is not None and looks.stopped,
+        stopped_early=stopped,
     )
 
 

@@ -128,6 +128,8 @@ def movement(comparison: Comparison) -> str:
 
 def resolution(comparison: Comparison) -> str:
     """What it would take to settle an inconclusive comparison."""
+    if comparison.stopped_early:
+        return "asking ended before this was settled"
     total = comparison.cases_to_resolve
     if total is None:
         return "a difference so near the boundary cannot be resolved at a size like this"
