@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -233,6 +234,8 @@ def test_the_record_says_everything_that_is_needed_to_redo_it(looked_at, land_st
     assert (record.share, record.sample, record.fed, record.ended) == (0.2, 200, 25, Ending.RESOLVED)
     assert record.state["order_seed"] == header.seed
     assert set(record.state) == {"format", "config_hash", "order_seed", "units", "comparisons"}
+    (claims,), (comparison,) = record.state["comparisons"].values(), outcome.evaluation.comparisons
+    assert comparison.p_value == pytest.approx(math.exp(-claims["worse"]["log_peak"]) / record.share)
 
 
 # ------------------------------------------------------------------------------------------------- the flag

@@ -71,8 +71,17 @@ def test_what_topping_up_cannot_be_combined_with_is_told_at_its_line(
 @pytest.mark.parametrize("sample", ["", "sample: {n: 2}\n"], ids=["no sample", "a sample of everything"])
 def test_topping_up_needs_a_sample_that_leaves_something_to_draw(mistakes: Mistakes, good: str, sample: str) -> None:
     (said,) = mistakes(f"{good.replace(*EXTEND)}{sample}")
-    expected = "extend without a sample smaller than the dataset; expected `sample` to leave some cases"
+    expected = "extend in the gate default without a sample smaller than the dataset; expected `sample` to leave"
     assert said.startswith(f"evals/s.yaml:12:17: gate.inconclusive: {expected}")
+
+
+def test_a_gate_that_inherits_extend_needs_a_sample_too(mistakes: Mistakes, good: str) -> None:
+    gates = good.replace("gate:\n", "gates:\n  default:\n    sample: 1\n    inconclusive: extend\n")
+    gates = gates.replace("  baseline", "    baseline").replace("  metrics:\n    queue", "    metrics:\n      queue")
+    (said,) = mistakes(f"{gates}  release: {{extends: default, sample: all}}\n")
+    assert said.startswith(
+        "evals/s.yaml:14:19: gates.default.inconclusive: extend in the gate release without a sample"
+    )
 
 
 def test_clusters_of_unequal_size_are_refused_and_two_of_them_named(mistakes: Mistakes, good: str) -> None:

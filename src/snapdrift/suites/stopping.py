@@ -99,23 +99,19 @@ def check_stopping(
     `looked` has what all gates share; each is looked at with its own sample of the cases.
     """
     these_cases = entry.target == "these_cases"
-    told: set[str] = set()
     for resolved in gates.values():
         cases = _sampled(looked.cases, resolved.sample)
         if entry.early_stop:
             own = Looked(resolved.gate, looked.variants, looked.graders, cases)
             for finding in design_obstacles(own, these_cases=these_cases):
                 loading.complain(("early_stop",), f"early_stop with {finding.found}", finding.expected, key=True)
-        if resolved.gate.inconclusive is not OnInconclusive.EXTEND or str(resolved.extends_at) in told:
+        if resolved.gate.inconclusive is not OnInconclusive.EXTEND:
             continue
-        told.add(str(resolved.extends_at))
         rest = rest_of(looked.cases, cases)
         if not rest:
-            found, expected = (
-                "extend without a sample smaller than the dataset",
-                "expected `sample` to leave some cases",
-            )
-            loading.complain(resolved.extends_at, found, f"{expected} for the extension to draw")
+            found = f"extend in the gate {resolved.gate.name} without a sample smaller than the dataset"
+            expected = "expected `sample` to leave some cases for the extension to draw"
+            loading.complain(resolved.extends_at, found, expected)
             continue
         own = Looked(resolved.gate, looked.variants, looked.graders, cases, rest)
         for finding in design_obstacles(own, these_cases=these_cases):
