@@ -76,7 +76,7 @@ def _in_three(scores: Values) -> Values:
 
 def _tables(compared: Values, names: list[str], kind: ScoreKind, clusters: NDArray[np.int64]) -> ScoreTables:
     there = np.ones(compared.shape[1:], dtype=np.bool_)
-    none = np.zeros(2, dtype=np.int64)
+    none, codes = np.zeros(2, dtype=np.int64), np.zeros(there.shape, dtype=np.int8)
     metrics = {
         name: MetricScores(
             spec=MetricSpec(name, name, kind),
@@ -86,11 +86,12 @@ def _tables(compared: Values, names: list[str], kind: ScoreKind, clusters: NDArr
             planned=there,
             unextracted=none,
             grader_errors=none,
+            reasons=codes,
         )
         for name, scores in zip(names, compared, strict=True)
     }
     case_ids = tuple(f"c{number}" for number in range(compared.shape[2]))
-    return ScoreTables(metrics, {"baseline": 0, "candidate": 1}, case_ids, clusters, there, there, {})
+    return ScoreTables(metrics, {"baseline": 0, "candidate": 1}, case_ids, clusters, there, there, codes)
 
 
 def claims_of(comparison: Comparison, truth: float) -> dict[str, float]:

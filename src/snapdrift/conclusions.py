@@ -78,6 +78,10 @@ class Comparison:
     of both sides that have no score. `target` is what is claimed of; about these cases `repeats_to_resolve` takes the
     place of `cases_to_resolve`. `ci_newcombe` is Newcombe's interval beside the deciding test, for reading, where there
     is a table; `variance` is None with one answer a case.
+
+    `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or
+    clusters of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the
+    asking, so that the difference leans away from 0.
     """
 
     metric: str
@@ -111,6 +115,30 @@ class Comparison:
     variance: VarianceParts | None = None
     unmeasured_calls: int = 0
     repeats_to_resolve: int | None = None
+    units_fed: int | None = None
+    units_planned: int | None = None
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """How a run went whose gate was looked at while it grew. Units are cases, or clusters of `unit_size` cases each.
+
+    `fed` units make up the comparisons, of `planned` that could have been asked; the first `sample` of them were
+    planned from the start (all of them unless the run could be topped up, `open_ended`). `stopped` says that a look
+    ended the asking, `passed_over` how many calls had no value when their unit was looked at, and `spent` why topping
+    up ended although nothing was settled. `resolved` is whether the scores as they are now settle the gate.
+    """
+
+    open_ended: bool
+    fed: int
+    planned: int
+    sample: int
+    unit_size: int
+    stopped: bool
+    resolved: bool
+    passed_over: int = 0
+    spent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,3 +520,4 @@ class Evaluation:
     earlier: tuple[EarlierVerdict, ...] = ()
     calibrations: tuple[JudgeCalibration, ...] = ()
     reviews: tuple[ReviewTally, ...] = ()
+    sequential: Sequential | None = None

@@ -230,6 +230,29 @@ def test_the_plan_is_drawn_only_as_far_as_it_is_asked() -> None:
     assert max(ahead) <= 5
 
 
+def test_a_supply_that_has_more_once_an_answer_is_there_is_asked_again() -> None:
+    class Growing:
+        """Every answer to one of the first three calls brings a further one, of which nobody knew before."""
+
+        def __init__(self, world: World) -> None:
+            self.world, self.given = world, 0
+
+        def __iter__(self) -> Growing:
+            return self
+
+        def __next__(self) -> Request:
+            known = 3 + sum(int(key.case_id.removeprefix("case-")) < 3 for key in self.world.stored)
+            if self.given >= known:
+                raise StopIteration
+            self.given += 1
+            return request_for(self.given - 1)
+
+    world = World()
+    report = world.run(Growing(world), EngineSettings(concurrency=5))
+
+    assert (report.answered, set(world.asked.values())) == (6, {1})
+
+
 def test_a_response_carries_what_the_answer_said() -> None:
     world = World()
     world.run([request_for(1)])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.execution.plan import plan_calls
+from snapdrift.execution.plan import plan_calls, plan_units
 from snapdrift.model import Case, Endpoint, Variant
 
 names = st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=6, unique=True)
@@ -147,3 +147,22 @@ def test_leaving_out_a_case_moves_no_two_others_of_any_prefix(
 def test_without_prefixes_the_order_is_as_if_nothing_was_said() -> None:
     cases, variants = cases_of([str(number) for number in range(30)]), variants_of(["a", "b"])
     assert plan_calls(cases, variants, 2, 3, lambda _: None) == plan_calls(cases, variants, 2, 3)
+
+
+@given(names, names, st.integers(1, 4), seeds)
+def test_by_units_every_call_of_a_case_stands_beside_the_others_in_the_order_of_the_units(
+    case_ids: list[str], variant_names: list[str], repeats: int, seed: int
+) -> None:
+    units = [tuple(case_ids[:2]), *((case,) for case in case_ids[2:])]
+    calls = plan_units(units, variants_of(variant_names), repeats, seed, first=7)
+
+    assert [case for case, _ in groupby(call.key.case_id for call in calls)] == case_ids
+    assert {call.key for call in calls} == {
+        call.key for call in plan_calls(cases_of(case_ids), variants_of(variant_names), repeats, seed)
+    }
+    assert [call.position for call in calls] == list(range(7, 7 + len(calls)))
+
+
+def test_by_units_no_variant_is_always_asked_first() -> None:
+    calls = plan_units([(f"c{number}",) for number in range(40)], variants_of(["a", "b"]), 1, 3)
+    assert {call.key.variant for call in calls[::2]} == {"a", "b"}

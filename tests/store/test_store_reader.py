@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from snapdrift.model import (
     Score,
     ScoreKind,
 )
-from snapdrift.store import FORMAT, RunHeader, RunState, RunWriter, open_run
+from snapdrift.store import FORMAT, SPARED, RunHeader, RunState, RunWriter, open_run
 from snapdrift.store.format import LARGEST_VALUE, compress, decompress
 
 Create = Callable[[Path], RunWriter]
@@ -264,3 +265,26 @@ def _reads_or_refuses(path: Path) -> str:
     except StoreError:
         return "refused"
     return "read"
+
+
+def test_what_a_stopped_run_did_not_need_is_told_from_what_is_missing(path: Path) -> None:
+    with RunWriter.open(path) as writer:
+        writer.set_meta(SPARED, json.dumps(["two"]))
+    with open_run(path) as run:
+        results = run.results([EXACT], {"exact": frozenset({"one", "two"})})
+        frames = run.frames()
+
+    missing, unneeded = Outcome.MISSING, Outcome.NOT_NEEDED
+    unanswered = {key: r.outcome for key, r in results.calls.items() if r.outcome in (missing, unneeded)}
+    tabled = frames.calls[frames.calls.outcome.isin([missing, unneeded])]
+
+    assert len(unanswered) == len(tabled) == 2
+    assert unanswered == {key: unneeded if key.case_id == "two" else missing for key in unanswered}
+    assert sorted(tabled.outcome) == sorted(unanswered.values())
+
+
+def test_a_list_of_spared_cases_that_is_none_is_damage(path: Path) -> None:
+    with RunWriter.open(path) as writer:
+        writer.set_meta(SPARED, '{"two": 1}')
+    with open_run(path) as run, pytest.raises(StoreError, match="spared"):
+        run.spared_cases()

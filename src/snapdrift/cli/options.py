@@ -88,6 +88,13 @@ Quiet = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
+EarlyStop = Annotated[
+    bool, typer.Option("--early-stop", help="End asking once the gate is resolved, as `early_stop: true` does.")
+]
+Extend = Annotated[
+    bool,
+    typer.Option("--extend", help="Go on topping up a finished run whose gate says `inconclusive: extend`."),
+]
 Batch = Annotated[bool, typer.Option("--batch", help="Ask by the Batch API: half the price, within a day. Judges too.")]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Do not wait for batches; `snapdrift resume` collects them (exit code 3).")

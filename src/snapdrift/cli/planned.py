@@ -24,6 +24,7 @@ def planned(plan: SuitePlan) -> str:
     head = f"{plan.suite} ({plan.path}, gate {plan.gate}): {plan.cases} cases{repeats}"
     rows = [_variant_row(v) for v in plan.variants] + [_judge_row(judge) for judge in plan.judges]
     lines = [head, tables.table(_COLUMNS, _RIGHT, rows), _money(plan), _time(plan), *_notes(plan)]
+    lines += [f"  {text}" for text in plan.looks]
     lines += [f"  warning: {text}" for text in plan.warnings]
     return tables.joined([*lines, *tables.sight(plan.sufficiency), *(f"  {text}" for text in plan.calibration), ""])
 
@@ -154,6 +155,7 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
             | {"detectable": s.detectable, "enough": s.enough, "detail": s.detail}
             for s in plan.sufficiency
         ],
+        "looks": list(plan.looks),
         "warnings": list(plan.warnings),
         "calibration": list(plan.calibration),
     }

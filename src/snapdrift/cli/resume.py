@@ -20,6 +20,7 @@ def resume(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    extend: o.Extend = False,
     no_wait: o.NoWait = False,
     retry_missing: o.RetryMissing = False,
     out: o.OutDir = None,
@@ -36,6 +37,7 @@ def resume(
       snapdrift resume latest
       snapdrift resume 20261122-140305-8f3a --max-usd 2
       snapdrift resume latest --no-wait
+      snapdrift resume latest --extend --max-usd 2
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -49,6 +51,7 @@ def resume(
             batch=pipeline.BatchOptions(
                 wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
             ),
+            extend=extend,
             progress=printer.progress,
             notice=printer.notice,
         )

@@ -28,6 +28,7 @@ def run(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    early_stop: o.EarlyStop = False,
     batch: o.Batch = False,
     no_wait: o.NoWait = False,
     retry_missing: o.RetryMissing = False,
@@ -45,6 +46,7 @@ def run(
       snapdrift run evals/*.yaml --max-usd 5 --junit junit.xml
       snapdrift run evals/word-problems.yaml --case wp-017 --variant mini
       snapdrift run evals/ticket-triage.yaml --batch --no-wait --max-usd 5
+      snapdrift run evals/word-problems.yaml --standin --early-stop
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -61,6 +63,7 @@ def run(
                 batch, not no_wait, retry_missing, progress=printer.batches, notice=printer.notice
             ),
             fresh=fresh,
+            early_stop=early_stop,
             command=o.command_line(),
             progress=printer.progress,
             notice=printer.notice,

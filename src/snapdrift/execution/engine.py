@@ -67,6 +67,8 @@ class Engine:
     ) -> EngineReport:
         """Makes the call of every request and records how each ended; returns early, saying why, when it has to stop.
 
+        A worker asks `requests` for the next whenever it has recorded an answer, also after another found none left.
+
         `cancel`, once set, starts nothing more and gives what is in flight the `grace`. `earlier` are the attempts of a
         call in an earlier process, which go before those made now. Raises `CatalogError` for an unknown price under a
         budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
@@ -75,8 +77,13 @@ class Engine:
         asker = Asker(self._ask, self._costs, self._settings, self._clock, self._rng, holds)
         run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
         spent_before = self._costs.budget.spent_usd
+
+        def job_of(request: Request) -> Job:
+            return Job(request, earlier(request.call))
+
         try:
-            await run.work_through((Job(request, earlier(request.call)) for request in requests), cancel)
+            # No generator: one that has ended stays so, but a supply may have more to ask once an answer is there.
+            await run.work_through(map(job_of, requests), cancel)
         except ExceptionGroup as group:
             raise _first_of(group) from None
         return EngineReport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from snapdrift.model import Call, CallKey, Case, Variant, canonical_json
 
@@ -40,6 +40,25 @@ def plan_calls(
         for variant in sorted(names, key=lambda name: _draw(seed, repeat, case_id, name))
     )
     return tuple(Call(key, position) for position, key in enumerate(keys))
+
+
+def plan_units(
+    units: Iterable[Sequence[str]], variants: Iterable[Variant], repeats: int, seed: int, first: int = 0
+) -> tuple[Call, ...]:
+    """Every call about the cases of `units`, in that order: for a run that may end before all are asked.
+
+    All repeats and variants of a case stand next to each other, so that few cases are under way at a time; the variants
+    of a repeat in an order of their own, as in `plan_calls`. Positions count from `first`.
+    """
+    names = _unique([variant.name for variant in variants], "variant")
+    keys = (
+        CallKey(case_id, variant, repeat)
+        for unit in units
+        for case_id in unit
+        for repeat in range(repeats)
+        for variant in sorted(names, key=lambda name: _draw(seed, repeat, case_id, name))
+    )
+    return tuple(Call(key, first + position) for position, key in enumerate(keys))
 
 
 def _place(seed: int, repeat: int, case_id: str, prefix: str | None) -> tuple[bytes, str, bytes]:

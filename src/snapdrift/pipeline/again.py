@@ -26,6 +26,7 @@ from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
+from snapdrift.pipeline.sequences import looks_of, rest_cases
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 
@@ -132,9 +133,11 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     new = {name for pair in gate.pairs for name in (pair.baseline, pair.candidate)} - known
     if new:
         raise UsageError(f"the gate now compares {', '.join(sorted(new))}, which the run did not ask; run the suite")
-    kept = narrowed(gate, header.variants)
-    applicable = applicable_cases(suite, suite.cases)
-    require_enough(suite, kept, sufficiency(kept, suite.metrics, suite.cases, applicable, header.planned_repeats))
+    kept, looks = narrowed(gate, header.variants), looks_of(stored, gate)
+    drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
+    cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
+    applicable = applicable_cases(suite, cases)
+    require_enough(suite, kept, sufficiency(kept, suite.metrics, cases, applicable, header.planned_repeats, rule))
     return gate
 
 
@@ -161,7 +164,10 @@ def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
         if dict(now[case.id].variables) != dict(case.variables) or then != asks:
             raise UsageError(f"case {case.id} asks something else now than the run asked; run the suite instead")
         kept.append(now[case.id])
-    return replace(suite, cases=tuple(kept), variants={v.name: v for v in stored.header.variants})
+    # Whether it was stopped early was decided when it was asked, perhaps on the command line.
+    early_stop = bool(stored.suite.get("early_stop", False))
+    variants = {v.name: v for v in stored.header.variants}
+    return replace(suite, cases=tuple(kept), variants=variants, early_stop=early_stop)
 
 
 def _adopt(writer: RunWriter, stored: StoredRun, suite: Suite, gate: Gate) -> None:

@@ -25,11 +25,13 @@ from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.looking import Looking
     from snapdrift.store import RunWriter, StoredRun
     from snapdrift.suites.media import Media
     from snapdrift.suites.resolved import Suite
 
 DEFAULT_CONCURRENCY = 16
+_ALLOWANCE = (StopReason.BUDGET, StopReason.DEADLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class AskSettings:
 
     `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `ends_at` a reading of the monotonic clock;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
-    with `judges_by_batch`.
+    with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent.
     """
 
     concurrency: int = DEFAULT_CONCURRENCY
@@ -50,6 +52,7 @@ class AskSettings:
     batch: BatchOptions = field(default_factory=BatchOptions)
     batches: BatchSettings = field(default_factory=BatchSettings)
     judges_by_batch: bool = False
+    extend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ async def ask_all(
     `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
     SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
     """
+    from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
+
     calls = PlannedCalls(writer, stored, target, media)
+    looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
     budget = Budget(settings.budget_usd, settings.spent_usd)
     before = budget.spent_usd
     cancel = asyncio.Event()
@@ -99,7 +105,7 @@ async def ask_all(
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
         engine = Engine(
             ask,
-            writer.record,
+            writer.record if looking is None else looking.record,
             answer_price(catalog),
             worst_cost(catalog),
             EngineSettings(concurrency=settings.concurrency, deadline=settings.ends_at),
@@ -113,11 +119,14 @@ async def ask_all(
             batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
             runner = await stack.enter_async_context(batching)
         ways = _Ways(engine, runner, cancel, stored)
-        if settings.answers:
-            ended = await ways.ask(calls.requests(), partial(calls.requests, batched=True))
+        by_batch = partial(calls.requests, batched=True)
+        if looking is not None:
+            ended = await _ask_and_look(ways, looking, by_batch)
+        elif settings.answers:
+            ended = await ways.ask(calls.requests(), by_batch)
         else:
             ended = _Ended()
-        if ended.stopped is None:
+        if ended.stopped is None and not ended.spent:
             ended = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
     # What is left with the provider may cost as much as it holds of the budget.
     return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left)
@@ -125,11 +134,15 @@ async def ask_all(
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """How one kind of calls ended, on both ways together; `left` says what is with the provider."""
+    """How one kind of calls ended, on both ways together; `left` says what is with the provider.
+
+    `spent` says that there is no money or time left and nothing that it would be needed for.
+    """
 
     stopped: StopReason | None = None
     detail: str = ""
     left: str = ""
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +175,28 @@ class _Ways:
         left = left_running(batches, self.stored.header.run_id)
         detail = "; ".join(dict.fromkeys(text for text in (live.detail, batches.detail, left) if text))
         return _Ended(reasons[0] if reasons else None, detail, left)
+
+
+async def _ask_and_look(ways: _Ways, looking: Looking, by_batch: Supply) -> _Ended:
+    """Asks a run that is looked at while it grows: what was planned, then what a top-up draws, until a look decides."""
+    await looking.keep()
+    ended = await ways.ask(looking.sample(), by_batch)
+    while ended.stopped is None and looking.has_questions:  # of answers that came in the sweep
+        ended = await ways.ask(looking, tuple)
+    if ended.stopped is None:
+        await looking.end_of_sample()
+        if looking.over:
+            return ended
+        ended = await ways.ask(looking.extension(), tuple)
+        if ended.stopped in _ALLOWANCE:
+            await looking.end_of_allowance(ended.detail)
+            return _Ended(spent=True)
+        if ended.stopped is None:
+            await looking.end_of_rest()
+    elif ended.stopped in _ALLOWANCE and looking.needs_nothing:
+        ended = _Ended(spent=True)
+    await looking.keep()
+    return ended
 
 
 async def _ask_judges(

@@ -55,6 +55,17 @@ def sent_by_batch(prepared: Prepared) -> Prepared:
     return replace(prepared, variants=variants)
 
 
+def require_no_looks(prepared: Iterable[Prepared]) -> None:
+    """Raises `UsageError` where everything is to go by batch and a run is to be looked at while it grows."""
+    for one in prepared:
+        if one.design is not None:
+            what = "`inconclusive: extend`" if one.design.rest else "early stopping"
+            raise UsageError(
+                f"{one.suite.path}: --batch: found {what} under the gate {one.gate.name}; expected its answers one by "
+                "one: a batch comes back as a whole. Leave one of the two out"
+            )
+
+
 def require_batches(prepared: Iterable[Prepared], options: BatchOptions, *, own_standin: bool) -> None:
     """Raises `UsageError` for `--no-wait` where nothing goes by batch, or where nothing would be left to collect."""
     if options.wait:

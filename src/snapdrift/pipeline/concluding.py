@@ -17,8 +17,9 @@ from snapdrift.pipeline.labelling import judging_facts
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
+from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.targets import STANDIN
-from snapdrift.store import RunState, StoredRun, list_runs, open_run
+from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 from snapdrift.store.verdict_log import append_verdict
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
     from snapdrift.verdicts import RunFacts, evaluate
 
     header = stored.header
+    gate = narrowed(suite.gates[header.gate], header.variants)
     results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
     require_one_version(stored, suite, results.scores)
     facts = RunFacts(
@@ -70,8 +72,8 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         previous_models=earlier.variants,
         previous_judges=earlier.judges,
         judging=judging_facts(stored, suite),
+        looks=looks_of(stored, gate),
     )
-    gate = narrowed(suite.gates[header.gate], header.variants)
     return evaluate(results, gate, facts, tolerant_reading(stored, suite))
 
 
@@ -79,6 +81,9 @@ def conclude(writer: RunWriter, stored: StoredRun, suite: Suite, stopped: str) -
     """Evaluates a run whose calls have ended and stores what was concluded; `stopped` says why it ended early."""
     now = datetime.now(UTC)
     writer.set_meta(STOPPED, stopped)
+    if record_of(stored) is not None:
+        gate = narrowed(suite.gates[stored.header.gate], stored.header.variants)
+        writer.set_meta(SPARED, codec.dumps(spared_cases(stored, gate)))
     evaluation = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent))
     kept = remembered(evaluation, stored, now)
     writer.set_evaluation(kept.evaluation)

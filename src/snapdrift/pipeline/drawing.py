@@ -23,6 +23,7 @@ from snapdrift.pipeline.labelling import sheet_items, store_labelling, stored_la
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.run_files import locate_run
+from snapdrift.pipeline.sequences import record_of
 from snapdrift.store import RunWriter, StoredRun, open_run
 
 if TYPE_CHECKING:
@@ -92,11 +93,17 @@ def draw_sheet(text: str, request: DrawRequest, options: RunOptions, cwd: Path) 
 
 
 def require_calibratable(stored: StoredRun) -> None:
-    """Raises `SnapdriftError` for a run that is under way, or of which only a part was asked for."""
+    """Raises `SnapdriftError` for a run under way, one of a part of the suite, and one looked at while it grew."""
     require_finished(stored)
     if stored.header.partial:
         raise UsageError(
             f"run {stored.header.run_id} is of a part of the suite, picked by hand; calibrate with a whole run"
+        )
+    if record_of(stored) is not None:
+        raise UsageError(
+            f"run {stored.header.run_id} was looked at while it grew (early stopping, or topping up): its verdict is "
+            "that of the wealth at the looks, whose place labels cannot take; calibrate with a run of a fixed number "
+            "of cases"
         )
 
 

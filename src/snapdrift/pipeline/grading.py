@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -33,16 +33,28 @@ def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, J
 
     A stored verdict counts only while it answers the very same question: a changed rubric, judge or answer asks anew.
     """
-    judges = [grader for grader in suite.graders if isinstance(grader, JudgeGrader)]
+    judges = judges_of(suite)
     if not judges:
         return
-    cases = {case.id: case for case in suite.cases}
+    cases = _cases_of(stored, suite)
     answers = (response for response in stored.responses() if not response.call.grader)
     for position, response in enumerate(answers):
-        for judge in judges:
-            question = _question(judge, cases[response.call.case_id], response)
-            if question is not None and _verdict(stored, judge, response, question) is None:
-                yield Call(_judge_key(judge, response), position), question
+        yield from open_questions(stored, judges, cases[response.call.case_id], response, position)
+
+
+def judges_of(suite: Suite) -> tuple[JudgeGrader, ...]:
+    """The graders of a suite that ask a model."""
+    return tuple(grader for grader in suite.graders if isinstance(grader, JudgeGrader))
+
+
+def open_questions(
+    stored: StoredRun, judges: Sequence[JudgeGrader], case: Case, response: Response, position: int
+) -> Iterator[tuple[Call, JudgeQuestion]]:
+    """What judges have to be asked of one answer and have not answered yet, at its position."""
+    for judge in judges:
+        question = _question(judge, case, response)
+        if question is not None and _verdict(stored, judge, response, question) is None:
+            yield Call(_judge_key(judge, response), position), question
 
 
 def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target: Target) -> Request:
@@ -56,17 +68,25 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
 
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
     """
-    cases = {case.id: case for case in suite.cases}
+    cases = _cases_of(stored, suite)
     graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
     for response in stored.responses():
-        if response.call.grader:
-            continue
-        case = cases[response.call.case_id]
-        for grader in graders:
-            if isinstance(grader, JudgeGrader):
-                yield from _judged(stored, grader, case, response)
-            else:
-                yield from grade(grader, case, response)
+        if not response.call.grader:
+            yield from scores_of(stored, graders, cases[response.call.case_id], response)
+
+
+def scores_of(stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
+    """The scores of one stored answer by these graders."""
+    for grader in graders:
+        if isinstance(grader, JudgeGrader):
+            yield from _judged(stored, grader, case, response)
+        else:
+            yield from grade(grader, case, response)
+
+
+def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
+    """The cases by id, as the suite has them now: those that a top-up added are only in the run file."""
+    return {case.id: case for case in (*stored.cases(), *suite.cases)}
 
 
 def _judged(stored: StoredRun, judge: JudgeGrader, case: Case, response: Response) -> tuple[Score, ...]:

@@ -104,7 +104,11 @@ class BatchOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """All that `run` takes. `env` is the process environment, read once at the edge."""
+    """All that `run` takes. `env` is the process environment, read once at the edge.
+
+    `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
+    up.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict)
     gate: str | None = None
@@ -114,6 +118,8 @@ class RunOptions:
     output: Output = Output()
     batch: BatchOptions = field(default_factory=BatchOptions)
     fresh: bool = False
+    early_stop: bool = False
+    extend: bool = False
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None

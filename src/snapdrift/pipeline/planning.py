@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,10 @@ class JudgePlan:
 
 @dataclass(frozen=True, slots=True)
 class SuitePlan:
-    """What a suite would ask under a gate, what that costs, how long it takes, and what the gate could see."""
+    """What a suite would ask under a gate, what that costs, how long it takes, and what the gate could see.
+
+    `looks` are sentences about a run that is looked at while it grows: what it may spare, or take besides.
+    """
 
     suite: str
     path: str
@@ -74,6 +77,7 @@ class SuitePlan:
     sufficiency: tuple[Sufficiency, ...]
     warnings: tuple[str, ...]
     calibration: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
 
     def expected_usd(self, counts: Callable[[Variant], bool] = lambda _: True) -> float | None:
         """What answers and judges are expected to cost, of the variants that count; None where a price is not known."""
@@ -141,4 +145,32 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         sufficiency=one.sufficiency,
         warnings=one.suite.warnings,
         calibration=one.calibration,
+        looks=tuple(_looks(one, pace, runs_dir)),
     )
+
+
+def _looks(one: Prepared, pace: Pace, runs_dir: Path) -> Iterator[str]:
+    """What is not promised of early stopping, and what topping up costs in power and at most in dollars."""
+    from snapdrift.verdicts.sensitivity import topping_up_power
+
+    design = one.design
+    if design is None:
+        return
+    if one.suite.early_stop:
+        yield "early stopping: at most all of these calls are made; how many it spares depends on the answers"
+    if not design.rest:
+        return
+    sample, dataset = len(one.cases), len(one.askable)
+    yield f"inconclusive: extend: {topping_up_power(one.gate, round(one.gate.alpha, 12), sample, dataset)}"
+    earlier = earlier_answers(runs_dir, one.suite.name, one.variants)
+    most = estimate_variants(replace(one, cases=one.askable), earlier, pace).values()
+    expected, worst = _sum([part.live_usd for part in most]), _sum([part.worst_usd for part in most])
+    yield (
+        f"inconclusive: extend: asking all {dataset:,} cases is expected to cost {expected} for the answers, "
+        f"at most {worst}; the budget is the limit"
+    )
+
+
+def _sum(amounts: Sequence[float | None]) -> str:
+    known = [amount for amount in amounts if amount is not None]
+    return f"${math.fsum(known):,.2f}" if len(known) == len(amounts) else "an unknown amount"

@@ -15,6 +15,7 @@ from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
 
@@ -25,7 +26,8 @@ DEFAULT_GATE = "default"
 class Prepared:
     """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
 
-    `calibration` says for a suite that requires it what is known of its judges.
+    `calibration` says for a suite that requires it what is known of its judges; `design` how it is looked at while it
+    grows, None for a fixed number of cases.
     """
 
     workspace: Workspace
@@ -38,6 +40,12 @@ class Prepared:
     partial: bool
     sufficiency: tuple[Sufficiency, ...]
     calibration: tuple[str, ...] = ()
+    design: Design | None = None
+
+    @property
+    def askable(self) -> tuple[Case, ...]:
+        """Every case that may be asked: those planned, and those that a top-up may draw."""
+        return self.cases if self.design is None else (*self.cases, *self.design.rest)
 
 
 def workspace_catalog(workspace: Workspace) -> Catalog:
@@ -75,6 +83,7 @@ def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
+    from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
     from snapdrift.verdicts import sufficiency
@@ -86,6 +95,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     workspace = find_workspace(path)
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(), catalog)
+    suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
     gate = _gate(suite, options.gate)
     cases = _cases(suite, gate, options.selection)
@@ -98,9 +108,16 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
             f"{suite.path}: --repeats: found {repeats}; expected 2 or more, because the suite claims something of "
             "these_cases, which rests on what a model varies between the answers to one case"
         )
-    found = () if partial else sufficiency(gate, suite.metrics, cases, applicable_cases(suite, cases), repeats)
+    if partial and options.early_stop:
+        raise UsageError(f"{suite.path}: --early-stop: found a part of the suite; expected all of it: nothing is gated")
+    if not partial:
+        require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
+    design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
-    return Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, found, known)
+    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
+    rule, applicable = None if design is None else design.rule, applicable_cases(suite, one.askable)
+    found = () if partial else sufficiency(gate, suite.metrics, one.askable, applicable, repeats, rule)
+    return replace(one, sufficiency=found)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:

@@ -17,6 +17,7 @@ from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.prepare import Prepared
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
 from snapdrift.pipeline.reruns import REACHED, earlier_decisions
+from snapdrift.pipeline.sequences import meta_of
 from snapdrift.pipeline.targets import Target
 from snapdrift.pipeline.workloads import shared_prefixes
 from snapdrift.store import (
@@ -61,7 +62,7 @@ def runs_dir(workspace: Workspace, options: RunOptions) -> Path:
 
 def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunWriter:
     """The run file to write to: that of the same run made earlier, or a new one with its plan in it."""
-    from snapdrift.execution.plan import plan_calls
+    from snapdrift.execution.plan import plan_calls, plan_units
 
     header = header_of(prepared, target, options)
     directory = runs_dir(prepared.workspace, options)
@@ -69,9 +70,13 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     if earlier is not None:
         return _take_up(earlier, options)
     _tell_what_is_not_taken_up(directory, header, options)
-    prefix_of = shared_prefixes(prepared)
-    calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, prepared.suite.seed, prefix_of)
-    writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls)
+    seed, design, meta = prepared.suite.seed, prepared.design, dict[str, str]()
+    if design is None:
+        calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared))
+    else:
+        calls = plan_units(design.order[: design.sample], prepared.variants, prepared.repeats, seed)
+        meta = meta_of(design, header, prepared.suite, prepared.gate)
+    writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls, meta)
     writer.set_meta(TARGET, options.target.to_json())
     if options.batch.all:
         writer.set_meta(BATCHED, ALL)

@@ -30,6 +30,7 @@ from snapdrift.pipeline.batching import (
     batch_settings,
     require_batch_hosts,
     require_batches,
+    require_no_looks,
     sent_by_batch,
 )
 from snapdrift.pipeline.concluding import (
@@ -53,6 +54,7 @@ from snapdrift.pipeline.run_files import (
     require_same_target,
     with_stored_target,
 )
+from snapdrift.pipeline.sequences import require_extendable, rest_cases
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media
@@ -84,6 +86,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     """
     prepared = prepare_all(paths, options)
     if options.batch.all:
+        require_no_looks(prepared)
         prepared = tuple(map(sent_by_batch, prepared))
     require_batches(prepared, options.batch, own_standin=options.target.standin)
     for one in prepared:
@@ -99,7 +102,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     if not options.target.standin:
         for spender in spenders:
             require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
-    fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.cases).items()}
+    fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
     with open_target(options.target, prepared[0].workspace, options.env, asked, fakes) as target:
         require_batch_hosts(asked, target)
         require_budget(spenders, prepared[0].catalog, target, allowance)
@@ -128,7 +131,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
 def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     """Goes on with an interrupted run: nothing that was answered is asked again. Raises `SnapdriftError`.
 
-    Without target options it asks where the run asked before.
+    Without target options it asks where the run asked before. `options.extend` goes on topping up a finished run, which
+    only one that was declared for it may be.
     """
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer:
@@ -138,9 +142,12 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             options = with_stored_target(stored, options)
             before = stored.meta(REACHED)
+            if options.extend:
+                require_extendable(stored)
+            askable = (*suite.cases, *rest_cases(stored).values())
         allowance = Allowance.of(options.limits)
         require_unchanged_media(workspace, suite)
-        fakes = fakes_of(suite, suite.cases)
+        fakes = fakes_of(suite, askable)
         with open_target(options.target, workspace, options.env, spender.asked, fakes) as target:
             require_batch_hosts(spender.asked, target)
             require_budget([spender], catalog, target, allowance)
@@ -169,6 +176,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         batch=work.options.batch,
         batches=_batch_settings(stored, work),
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
+        extend=work.options.extend,
     )
     media = Media(work.workspace, work.suite.media)
     report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))

@@ -30,6 +30,9 @@ class PlannedCalls:
         self._target = target
         self._media = media
         self._scripts: dict[CallKey, Script] = {}
+        self._cases: dict[str, Case] = {}
+        self._variants = {variant.name: variant for variant in stored.header.variants}
+        self._label = run_label(stored)
 
     def requests(self, *, batched: bool = False) -> Iterator[Request]:
         """The first request of every planned call without a measured answer, in planned order.
@@ -37,23 +40,25 @@ class PlannedCalls:
         Of variants that go by batch (`batched`), or of the others. A call that a file of outputs has no answer to is
         left out: it stays missing.
         """
-        cases = {case.id: case for case in self._stored.cases()}
-        variants = {variant.name: variant for variant in self._stored.header.variants}
-        answered, label = self._stored.answered_keys(), run_label(self._stored)
+        answered = self._stored.answered_keys()
         for key in self._stored.calls():
-            if key.grader or key in answered:
+            if key.grader or key in answered or self._variants[key.variant].batch is not batched:
                 continue
-            variant, case = variants[key.variant], cases[key.case_id]
-            if variant.batch is not batched:
-                continue
-            if not variant.endpoint.over_http:
-                if self._target.applications.has(variant, key):
-                    yield self._application_request(key, variant, case, label)
-                continue
-            script = self._script(variant, case)
-            if script.applies:
-                self._scripts[key] = script
-            yield build_request(key, variant, script.conversation, label, self._target.host(variant).base_url)
+            request = self.request(key)
+            if request is not None:
+                yield request
+
+    def request(self, key: CallKey) -> Request | None:
+        """The first request of a planned call; None for one that a file of outputs has no answer to."""
+        variant, case, label = self._variants[key.variant], self._case(key.case_id), self._label
+        if not variant.endpoint.over_http:
+            if not self._target.applications.has(variant, key):
+                return None
+            return self._application_request(key, variant, case, label)
+        script = self._script(variant, case)
+        if script.applies:
+            self._scripts[key] = script
+        return build_request(key, variant, script.conversation, label, self._target.host(variant).base_url)
 
     def applies(self, call: CallKey) -> bool:
         """Whether the call may take more than one request; judges' never do."""
@@ -76,6 +81,12 @@ class PlannedCalls:
         if isinstance(followed, Response):
             del self._scripts[request.call]
         return followed
+
+    def _case(self, case_id: str) -> Case:
+        """A case of the run; cases may have been added since it was last asked for one."""
+        if case_id not in self._cases:
+            self._cases = {case.id: case for case in self._stored.cases()}
+        return self._cases[case_id]
 
     def _script(self, variant: Variant, case: Case) -> Script:
         return Script(variant, case, render(variant.prompt, case, self._media), partial(self._fake, case))

@@ -34,7 +34,7 @@ from snapdrift.reports.view import (
 )
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
-from snapdrift.verdicts.asides import control_opening, control_sentence, parity_sentence
+from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sentence, review_sentence
 from snapdrift.verdicts.causes import CONTENT
 from snapdrift.verdicts.rerun_words import rerun_sentences
@@ -127,7 +127,7 @@ def _index(data: RunData) -> AnswerIndex:
     scores: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for score in data.scores:
         scores[score.case_id, score.variant][score.metric].append(score)
-    return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores)
+    return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores, data.unanswered)
 
 
 def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerView, ...]:
@@ -141,7 +141,7 @@ def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerVie
         for repeat in range(data.repeats):
             response: Response | None = index.responses.get(CallKey(case_id, variant.name, repeat))
             scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
-            outcome = response.outcome if response else Outcome.MISSING
+            outcome = response.outcome if response else data.unanswered(case_id)
             answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores)))
     return tuple(answers)
 
@@ -233,6 +233,7 @@ def _assumptions(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
         ("coverage", f"{gate.coverage:g} of planned calls"),
         ("inconclusive", gate.inconclusive.value),
         ("alias_moved", gate.alias_moved.value),
+        *([] if evaluation.sequential is None else [("looks", looks_assumed(evaluation.sequential))]),
     )
 
 
@@ -289,8 +290,13 @@ def _must_pass(data: RunData, cases: Iterable[CaseView], judged: Mapping[str, Se
     pass_fail = {metric.name for metric in data.metrics if metric.kind is ScoreKind.PASS_FAIL}
     covered = {case.id for case in data.cases if data.evaluation.gate.must_pass.covers(case)}
     by_id = {view.case.id: view for view in cases if view.case.id in covered}
-    ordered = [by_id[case.id] for case in data.cases if case.id in covered]
+    ordered = [by_id[case.id] for case in data.cases if case.id in covered and not _is_spared(by_id[case.id])]
     return tuple(_must_pass_of(view, name, judged[name], pass_fail) for view in ordered for name in judged)
+
+
+def _is_spared(view: CaseView) -> bool:
+    """Whether no call about a case was needed, so that it is not among those asked."""
+    return all(answer.outcome is Outcome.NOT_NEEDED for answer in view.answers)
 
 
 def _must_pass_of(view: CaseView, variant: str, severity: Severity, pass_fail: set[str]) -> MustPassView:

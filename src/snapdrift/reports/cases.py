@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -18,15 +18,16 @@ class AnswerIndex:
     repeats: int
     responses: Mapping[CallKey, Response]
     scores: Mapping[tuple[str, str], Mapping[str, Sequence[Score]]]
+    unanswered: Callable[[str], Outcome] = lambda _: Outcome.MISSING
 
     def scores_of(self, case_id: str, variant: str) -> Mapping[str, Sequence[Score]]:
         """The scores of a case's answers by metric; empty where there are none."""
         return self.scores.get((case_id, variant), {})
 
     def outcomes(self, case_id: str, variant: str) -> list[Outcome]:
-        """How each repeat ended; a call without a response is missing."""
+        """How each repeat ended; a call without a response is missing, or was not needed."""
         keys = (CallKey(case_id, variant, repeat) for repeat in range(self.repeats))
-        return [self.responses[key].outcome if key in self.responses else Outcome.MISSING for key in keys]
+        return [self.responses[key].outcome if key in self.responses else self.unanswered(case_id) for key in keys]
 
 
 class _Side(Enum):
@@ -60,7 +61,7 @@ def case_state(
     baseline = candidate if lens.baseline is None else _side(index, case_id, lens.baseline, lens.metric)
     sides = (baseline, candidate)
     if _Side.NOT_NEEDED in sides:
-        return None
+        return CaseGroup.NOT_NEEDED
     if _Side.UNMEASURED in sides:
         return CaseGroup.ERROR
     if _Side.MIXED in sides:
@@ -68,7 +69,8 @@ def case_state(
     if baseline is candidate:
         return CaseGroup.BOTH_FAILING if candidate is _Side.FAILED else CaseGroup.UNCHANGED
     if movers is not None:  # the sides differ, but the comparison did not count the case: it did not pair, say
-        return CaseGroup.UNCHANGED
+        beyond_the_stop = index.unanswered(case_id) is Outcome.NOT_NEEDED
+        return CaseGroup.NOT_NEEDED if beyond_the_stop else CaseGroup.UNCHANGED
     return CaseGroup.NEWLY_FAILING if candidate is _Side.FAILED else CaseGroup.NEWLY_PASSING
 
 

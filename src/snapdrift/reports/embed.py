@@ -29,6 +29,7 @@ STATE_CODES = {
     CaseGroup.BOTH_FAILING: "b",
     CaseGroup.FLAKY: "y",
     CaseGroup.ERROR: "e",
+    CaseGroup.NOT_NEEDED: "n",
     CaseGroup.UNCHANGED: "u",
     None: "-",
 }

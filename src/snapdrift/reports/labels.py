@@ -9,9 +9,11 @@ from snapdrift.calibrations import JudgeStatus
 from snapdrift.conclusions import Evaluation, VariantSummary
 from snapdrift.model import Source
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
-from snapdrift.verdicts.asides import ledger_sentence
+from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
 
+STOPPED_EARLY = "stopped early"
+"""The label of a run that a look ended."""
 _MEANINGS = {
     Source.SIMULATED: (
         "made up by the stand-in and say nothing about the model that is named; costs are reckoned and were not paid, "
@@ -52,6 +54,9 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
         if sentences:
             labels.append(Label(SOURCE_LABELS[source], " ".join(sentences)))
     labels.extend(_of_judges(data))
+    stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
+    if stopped:
+        labels.append(Label(STOPPED_EARLY, stopped))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
     return tuple(labels)

@@ -57,6 +57,7 @@ def run_data(
         warnings=tuple(warnings),
         prompt=_prompts(stored),
         asked=asked,
+        spared=stored.spared_cases(),
     )
 
 

@@ -9,6 +9,7 @@ from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
+from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
 from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text, left_out
@@ -72,6 +73,7 @@ def _opening(view: View) -> Iterator[str]:
     yield from dict.fromkeys(
         (view.headline, *(text for _, text in view.change_sentences), *view.resolutions, *view.reasons)
     )
+    yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word == STOPPED_EARLY)
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)
     yield from (f"note: {note}" for note in view.notes)

@@ -73,6 +73,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "earlier_verdicts": [_plain(one) | {"decision": one.decision.value} for one in view.evaluation.earlier],
         "calibrations": [_plain(one.calibration) | {"sentence": one.sentence} for one in view.calibrations],
         "reviews": [_plain(tally) for tally in view.evaluation.reviews],
+        "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
@@ -220,4 +221,7 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "variance": None if c.variance is None else asdict(c.variance),
         "newly_failing": list(c.newly_failing),
         "newly_passing": list(c.newly_passing),
+        "units_fed": c.units_fed,
+        "units_planned": c.units_planned,
+        "stopped_early": c.stopped_early,
     }

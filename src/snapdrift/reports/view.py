@@ -60,7 +60,8 @@ class RunData:
 
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
-    `asked` is where requests went: the source of a variant that never answered.
+    `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
+    without an answer were not needed.
     """
 
     run: Provenance
@@ -74,6 +75,11 @@ class RunData:
     warnings: tuple[str, ...] = ()
     prompt: PromptOf | None = None
     asked: Source = Source.OPENAI
+    spared: frozenset[str] = frozenset()
+
+    def unanswered(self, case_id: str) -> Outcome:
+        """What became of a planned call about a case that has no response."""
+        return Outcome.NOT_NEEDED if case_id in self.spared else Outcome.MISSING
 
 
 # ------------------------------------------------------------------------------------------------------- what comes out
@@ -87,6 +93,7 @@ class CaseGroup(StrEnum):
     BOTH_FAILING = "both_failing"
     FLAKY = "flaky"
     ERROR = "error"
+    NOT_NEEDED = "not_needed"
     UNCHANGED = "unchanged"
 
     @property

@@ -29,6 +29,7 @@ GROUP_WORDS: Mapping[CaseGroup, str] = {
     CaseGroup.BOTH_FAILING: "both failing",
     CaseGroup.FLAKY: "flaky",
     CaseGroup.ERROR: "errors",
+    CaseGroup.NOT_NEEDED: "not needed",
     CaseGroup.UNCHANGED: "unchanged",
 }
 GROUP_SHAPES: Mapping[CaseGroup, str] = {
@@ -37,6 +38,7 @@ GROUP_SHAPES: Mapping[CaseGroup, str] = {
     CaseGroup.BOTH_FAILING: "✕",
     CaseGroup.FLAKY: "≈",
     CaseGroup.ERROR: "!",
+    CaseGroup.NOT_NEEDED: "∅",
     CaseGroup.UNCHANGED: "·",
 }
 DECISION_WORDS: Mapping[DecisionWord, str] = {

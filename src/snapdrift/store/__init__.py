@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from snapdrift.store.format import FORMAT
+from snapdrift.store.format import FORMAT, SPARED
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.reader import BegunCall, Frames, StoredRun, open_run
 from snapdrift.store.runs import RunSummary, find_run, list_runs, new_run_id, run_path
@@ -13,6 +13,7 @@ from snapdrift.store.writer import RunWriter
 
 __all__ = [
     "FORMAT",
+    "SPARED",
     "BegunCall",
     "Frames",
     "RunHeader",

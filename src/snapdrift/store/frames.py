@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from snapdrift.model import CallKey, Response
+from snapdrift.model import CallKey, Outcome, Response
 from snapdrift.store import codec
 from snapdrift.store.reader import Frames
 
@@ -58,11 +58,12 @@ SCORE_COLUMNS = (
 
 
 def build_frames(run: StoredRun) -> Frames:
-    """Both tables. A planned call without a response is there, with the outcome `missing`.
+    """Both tables. A planned call without a response is there, with the outcome `missing` (or `not_needed`).
 
     `steps` is how many requests of a call were answered, `latency_ms` what they took together.
     """
-    calls = {key: _missing(key) for key in run.calls()}
+    spared = run.spared_cases()
+    calls = {key: _unanswered(key, spared) for key in run.calls()}
     calls.update((response.call, _row(response)) for response in run.responses())
     scores = [codec.to_json(score) for score in run.scores()]
     return Frames(
@@ -71,8 +72,9 @@ def build_frames(run: StoredRun) -> Frames:
     )
 
 
-def _missing(key: CallKey) -> dict[str, Any]:
-    return {**codec.to_json(key), "outcome": "missing", "attempts": 0, "steps": 0}
+def _unanswered(key: CallKey, spared: frozenset[str]) -> dict[str, Any]:
+    outcome = Outcome.NOT_NEEDED if key.case_id in spared and not key.grader else Outcome.MISSING
+    return {**codec.to_json(key), "outcome": outcome.value, "attempts": 0, "steps": 0}
 
 
 def _row(response: Response) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from snapdrift.model import (
 )
 from snapdrift.store import bodies, codec, rows
 from snapdrift.store.draws import StoredDraw, draws_of
-from snapdrift.store.format import SUPERSEDED_USD, connect_reader, explained
+from snapdrift.store.format import SPARED, SUPERSEDED_USD, connect_reader, explained
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.judging import JudgeTally
 from snapdrift.store.spending import spent_usd
@@ -175,6 +175,14 @@ class StoredRun:
         """Calls with a measured outcome: those that a resumed run does not ask again."""
         return frozenset(CallKey(*row[:4]) for row in self._rows(rows.OUTCOMES) if self._outcome(row[4]).measured)
 
+    def spared_cases(self) -> frozenset[str]:
+        """The cases whose calls without an answer were not needed: the run was stopped before them."""
+        text = self.meta(SPARED)
+        if text is None:
+            return frozenset()
+        place = f"{self.path}: {SPARED}"
+        return frozenset(codec.from_json(tuple[str, ...], codec.parse(text, place), place))
+
     def scores(self) -> tuple[Score, ...]:
         """Every score, in the order in which they were added."""
         found = self._rows("SELECT case_id, variant, repeat, metric, record FROM scores ORDER BY id")
@@ -213,11 +221,20 @@ class StoredRun:
         return codec.from_json(float, codec.parse(text, SUPERSEDED_USD), f"{self.path}: {SUPERSEDED_USD}")
 
     def results(self, metrics: Sequence[MetricSpec], applicable: Mapping[str, frozenset[str]]) -> Results:
-        """All that a decision is made from; a planned answer call without a response is `MISSING`."""
-        header = self.header
-        calls = {key: CallResult(Outcome.MISSING, requests=0) for key in self.calls() if not key.grader}
+        """All that a decision is made from.
+
+        A planned answer call without a response is `MISSING`, or `NOT_NEEDED` where the run was stopped before it.
+        """
+        header, spared = self.header, self.spared_cases()
+
+        def unanswered(key: CallKey, requests: int = 0, usd: float | None = None) -> CallResult:
+            outcome = Outcome.NOT_NEEDED if key.case_id in spared else Outcome.MISSING
+            return CallResult(outcome, requests=requests, usd=usd)
+
+        calls = {key: unanswered(key) for key in self.calls() if not key.grader}
         for *columns, count, usd in self._rows(rows.UNFINISHED):
-            calls[CallKey(*columns)] = CallResult(Outcome.MISSING, requests=count, usd=usd)
+            key = CallKey(*columns)
+            calls[key] = unanswered(key, count, usd)
         judging = JudgeTally(variant.name for variant in header.variants)
         counts = {CallKey(*row[:4]): row[4] for row in self._rows(rows.REQUEST_COUNTS)}
         for response in self.responses():

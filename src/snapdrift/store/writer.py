@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -37,17 +37,25 @@ class RunWriter:
         self._closed = False
 
     @classmethod
-    def create(cls, path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call]) -> RunWriter:
+    def create(
+        cls,
+        path: Path,
+        header: RunHeader,
+        cases: Iterable[Case],
+        calls: Iterable[Call],
+        meta: Mapping[str, str] | None = None,
+    ) -> RunWriter:
         """A new run file, whole from its first moment: it appears under its name once header and plan are in it.
 
-        Raises `StoreError` when the file exists or its folder cannot be written.
+        `meta` are texts of the run as a whole that belong to its plan, as `set_meta` stores them. Raises `StoreError`
+        when the file exists or its folder cannot be written.
         """
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         lock = RunLock.take(path)
         try:
             with explained(path):
-                _build(path, header, cases, calls)
+                _build(path, header, cases, calls, meta or {})
             return cls(path, lock, connect_writer(path))
         except BaseException:
             lock.release()
@@ -85,6 +93,14 @@ class RunWriter:
         """
         done = self._committer.submit(lambda connection: _put_step(connection, request, response, steps))
         await asyncio.shield(asyncio.wrap_future(done))
+
+    async def plan_call(self, call: Call) -> None:
+        """Adds a planned call from within the event loop; one that is planned already stays as it is."""
+        await self.apply(lambda connection: _put_calls(connection, [call]))
+
+    async def keep_meta(self, key: str, value: str) -> None:
+        """As `set_meta`, from within the event loop."""
+        await self.apply(lambda connection: _put_meta(connection, [(key, value)]))
 
     async def apply(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does the work of another module of the store in one transaction; returns its result once that is durable.
@@ -171,7 +187,9 @@ class RunWriter:
         return self._committer.submit(work).result()
 
 
-def _build(path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call]) -> None:
+def _build(
+    path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call], meta: Mapping[str, str]
+) -> None:
     """Makes the file under another name and renames it when it is complete and on the disk."""
     if path.exists():
         raise StoreError(f"{path}: a run file is already there; a run is created once")
@@ -182,7 +200,8 @@ def _build(path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
-        _put_meta(connection, [("header", codec.dumps(header)), ("state", RunState.RUNNING.value)])
+        own = [("header", codec.dumps(header)), ("state", RunState.RUNNING.value)]
+        _put_meta(connection, [*meta.items(), *own])
         _put_cases(connection, [(case.id, codec.dumps(case)) for case in cases])
         _put_calls(connection, calls)
         connection.execute("COMMIT")

@@ -20,7 +20,6 @@ def check_available(entry: SuiteFile, loading: Loading) -> None:
 
 
 INSTEAD = {
-    "extend": "use fail or warn in this version",
     "max_age": "use `cache: never`; there is no cache across runs in this version",
     "ref": "use {variant: NAME} in this version",
     "run": "use {variant: NAME} in this version",
@@ -32,16 +31,12 @@ INSTEAD = {
 def refuse(location: Location, loading: Loading) -> None:
     """Complains that what is written at a location comes later."""
     names = [str(part) for part in location if isinstance(part, str)]
-    if names[-1] == "inconclusive":
-        names.append("extend")
     found = f"{names[-1]} is not available yet"
     expected = INSTEAD.get(names[-1], "leave it out in this version")
     loading.complain(location, found, expected, key=True)
 
 
 def _suite_keys(entry: SuiteFile) -> Iterator[Location]:
-    flags = {"early_stop": entry.early_stop}
-    yield from ((name,) for name, value in flags.items() if value)
     if entry.privacy is not None:
         yield ("privacy",)
     if entry.budget is not None and entry.budget.per_day is not None:
@@ -64,8 +59,6 @@ def gate_places(entry: SuiteFile) -> dict[str, tuple[Location, GateEntry]]:
 
 
 def _one_gate(place: Location, gate: GateEntry) -> Iterator[Location]:
-    if gate.inconclusive == "extend":
-        yield (*place, "inconclusive")
     if gate.cache is not None and gate.cache != "never":
         yield (*place, "cache", "max_age")
     if gate.budget is not None and gate.budget.per_day is not None:

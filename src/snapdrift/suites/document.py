@@ -145,12 +145,21 @@ def _check_nesting(text: str, file: str) -> None:
     import yaml
 
     depth = 0
-    for event in yaml.parse(text, Loader=_loader_class()):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            at = _position(event)
-            found, expected = "nested too deeply", f"expected at most {MAX_DEPTH} levels"
-            raise DocumentError([Problem(file, at.line, at.column, "", found, expected)])
+    try:
+        for event in yaml.parse(text, Loader=_loader_class()):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise _nested_too_deeply(file, _position(event))
+    except yaml.MarkedYAMLError as error:
+        # libyaml reads ahead, and has a limit of its own in newer versions: it may complain before the events are here.
+        if "nesting depth" not in str(error.problem) or error.problem_mark is None:
+            raise
+        raise _nested_too_deeply(file, Position(error.problem_mark.line + 1, error.problem_mark.column + 1)) from None
+
+
+def _nested_too_deeply(file: str, at: Position) -> DocumentError:
+    found, expected = "nested too deeply", f"expected at most {MAX_DEPTH} levels"
+    return DocumentError([Problem(file, at.line, at.column, "", found, expected)])
 
 
 def _unreadable(text: str, file: str, character: int | bytes) -> Problem:

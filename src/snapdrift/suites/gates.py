@@ -24,10 +24,11 @@ _NOUNS = {"tag": "the tag", "case": "the id"}
 
 @dataclass(frozen=True, slots=True)
 class ResolvedGate:
-    """A gate, and the sample that it takes (None: every case)."""
+    """A gate, the sample that it takes (None: every case), and where it says what is done when it is inconclusive."""
 
     gate: Gate
     sample: Sample | None
+    extends_at: Location = ()
 
 
 def resolve_gates(entry: SuiteFile, known: Known, loading: Loading) -> dict[str, ResolvedGate]:
@@ -79,7 +80,8 @@ def _resolve(
         fresh=value("cache", None) == "never",
         target=target,
     )
-    return ResolvedGate(gate, _sample(keys.get("sample"), known, loading))
+    extends_at = keys["inconclusive"].location if "inconclusive" in keys else place
+    return ResolvedGate(gate, _sample(keys.get("sample"), known, loading), extends_at)
 
 
 def _must_pass(key: Key, known: Known, loading: Loading) -> MustPass:

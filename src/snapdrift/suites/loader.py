@@ -23,6 +23,7 @@ from snapdrift.suites.repair import read_form
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
 from snapdrift.suites.samples import resolve_sample
+from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.targets import check_target
 from snapdrift.suites.tool_names import unused_results
@@ -98,6 +99,9 @@ class _Loader:
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         gates = resolve_gates(entry, known, loading)
         check_target(entry, gates, variants, loading)
+        if not loading.problems and gates:
+            made = {name: resolved.variant for name, resolved in variants.items()}
+            check_stopping(entry, gates, Looked(next(iter(gates.values())).gate, made, graders, cases), loading)
         if loading.problems:
             raise SuiteError(list(loading.problems))
         return Suite(
@@ -119,6 +123,7 @@ class _Loader:
             media=media.read,
             fakes=fakes,
             require_calibration=bool(entry.require_calibration),
+            early_stop=bool(entry.early_stop),
         )
 
     def _cases(self, entry: SuiteFile) -> CasesRead:

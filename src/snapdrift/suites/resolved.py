@@ -37,6 +37,7 @@ class Suite:
     `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
+    `early_stop` ends a run as soon as its gate is resolved.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Suite:
     media: Mapping[str, str] = field(default_factory=dict)
     fakes: Mapping[str, str] = field(default_factory=dict)
     require_calibration: bool = False
+    early_stop: bool = False
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -68,14 +70,16 @@ class Suite:
         """Identity of everything that can change an answer, a score or a verdict.
 
         That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
-        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates and whether
-        calibration is required. Not: the suite's name and text, description, budgets, warnings.
+        which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates, early
+        stopping and whether calibration is required. Not: the suite's name and text, description, budgets, warnings.
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
             del gate["budget_usd"]
         judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
-        kept = {key: stored[key] for key in (*judged, "media", "fakes", "require_calibration") if key in stored}
+        # Left out where it is off: suites keep the hash that they had before there was such a thing.
+        switched_on = [key for key in ("early_stop", "require_calibration") if stored.get(key)]
+        kept = {key: stored[key] for key in (*judged, "media", "fakes", *switched_on)}
         return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
 
     def cases_for(self, gate: str) -> tuple[Case, ...]:
@@ -114,8 +118,8 @@ class Suite:
             "warnings": list(self.warnings),
             "media": dict(self.media),
             "fakes": dict(self.fakes),
-            # Left out where it says nothing, so that suites without it stay what they were.
-            **({"require_calibration": True} if self.require_calibration else {}),
+            "require_calibration": self.require_calibration,
+            "early_stop": self.early_stop,
         }
 
 
@@ -147,7 +151,8 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         warnings=tuple(data["warnings"]),
         media=data.get("media", {}),
         fakes=data.get("fakes", {}),
-        require_calibration=bool(data.get("require_calibration", False)),
+        require_calibration=data.get("require_calibration", False),
+        early_stop=data.get("early_stop", False),
     )
 
 

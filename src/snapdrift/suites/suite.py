@@ -227,6 +227,8 @@ class SuiteFile(Entry):
     """What comparisons claim: of cases like these (default), which are a sample, or of these_cases and no others, where
     only what a model varies between answers is uncertain; that needs `repeats: 2` or more."""
     early_stop: bool | None = None
+    """Whether asking ends as soon as the gate is resolved: cases are asked in a drawn order, and looked at as they come
+    (default false)."""
     max_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     """The most requests of one call, where tools are carried out (default 8)."""
     require_calibration: bool | None = None

@@ -1,4 +1,4 @@
-"""Sentences about what decides nothing and helps to read the rest: the alias ledger, endpoint parity, A/A controls.
+"""Sentences about what decides nothing and helps to read the rest: alias ledger, endpoint parity, A/A controls, looks.
 
 As in `words`, each is whole, with its full stop, and the same in every rendering.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snapdrift.conclusions import Control, ControlMetric, LedgerEntry, Parity
+from snapdrift.conclusions import Control, ControlMetric, LedgerEntry, Parity, Sequential
 from snapdrift.model import MetricSpec
 from snapdrift.verdicts.words import cases, change_text, names
 
@@ -58,6 +58,45 @@ def control_opening(control: Control) -> str:
         f"`{control.alias}` ({control.requested}) and `{control.snapshot}` are the same model, {control.model}: "
         "differences here are noise"
     )
+
+
+def stopped_sentence(sequential: Sequential) -> str:
+    """That a look ended the asking, where, and what that does to the difference; empty where none did."""
+    s = sequential
+    if not s.stopped:
+        return ""
+    most = "up to " if s.open_ended else ""
+    return (
+        f"Stopped after {s.fed * s.unit_size:,} of {most}{cases(s.planned * s.unit_size)}; answers after that were not "
+        "needed; the difference is likely overstated."
+    )
+
+
+def looks_assumed(sequential: Sequential) -> str:
+    """How alpha is divided in a run that is looked at while it grows, and which intervals are shown."""
+    from snapdrift.stats.sequential import LOOK_EVERY
+
+    every = f"looked at every {LOOK_EVERY} units in a drawn order"
+    if sequential.open_ended:
+        return f"{every}; all of alpha to the looks, intervals by betting"
+    end = "one fixed test at 4/5 of it where all were asked"
+    return f"{every}; 1/5 of alpha to the looks, {end}; intervals by betting after a stop, else at that test's level"
+
+
+def sequential_notes(sequential: Sequential) -> tuple[str, ...]:
+    """What to know of a run that was looked at while it grew: topping up that ended, scores that changed since."""
+    s = sequential
+    notes = []
+    if s.spent:
+        more = f"after {s.fed * s.unit_size:,} of up to {cases(s.planned * s.unit_size)}"
+        notes.append(
+            f"Topping up ended {more}, with nothing settled: {s.spent.rstrip('.')}. "
+            "`snapdrift resume RUN --extend` goes on."
+        )
+    if s.stopped and not s.resolved:
+        stopped = f"The run was stopped after {s.fed * s.unit_size:,} of {cases(s.planned * s.unit_size)}"
+        notes.append(f"{stopped} by scores that were others then; as they are now, they would not have stopped it.")
+    return tuple(notes)
 
 
 def _metric_text(one: ControlMetric, spec: MetricSpec | None) -> str:

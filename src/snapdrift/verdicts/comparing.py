@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from snapdrift.stats.variance import repeats_to_resolve
 from snapdrift.stats.within_cases import pair_repeats
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
 from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
+from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -71,6 +72,8 @@ class _Weighed:
     unmeasured_calls: int
     evidence: Evidence
     question: Question
+    detectable: float | None
+    resolving_alpha: float
 
 
 def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[PlannedComparison, ...]:
@@ -125,19 +128,24 @@ def compare(
     seed: int,
     imputation: Imputation | None = None,
     judging: Judging = JUDGES_ALONE,
+    looks: Looks | None = None,
 ) -> tuple[Comparison, ...]:
     """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
 
     With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst. `judging` says
-    where people's labels decide, and where a judge's verdict is at most `inconclusive`.
+    where people's labels decide, and where a judge's verdict is at most `inconclusive`. With `looks` they are those of
+    a run that was looked at while it grew (`looks.walk` gives them for scores that are all there): no labels decide it.
     """
-    weighed = [_weigh(one, tables, gate, seed, imputation, judging) for one in planned]
+    shown = tables if looks is None else looks.shown(tables)
+    weighed = [_weigh(one, shown, gate, seed, imputation, judging) for one in planned]
+    if looks is not None:
+        weighed = [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
     adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
     family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
     raw = [p for index in family if (p := adjusted[index]) is not None]
     for index, p in zip(family, holm(raw), strict=True):
         adjusted[index] = p
-    return tuple(_conclude(one, p, gate, judging) for one, p in zip(weighed, adjusted, strict=True))
+    return tuple(_conclude(one, p, gate, judging, looks) for one, p in zip(weighed, adjusted, strict=True))
 
 
 def observed_discordance(
@@ -185,7 +193,27 @@ def _weigh(
     sample = judging.samples.get(planned.comparison)
     if sample is not None and evidence.p is not None:
         evidence = evidence_by_labels(sample, judged_sides(planned, tables, imputation), evidence.table, question)
-    return _Weighed(planned, values, tables.case_ids, failing, passing, unmeasured, calls, evidence, question)
+    return _Weighed(
+        planned=planned,
+        values=values,
+        case_ids=tables.case_ids,
+        newly_failing=failing,
+        newly_passing=passing,
+        unmeasured=unmeasured,
+        unmeasured_calls=calls,
+        evidence=evidence,
+        question=question,
+        detectable=_detectable(values, evidence, gate),
+        resolving_alpha=question.alpha,
+    )
+
+
+def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imputation: Imputation | None) -> _Weighed:
+    """The same comparison as its looks allow to speak of it."""
+    units, margin = looks.values(one.planned, tables, imputation), one.planned.margin
+    detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
+    evidence = weigh_looks(one.evidence, one.values, one.question, looks, units)
+    return replace(one, evidence=evidence, detectable=detectable, resolving_alpha=looks.resolving_alpha)
 
 
 def judged_sides(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None = None) -> Sides:
@@ -242,14 +270,15 @@ def _movers(
     return tuple(case_ids[index] for index in failing), tuple(case_ids[index] for index in passing)
 
 
-def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judging) -> Comparison:
+def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judging, looks: Looks | None) -> Comparison:
     evidence, values, planned = one.evidence, one.values, one.planned
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
     verdict = choose_word(evidence, p_adjusted, one.question)
     if planned.comparison in judging.capped and verdict is not Verdict.INSUFFICIENT:
         verdict = Verdict.INCONCLUSIVE
-    p = evidence.p
+    p, stopped = evidence.p, looks is not None and looks.stopped
+    unresolvable = stopped or planned.comparison in judging.capped
     return Comparison(
         metric=planned.metric,
         baseline=planned.pair.baseline,
@@ -272,8 +301,8 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judg
         confidence=gate.confidence,
         verdict=verdict,
         table=evidence.table,
-        detectable_difference=_detectable(one, gate),
-        cases_to_resolve=None if planned.comparison in judging.capped else _to_resolve(one, verdict),
+        detectable_difference=one.detectable,
+        cases_to_resolve=None if unresolvable else _to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
@@ -282,15 +311,17 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judg
         variance=parts_of(values, gate.target),
         unmeasured_calls=one.unmeasured_calls,
         repeats_to_resolve=_repeats_to_resolve(one, verdict),
+        units_fed=looks.fed if looks else None,
+        units_planned=looks.planned if looks else None,
+        stopped_early=stopped,
     )
 
 
-def _detectable(one: _Weighed, gate: Gate) -> float | None:
+def _detectable(values: PairedValues, evidence: Evidence, gate: Gate) -> float | None:
     """What these cases could see at the assumed discordance, or at the observed one where that is larger.
 
     Where people's labels decide, it is as many pairs as the labels are worth.
     """
-    values, evidence = one.values, one.evidence
     if values.gains.size == 0:
         return None
     independent, discordance = values.independent, values.discordance
@@ -309,7 +340,7 @@ def _to_resolve(one: _Weighed, verdict: Verdict) -> int | None:
     if verdict is not Verdict.INCONCLUSIVE or not by_cases:
         return None
     gains, moment = one.values.gains, one.evidence.second_moment
-    return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.question.alpha)
+    return cases_to_resolve(gains.size, float(gains.mean()), moment, one.planned.margin, one.resolving_alpha)
 
 
 def _repeats_to_resolve(one: _Weighed, verdict: Verdict) -> int | None:

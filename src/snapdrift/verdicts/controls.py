@@ -9,12 +9,13 @@ from snapdrift.model import Gate, Pair, Severity, Variant
 from snapdrift.stats.multiplicity import holm
 from snapdrift.verdicts.comparing import PlannedComparison, compare, observed_discordance
 from snapdrift.verdicts.evidence import ROUNDING
+from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.parity import agreement
 from snapdrift.verdicts.score_tables import ScoreTables
 
 
 def find_controls(
-    variants: Sequence[Variant], ledger: Sequence[LedgerEntry], tables: ScoreTables, gate: Gate, seed: int
+    variants: Sequence[Variant], ledger: Sequence[LedgerEntry], tables: ScoreTables, gate: Gate, facts: RunFacts
 ) -> tuple[Control, ...]:
     """Each alias all of whose answers came from a snapshot that another variant names and asks the same of.
 
@@ -23,7 +24,7 @@ def find_controls(
     answered = {entry.variant: next(iter(entry.returned)) for entry in ledger if len(entry.returned) == 1}
     asked = [variant for variant in variants if variant.name in answered]
     return tuple(
-        _control(alias, snapshot, tables, gate, seed)
+        _control(alias, snapshot, tables, gate, facts)
         for alias in asked
         for snapshot in asked
         if alias.model != snapshot.model == answered[alias.name] == answered[snapshot.name] and _alike(alias, snapshot)
@@ -38,12 +39,13 @@ def _alike(one: Variant, other: Variant) -> bool:
     )
 
 
-def _control(alias: Variant, snapshot: Variant, tables: ScoreTables, gate: Gate, seed: int) -> Control:
+def _control(alias: Variant, snapshot: Variant, tables: ScoreTables, gate: Gate, facts: RunFacts) -> Control:
     pair = Pair(snapshot.name, alias.name, Severity.WARN)
     planned = [PlannedComparison(pair, name, Severity.WARN, gating=False, margin=None) for name in tables.metrics]
     places = [tables.variants[snapshot.name], tables.variants[alias.name]]
     metrics = []
-    for one, comparison in zip(planned, compare(planned, tables, gate, seed), strict=True):
+    compared = compare(planned, tables, gate, facts.seed, looks=facts.looks)
+    for one, comparison in zip(planned, compared, strict=True):
         differing = agreement(tables.metrics[one.metric], places, tables.case_ids).differing
         discordance = observed_discordance(one, tables) if comparison.n else None
         metrics.append(

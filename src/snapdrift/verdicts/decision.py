@@ -36,7 +36,7 @@ class Findings:
     `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
     `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
     because answers broke, `judge_doubts` about gating comparisons that rest on a judge that is not calibrated, or on
-    too few labels.
+    too few labels, `look_notes` about a run that was looked at while it grew.
     """
 
     gate: Gate
@@ -55,6 +55,7 @@ class Findings:
     sight_doubts: tuple[str, ...] = ()
     broken_gains: tuple[str, ...] = ()
     judge_doubts: tuple[str, ...] = ()
+    look_notes: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -216,6 +217,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
         yield from (words.alias_sentence(move) for move in findings.alias_moves)
     yield from findings.grader_doubts
     yield from findings.broken_gains
+    yield from findings.look_notes
 
 
 def _fails(severity: Severity) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snapdrift.conclusions import Evaluation
+from snapdrift.conclusions import Comparison, Evaluation, Explanation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant
+from snapdrift.verdicts.asides import sequential_notes
 from snapdrift.verdicts.calibration import judge_doubts, sight_shortfalls, tally_reviews, weigh_judges, with_verdicts
 from snapdrift.verdicts.causes import broken_gain_sentences
 from snapdrift.verdicts.comparing import Judging, PlannedComparison, compare, plan_comparisons
@@ -38,16 +39,20 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     `tolerant` reads an answer again with more tolerance for its form; without it nothing is explained.
     Raises `UsageError` when the gate names a metric or variant that the run does not have.
     """
+    looks = facts.looks
     tables = build_score_tables(results, gate)
+    if looks is not None:
+        tables = looks.needed(tables, results.cases, gate.must_pass)
     planned = plan_comparisons(results, gate, partial=facts.partial)
     pairs = _present_pairs(gate, tables)
     calls = calls_by_variant(results)
     judged = judged_variants(gate, results)
     judges = weigh_judges(planned, tables, results, facts.judging, gate, facts.seed)
-    comparisons = compare(planned, tables, gate, facts.seed, judging=judges.judging)
-    alone = compare(planned, tables, gate, facts.seed) if judges.changes else comparisons
+    comparisons = compare(planned, tables, gate, facts.seed, judging=judges.judging, looks=looks)
+    alone = compare(planned, tables, gate, facts.seed, looks=looks) if judges.changes else comparisons
     calibrations = with_verdicts(judges.calibrations, comparisons, alone)
-    explained = explain(planned, comparisons, results, tables, tolerant, facts.seed) if tolerant else ()
+    sequential = None if looks is None else looks.summary(planned, tables)
+    explained = _explained(planned, comparisons, results, tables, tolerant, facts)
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
@@ -64,11 +69,12 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         alias_moves=moves,
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
-        imputed=_impute(gate, planned, judged, tables, facts.seed, judges.judging),
+        imputed=_impute(gate, planned, judged, tables, facts, judges.judging),
         judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
         grader_doubts=grader_doubts(planned, tables),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
+        look_notes=() if sequential is None else sequential_notes(sequential),
     )
     return Evaluation(
         gate=gate,
@@ -82,11 +88,28 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         decision=decide(findings),
         ledger=ledger,
         parity=find_parity(results.variants, tables),
-        controls=find_controls(results.variants, ledger, tables, gate, facts.seed),
+        controls=find_controls(results.variants, ledger, tables, gate, facts),
         attributions=explained,
         calibrations=calibrations,
         reviews=tally_reviews(facts.judging.labels, tables),
+        sequential=sequential,
     )
+
+
+def _explained(
+    planned: Sequence[PlannedComparison],
+    comparisons: Sequence[Comparison],
+    results: Results,
+    tables: ScoreTables,
+    tolerant: Tolerant | None,
+    facts: RunFacts,
+) -> tuple[Explanation, ...]:
+    """Why comparisons moved, of the scores that they are made of: what was not fed explains nothing."""
+    if tolerant is None:
+        return ()
+    if facts.looks is not None:
+        results, tables = facts.looks.fed_scores(results), facts.looks.shown(tables)
+    return explain(planned, comparisons, results, tables, tolerant, facts.seed)
 
 
 def _present_pairs(gate: Gate, tables: ScoreTables) -> tuple[Pair, ...]:
@@ -150,14 +173,21 @@ def _impute(
     planned: Sequence[PlannedComparison],
     judged: Mapping[str, Severity],
     tables: ScoreTables,
-    seed: int,
+    facts: RunFacts,
     judging: Judging,
 ) -> tuple[Imputed, ...]:
-    """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured."""
+    """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured.
+
+    Of a run that was looked at while it grew, the same units are reckoned with as were fed.
+    """
     if not _unmeasured_calls(planned, check_floors(gate, judged, tables), tables):
         return ()
     gating = [one for one in planned if one.gating]
     return tuple(
-        Imputed(how, compare(gating, tables, gate, seed, way, judging), check_floors(gate, judged, tables, way))
+        Imputed(
+            how,
+            compare(gating, tables, gate, facts.seed, way, judging, facts.looks),
+            check_floors(gate, judged, tables, way),
+        )
         for way, how in _HOW.items()
     )

@@ -80,9 +80,13 @@ def check_floors(
 def check_must_pass(
     must_pass: MustPass, cases: Sequence[Case], variants: Mapping[str, Severity], tables: ScoreTables
 ) -> tuple[MustPassCheck, ...]:
-    """Each must-pass case on each judged variant, against every pass/fail metric that applies to it."""
+    """Each must-pass case on each judged variant, against every pass/fail metric that applies to it.
+
+    A case none of whose calls was needed (early stopping) is not among those asked.
+    """
     binary = {name: scores for name, scores in tables.metrics.items() if scores.spec.kind is ScoreKind.PASS_FAIL}
-    covered = [(index, case) for index, case in enumerate(cases) if must_pass.covers(case)]
+    asked = np.asarray(tables.planned.any(axis=(0, 2)))
+    covered = [(index, case) for index, case in enumerate(cases) if must_pass.covers(case) and asked[index]]
     return tuple(
         _check_case(index, case.id, name, severity, tables, binary)
         for index, case in covered

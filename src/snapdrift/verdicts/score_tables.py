@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -76,7 +76,8 @@ class ScoreTables:
     """All metrics of a run, and the positions of its variants, cases and repeats in their arrays.
 
     `planned` and `measured` are the calls themselves, [variant, case, repeat], and `outcomes` the code of how each of
-    the planned ones ended; `clusters` has a label for each case (its own id where the dataset names none).
+    the planned ones ended; `clusters` has a label for each case (its own id where the dataset names none), `repeats`
+    the place of each repeat's number.
     """
 
     metrics: dict[str, MetricScores]
@@ -86,6 +87,7 @@ class ScoreTables:
     planned: BoolArray
     measured: BoolArray
     outcomes: CodeArray
+    repeats: dict[int, int] = field(default_factory=dict)
 
     def coverage(self, variant: str) -> float:
         """The measured share of the planned calls of a variant; 0 when none was planned."""
@@ -143,7 +145,8 @@ def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
     metrics = _empty_metrics(results, gate, cases, planned)
     for name, scores in metrics.items():
         _fill(scores, [score for score in results.scores if score.metric == name], positions, measured)
-    return ScoreTables(metrics, variants, tuple(cases), _cluster_labels(results), planned, measured, outcomes)
+    labels = _cluster_labels(results)
+    return ScoreTables(metrics, variants, tuple(cases), labels, planned, measured, outcomes, repeats)
 
 
 def _empty_metrics(results: Results, gate: Gate, cases: dict[str, int], planned: BoolArray) -> dict[str, MetricScores]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from snapdrift.conclusions import Sufficiency
 from snapdrift.model import Case, Gate, MetricSpec, Policy, ScoreKind, Severity, Target
+from snapdrift.stats.betting_power import betting_cases_for_drop, betting_detectable, betting_power, betting_sees
 from snapdrift.stats.paired import MIN_CLUSTERS, ClusterSums, cluster_sums
 from snapdrift.stats.power import (
     agreement_p_value,
@@ -17,10 +18,35 @@ from snapdrift.stats.power import (
     cases_for_no_worse,
     cases_of_agreement,
     detectable_difference,
+    mcnemar_power,
     sees_drop,
 )
+from snapdrift.stats.sequential import StoppingRule
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import metric_entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What decides at the end: a fixed test at `alpha`, or (`betting`) wealth, which may be looked at without end."""
+
+    alpha: float
+    betting: bool
+
+    @classmethod
+    def of(cls, gate: Gate, rule: StoppingRule | None) -> _Sight:
+        """The whole alpha of a fixed number of cases, or the part that a rule leaves for its end."""
+        betting = rule is not None and rule.share == 1
+        return cls(round(gate.alpha if rule is None or betting else rule.fixed_alpha, 12), betting)
+
+    def sees(self, n: int, drop: float, discordance: float) -> bool:
+        return (betting_sees if self.betting else sees_drop)(n, drop, discordance, self.alpha)
+
+    def detectable(self, n: int, discordance: float) -> float | None:
+        return (betting_detectable if self.betting else detectable_difference)(n, discordance, self.alpha)
+
+    def cases_for(self, drop: float, discordance: float) -> int | None:
+        return (betting_cases_for_drop if self.betting else cases_for_drop)(drop, discordance, self.alpha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +73,7 @@ def sufficiency(
     cases: Sequence[Case],
     applicable: Mapping[str, frozenset[str]],
     repeats: int,
+    rule: StoppingRule | None = None,
 ) -> tuple[Sufficiency, ...]:
     """For each gating metric and pair, whether the gate's policy can ever tell, and what it would take.
 
@@ -54,7 +81,9 @@ def sufficiency(
     discordance; `prove` needs complete agreement to show "no worse than the margin". Graded and repeated metrics have
     the same bound on power: repeats do not lower the number of cases. Cases that share clusters count as their
     effective number of clusters, and fewer than five clusters never tell. About these cases every answer is a draw of
-    its own: there cases count as often as they are asked, and clusters do not matter.
+    its own: there cases count as often as they are asked, and clusters do not matter. With a `rule` the run is looked
+    at while it grows: what counts is the fixed test at the part of alpha that is left for it, or betting where there is
+    no such test; `cases` are then all that can be asked.
     """
     specs = {spec.name: spec for spec in metrics}
     every = frozenset(case.id for case in cases)
@@ -65,16 +94,16 @@ def sufficiency(
             continue
         covered = [case for case in cases if case.id in applicable.get(name, every)]
         single = repeats == 1 and _binary(specs[name], entry.on)
-        about_these = gate.target is Target.THESE_CASES
+        sight = _Sight.of(gate, rule)
         reach = (
             _reach_of_these(gate, entry.margin, len(covered), repeats)
-            if about_these
-            else _reach(gate, entry.margin, covered, single=single)
+            if gate.target is Target.THESE_CASES
+            else _reach(gate, entry.margin, covered, sight, single=single and not sight.betting)
         )
         enough = reach.catches if gate.policy is Policy.CATCH else reach.proves
         for pair in pairs:
             head = f"{name}, `{pair.candidate}` against `{pair.baseline}`"
-            detail = f"{head}: {_detail(gate, entry.margin, reach, enough=enough)}"
+            detail = f"{head}: {_detail(gate, entry.margin, reach, rule, enough=enough)}"
             found.append(
                 Sufficiency(
                     metric=name,
@@ -95,14 +124,14 @@ def _binary(spec: MetricSpec, on: str | None) -> bool:
     return spec.kind is ScoreKind.PASS_FAIL if on is None else on == "passed"
 
 
-def _reach(gate: Gate, margin: float, cases: Sequence[Case], *, single: bool) -> _Reach:
-    alpha, n = round(gate.alpha, 12), len(cases)
-    catch_n = cases_for_drop(gate.max_blind, gate.discordance, alpha)
+def _reach(gate: Gate, margin: float, cases: Sequence[Case], sight: _Sight, *, single: bool) -> _Reach:
+    alpha, n = sight.alpha, len(cases)
+    catch_n = sight.cases_for(gate.max_blind, gate.discordance)
     agreement_n = cases_of_agreement(margin, alpha)
     if n == 0 or not _clustered(cases):
         prove_n = cases_for_no_worse(margin, alpha) if single else agreement_n
-        catches = sees_drop(n, gate.max_blind, gate.discordance, alpha)
-        detectable = detectable_difference(n, gate.discordance, alpha)
+        catches = sight.sees(n, gate.max_blind, gate.discordance)
+        detectable = sight.detectable(n, gate.discordance)
         return _Reach(n, n, None, detectable, catch_n, prove_n, catches, prove_n is not None and n >= prove_n)
     sums = _cluster_sizes(cases)
     independent, enough = math.floor(sums.effective + 1e-9), sums.sizes.size >= MIN_CLUSTERS
@@ -110,12 +139,12 @@ def _reach(gate: Gate, margin: float, cases: Sequence[Case], *, single: bool) ->
         cases=n,
         independent=independent,
         clusters=sums.sizes.size,
-        detectable=detectable_difference(independent, gate.discordance, alpha) if enough else None,
+        detectable=sight.detectable(independent, gate.discordance) if enough else None,
         # As many cases as make up so many effective clusters of the shape that these have.
         cases_for_catch=None if catch_n is None else math.ceil(catch_n * n / sums.effective - 1e-9),
         cases_for_prove=None if agreement_n is None else math.ceil(agreement_n * float(sums.sizes.max())),
-        catches=enough and sees_drop(independent, gate.max_blind, gate.discordance, alpha),
-        proves=enough and agreement_p_value(margin, sums.sizes) <= gate.alpha,
+        catches=enough and sight.sees(independent, gate.max_blind, gate.discordance),
+        proves=enough and agreement_p_value(margin, sums.sizes) <= alpha + 1e-12,
     )
 
 
@@ -147,8 +176,10 @@ def _cluster_sizes(cases: Sequence[Case]) -> ClusterSums:
     return cluster_sums(np.zeros(len(cases)), labels)
 
 
-def _detail(gate: Gate, margin: float, reach: _Reach, *, enough: bool) -> str:
+def _detail(gate: Gate, margin: float, reach: _Reach, rule: StoppingRule | None, *, enough: bool) -> str:
     gated = f"{words.cases(reach.cases)} gate{'s' if reach.cases == 1 else ''} it"
+    if rule is not None:
+        gated += " at most, by betting" if rule.share == 1 else " unless it is settled before"
     if reach.clusters is not None:
         gated += f", in {reach.clusters} clusters that are worth {words.cases(reach.independent)}"
     if reach.answers > 1:
@@ -159,14 +190,41 @@ def _detail(gate: Gate, margin: float, reach: _Reach, *, enough: bool) -> str:
         if reach.detectable is None
         else f"drops from {words.amount(reach.detectable)} are seen {assumed}"
     )
-    catch = f"`max_blind: {gate.max_blind:g}` takes {_needed(reach.cases_for_catch)}"
-    prove = f"`prove` at a margin of {words.amount(margin)} takes {_needed(reach.cases_for_prove)} without a difference"
+    catch = f"`max_blind: {gate.max_blind:g}` takes {_needed(reach.cases_for_catch, rule)}"
+    proof = _needed(reach.cases_for_prove, rule)
+    prove = f"`prove` at a margin of {words.amount(margin)} takes {proof} without a difference"
     text = f"{gated}; {seen}. {catch}; {prove}."
     return text if enough else f"{text} {_mend(gate, reach)}"
 
 
-def _needed(cases: int | None) -> str:
-    return "more than ten million cases" if cases is None else words.cases(cases)
+def _needed(cases: int | None, rule: StoppingRule | None) -> str:
+    if cases is not None:
+        return words.cases(cases)
+    return "more than ten million cases" if rule is None or rule.share < 1 else "more cases than can be reckoned with"
+
+
+def _chance(share: float) -> str:
+    """A power with one decimal, never rounded up to certainty."""
+    return "over 99.9%" if share > 0.9995 else f"{share:.1%}"
+
+
+def topping_up_power(gate: Gate, alpha: float, sample: int, dataset: int) -> str:
+    """What it costs in power that a gate may be topped up: betting against one fixed test, at both sizes.
+
+    For a drop of `max_blind` at the assumed discordance; exact for single passes and fails.
+    """
+    discordance = max(gate.discordance, gate.max_blind)
+
+    def powers(n: int) -> str:
+        fixed = mcnemar_power(n, discordance, -gate.max_blind, alpha)
+        bet = betting_power(n, discordance, -gate.max_blind, alpha)
+        return f"{_chance(bet)} instead of {_chance(fixed)} at {words.cases(n)}"
+
+    return (
+        f"topping up takes betting, which sees a drop of {words.amount(gate.max_blind)} with a power of "
+        f"{powers(sample)} (the sample) and {powers(dataset)} (the whole dataset), "
+        f"if {words.percent(discordance)} of results differ"
+    )
 
 
 def _mend(gate: Gate, reach: _Reach) -> str:

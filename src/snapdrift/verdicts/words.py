@@ -130,6 +130,8 @@ def movement(comparison: Comparison) -> str:
 
 def resolution(comparison: Comparison) -> str:
     """What it would take to settle an inconclusive comparison."""
+    if comparison.stopped_early:
+        return "asking ended before this was settled"
     repeats = comparison.repeats_to_resolve
     if repeats is not None:
         return f"about {repeats:,} answers to each case would settle it about these cases, if it stays as seen"

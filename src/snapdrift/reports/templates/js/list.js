@@ -1,7 +1,7 @@
 // The list of cases: headings that fold and rows of one height, of which only those in sight exist.
 
 const ROW = 30;
-const folded = new Set(["unchanged"]);
+const folded = new Set(["unchanged", "not_needed"]);
 const list = document.getElementById("list"), rowsElement = document.getElementById("rows");
 let shownGroups = [];
 let shownRows = [];

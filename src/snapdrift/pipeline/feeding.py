@@ -1,0 +1,188 @@
+"""What the looks of a run are fed: final calls go into a buffer, whole units come out in the drawn order.
+
+No waiting and no network: `looking` brings what comes back, and stores what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from snapdrift.errors import StoreError
+from snapdrift.model import CallKey, CallResult, Case, Gate, Outcome, Response, Results, Score
+from snapdrift.pipeline.grading import scores_of
+from snapdrift.pipeline.prepare import applicable_cases
+from snapdrift.pipeline.sequences import Record, config_hash, planned_comparisons
+from snapdrift.stats.case_order import CaseBuffer, Unit
+from snapdrift.stats.sequential import LOOK_EVERY, StoppingRule, advance, resolved, restored
+
+if TYPE_CHECKING:
+    from snapdrift.graders.base import Grader
+    from snapdrift.store import StoredRun
+    from snapdrift.suites.resolved import Suite
+
+_Calls = Mapping[str, Mapping[tuple[str, int], "_Settled"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """How a call ended for the looks: its scores, and the calls (its own, or a judge's) that left it without some."""
+
+    outcome: Outcome
+    scores: tuple[Score, ...] = ()
+    lost: tuple[CallKey, ...] = ()
+
+
+@dataclass(slots=True)
+class _Judged:
+    """An answer that waits for judges: those still to come, and those that gave no verdict."""
+
+    response: Response
+    waiting: set[str]
+    lost: tuple[CallKey, ...] = ()
+
+
+class Feeding:
+    """The looks of one run, as far as they have come.
+
+    `state` is the wealth, `passed_over` the calls that had no value when their unit was fed, `resolved` whether a look
+    has decided. While it is `patient` nothing is looked at, and a call that failed may still be answered. `changed`
+    says that there is something worth storing; whoever stores it sets it back.
+    """
+
+    def __init__(
+        self,
+        stored: StoredRun,
+        suite: Suite,
+        gate: Gate,
+        record: Record,
+        order: Sequence[Unit],
+        cases: Mapping[str, Case],
+    ) -> None:
+        """Takes up the wealth of a run file. Raises `StoreError` where it is another configuration's."""
+        self._stored, self._suite, self._gate, self._cases = stored, suite, gate, cases
+        self._header = header = stored.header
+        self._rule = StoppingRule(round(gate.alpha, 12), record.share)
+        self._planned = planned_comparisons(header.variants, suite.metrics, gate)
+        gating = [one for one in self._planned if one.gating]
+        sides = {name for one in gating for name in (one.pair.baseline, one.pair.candidate)}
+        self._sides = sides or {variant.name for variant in header.variants}
+        metrics = {one.metric for one in gating}
+        graders = (g for g in suite.graders if any(metric.name in metrics for metric in g.metrics))
+        self._graders = cast("tuple[Grader, ...]", tuple(graders))
+        calls = {(name, repeat) for name in self._sides for repeat in range(header.planned_repeats)}
+        try:
+            self.state = restored(record.state, config_hash=config_hash(header), order_seed=header.seed)
+            self._buffer: CaseBuffer[_Settled] = CaseBuffer(order, calls, done=self.state.units)
+        except ValueError as error:
+            raise StoreError(f"{stored.path}: the run cannot be looked at further: {error}") from error
+        self._unit_of = {case: number for number, unit in enumerate(order) for case in unit}
+        self._judged: dict[CallKey, _Judged] = {}
+        self._put: set[CallKey] = set()
+        self.passed_over = record.passed_over
+        self.patient = self.state.units < record.looks_from
+        self.resolved = False
+        self.changed = False
+
+    def take_answer(self, response: Response, judges: Collection[str]) -> None:
+        """Takes in how an answer's call ended; `judges` are those that are asked about it now."""
+        key = response.call
+        if not self._awaits(key):
+            return
+        if response.outcome.measured:
+            gating = {grader.name for grader in self._graders}
+            self._judged[key] = _Judged(response, gating & set(judges))
+            self._settle_judged(key)
+        elif not self.patient:
+            self.pass_over(key)
+
+    def take_verdict(self, response: Response) -> None:
+        """Takes in how a judge's call ended."""
+        answer = replace(response.call, grader="")
+        judged, failed = self._judged.get(answer), not response.outcome.measured
+        if judged is None or response.call.grader not in judged.waiting or (failed and self.patient):
+            return
+        judged.waiting.discard(response.call.grader)
+        judged.lost += (response.call,) if failed else ()
+        self._settle_judged(answer)
+
+    def pass_over(self, answer: CallKey) -> None:
+        """An answer that does not come: its unit goes on without it."""
+        if self._awaits(answer):
+            self._settle(answer, _Settled(Outcome.API_ERROR, lost=(answer,)))
+
+    def settle_all(self, until: int) -> None:
+        """Passes over what came to no end in the units before `until`, so that all of them are fed."""
+        while not self.resolved and self.state.units < until:
+            for case_id, call in self._buffer.waiting_for:
+                answer = CallKey(case_id, *cast("tuple[str, int]", call))
+                if answer in self._judged:
+                    judged = self._judged[answer]
+                    judged.lost += tuple(replace(answer, grader=name) for name in sorted(judged.waiting))
+                    judged.waiting.clear()
+                    self._settle_judged(answer)
+                else:
+                    self.pass_over(answer)
+
+    def look(self) -> None:
+        """Looks now, out of turn: a sample that may be topped up is looked at when it is over."""
+        self.patient, self.changed = False, True
+        self.resolved = self.resolved or resolved(self.state, self._rule, self.state.comparisons.keys())
+
+    def _awaits(self, answer: CallKey) -> bool:
+        """Whether a call belongs to a unit that is still to be fed, and has not been put yet."""
+        number = self._unit_of.get(answer.case_id, -1)
+        return (
+            not self.resolved
+            and answer.variant in self._sides
+            and number >= self.state.units
+            and (answer not in self._put)
+        )
+
+    def _settle_judged(self, answer: CallKey) -> None:
+        """Puts an answer into the buffer unless it waits for a judge."""
+        judged = self._judged[answer]
+        if judged.waiting:
+            return
+        del self._judged[answer]
+        case = self._cases[answer.case_id]
+        scores = tuple(scores_of(self._stored, self._graders, case, judged.response))
+        self._settle(answer, _Settled(judged.response.outcome, scores, judged.lost))
+
+    def _settle(self, answer: CallKey, settled: _Settled) -> None:
+        """Puts a final call into the buffer and feeds the units that this releases, up to the look that decides."""
+        self._put.add(answer)
+        for unit in self._buffer.put(answer.case_id, (answer.variant, answer.repeat), settled):
+            if not self.resolved:
+                self._feed(cast("_Calls", unit))
+
+    def _feed(self, unit: _Calls) -> None:
+        differences = self._differences(unit)
+        lost = tuple(key for calls in unit.values() for settled in calls.values() for key in settled.lost)
+        self.passed_over = (*self.passed_over, *lost)
+        if self.patient:
+            self.state = self.state.fed([differences])
+        else:
+            progress = advance(self.state, [differences], self._rule, self.state.comparisons.keys())
+            self.state, self.resolved = progress.state, progress.stopped
+        self.changed |= bool(lost) or self.resolved or self.state.units % LOOK_EVERY == 0
+
+    def _differences(self, unit: _Calls) -> dict[str, float | None]:
+        """The unit's differences, by the very steps that conclusions are made by."""
+        from snapdrift.verdicts.looks import unit_differences
+        from snapdrift.verdicts.score_tables import build_score_tables
+
+        cases = tuple(self._cases[case_id] for case_id in unit)
+        settled = {CallKey(case_id, *call): one for case_id, calls in unit.items() for call, one in calls.items()}
+        results = Results(
+            cases=cases,
+            variants=tuple(variant for variant in self._header.variants if variant.name in self._sides),
+            repeats=self._header.planned_repeats,
+            metrics=self._suite.metrics,
+            calls={key: CallResult(one.outcome) for key, one in settled.items()},
+            scores=tuple(score for one in settled.values() for score in one.scores),
+            applicable=applicable_cases(self._suite, cases),
+        )
+        (found,) = unit_differences(self._planned, build_score_tables(results, self._gate), [tuple(unit)])
+        return found
