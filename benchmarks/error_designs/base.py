@@ -60,14 +60,35 @@ def compare_arrays(
 
     Several metrics are one family, as in a gate that all of them fail.
     """
+    run = arranged(baseline, candidate, kind, margin=margin, clusters=clusters)
+    return compare(run.planned, run.tables, run.gate, seed)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """Scores as a run has them: what is to be compared of them, and the gate that asks."""
+
+    planned: list[PlannedComparison]
+    tables: ScoreTables
+    gate: Gate
+
+
+def arranged(
+    baseline: Values,
+    candidate: Values,
+    kind: ScoreKind = ScoreKind.PASS_FAIL,
+    *,
+    margin: float | None = 0.05,
+    clusters: NDArray[np.int64] | None = None,
+) -> Arranged:
+    """Arrays as for `compare_arrays`, arranged as a run would be."""
     compared = np.stack([_in_three(baseline), _in_three(candidate)], axis=1).astype(np.float64)
     names = [f"m{number}" for number in range(compared.shape[0])]
     pair = Pair("baseline", "candidate")
     gate = Gate("default", (pair,), tuple(MetricGate(name, margin=margin) for name in names), confidence=CONFIDENCE)
     labels = np.arange(compared.shape[2]) if clusters is None else clusters
-    tables = _tables(compared, names, kind, labels)
     planned = [PlannedComparison(pair, name, Severity.FAIL, gating=True, margin=margin) for name in names]
-    return compare(planned, tables, gate, seed)
+    return Arranged(planned, _tables(compared, names, kind, labels), gate)
 
 
 def _in_three(scores: Values) -> Values:

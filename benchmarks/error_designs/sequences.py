@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from error_designs.base import ALPHA, INTERVAL, Claim, Design, Generator, Values, compare_arrays
+from error_designs.base import ALPHA, INTERVAL, Claim, Design, Generator, Values, arranged, claims_of
 from error_designs.comparisons import MARGIN, pass_fail
+from snapdrift.conclusions import Comparison
 from snapdrift.stats.canary import new_canary, next_night
 from snapdrift.stats.judges import paired_judgements
-from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import mcnemar_power
 from snapdrift.stats.prediction_powered import estimate_difference
-from snapdrift.stats.sequential import ClaimPs, SequentialState, StoppingRule, advance, claim_p_values
+from snapdrift.stats.sequential import StoppingRule
+from snapdrift.verdicts.comparing import compare
+from snapdrift.verdicts.looks import walk
 
 SAVED_AT_LEAST = 0.35
 POWER_WITHIN = 0.03
 
 
-@dataclass(frozen=True)
-class Stopped:
-    """One run under early stopping: which metrics are shown worse (Holm), which no worse, and the cases asked."""
+def stop_early(baseline: Values, candidate: Values, margin: float = MARGIN) -> tuple[Comparison, ...]:
+    """Pass/fail scores [metric, case, repeat] in the drawn order, asked until a look decides or all are asked.
 
-    worse: tuple[bool, ...]
-    no_worse: tuple[bool, ...]
-    asked: int
-
-
-def stop_early(baseline: Sequence[Values], candidate: Sequence[Values], margin: float = MARGIN) -> Stopped:
-    """Pass/fail scores by metric, in the drawn order, asked until a look decides or all are asked.
-
-    At the end the fixed test is that of the public comparison function.
+    The looks and the verdicts are those of the program: `looks.walk`, and `compare` with what it saw.
     """
-    names = [f"m{number}" for number in range(len(baseline))]
-    differences = [one - other for other, one in zip(baseline, candidate, strict=True)]
-    units = [dict(zip(names, unit, strict=True)) for unit in zip(*(d.tolist() for d in differences), strict=True)]
-    rule = StoppingRule(ALPHA)
-    progress = advance(SequentialState.start("", 0, dict.fromkeys(names, margin)), units, rule, names)
-    fixed: dict[str, ClaimPs] | None = None
-    if not progress.stopped:
-        whole = compare_arrays(np.stack(baseline)[..., None], np.stack(candidate)[..., None], margin=margin)
-        fixed = {c.metric: ClaimPs(c.p_value or 1.0, c.p_better or 1.0, c.p_no_worse) for c in whole}
-    found = claim_p_values(progress.state, rule, fixed)
-    worse = tuple(p <= ALPHA + 1e-12 for p in holm([found[name].worse for name in names]))
-    kept = tuple((p := found[name].no_worse) is not None and p <= ALPHA + 1e-12 for name in names)
-    return Stopped(worse, kept, progress.state.units)
+    run = arranged(baseline, candidate, margin=margin)
+    order = [(case,) for case in run.tables.case_ids]
+    looks = walk(run.planned, run.tables, order, StoppingRule(round(run.gate.alpha, 12)))
+    return compare(run.planned, run.tables, run.gate, 0, looks=looks)
 
 
 def _early(name: str, difference: float, claims: tuple[Claim, ...], metrics: int = 1) -> Design:
@@ -54,11 +37,12 @@ def _early(name: str, difference: float, claims: tuple[Claim, ...], metrics: int
 
     def simulate(rng: Generator) -> Mapping[str, float]:
         pairs = [draw(rng) for _ in range(metrics)]
-        run = stop_early([one for one, _ in pairs], [other for _, other in pairs])
+        baseline, candidate = (np.stack([pair[side] for pair in pairs])[..., None] for side in (0, 1))
+        found = stop_early(baseline, candidate)
+        said = [claims_of(one, difference) for one in found]
         return {
-            "worse": any(run.worse),
-            "no worse": any(run.no_worse),
-            "calls saved": 1 - run.asked / 1000,
+            **{claim: max(one[claim] for one in said) for claim in ("worse", "no worse", "interval misses")},
+            "calls saved": 1 - (found[0].units_fed or 0) / 1000,
         }
 
     return Design("early stopping", name, claims, simulate, weight=0.5)
@@ -66,15 +50,15 @@ def _early(name: str, difference: float, claims: tuple[Claim, ...], metrics: int
 
 def _early_stopping() -> list[Design]:
     fixed = mcnemar_power(1000, 0.1, -0.05, ALPHA)
-    saved = Claim("calls saved")
+    saved, missed = Claim("calls saved"), Claim("interval misses", INTERVAL)
     return [
-        _early("up to n=1000, discordance 0.1, no change", 0.0, (Claim("worse", ALPHA), saved)),
+        _early("up to n=1000, discordance 0.1, no change", 0.0, (Claim("worse", ALPHA), missed, saved)),
         _early("up to n=1000, two metrics, no change (Holm)", 0.0, (Claim("worse", ALPHA), saved), metrics=2),
         _early("up to n=1000, discordance 0.1, at the margin of 5%", -MARGIN, (Claim("no worse", ALPHA), saved)),
         _early(
             "up to n=1000, discordance 0.1, 5% drop",
             -0.05,
-            (Claim("worse", power=fixed - POWER_WITHIN), Claim("calls saved", power=SAVED_AT_LEAST)),
+            (Claim("worse", power=fixed - POWER_WITHIN), missed, Claim("calls saved", power=SAVED_AT_LEAST)),
         ),
     ]
 
