@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapdrift.conclusions import Attribution, Comparison
+from snapdrift.conclusions import Comparison
+from snapdrift.explanations import Attribution
 from snapdrift.graders.base import grade
 from snapdrift.graders.exact import Exact
 from snapdrift.model import (

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from snapdrift.conclusions import Evaluation, Explanation
+from snapdrift.conclusions import Evaluation
+from snapdrift.explanations import Explanation
 from snapdrift.model import (
     CallKey,
     CallResult,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from snapdrift.conclusions import Slices
+from snapdrift.explanations import Slices
 from snapdrift.model import Reason, Results, Score
 from snapdrift.verdicts.evidence import PairedValues, Question
 from snapdrift.verdicts.score_tables import FloatArray

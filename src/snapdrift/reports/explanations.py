@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from snapdrift.conclusions import Explanation
+from snapdrift.explanations import Explanation
 from snapdrift.model import FormatCause, MetricSpec, ScoreKind, Verdict
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.view import ComparisonView, ExplanationView, Lens, RunData

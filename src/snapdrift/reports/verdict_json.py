@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from snapdrift.conclusions import Comparison, Explanation, MetricSummary, Operational
+from snapdrift.conclusions import Comparison, MetricSummary, Operational
+from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share

@@ -16,12 +16,12 @@ from snapdrift.conclusions import (
     Control,
     Decision,
     Evaluation,
-    Explanation,
     MetricSummary,
     Operational,
     Parity,
     VariantSummary,
 )
+from snapdrift.explanations import Explanation
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snapdrift.conclusions import Attribution, Comparison, Part
+from snapdrift.conclusions import Comparison
+from snapdrift.explanations import Attribution, Part
 from snapdrift.model import FormatCause
 from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Tolerant, read_sides
 from snapdrift.verdicts.broken import find_broken_gain

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from snapdrift.conclusions import BrokenGain, Comparison
+from snapdrift.conclusions import Comparison
+from snapdrift.explanations import BrokenGain
 from snapdrift.model import Outcome, Reason
 from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Tolerant, form_failure
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snapdrift.conclusions import Attribution, Comparison, Explanation, Part, Slice
+from snapdrift.conclusions import Comparison
+from snapdrift.explanations import Attribution, Explanation, Part, Slice
 from snapdrift.model import FormatCause, MetricSpec, Verdict
 from snapdrift.verdicts.words import amount, cases, change_text, names, points, quoted
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snapdrift.conclusions import Comparison, Evaluation, Explanation
+from snapdrift.conclusions import Comparison, Evaluation
+from snapdrift.explanations import Explanation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from snapdrift.conclusions import Attribution, Comparison, Explanation, FailureGroup, Slice, Slices
+from snapdrift.conclusions import Comparison
+from snapdrift.explanations import Attribution, Explanation, FailureGroup, Slice, Slices
 from snapdrift.model import Case, Results, Verdict
 from snapdrift.verdicts.answers import ScoreIndex, Tolerant, index_scores
 from snapdrift.verdicts.attribution import attribute

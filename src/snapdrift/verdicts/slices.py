@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from snapdrift.conclusions import FailureGroup, Slice, Slices
+from snapdrift.explanations import FailureGroup, Slice, Slices
 from snapdrift.model import Reason, Score
 from snapdrift.stats.multiplicity import benjamini_hochberg
 from snapdrift.stats.paired import cluster_sums
