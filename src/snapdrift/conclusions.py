@@ -80,7 +80,7 @@ class Comparison:
 
     `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or
     clusters of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the
-    asking, so that the difference leans away from 0.
+    asking, so that the difference leans towards what ended it. `capped`: the verdict of its judge does not count.
     """
 
     metric: str
@@ -117,6 +117,7 @@ class Comparison:
     units_fed: int | None = None
     units_planned: int | None = None
     stopped_early: bool = False
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,17 @@ def test_other_graders_make_their_own_wealth_of_the_units_that_were_fed(looked_a
 
     (comparison,) = graded.comparisons
     assert (comparison.n, comparison.difference, comparison.verdict) == (25, 0.0, Verdict.INCONCLUSIVE)
-    assert any("as they are now, they would not have stopped it" in text for text in graded.decision.warnings)
+    assert graded.decision.word == "incomplete"
+    assert "as they are now, they would not have stopped it" in graded.decision.reasons[0]
+
+
+def test_what_was_looked_at_is_not_graded_as_a_claim_about_these_very_cases(looked_at, land_standin) -> None:
+    suite = looked_at(cases=200, isles=90, top="")
+    outcome = run(suite, land_standin()[0], early_stop=True)
+    suite.write_text(suite.read_text().replace("graders:", "target: these_cases\nrepeats: 2\ngraders:"))
+
+    with pytest.raises(UsageError, match=r"claims something of these_cases, and run .* was looked at while it grew"):
+        pipeline.regrade_run(outcome.run_id, pipeline.RunOptions(), suite.parent)
 
 
 def test_the_record_says_everything_that_is_needed_to_redo_it(looked_at, land_standin) -> None:

@@ -89,7 +89,7 @@ def test_the_same_run_again_is_an_attempt_and_is_called_so_in_every_rendering(
     done = snapdrift(*RUN, cwd=root)
 
     assert "attempt 2" in done.stderr
-    assert "Attempt 2 of this run: what had been answered stands. 1 regression before." in done.stdout
+    assert "Attempt 2 of this run, on the answers that were there (before: 1 regression)." in done.stdout
     assert told(root)["run"]["attempt"] == 2
     assert [(one["same_run"], one["decision"]) for one in told(root)["earlier_verdicts"]] == [(True, "regression")]
     for page in ("index.html", "summary.md"):
@@ -210,8 +210,9 @@ def test_grading_again_is_one_more_verdict_on_the_same_answers(root: Path, snapd
     edit(root, "margin: 0.05", "margin: 0.9")
     done = snapdrift("grade", "latest", cwd=root)
 
-    assert "This run was concluded from before: what had been answered stands. 1 regression before." in done.stdout
-    assert served(root) == {"old": 1, "new": 1}
+    assert "Decided again, on the answers that were there (before: 1 regression)." in done.stdout
+    assert [one["same_run"] for one in told(root)["earlier_verdicts"]] == [True]
+    assert served(root) == {"old": 0, "new": 0}  # deciding again on a run's own answers is no further chance
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(root: Path, snapdrift: Callable[..., Any]) -> None:

@@ -100,6 +100,9 @@ def test_when_the_allowance_is_spent_in_the_extension_it_is_inconclusive_and_can
     looked_at, land_standin, gate, code
 ) -> None:
     suite, (url, _) = looked_at(cases=200, isles=10, top=SAMPLE, gate=gate), land_standin()
+    # A template over the case: what explains the verdict reads the answers to cases that came with the extension again.
+    exact = 'exact: "The capital of {{ country }} is {{ expected }}."'
+    suite.write_text(suite.read_text().replace('contains: "{{ expected }}"', exact))
     whole = run(suite, url)
     outcome = run(suite, url, limits=budget(180 * CALL_USD))
 

@@ -147,6 +147,14 @@ def test_an_unchanged_alias_is_quiet_night_after_night(root: Path, start: Start)
     assert nights[-1].canaries[0].wealth < 1
 
 
+def test_a_suite_that_stops_early_is_watched_like_any_other(root: Path, start: Start) -> None:
+    edit(root, "graders:\n", "early_stop: true\ngraders:\n")
+
+    night = watch(root, start(), cases=6)
+
+    assert (night.exit_code, night.failed, night.asked) == (ExitCode.PASSED, "", 6)
+
+
 def test_each_night_asks_other_cases_of_both_sides_afresh_in_partial_runs(root: Path, start: Start) -> None:
     for _ in range(2):
         watch(root, start())

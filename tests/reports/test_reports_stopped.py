@@ -16,7 +16,10 @@ from snapdrift.reports.html import render_html
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.view import CaseGroup
 
-SENTENCE = "Stopped after 20 of 30 cases; answers after that were not needed; the difference is likely overstated."
+SENTENCE = (
+    "Stopped after 20 of 30 cases; answers after that were not needed; what ended the asking is likely overstated: "
+    "a drop looks larger, and no change better, than it is."
+)
 STOPPED = Sequential(open_ended=False, fed=20, planned=30, sample=30, unit_size=1, stopped=True, resolved=True)
 
 

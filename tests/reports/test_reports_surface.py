@@ -259,7 +259,7 @@ def test_the_summary_names_the_cases_on_which_endpoints_differ(view: View) -> No
 
 
 def test_every_rendering_says_that_an_alias_and_its_snapshot_are_one_model(view: View) -> None:
-    said = "are the same model, gpt-4o-2024-08-06: differences here are noise"
+    said = "are the same model, gpt-4o-2024-08-06: differences here should be noise"
     (control,) = verdict_document(view)["controls"]
 
     assert (control["alias"], control["snapshot"]) == ("alias", "responses")

@@ -15,6 +15,7 @@ from snapdrift.conclusions import Comparison, Evaluation, Sequential
 from snapdrift.model import (
     CallKey,
     Case,
+    DecisionWord,
     Gate,
     MetricGate,
     MetricSpec,
@@ -257,14 +258,14 @@ def test_what_was_spared_or_failed_beyond_the_stop_is_outside_coverage_and_imput
 
 def test_unmeasured_calls_of_units_that_were_fed_count_and_are_imputed_with_the_same_units(evaluated) -> None:
     agreeing = {"base": {"right": [1] * N}, "cand": {"right": [1] * N}}
-    lost = range(100)
-    looks = stopped_at(125, passed_over=frozenset(CallKey(f"c{number}", "cand", 0) for number in lost))
+    lost = range(20)
+    looks = stopped_at(175, passed_over=frozenset(CallKey(f"c{number}", "cand", 0) for number in lost))
     evaluation = evaluated(with_outcomes(agreeing, Outcome.API_ERROR, lost), looks, coverage=0.0)
 
     assert evaluation.decision.exit_code == 3
     (reason,) = evaluation.decision.reasons
     assert reason == (
-        "100 unmeasured calls could change the decision: if all had gone against the candidate, it would be "
+        "20 unmeasured calls could change the decision: if all had gone against the candidate, it would be "
         "regression, not passed."
     )
 
@@ -403,20 +404,40 @@ def test_what_topping_up_costs_in_power_is_said_at_both_sizes(make_gate) -> None
 def test_a_stop_is_told_with_what_it_does_to_the_difference() -> None:
     stopped = Sequential(open_ended=False, fed=225, planned=1000, sample=1000, unit_size=1, stopped=True, resolved=True)
     assert stopped_sentence(stopped) == (
-        "Stopped after 225 of 1,000 cases; answers after that were not needed; the difference is likely overstated."
+        "Stopped after 225 of 1,000 cases; answers after that were not needed; what ended the asking is likely "
+        "overstated: a drop looks larger, and no change better, than it is."
     )
     assert "of up to 1,000 cases" in stopped_sentence(replace(stopped, open_ended=True, sample=200))
     assert stopped_sentence(replace(stopped, stopped=False)) == ""
     assert sequential_notes(stopped) == ()
 
 
-def test_a_stop_that_the_scores_no_longer_bear_out_is_told(evaluated) -> None:
+def test_a_stop_that_the_scores_no_longer_bear_out_leaves_the_run_incomplete(evaluated) -> None:
     agreeing = {"base": {"right": [1] * N}, "cand": {"right": [1] * N}}
-    (note,) = evaluated(agreeing, stopped_at(25)).decision.warnings[1:]
-    assert note == (
+    decision = evaluated(agreeing, stopped_at(25)).decision
+    assert decision.word is DecisionWord.INCOMPLETE
+    assert decision.reasons[0] == (
         "The run was stopped after 25 of 200 cases by scores that were others then; as they are now, they would not "
         "have stopped it."
     )
+    assert decision.would_miss == {}
+
+
+def test_answers_that_came_after_their_look_can_make_a_pass_incomplete(evaluated) -> None:
+    """15 calls failed, were passed over, and answered by the sweep: all wrong, which no look has seen."""
+    late = frozenset(CallKey(f"c{number}", "cand", 0) for number in range(15))
+    agreeing = {"base": {"right": [1] * N}, "cand": {"right": [0] * 15 + [1] * (N - 15)}}
+    decision = evaluated(agreeing, stopped_at(150, passed_over=late), policy=Policy.PROVE).decision
+    assert decision.word is DecisionWord.INCOMPLETE
+    against, for_it = decision.reasons
+    assert against.startswith("15 late answers could change the decision: if all had gone against the candidate")
+    assert for_it.endswith("if all had gone for the candidate, it would be regression, not passed.")
+
+
+def test_late_answers_that_agree_change_nothing(evaluated) -> None:
+    late = frozenset(CallKey(f"c{number}", "cand", 0) for number in range(15))
+    agreeing = {"base": {"right": [1] * N}, "cand": {"right": [1] * N}}
+    assert evaluated(agreeing, stopped_at(150, passed_over=late), policy=Policy.PROVE).decision.word == "passed"
 
 
 def test_a_comparison_of_severity_warn_is_no_part_of_what_is_bet_on(make_results, make_gate) -> None:

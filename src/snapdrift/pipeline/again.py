@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, Variant, sha256
+from snapdrift.model import Target as ClaimTarget
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
 from snapdrift.pipeline.concluding import (
     STOPPED,
@@ -134,6 +135,12 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     if new:
         raise UsageError(f"the gate now compares {', '.join(sorted(new))}, which the run did not ask; run the suite")
     kept, looks = narrowed(gate, header.variants), looks_of(stored, gate)
+    if kept.pairs and kept.target is ClaimTarget.THESE_CASES and (looks is not None or header.planned_repeats < 2):
+        how = "was looked at while it grew" if looks is not None else "asked each case once"
+        raise UsageError(
+            f"the gate now claims something of these_cases, and run {header.run_id} {how}: its answers cannot tell; "
+            "run the suite"
+        )
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
     applicable = applicable_cases(suite, cases)

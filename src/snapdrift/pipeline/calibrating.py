@@ -9,7 +9,15 @@ from pathlib import Path
 
 from snapdrift.calibrations import HumanLabel, LabelDraw, Labelling, LabelPurpose
 from snapdrift.errors import LabelsError, Problem, UsageError
-from snapdrift.pipeline.concluding import STOPPED, conclude, load_stored_suite, write_ci_files, write_run_reports
+from snapdrift.pipeline.concluding import (
+    STOPPED,
+    conclude,
+    earlier_models,
+    evaluate_stored,
+    load_stored_suite,
+    write_ci_files,
+    write_run_reports,
+)
 from snapdrift.pipeline.drawing import require_calibratable
 from snapdrift.pipeline.judge_records import known_records, records_dir, write_records
 from snapdrift.pipeline.label_rows import labels_of_rows
@@ -57,12 +65,14 @@ def calibrate_run(text: str, files: Sequence[Path], options: RunOptions, cwd: Pa
         found = labels_of_rows(read, stored, suite, labelling.draws)
         merged, taken = _merged(labelling, found, read)
         store_labelling(writer, merged)
-        evaluation = conclude(writer, stored, suite, stored.meta(STOPPED) or "")
+        measured = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent)).calibrations
         now, directory = datetime.now(UTC).isoformat(timespec="seconds"), records_dir(workspace, options)
-        records = write_records(stored, evaluation.calibrations, now, directory)
-        # What was found on one candidate is known of the same judge on the run's other candidates too.
-        store_records(writer, known_records(suite, directory).records)
-        evaluation = conclude(writer, stored, suite, stored.meta(STOPPED) or "")
+        try:
+            records = write_records(stored, measured, now, directory)
+            # What was found on one candidate is known of the same judge on the run's other candidates too.
+            store_records(writer, known_records(suite, directory).records)
+        finally:  # the labels are stored: what they decide is concluded, once, also where no record can be kept
+            evaluation = conclude(writer, stored, suite, stored.meta(STOPPED) or "")
         view, reports = write_run_reports(stored, suite, catalog, workspace, options.output)
         write_ci_files([view], options.output)
         header = stored.header

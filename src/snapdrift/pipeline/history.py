@@ -106,7 +106,8 @@ def _finished(stored: StoredRun, header: RunHeader) -> FinishedRun | str:
     evaluation = stored.evaluation if stored.state is RunState.FINISHED else None
     if evaluation is None:
         return UNFINISHED
-    cases = sha256([header.dataset_hash, sorted(stored.case_ids())])
+    # A run that stopped early has a level of the cases that it asked, not of all.
+    cases = sha256([header.dataset_hash, sorted(set(stored.case_ids()) - stored.spared_cases())])
     return FinishedRun(
         run_id=header.run_id,
         suite=header.suite,

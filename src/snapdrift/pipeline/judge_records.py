@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.errors import StoreError
-from snapdrift.model import Gate
+from snapdrift.model import Gate, OnInconclusive
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store import codec
 
@@ -89,13 +89,13 @@ def calibration_notes(suite: Suite, gate: Gate, known: KnownRecords) -> tuple[st
 
     versions = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
     specs = {metric.name: metric for metric in suite.metrics}
-    notes = list(known.problems)
+    notes, looked = list(known.problems), suite.early_stop or gate.inconclusive is OnInconclusive.EXTEND
     for entry in gate.metrics:
         spec = specs.get(entry.metric)
         if spec is None or not spec.judged or entry.margin is None:
             continue
         record = next((one for one in known.records if one.metric == entry.metric), None)
-        notes.append(known_sentence(entry, spec, record, versions[entry.metric], gate.confidence))
+        notes.append(known_sentence(entry, spec, record, versions[entry.metric], gate.confidence, looked=looked))
     return tuple(notes)
 
 

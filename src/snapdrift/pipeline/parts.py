@@ -84,6 +84,7 @@ def ask_part(
         repeats=1,
         partial=True,
         sufficiency=(),
+        design=None,
     )
     with open_writer(part, target, options) as writer, open_run(writer.path) as stored:
         asked = suite if judged else replace(suite, graders=())

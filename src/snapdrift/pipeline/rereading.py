@@ -24,7 +24,8 @@ def tolerant_reading(stored: StoredRun, suite: Suite) -> Tolerant:
     """
     graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
     by_metric = {metric.name: grader for grader in graders for metric in grader.metrics}
-    cases = {case.id: case for case in suite.cases}
+    # A run that was topped up holds more cases than the suite that it began with.
+    cases = {case.id: case for case in (*stored.cases(), *suite.cases)}
     tools = {variant.name: _functions(variant) for variant in stored.header.variants}
     kept: dict[tuple[str, str, int, str], Readings] = {}
 

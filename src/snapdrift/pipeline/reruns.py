@@ -113,6 +113,8 @@ def _facets(header: RunHeader, case_ids: Sequence[str]) -> dict[str, str]:
         "repeats": str(header.planned_repeats),
         "graders": sha256([suite["graders"], suite["versions"]]),
         "gate": sha256(gate),
+        "stopping": str(bool(suite.get("early_stop"))),
+        "calibration": str(bool(suite.get("require_calibration"))),
     }
 
 
@@ -123,12 +125,15 @@ def _earlier(one: LoggedVerdict, this: LoggedVerdict) -> EarlierVerdict:
 
 
 def _draw(variant: str, draw: StoredDraw, run_id: str, logged: Sequence[LoggedVerdict], now: datetime) -> Draw:
-    """The draw with the verdicts that it served: those of this run, whose answers stand, and those that share it."""
+    """The draw with the verdicts of other runs that it served.
+
+    Deciding again on a run's own answers is no further chance: it is told as what this run was decided before.
+    """
     served = [
         verdict
         for verdict in logged
-        if (verdict.run_id == run_id and variant in verdict.draws)
-        or any(shared(draw.sketch, sketch) >= SAME_DRAW for sketch in verdict.draws.values())
+        if verdict.run_id != run_id
+        and any(shared(draw.sketch, sketch) >= SAME_DRAW for sketch in verdict.draws.values())
     ]
     oldest = min([draw.oldest, *(verdict.decided_at for verdict in served)]) if draw.oldest else ""
     return Draw(variant, draw.digest, draw.answers, oldest, draw.newest, _age_days(oldest, now), len(served))

@@ -115,7 +115,7 @@ def _tell_what_is_not_taken_up(directory: Path, header: RunHeader, options: RunO
         more = "the last of them " if len(before) > _SHOWN else ""
         options.notice(
             f"{header.suite}: starts anew beside {runs} of the same commit, suite and gate ({more}{decided}); "
-            "the report says so"
+            "`verdict.json` lists them"
         )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from snapdrift.errors import ConfigError
 from snapdrift.model import Reason
@@ -124,6 +125,7 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
         return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  a template's own source
 
     environment.filters |= {"inline_style": inline.style, "inline_script": inline.script, "named": named, **_filters()}
+    environment.filters["urlencode"] = lambda text: quote(encodable(str(text)), safe="")
     environment.globals |= {"source": source}
     return environment
 

@@ -218,7 +218,7 @@ def noise_floor(differences: ArrayLike, confidence: float) -> NoiseFloor:
         spread=spread,
         spread_interval=Interval(ends[0] * spread, ends[1] * spread),
         p_excess=p_excess,
-        floor=measured if p_excess <= 1 - confidence else normal_quantile(confidence) * error,
+        floor=min(1.0, measured if p_excess <= 1 - confidence else normal_quantile(confidence) * error),
     )
 
 

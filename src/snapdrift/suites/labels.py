@@ -53,7 +53,7 @@ class LabelRow(Entry):
     run: Text
     case: Text
     variant: Text
-    repeat: Annotated[int, Field(ge=0)]
+    repeat: Annotated[int, Field(ge=0, lt=1_000_000)]
     metric: Text
     answer: Digest
     """The SHA-256 of the answer's text in UTF-8 (of the refusal, where the model refused)."""

@@ -54,21 +54,22 @@ def control_sentence(control: Control, specs: Mapping[str, MetricSpec]) -> str:
 
 def control_opening(control: Control) -> str:
     """The first words of `control_sentence`, which figures may follow."""
+    are = "should be" if control.beyond_chance else "are"
     return (
         f"`{control.alias}` ({control.requested}) and `{control.snapshot}` are the same model, {control.model}: "
-        "differences here are noise"
+        f"differences here {are} noise"
     )
 
 
 def stopped_sentence(sequential: Sequential) -> str:
-    """That a look ended the asking, where, and what that does to the difference; empty where none did."""
+    """That a look spared calls, where it ended the asking, and what that does to the difference; else empty."""
     s = sequential
-    if not s.stopped:
+    if not s.stopped or (s.open_ended and s.fed <= s.sample):
         return ""
     most = "up to " if s.open_ended else ""
     return (
         f"Stopped after {s.fed * s.unit_size:,} of {most}{cases(s.planned * s.unit_size)}; answers after that were not "
-        "needed; the difference is likely overstated."
+        "needed; what ended the asking is likely overstated: a drop looks larger, and no change better, than it is."
     )
 
 
@@ -84,19 +85,30 @@ def looks_assumed(sequential: Sequential) -> str:
 
 
 def sequential_notes(sequential: Sequential) -> tuple[str, ...]:
-    """What to know of a run that was looked at while it grew: topping up that ended, scores that changed since."""
+    """What to know of a run that was looked at while it grew: topping up that ended with nothing settled."""
     s = sequential
     notes = []
+    if s.open_ended and s.fed > s.sample and not s.stopped and not s.spent:
+        asked = f"Topped up from {s.sample * s.unit_size:,} to all {cases(s.planned * s.unit_size)} of the dataset"
+        notes.append(f"{asked}, with nothing settled: add cases to the dataset, or accept that this is open.")
+    elif s.open_ended and s.fed > s.sample:
+        notes.append(f"Topped up from {s.sample * s.unit_size:,} to {cases(s.fed * s.unit_size)}.")
     if s.spent:
         more = f"after {s.fed * s.unit_size:,} of up to {cases(s.planned * s.unit_size)}"
         notes.append(
             f"Topping up ended {more}, with nothing settled: {s.spent.rstrip('.')}. "
             "`snapdrift resume RUN --extend` goes on."
         )
-    if s.stopped and not s.resolved:
-        stopped = f"The run was stopped after {s.fed * s.unit_size:,} of {cases(s.planned * s.unit_size)}"
-        notes.append(f"{stopped} by scores that were others then; as they are now, they would not have stopped it.")
     return tuple(notes)
+
+
+def unsettled_stop(sequential: Sequential) -> str | None:
+    """Why a run that was stopped early is incomplete after all: graded as it is now, no look would have ended it."""
+    s = sequential
+    if not s.stopped or s.resolved:
+        return None
+    stopped = f"The run was stopped after {s.fed * s.unit_size:,} of {cases(s.planned * s.unit_size)}"
+    return f"{stopped} by scores that were others then; as they are now, they would not have stopped it."
 
 
 def _metric_text(one: ControlMetric, spec: MetricSpec | None) -> str:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from snapdrift.conclusions import Comparison
 from snapdrift.explanations import Attribution, Part
 from snapdrift.model import FormatCause
+from snapdrift.stats.betting import betting_interval
+from snapdrift.stats.paired import cluster_sums
 from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Tolerant, read_sides
 from snapdrift.verdicts.broken import find_broken_gain
 from snapdrift.verdicts.evidence import FloatArray, PairedValues, Question, weigh
+from snapdrift.verdicts.looks import OPEN_ENDED
 from snapdrift.verdicts.score_tables import ScoreTables
 
 _Shares = dict[FormatCause | None, dict[int, float]]
@@ -43,7 +47,8 @@ def attribute(
     parts = [_part(cause, share, sides) for cause, share in shares.items()]
     content = _column([shares[None]], n)
     form = _column([share for cause, share in shares.items() if cause is not None], n)
-    question = Question(comparison.confidence, None, seed)
+    looked = comparison.stopped_early or comparison.method == OPEN_ENDED
+    question = _Asked(Question(comparison.confidence, None, seed), looked)
     # Form can move a case by up to 2: a gain that was form only, where content lost all there was, or the reverse.
     halved = _interval(form / 2, sides, question)
     return Attribution(
@@ -111,6 +116,21 @@ def _column(shares: Sequence[Mapping[int, float]], n: int) -> FloatArray:
     return column
 
 
-def _interval(values: FloatArray, sides: Sides, question: Question) -> tuple[float, float] | None:
-    """The interval of the mean of values in [-1, 1], by the rules of a graded comparison."""
-    return weigh(PairedValues(np.zeros(values.size), values, sides.clusters, single=False), question).ci
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of the parts; `looked`: how many cases there are was not fixed in advance."""
+
+    question: Question
+    looked: bool
+
+
+def _interval(values: FloatArray, sides: Sides, asked: _Asked) -> tuple[float, float] | None:
+    """The interval of the mean of values in [-1, 1], by the rules of a graded comparison.
+
+    Where the run was looked at while it grew only betting holds, and that one value a unit.
+    """
+    if not asked.looked:
+        return weigh(PairedValues(np.zeros(values.size), values, sides.clusters, single=False), asked.question).ci
+    units = cluster_sums(values, sides.clusters.tolist())
+    found = betting_interval(np.round(units.sums / units.sizes, 12), asked.question.two_sided)
+    return found.low, found.high

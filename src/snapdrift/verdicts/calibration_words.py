@@ -144,11 +144,24 @@ def _capped(c: JudgeCalibration) -> str:
 
 
 def known_sentence(
-    entry: MetricGate, spec: MetricSpec, record: JudgeCalibration | None, version: str, confidence: float
+    entry: MetricGate,
+    spec: MetricSpec,
+    record: JudgeCalibration | None,
+    version: str,
+    confidence: float,
+    *,
+    looked: bool = False,
 ) -> str:
-    """Before a run: whether the judge of a metric was calibrated, and what that lets a run conclude."""
+    """Before a run: whether the judge of a metric was calibrated, and what that lets a run conclude.
+
+    A run that is `looked` at while it grows cannot be calibrated with labels of its own answers.
+    """
     head = f"{entry.metric} (calibration is required)"
-    then = "until `snapdrift calibrate` has labels of its own answers, a run is at most inconclusive on it"
+    then = (
+        "a run that is looked at while it grows is at most inconclusive on it: calibrate one of a fixed number of cases"
+        if looked
+        else "until `snapdrift calibrate` has labels of its own answers, a run is at most inconclusive on it"
+    )
     if record is None:
         return f"{head}: its judge was never calibrated; {then}."
     when = f"{record.made_at[:10]}, run {record.of_run}, `{record.of_candidate or record.candidate}`"

@@ -136,7 +136,7 @@ def compare(
     where people's labels decide, and where a judge's verdict is at most `inconclusive`. With `looks` they are those of
     a run that was looked at while it grew (`looks.walk` gives them for scores that are all there): no labels decide it.
     """
-    shown = tables if looks is None else looks.shown(tables)
+    shown = tables if looks is None else looks.shown(tables, imputation)
     weighed = [_weigh(one, shown, gate, seed, imputation, judging) for one in planned]
     if looks is not None:
         weighed = [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
@@ -278,7 +278,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judg
     if planned.comparison in judging.capped and verdict is not Verdict.INSUFFICIENT:
         verdict = Verdict.INCONCLUSIVE
     p, stopped = evidence.p, looks is not None and looks.stopped
-    unresolvable = stopped or planned.comparison in judging.capped
+    by_people = planned.comparison in judging.capped or evidence.difference is not None
     return Comparison(
         metric=planned.metric,
         baseline=planned.pair.baseline,
@@ -302,7 +302,7 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judg
         verdict=verdict,
         table=evidence.table,
         detectable_difference=one.detectable,
-        cases_to_resolve=None if unresolvable else _to_resolve(one, verdict),
+        cases_to_resolve=None if stopped or by_people else _to_resolve(one, verdict),
         unmeasured=one.unmeasured,
         newly_failing=one.newly_failing,
         newly_passing=one.newly_passing,
@@ -310,10 +310,11 @@ def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judg
         ci_newcombe=evidence.ci_newcombe,
         variance=parts_of(values, gate.target),
         unmeasured_calls=one.unmeasured_calls,
-        repeats_to_resolve=_repeats_to_resolve(one, verdict),
+        repeats_to_resolve=None if by_people else _repeats_to_resolve(one, verdict),
         units_fed=looks.fed if looks else None,
         units_planned=looks.planned if looks else None,
         stopped_early=stopped,
+        capped=planned.comparison in judging.capped,
     )
 
 

@@ -45,9 +45,10 @@ def _control(alias: Variant, snapshot: Variant, tables: ScoreTables, gate: Gate,
     places = [tables.variants[snapshot.name], tables.variants[alias.name]]
     metrics = []
     compared = compare(planned, tables, gate, facts.seed, looks=facts.looks)
+    shown = tables if facts.looks is None else facts.looks.shown(tables)
     for one, comparison in zip(planned, compared, strict=True):
-        differing = agreement(tables.metrics[one.metric], places, tables.case_ids).differing
-        discordance = observed_discordance(one, tables) if comparison.n else None
+        differing = agreement(shown.metrics[one.metric], places, tables.case_ids).differing
+        discordance = observed_discordance(one, shown) if comparison.n else None
         metrics.append(
             ControlMetric(
                 metric=one.metric,

@@ -27,6 +27,7 @@ class Imputed:
     how: str
     comparisons: tuple[Comparison, ...]
     floors: tuple[Floor, ...]
+    judge_doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Findings:
     `shortfalls` are sentences about coverage that is short, `grader_doubts` about graders that may be wrong,
     `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
     because answers broke, `judge_doubts` about gating comparisons that rest on a judge that is not calibrated, or on
-    too few labels, `look_notes` about a run that was looked at while it grew.
+    too few labels, `look_notes` about a run that was looked at while it grew. `late_calls` were answered after the look
+    that they should have been part of.
     """
 
     gate: Gate
@@ -50,6 +52,7 @@ class Findings:
     alias_moves: tuple[AliasMove, ...] = ()
     shortfalls: tuple[str, ...] = ()
     unmeasured_calls: int = 0
+    late_calls: int = 0
     imputed: tuple[Imputed, ...] = field(default=())
     grader_doubts: tuple[str, ...] = ()
     sight_doubts: tuple[str, ...] = ()
@@ -149,12 +152,21 @@ def imputation_reasons(findings: Findings) -> tuple[str, ...]:
     now = _word_of_measured(findings)
     reasons = []
     for imputed in findings.imputed:
-        then = _word_of_measured(replace(findings, comparisons=imputed.comparisons, floors=imputed.floors))
+        filled = replace(
+            findings, comparisons=imputed.comparisons, floors=imputed.floors, judge_doubts=imputed.judge_doubts
+        )
+        then = _word_of_measured(filled)
         if then is not now:
-            calls = f"{findings.unmeasured_calls:,} unmeasured call{'' if findings.unmeasured_calls == 1 else 's'}"
+            calls = _open_calls(findings)
             would_be = f"{imputed.how}, it would be {then.value}, not {now.value}"
             reasons.append(f"{calls} could change the decision: {would_be}.")
     return tuple(reasons)
+
+
+def _open_calls(findings: Findings) -> str:
+    """The calls that the decision was made without, counted."""
+    counted = ((findings.unmeasured_calls, "unmeasured call"), (findings.late_calls, "late answer"))
+    return " and ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in counted if n)
 
 
 def inconclusive_reasons(findings: Findings) -> tuple[str, ...]:

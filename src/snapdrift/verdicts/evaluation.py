@@ -11,10 +11,17 @@ from snapdrift.explanations import Explanation
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant
-from snapdrift.verdicts.asides import sequential_notes
-from snapdrift.verdicts.calibration import judge_doubts, sight_shortfalls, tally_reviews, weigh_judges, with_verdicts
+from snapdrift.verdicts.asides import sequential_notes, unsettled_stop
+from snapdrift.verdicts.calibration import (
+    JudgesWeighed,
+    judge_doubts,
+    sight_shortfalls,
+    tally_reviews,
+    weigh_judges,
+    with_verdicts,
+)
 from snapdrift.verdicts.causes import broken_gain_sentences
-from snapdrift.verdicts.comparing import Judging, PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
 from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
@@ -62,7 +69,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         gate=gate,
         specs={spec.name: spec for spec in results.metrics},
         partial=facts.partial,
-        stopped_early=facts.stopped_early,
+        stopped_early=facts.stopped_early or (None if sequential is None else unsettled_stop(sequential)),
         comparisons=comparisons,
         floors=floors,
         operational=operational,
@@ -70,7 +77,8 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         alias_moves=moves,
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
-        imputed=_impute(gate, planned, judged, tables, facts, judges.judging),
+        late_calls=0 if looks is None else looks.late(tables),
+        imputed=_impute(gate, planned, judged, tables, facts, judges),
         judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
         grader_doubts=grader_doubts(planned, tables),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
@@ -175,20 +183,21 @@ def _impute(
     judged: Mapping[str, Severity],
     tables: ScoreTables,
     facts: RunFacts,
-    judging: Judging,
+    judges: JudgesWeighed,
 ) -> tuple[Imputed, ...]:
     """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured.
 
-    Of a run that was looked at while it grew, the same units are reckoned with as were fed.
+    Of a run that was looked at while it grew, the same units are reckoned with as were fed, with what was answered too
+    late to be looked at.
     """
-    if not _unmeasured_calls(planned, check_floors(gate, judged, tables), tables):
+    late = facts.looks is not None and facts.looks.late(tables)
+    if not (late or _unmeasured_calls(planned, check_floors(gate, judged, tables), tables)):
         return ()
     gating = [one for one in planned if one.gating]
-    return tuple(
-        Imputed(
-            how,
-            compare(gating, tables, gate, facts.seed, way, judging, facts.looks),
-            check_floors(gate, judged, tables, way),
-        )
-        for way, how in _HOW.items()
-    )
+    found = []
+    for way, how in _HOW.items():
+        comparisons = compare(gating, tables, gate, facts.seed, way, judges.judging, facts.looks)
+        doubts = judge_doubts(judges.calibrations, comparisons)
+        doubts += sight_shortfalls(judges.calibrations, comparisons, gate)
+        found.append(Imputed(how, comparisons, check_floors(gate, judged, tables, way), doubts))
+    return tuple(found)

@@ -34,6 +34,8 @@ from snapdrift.verdicts.score_tables import BoolArray, FloatArray, Imputation, M
 if TYPE_CHECKING:
     from snapdrift.verdicts.comparing import PlannedComparison
 
+OPEN_ENDED = "betting_open_ended"
+"""The method of comparisons of a run whose number of units is open."""
 _WIDEST_MARGIN = 1 - 1e-9
 
 
@@ -95,14 +97,17 @@ class Looks:
         """
         return self.rule.alpha / 5 if self.open_ended else self.rule.fixed_alpha
 
-    def shown(self, tables: ScoreTables) -> ScoreTables:
-        """What comparisons are made of: the scores of the units fed, without what was passed over."""
+    def shown(self, tables: ScoreTables, imputation: Imputation | None = None) -> ScoreTables:
+        """What comparisons are made of: the scores of the units fed, without what was passed over.
+
+        To see what could change a decision (`imputation`), what was answered after it was passed over counts as well.
+        """
         if self.complete:
             return tables
         unfed = _marked(tables, self.order[self.fed :])
         metrics = {}
         for name, scores in tables.metrics.items():
-            hidden = self._passed_over(scores, tables)
+            hidden = self._passed_over(scores, tables, imputation)
             hidden |= unfed[None, :, None]
             metrics[name] = replace(
                 scores,
@@ -146,7 +151,7 @@ class Looks:
     ) -> FloatArray:
         """The difference of each unit fed, turned so that below 0 is worse; NaN where it has none."""
         scores = tables.metrics[planned.metric]
-        hidden = self._passed_over(scores, tables)
+        hidden = self._passed_over(scores, tables, imputation)
         return _unit_values(planned, tables, self.order[: self.fed], hidden, imputation)
 
     def settled(self, planned: Sequence[PlannedComparison], tables: ScoreTables) -> bool:
@@ -169,11 +174,21 @@ class Looks:
             spent=self.spent,
         )
 
-    def _passed_over(self, scores: MetricScores, tables: ScoreTables) -> BoolArray:
+    def late(self, tables: ScoreTables) -> int:
+        """How many calls were answered after their unit had been looked at without them."""
+        places = {case: index for index, case in enumerate(tables.case_ids)}
+        keys = {(key.case_id, key.variant, key.repeat) for key in self.passed_over if key.variant in tables.variants}
+        return sum(
+            bool(tables.measured[tables.variants[variant], places[case], tables.repeats.get(repeat, repeat)])
+            for case, variant, repeat in keys
+            if case in places
+        )
+
+    def _passed_over(self, scores: MetricScores, tables: ScoreTables, imputation: Imputation | None) -> BoolArray:
         """The calls that have no value for a metric: answers passed over, and those whose judge of the metric was."""
         hidden = np.zeros_like(scores.planned)
         places = {case: index for index, case in enumerate(tables.case_ids)} if self.passed_over else {}
-        for key in self.passed_over:
+        for key in self.passed_over if imputation is None else ():
             if key.grader in ("", scores.spec.grader) and key.case_id in places and key.variant in tables.variants:
                 repeat = tables.repeats.get(key.repeat, key.repeat)
                 hidden[tables.variants[key.variant], places[key.case_id], repeat] = True
@@ -239,7 +254,7 @@ def weigh_looks(plain: Evidence, values: PairedValues, question: Question, looks
     better = rule.p_value(wealth.better, fixed.p.better if fixed and fixed.p else None)
     return replace(
         plain,
-        method="betting_open_ended" if looks.open_ended else "betting_hybrid",
+        method=OPEN_ENDED if looks.open_ended else "betting_hybrid",
         p=SidedP.of_tails(worse, better),
         p_mid=None,
         p_no_worse=None

@@ -16,6 +16,8 @@ _WHAT = {
     "repeats": "the number of repeats",
     "graders": "the graders",
     "gate": "what the gate asks for",
+    "stopping": "whether it may stop early",
+    "calibration": "whether calibration is required",
 }
 
 
@@ -32,9 +34,9 @@ def attempt_sentence(attempt: int, earlier: Sequence[EarlierVerdict]) -> str:
     """Which attempt of the run it is, and what the earlier ones decided; empty for the first."""
     if attempt <= 1 and not earlier:
         return ""
-    decided = f" {decisions_text(earlier)} before." if earlier else ""
-    opening = f"Attempt {attempt} of this run" if attempt > 1 else "This run was concluded from before"
-    return f"{opening}: what had been answered stands.{decided}"
+    decided = f" (before: {decisions_text(earlier)})" if earlier else ""
+    opening = f"Attempt {attempt} of this run" if attempt > 1 else "Decided again"
+    return f"{opening}, on the answers that were there{decided}."
 
 
 def asked_again_sentence(others: Sequence[EarlierVerdict]) -> str:
@@ -61,7 +63,7 @@ def draw_sentence(draw: Draw) -> str:
     verdicts, chances = ("verdict", "1 chance") if number == 1 else ("verdicts", f"{number} chances")
     age = f", {draw.age_days} {'day' if draw.age_days == 1 else 'days'} old," if draw.age_days else ""
     return (
-        f"The answers of the baseline `{draw.variant}`, of {draw.oldest[:10]}{age} have served {number} earlier "
+        f"The answers of the baseline `{draw.variant}`, of {draw.oldest[:10]}{age or ','} have served {number} earlier "
         f"{verdicts}: {chances} to find a candidate that this draw flatters."
     )
 

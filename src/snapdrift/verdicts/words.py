@@ -132,6 +132,8 @@ def resolution(comparison: Comparison) -> str:
     """What it would take to settle an inconclusive comparison."""
     if comparison.stopped_early:
         return "asking ended before this was settled"
+    if comparison.capped:
+        return "its judge's verdict does not count until people's labels show how it errs (`snapdrift calibrate`)"
     repeats = comparison.repeats_to_resolve
     if repeats is not None:
         return f"about {repeats:,} answers to each case would settle it about these cases, if it stays as seen"
