@@ -6,9 +6,8 @@ Published values, and values on which at least two of the own formula, scipy, st
 `test_stats_power`; e-values in `test_stats_sequential` and `test_stats_betting`; kappa and Rogan-Gladen in
 `test_stats_agreement`. Here are the rest: first what the program computes, then what it does not offer and is only held
 beside it, by the oracle (asymptotic McNemar, Wald, Newcombe's method without the continuity correction, Wilcoxon,
-Benjamini-Yekutieli, uncorrected cluster errors). Two kinds are not reproduced: Krippendorff's alpha, which is not
-offered and whose data were not given with it, and the critical counts of the exact group sequential test, which are of
-an engine that the program does not have: it stops early by bets.
+Benjamini-Yekutieli, uncorrected cluster errors, Krippendorff's alpha, the exact group sequential test: the program
+stops early by bets).
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ import math
 import numpy as np
 import pytest
 from scipy.special import ndtri
-from scipy.stats import permutation_test, wilcoxon
+from scipy.stats import binom, norm, permutation_test, wilcoxon
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from snapdrift.stats.agreement import cohens_kappa
 from snapdrift.stats.intervals import newcombe_interval, tango_interval, wilson_interval
 from snapdrift.stats.paired import cluster_standard_error, cluster_sums, mcnemar, sign_flip
 from snapdrift.stats.power import cases_to_show_difference, cases_to_show_no_worse
@@ -157,3 +157,40 @@ def test_wilcoxon_tests_something_else() -> None:
 def test_benjamini_and_yekutieli_have_the_published_values() -> None:
     found = multipletests([0.01, 0.04, 0.03, 0.005], method="fdr_by")[1]
     assert found == pytest.approx([0.0416667, 0.0833333, 0.0833333, 0.0416667], abs=5e-8)
+
+
+def group_sequential(looks: list[tuple[int, int]], most: int) -> tuple[list[int], list[float]]:
+    """Critical counts of regressions at looks (cases, discordant pairs), and the part of 0.05 that is used by then.
+
+    O'Brien and Fleming's spending; the distribution of regressions that have crossed no bound yet is carried on.
+    """
+    mass, counts, used, seen = np.array([1.0]), [], [0.0], 0
+    for cases, discordant in looks:
+        mass = np.convolve(mass, binom.pmf(np.arange(discordant - seen + 1), discordant - seen, 0.5))
+        tail, seen = np.cumsum(mass[::-1])[::-1], discordant
+        room = 2 * norm.sf(norm.isf(0.025) / math.sqrt(cases / most)) - used[-1]
+        count = next((k for k, share in enumerate(tail) if share <= room * (1 + 1e-12)), discordant + 1)
+        used.append(used[-1] + (float(tail[count]) if count <= discordant else 0.0))
+        mass[count:] = 0.0
+        counts.append(count)
+    return counts, used[1:]
+
+
+def test_the_exact_group_sequential_test_has_the_published_bounds_and_begins_as_mcnemar() -> None:
+    counts, used = group_sequential([(50, 5), (100, 10), (150, 15), (200, 20)], 200)
+    assert counts == [6, 10, 12, 15]
+    assert used == pytest.approx([0.0, 0.0009766, 0.0177612, 0.0284061], abs=5e-8)
+    # Until a bound can be crossed nothing has been spent: the first one is an exact McNemar test.
+    assert used[1] == pytest.approx(mcnemar(10, 0).exact.worse)
+
+    counts, used = group_sequential([(100 * look, 10 * look) for look in range(1, 11)], 1000)
+    assert counts == [11, 20, 25, 30, 35, 40, 45, 50, 55, 60]
+    assert used[-1] == pytest.approx(0.0388103, abs=5e-8)
+    assert mcnemar(60, 40).exact.worse < used[-1]
+
+
+def test_krippendorffs_alpha_is_kappa_with_its_small_sample_correction_where_the_marginals_agree() -> None:
+    """Two raters, ten units, passes and fails: they agree on 8, and both pass 6."""
+    kappa = cohens_kappa([[5, 1], [1, 3]], 0.95)
+    assert kappa is not None
+    assert 1 - (1 - kappa.value) * (1 - 1 / 20) == pytest.approx(0.6041667, abs=5e-8)
