@@ -19,13 +19,13 @@ def test_a_first_attempt_needs_no_sentence() -> None:
 
 def test_an_attempt_says_what_the_ones_before_it_decided() -> None:
     assert attempt_sentence(3, earlier(RED, INCOMPLETE)) == (
-        "Attempt 3 of this run: what had been answered stands. 1 regression, 1 incomplete before."
+        "Attempt 3 of this run, on the answers that were there (before: 1 regression, 1 incomplete)."
     )
 
 
 def test_a_run_that_was_graded_again_says_that_it_was_concluded_from_before() -> None:
     assert attempt_sentence(1, earlier(RED)) == (
-        "This run was concluded from before: what had been answered stands. 1 regression before."
+        "Decided again, on the answers that were there (before: 1 regression)."
     )
 
 
@@ -58,7 +58,7 @@ def test_a_new_draw_needs_no_sentence() -> None:
     [
         (3, 6, "of 2026-11-20, 6 days old, have served 3 earlier verdicts: 3 chances to find a candidate"),
         (1, 1, "of 2026-11-20, 1 day old, have served 1 earlier verdict: 1 chance to find a candidate"),
-        (2, 0, "of 2026-11-20 have served 2 earlier verdicts: 2 chances"),
+        (2, 0, "of 2026-11-20, have served 2 earlier verdicts: 2 chances"),
     ],
 )
 def test_a_draw_that_served_before_says_how_often_and_how_old_it_is(served: int, age: int, said: str) -> None:
