@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from snapdrift.calibrations import JudgeCalibration, ReviewTally
 from snapdrift.explanations import Explanation
+from snapdrift.gradings import Gradings
 from snapdrift.model import (
     DecisionWord,
     Endpoint,
@@ -409,3 +410,4 @@ class Evaluation:
     calibrations: tuple[JudgeCalibration, ...] = ()
     reviews: tuple[ReviewTally, ...] = ()
     sequential: Sequential | None = None
+    gradings: Gradings = field(default_factory=Gradings)

@@ -342,12 +342,21 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, order=True)
 class CallKey:
-    """Identity of a call within a run. `grader` is empty for an answer, else names the judge that asks about it."""
+    """Identity of a call within a run.
+
+    `grader` is empty for an answer, else the name of the grader that has a judge asked about it, with what it needs
+    the verdict for after a dot where it needs several (`helpful`, `helpful.2`).
+    """
 
     case_id: str
     variant: str
     repeat: int
     grader: str = ""
+
+    @property
+    def judge(self) -> str:
+        """The name of the grader that asks; empty for an answer. Names have no dots."""
+        return self.grader.partition(".")[0]
 
     @property
     def purpose(self) -> Purpose:
@@ -623,7 +632,8 @@ class Score:
 
     `value` is in [0, 1] and None exactly when the grader could not grade (`reason` is then `GRADER_ERROR`);
     `passed` is None then too. `detail` is one sentence for a person. `extracted_by` is the number (from 0) of the
-    extraction alternative that yielded. `version` is `family/version:settings-hash`.
+    extraction alternative that yielded. `version` is `family/version:settings-hash`. `facts` is plain JSON that the
+    family's summary over a variant is made of (`snapdrift.gradings`).
     """
 
     case_id: str
@@ -638,6 +648,7 @@ class Score:
     extracted_by: int | None = None
     evidence: tuple[str, ...] = ()
     version: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class FormatCause(StrEnum):

@@ -33,7 +33,7 @@ def test_the_answer_of_an_example_passes(
     if isinstance(grader, JudgeGrader):
         key = CallKey("c1", "august", 0, grader.name)
         verdict = Response(key, Outcome.OK, grader.judge.model, text=example["verdict"])
-        scores = grader.read(case, response, verdict)
+        scores = grader.read(case, response, {"": verdict})
     else:
         scores = grader.grade(case, response)
 

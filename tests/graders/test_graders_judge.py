@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapdrift.graders.base import Grader
-from snapdrift.graders.judge import JudgeGrader, JudgeQuestion
+from snapdrift.graders.judge import JudgeGrader
+from snapdrift.graders.needs import JudgeQuestion
 from snapdrift.graders.rubric import Rubric
 from snapdrift.model import CallKey, Case, Endpoint, Failure, FailureKind, Outcome, Reason, Response, ScoreKind
 from snapdrift.suites.registry import InvalidEntryError
@@ -36,8 +37,8 @@ def judge(parse: Parse, rubric: dict[str, Any] | str = RUBRIC, **rest: Any) -> J
 
 
 def asked(grader: JudgeGrader, response: Response) -> JudgeQuestion:
-    question = grader.question(CASE, response)
-    assert question is not None
+    question = grader.needs(CASE, response)[""]
+    assert isinstance(question, JudgeQuestion)
     return question
 
 
@@ -81,9 +82,9 @@ def test_no_answer_can_close_the_block_that_it_is_quoted_in(text: str) -> None:
     grader = JudgeGrader(name="helpful", judge=Rubric(criteria=("Polite.",), model="gpt-4o-2024-11-20"))
     response = Response(CallKey("c1", "v", 0), Outcome.OK, "m", text=f"</answer>{text}<answer>")
 
-    question = grader.question(Case("c1"), response)
+    question = grader.needs(Case("c1"), response)[""]
 
-    assert question is not None
+    assert isinstance(question, JudgeQuestion)
     block = re.fullmatch(r"<answer>\n([^<>\n]*)\n</answer>\n", question.conversation.turns[0][0].text)
     assert block is not None
     assert json.loads(block[1]) == f"</answer>{text}<answer>"
@@ -111,7 +112,7 @@ def test_a_verdict_becomes_a_score(
 ) -> None:
     text = json.dumps({"reason": "It is so.", "verdict": label})
 
-    (score,) = judge(parse, rubric).read(CASE, answer("Sorry!"), verdict(text))
+    (score,) = judge(parse, rubric).read(CASE, answer("Sorry!"), {"": verdict(text)})
 
     assert (score.value, score.passed, score.detail) == (value, passed, f"{label}: It is so.")
     assert score.extracted == "Sorry!"
@@ -132,7 +133,7 @@ def test_a_verdict_becomes_a_score(
     ],
 )
 def test_a_verdict_that_cannot_be_read_is_a_grader_error(text: str, parse: Parse, answer: Answered) -> None:
-    (score,) = judge(parse).read(CASE, answer("Sorry!"), verdict(text))
+    (score,) = judge(parse).read(CASE, answer("Sorry!"), {"": verdict(text)})
 
     assert (score.value, score.passed, score.reason) == (None, None, Reason.GRADER_ERROR)
 
@@ -150,7 +151,7 @@ def test_a_verdict_that_cannot_be_read_is_a_grader_error(text: str, parse: Parse
 def test_a_judge_that_did_not_answer_is_a_grader_error_that_says_how(
     response: Response, parse: Parse, answer: Answered
 ) -> None:
-    (score,) = judge(parse).read(CASE, answer("Sorry!"), response)
+    (score,) = judge(parse).read(CASE, answer("Sorry!"), {"": response})
 
     assert score.reason is Reason.GRADER_ERROR
     assert response.outcome.value in score.detail
@@ -166,19 +167,19 @@ def test_an_answer_that_needs_no_verdict_is_not_asked_about_and_is_scored(parse:
     grader = judge(parse, extract={"json": "reply"})
     cut, plain = answer("{", Outcome.TRUNCATED), answer("no json")
 
-    assert [grader.question(CASE, response) for response in (cut, plain)] == [None, None]
+    assert [grader.needs(CASE, response) for response in (cut, plain)] == [{}, {}]
     assert [grader.grade(CASE, r)[0].reason for r in (cut, plain)] == [Reason.NOT_ACCEPTED, Reason.INVALID_JSON]
-    assert grader.read(CASE, cut, verdict("late")) == grader.grade(CASE, cut)
+    assert grader.read(CASE, cut, {"": verdict("late")}) == grader.grade(CASE, cut)
 
 
 def test_a_case_that_the_judge_does_not_apply_to_is_not_asked_about(parse: Parse, answer: Answered) -> None:
-    assert judge(parse, when={"tag": "reply"}).question(CASE, answer("x")) is None
+    assert judge(parse, when={"tag": "reply"}).needs(CASE, answer("x")) == {}
 
 
 def test_not_inverts_the_verdict(parse: Parse, answer: Answered) -> None:
     text = json.dumps({"reason": "x", "verdict": "pass"})
 
-    (score,) = judge(parse, RUBRIC, **{"not": True}).read(CASE, answer("Sorry!"), verdict(text))
+    (score,) = judge(parse, RUBRIC, **{"not": True}).read(CASE, answer("Sorry!"), {"": verdict(text)})
 
     assert (score.value, score.passed) == (0.0, False)
 

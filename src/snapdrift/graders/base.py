@@ -18,8 +18,9 @@ from snapdrift.graders import expected
 from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.needs import NOTHING_SEEN, Got, Need, Seen
 from snapdrift.graders.values import kept, scrubbed, shortened
-from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, sha256
+from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import Location
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Grader(BaseModel):
     """Whether it grades what `extract` takes out of the answer's text."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
+    unscored: ClassVar[str] = "Nothing beyond what holds for every family."
+    """A sentence for the reference: what this family counts as not extracted, and when it cannot grade."""
+    examples: ClassVar[tuple[str, ...]] = ()
+    """YAML for the reference, run by tests: an `answer`, what it takes to grade it, and a `grader` that it passes."""
 
     name: Annotated[str, AfterValidator(_checked_name)]
     extract: Alternatives = WHOLE_TEXT
@@ -187,6 +192,25 @@ class Grader(BaseModel):
         """The judgement by metric, for families that measure more than one thing."""
         return {self.name: self.mark(case, value)}
 
+    @property
+    def judges(self) -> tuple[Variant, ...]:
+        """The models that it has asked, as something to call; most graders ask none."""
+        return ()
+
+    def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
+        """What it takes from outside to grade the response, by a name of the grader's own; most graders need nothing.
+
+        Nothing is needed either where `grade` has the scores already: the grader does not apply, the outcome is not
+        accepted, there is nothing to extract. A single need is named with the empty text.
+        """
+        del case, response, seen
+        return {}
+
+    def read(self, case: Case, response: Response, got: Got, seen: Seen = NOTHING_SEEN) -> tuple[Score, ...]:
+        """The scores once it is known what came back: exactly one for each metric, as `grade` gives without a need."""
+        del got, seen
+        return grade(self, case, response)
+
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         """See `grade`."""
         return grade(self, case, response)
@@ -241,6 +265,7 @@ def scores_of(
                 extracted_by=None if extraction is None else extraction.alternative,
                 evidence=tuple(scrubbed(shortened(line, DETAIL_LIMIT)) for line in mark.evidence[:EVIDENCE_LIMIT]),
                 version=grader.version,
+                facts=mark.facts,
             )
         )
     return tuple(scores)

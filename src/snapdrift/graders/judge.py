@@ -1,13 +1,12 @@
 """`judge`: another model grades the answer by a rubric.
 
-The grader asks nobody itself: `question` says what to ask, `read` makes scores of what came back.
+The grader asks nobody itself: `needs` says what to ask, `read` makes scores of what came back.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -18,6 +17,7 @@ from snapdrift.graders.base import Grader, grade, scores_of
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.json_text import read_json
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.rubric import Rubric, loaded_rubric
 from snapdrift.graders.values import quoted, scrubbed, text_of
 from snapdrift.model import (
@@ -46,14 +46,6 @@ Criteria:
 Give your reason in one or two sentences, then your verdict: one of {labels}."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeQuestion:
-    """What a judge is asked about one answer: whom, with which settings, and what."""
-
-    variant: Variant
-    conversation: Conversation
-
-
 class JudgeGrader(Grader):
     """A model's verdict by a rubric: a label of its scale and a reason, as Structured Output.
 
@@ -80,12 +72,18 @@ class JudgeGrader(Grader):
         rubric = getattr(self, attribute)
         return {"criteria": list(rubric.criteria), "question": rubric.question}
 
-    def question(self, case: Case, response: Response) -> JudgeQuestion | None:
-        """What to ask about the response; None where no verdict is needed.
+    @property
+    def judges(self) -> tuple[Variant, ...]:
+        """The one model that is asked."""
+        return (self.variant,)
 
-        That is where the grader does not apply, or `grade` already has the scores (an outcome that is not accepted,
-        nothing to extract).
-        """
+    def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
+        """The one question about the response."""
+        del seen
+        question = self._question(case, response)
+        return {} if question is None else {"": question}
+
+    def _question(self, case: Case, response: Response) -> JudgeQuestion | None:
         if not self.applies(case) or response.outcome not in self.accepts:
             return None
         try:
@@ -129,9 +127,10 @@ class JudgeGrader(Grader):
         self.rendered("judge", case)
         raise CannotGradeError(f"the judge was not asked about {quoted(value)}")
 
-    def read(self, case: Case, response: Response, verdict: Response) -> tuple[Score, ...]:
-        """The scores that the judge's response gives, as many as `grade` would."""
-        if self.question(case, response) is None:
+    def read(self, case: Case, response: Response, got: Got, seen: Seen = NOTHING_SEEN) -> tuple[Score, ...]:
+        """The scores that the judge's verdict gives, as many as `grade` would."""
+        verdict = got.get("")
+        if not isinstance(verdict, Response) or not self.needs(case, response, seen):
             return grade(self, case, response)
         extraction: Extraction = self.value_in(response)
         return scores_of(self, response, self._verdict_mark(verdict), extraction)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from snapdrift.model import Reason
 
@@ -29,13 +31,17 @@ _JUDGED = (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One metric's judgement of one answer: `value` in [0, 1], or None with `passed` where nothing could be judged."""
+    """One metric's judgement of one answer: `value` in [0, 1], or None with `passed` where nothing could be judged.
+
+    `facts` is plain JSON that a summary of the family's scores is made of (a choice's labels, a judge's votes).
+    """
 
     value: float | None
     passed: bool | None
     reason: Reason
     detail: str = ""
     evidence: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unmeasured = self.reason is Reason.GRADER_ERROR

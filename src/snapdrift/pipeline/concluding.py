@@ -129,7 +129,7 @@ def _asked_of(stored: StoredRun) -> dict[tuple[str, str], _Asked]:
     ways = {v.name: (v.endpoint, v.host) for v in stored.header.variants if v.endpoint.over_http}
     for response in stored.responses():
         if response.outcome.measured and (response.call.grader or response.call.variant in ways):
-            who = ("", response.call.grader) if response.call.grader else (response.call.variant, "")
+            who = ("", response.call.judge) if response.call.grader else (response.call.variant, "")
             requested.setdefault(who, response.requested_model)
             sources.setdefault(who, set()).add(response.source.value)
     return {who: _Asked(requested[who], frozenset(sources[who]), ways.get(who[0])) for who in requested}

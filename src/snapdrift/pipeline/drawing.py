@@ -112,7 +112,7 @@ def judge_models_of(stored: StoredRun, judge: str) -> tuple[str, ...]:
     names = {
         response.returned_model
         for response in stored.responses()
-        if response.call.grader == judge and response.outcome.measured and response.returned_model is not None
+        if response.call.judge == judge and response.outcome.measured and response.returned_model is not None
     }
     return tuple(sorted(names))
 

@@ -147,20 +147,20 @@ def estimate_variants(one: Prepared, earlier: Mapping[str, Expectation], pace: P
 
 
 def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str, Estimate]:
-    """The estimate of each judge by its grader's name: every answer of every variant that it grades, once.
+    """The estimate of each judge by its name (`judge GRADER`): every answer of every variant that it grades, once.
 
     An answer adds `answer_tokens` to the question. What it adds at most is not known, so neither is the worst case.
     """
-    from snapdrift.graders.judge import JudgeGrader
+    from snapdrift.pipeline.grading import judges_of
 
     found = {}
-    for grader in one.suite.graders:
-        if isinstance(grader, JudgeGrader):
-            work = judge_workload(grader, one.cases, one.catalog)
+    for grader in judges_of(one.suite):
+        for judge in grader.judges:
+            work = judge_workload(grader, judge, one.cases, one.catalog)
             work.tokens += round(answer_tokens * work.requests)
             work.exact, work.bound = False, None
-            judge, times = grader.variant, one.repeats * len(one.variants)
-            found[grader.name] = estimate(judge, work, times, one.catalog, assumed_answer(judge), pace)
+            times = one.repeats * len(one.variants)
+            found[judge.name] = estimate(judge, work, times, one.catalog, assumed_answer(judge), pace)
     return found
 
 

@@ -86,13 +86,13 @@ class Feeding:
         self.changed = False
 
     def take_answer(self, response: Response, judges: Collection[str]) -> None:
-        """Takes in how an answer's call ended; `judges` are those that are asked about it now."""
+        """Takes in how an answer's call ended; `judges` names the calls that judges are asked about it now."""
         key = response.call
         if not self._awaits(key):
             return
         if response.outcome.measured:
             gating = {grader.name for grader in self._graders}
-            self._judged[key] = _Judged(response, gating & set(judges))
+            self._judged[key] = _Judged(response, {asked for asked in judges if asked.partition(".")[0] in gating})
             self._settle_judged(key)
         elif not self.patient:
             self.pass_over(key)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from snapdrift.graders.base import Grader, grade
-from snapdrift.graders.judge import JudgeGrader, JudgeQuestion
+from snapdrift.graders.base import Grader
+from snapdrift.graders.needs import NOTHING_SEEN, CodeResult, JudgeQuestion, Need
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.targets import Target
@@ -24,8 +24,18 @@ def run_label(stored: StoredRun) -> str:
 
 def judge_variants(suite: Suite, *, batched: bool = False) -> tuple[Variant, ...]:
     """The judges of a suite as something to call, one by one or by batch (which has a price of its own)."""
-    judges = (grader.variant for grader in suite.graders if isinstance(grader, JudgeGrader))
+    judges = (variant for grader in judges_of(suite) for variant in grader.judges)
     return tuple(replace(judge, batch=batched) for judge in judges)
+
+
+def judges_of(suite: Suite) -> tuple[Grader, ...]:
+    """The graders of a suite that have a model asked."""
+    return tuple(grader for grader in graders_of(suite) if grader.judges)
+
+
+def graders_of(suite: Suite) -> tuple[Grader, ...]:
+    """The graders of a suite: it knows only what its registry promises of them."""
+    return cast("tuple[Grader, ...]", suite.graders)
 
 
 def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, JudgeQuestion]]:
@@ -42,19 +52,15 @@ def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, J
         yield from open_questions(stored, judges, cases[response.call.case_id], response, position)
 
 
-def judges_of(suite: Suite) -> tuple[JudgeGrader, ...]:
-    """The graders of a suite that ask a model."""
-    return tuple(grader for grader in suite.graders if isinstance(grader, JudgeGrader))
-
-
 def open_questions(
-    stored: StoredRun, judges: Sequence[JudgeGrader], case: Case, response: Response, position: int
+    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, position: int
 ) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of one answer and have not answered yet, at its position."""
-    for judge in judges:
-        question = _question(judge, case, response)
-        if question is not None and _verdict(stored, judge, response, question) is None:
-            yield Call(_judge_key(judge, response), position), question
+    for grader in graders:
+        for name, need in _needs(grader, case, response).items():
+            key = _judge_key(grader, name, response)
+            if isinstance(need, JudgeQuestion) and _verdict(stored, key, need) is None:
+                yield Call(key, position), need
 
 
 def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target: Target) -> Request:
@@ -69,7 +75,7 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
     """
     cases = _cases_of(stored, suite)
-    graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
+    graders = graders_of(suite)
     for response in stored.responses():
         if not response.call.grader:
             yield from scores_of(stored, graders, cases[response.call.case_id], response)
@@ -78,10 +84,13 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
 def scores_of(stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
     """The scores of one stored answer by these graders."""
     for grader in graders:
-        if isinstance(grader, JudgeGrader):
-            yield from _judged(stored, grader, case, response)
-        else:
-            yield from grade(grader, case, response)
+        got: dict[str, Response | CodeResult] = {}
+        for name, need in _needs(grader, case, response).items():
+            if isinstance(need, JudgeQuestion):
+                verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)
+                if verdict is not None:
+                    got[name] = verdict
+        yield from grader.read(case, response, got)
 
 
 def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
@@ -89,25 +98,17 @@ def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
     return {case.id: case for case in (*stored.cases(), *suite.cases)}
 
 
-def _judged(stored: StoredRun, judge: JudgeGrader, case: Case, response: Response) -> tuple[Score, ...]:
-    question = _question(judge, case, response)
-    verdict = None if question is None else _verdict(stored, judge, response, question, failed=True)
-    return grade(judge, case, response) if verdict is None else judge.read(case, response, verdict)
+def _needs(grader: Grader, case: Case, response: Response) -> Mapping[str, Need]:
+    return grader.needs(case, response, NOTHING_SEEN) if response.outcome.measured else {}
 
 
-def _question(judge: JudgeGrader, case: Case, response: Response) -> JudgeQuestion | None:
-    return judge.question(case, response) if response.outcome.measured else None
+def _judge_key(grader: Grader, name: str, response: Response) -> CallKey:
+    asked = f"{grader.name}.{name}" if name else grader.name
+    return CallKey(response.call.case_id, response.call.variant, response.call.repeat, asked)
 
 
-def _judge_key(judge: JudgeGrader, response: Response) -> CallKey:
-    return CallKey(response.call.case_id, response.call.variant, response.call.repeat, judge.name)
-
-
-def _verdict(
-    stored: StoredRun, judge: JudgeGrader, response: Response, question: JudgeQuestion, *, failed: bool = False
-) -> Response | None:
+def _verdict(stored: StoredRun, key: CallKey, question: JudgeQuestion, *, failed: bool = False) -> Response | None:
     """The stored verdict on this very question, None where there is none; with `failed`, also that of a failed call."""
-    key = _judge_key(judge, response)
     verdict, sent = stored.response(key), stored.request(key)
     if verdict is None or sent is None or not (failed or verdict.outcome.measured):
         return None

@@ -31,7 +31,7 @@ from snapdrift.stats.sequential import LOOK_EVERY
 from snapdrift.store import codec
 
 if TYPE_CHECKING:
-    from snapdrift.graders.judge import JudgeQuestion
+    from snapdrift.graders.needs import JudgeQuestion
     from snapdrift.model import Call
     from snapdrift.pipeline.stepping import PlannedCalls
     from snapdrift.pipeline.targets import Target

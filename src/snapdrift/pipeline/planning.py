@@ -118,7 +118,7 @@ def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | No
 
 def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None) -> SuitePlan:
     """The plan of one suite."""
-    from snapdrift.graders.judge import JudgeGrader
+    from snapdrift.pipeline.grading import judges_of
 
     concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
     pace = Pace(tier, concurrency)
@@ -126,9 +126,11 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     estimates = estimate_variants(one, earlier_answers(runs_dir, one.suite.name, one.variants), pace)
     answers = [part.output_tokens for part in estimates.values()]
     judges = estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
-    asked = {grader.name: grader.variant for grader in one.suite.graders if isinstance(grader, JudgeGrader)}
+    asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
     variants = tuple(VariantPlan(v, len(one.cases) * one.repeats, estimates.get(v.name)) for v in one.variants)
-    judged = tuple(JudgePlan(name, asked[name], part, options.batch.all) for name, part in judges.items())
+    judged = tuple(
+        JudgePlan(name.removeprefix("judge "), asked[name], part, options.batch.all) for name, part in judges.items()
+    )
     parts = [(plan.variant, plan.estimate) for plan in variants if plan.estimate is not None]
     seconds = total_seconds(parts, one.catalog, pace)
     return SuitePlan(

@@ -122,10 +122,10 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
     """What is to be known about the models that judge: one that is shut down judges nothing."""
-    from snapdrift.graders.judge import JudgeGrader
+    from snapdrift.pipeline.grading import judges_of
 
-    judges = [grader for grader in suite.graders if isinstance(grader, JudgeGrader)]
-    return [f"judge {judge.name}: {text}" for judge in judges for text in catalog.warnings(judge.variant.model)]
+    asked = [(grader.name, judge.model) for grader in judges_of(suite) for judge in grader.judges]
+    return list(dict.fromkeys(f"judge {name}: {text}" for name, model in asked for text in catalog.warnings(model)))
 
 
 def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:

@@ -10,7 +10,7 @@ from snapdrift.model import CallKey, Case, Conversation, Outcome, Response, Vari
 from snapdrift.pipeline.allowance import output_cap
 
 if TYPE_CHECKING:
-    from snapdrift.graders.judge import JudgeGrader
+    from snapdrift.graders.base import Grader
     from snapdrift.openai_api.catalog import Catalog, ModelInfo
     from snapdrift.pipeline.prepare import Prepared
     from snapdrift.suites.media import Media
@@ -86,18 +86,19 @@ def shared_prefixes(one: Prepared) -> Callable[[Case], str | None] | None:
     return prefix_of if varying else None
 
 
-def judge_workload(judge: JudgeGrader, cases: Sequence[Case], catalog: Catalog) -> Workload:
+def judge_workload(grader: Grader, judge: Variant, cases: Sequence[Case], catalog: Catalog) -> Workload:
     """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet."""
     from snapdrift.graders.extract import WHOLE_TEXT
+    from snapdrift.graders.needs import JudgeQuestion
 
-    asked = judge.model_copy(update={"extract": WHOLE_TEXT})
-    outcome = next(iter(judge.accepts), Outcome.OK)
-    workload, variant = Workload(), judge.variant
-    info = catalog.get(variant.model)
+    asking = grader.model_copy(update={"extract": WHOLE_TEXT})
+    outcome = next(iter(grader.accepts), Outcome.OK)
+    workload, info = Workload(), catalog.get(judge.model)
     for case in cases:
-        question = asked.question(case, Response(CallKey(case.id, "", 0), outcome, "", text="."))
-        if question is not None:
-            _add(workload, variant, question.conversation, info, steps=False)
+        needs = asking.needs(case, Response(CallKey(case.id, "", 0), outcome, "", text="."))
+        for need in needs.values():
+            if isinstance(need, JudgeQuestion) and need.variant == judge:
+                _add(workload, judge, need.conversation, info, steps=False)
     return workload
 
 

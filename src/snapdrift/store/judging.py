@@ -24,11 +24,11 @@ class JudgeTally:
         self.usd[key.variant] = self.usd.get(key.variant, 0.0) + usd
         if response.batched:
             self.batch_usd[key.variant] += usd
-        self._requested.setdefault(key.grader, response.requested_model)
+        self._requested.setdefault(key.judge, response.requested_model)
         if response.outcome.measured:
-            self._sources[key.grader].add(response.source.value)
+            self._sources[key.judge].add(response.source.value)
             if response.returned_model is not None:
-                self._returned[key.grader][response.returned_model] += 1
+                self._returned[key.judge][response.returned_model] += 1
 
     @property
     def models(self) -> tuple[JudgeModels, ...]:

@@ -28,6 +28,7 @@ from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
 from snapdrift.verdicts.evidence import ROUNDING, Question
 from snapdrift.verdicts.explaining import explain
 from snapdrift.verdicts.facts import RunFacts
+from snapdrift.verdicts.gradings import summarise_gradings
 from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
 from snapdrift.verdicts.operations import measure_operations
@@ -102,6 +103,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         calibrations=calibrations,
         reviews=tally_reviews(facts.judging.labels, tables),
         sequential=sequential,
+        gradings=summarise_gradings(results),
     )
 
 

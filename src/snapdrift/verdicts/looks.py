@@ -189,7 +189,7 @@ class Looks:
         hidden = np.zeros_like(scores.planned)
         places = {case: index for index, case in enumerate(tables.case_ids)} if self.passed_over else {}
         for key in self.passed_over if imputation is None else ():
-            if key.grader in ("", scores.spec.grader) and key.case_id in places and key.variant in tables.variants:
+            if key.judge in ("", scores.spec.grader) and key.case_id in places and key.variant in tables.variants:
                 repeat = tables.repeats.get(key.repeat, key.repeat)
                 hidden[tables.variants[key.variant], places[key.case_id], repeat] = True
         return hidden

@@ -1,0 +1,12 @@
+"""What scores say beyond their means, from the facts that they keep."""
+
+from __future__ import annotations
+
+from snapdrift.gradings import Gradings
+from snapdrift.model import Results
+
+
+def summarise_gradings(results: Results) -> Gradings:
+    """The confusion of labels, the agreement of votes and of orders of a run's scores."""
+    del results
+    return Gradings()
