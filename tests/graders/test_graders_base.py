@@ -27,6 +27,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "regex": {"regex": "^bil+ing$"},
     "number": {"number": "{{ expected.total }}"},
     "choice": {"choice": ["billing", "sales"], "expected": "{{ expected.queue }}"},
+    "starts_with": {"starts_with": "{{ expected.queue }}"},
+    "ends_with": {"ends_with": ["{{ expected.queue }}", "."]},
+    "date": {"date": "2025-01-{{ expected.total }}1"},
+    "duration": {"duration": "{{ expected.total }} h", "number_unit": "hours"},
+    "set": {"set": ["{{ expected.queue }}"], "measure": "f1", "split": ","},
+    "similarity": {"similarity": "{{ expected.queue }}", "measure": "rouge_l", "at_least": 0.5},
+    "count": {"count": "words", "at_most": 3},
+    "refusal": {"refusal": "{{ expected.total == 4 }}"},
     "schema": {"schema": {"type": "object", "required": ["queue"]}},
     "json_equal": {"json_equal": "{{ expected }}"},
     "tool_calls": {"tool_calls": [{"name": "route", "arguments": {"queue": "billing"}}]},
@@ -234,6 +242,20 @@ SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
     ({"regex": "x"}, ({"regex": "y"},)),
     ({"number": 1}, ({"number": 2}, {"absolute": 0.5}, {"relative": 0.5})),
     ({"choice": ["a", "b"], "expected": "a"}, ({"choice": ["a", "b", "c"]}, {"expected": "b"})),
+    ({"starts_with": "x"}, ({"starts_with": ["x", "y"]}, {"normalise": "casefold"})),
+    ({"ends_with": "x"}, ({"ends_with": ["x", "y"]}, {"normalise": "casefold"})),
+    ({"date": "2025-01-31"}, ({"date": "2025-01-30"}, {"order": "day_first"}, {"within": 1})),
+    ({"duration": "1 h"}, ({"duration": "2 h"}, {"within": 1.5}, {"clock": "hours"}, {"number_unit": "hours"})),
+    (
+        {"set": ["a"], "split": ",", "measure": "f1"},
+        ({"set": ["a", "b"]}, {"split": ";"}, {"measure": "recall_of"}, {"at_least": 0.5}, {"none_found": "empty"}),
+    ),
+    (
+        {"similarity": "x", "measure": "edit"},
+        ({"similarity": "y"}, {"measure": "rouge_2"}, {"at_least": 0.5}, {"normalise": "casefold"}),
+    ),
+    ({"count": "words", "at_most": 3}, ({"count": "lines"}, {"at_most": 4}, {"at_least": 1})),
+    ({"refusal": True}, ({"refusal": False}, {"phrases": "no"}, {"beginning": 10})),
     ({"schema": {"type": "object"}}, ({"schema": {"type": "array"}}, {"formats": True})),
     (
         {"json_equal": {"a": 1}, "fields": ["a"]},
@@ -258,8 +280,8 @@ SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
 def test_every_setting_that_changes_a_score_changes_the_version(
     entry: dict[str, Any], changes: tuple[dict[str, Any], ...], parse: Parse
 ) -> None:
-    common: list[dict[str, Any]] = [{"not": True}, {"accepts": ["ok", "refused"]}]
-    if "tool_calls" not in entry:
+    common: list[dict[str, Any]] = [{"not": True}, {"accepts": ["ok", "refused", "truncated"]}]
+    if not entry.keys() & {"tool_calls", "refusal"}:
         common.append({"extract": "last_line"})
     versions = [parse({**entry, **change}).version for change in ({}, *common, *changes)]
     assert len(set(versions)) == len(versions)

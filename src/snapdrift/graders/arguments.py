@@ -50,3 +50,6 @@ Argument = Annotated[Any, AfterValidator(_given)]
 """The main argument of a family: any JSON value, with templates in its texts."""
 
 Tolerance = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+
+Share = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)]
+"""A number from 0 to 1, such as the value from which a graded answer passes."""

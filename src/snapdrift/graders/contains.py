@@ -28,9 +28,9 @@ class Occurrences(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
 
-    every: Texts = Field(default=(), alias="all")
-    some: Texts = Field(default=(), alias="any")
-    none: Texts = ()
+    every: Texts = Field(default=(), alias="all", description="Texts that must all occur.")
+    some: Texts = Field(default=(), alias="any", description="Texts of which at least one must occur.")
+    none: Texts = Field(default=(), description="Texts that must not occur.")
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Occurrences:
@@ -44,15 +44,35 @@ def _as_occurrences(value: Any) -> Any:
 
 
 class Contains(Grader):
-    """Passes when `all` of the texts, at least one of `any` and nothing of `none` occur in the extracted text."""
+    """Passes when `all` of the texts, at least one of `any` and nothing of `none` occur in the extracted text.
+
+    A template among the texts may yield a list; each text in it then counts.
+    """
 
     family: ClassVar[str] = "contains"
     templated: ClassVar[tuple[str, ...]] = ("contains",)
+    unscored: ClassVar[str] = (
+        "Nothing is unextracted. A text to look for that is empty would occur everywhere: a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: Your refund of 20 EUR arrives within 5 days.
+grader: {name: mentions, contains: {all: [refund], any: [days, weeks], none: [sorry]}}
+""",
+        """\
+answer: Ask for the ADAPTER in our shop.
+expected: {parts: [adapter, cable]}
+passes: false
+grader: {name: parts, contains: "{{ expected.parts }}", normalise: casefold}
+""",
+    )
 
     contains: Annotated[
         Occurrences, BeforeValidator(_as_occurrences, json_schema_input_type=str | list[str] | Occurrences)
     ] = Field(description="A text or a list (all of them), or `{all, any, none}`.")
-    normalise: Normalise = ()
+    normalise: Normalise = Field(
+        default=(), description="How both texts are made alike first: a step or a list of them; by default not at all."
+    )
 
     def argument(self, attribute: str) -> Any:
         """`contains` as it stands in the entry."""

@@ -10,23 +10,35 @@ from pydantic import ValidationError
 from pydantic.json_schema import models_json_schema
 
 from snapdrift.errors import SnapdriftError
+from snapdrift.graders.affixes import EndsWith, StartsWith
 from snapdrift.graders.base import Grader
 from snapdrift.graders.choice import Choice
 from snapdrift.graders.contains import Contains
+from snapdrift.graders.count import Count
+from snapdrift.graders.date import Date
+from snapdrift.graders.duration import Duration
 from snapdrift.graders.exact import Exact
 from snapdrift.graders.findings import findings_of
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
+from snapdrift.graders.refusal import Refusal
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
+from snapdrift.graders.set import SetGrader
+from snapdrift.graders.similarity import Similarity
 from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.values import quoted
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-FAMILIES: tuple[type[Grader], ...] = (Exact, Contains, Regex, Number, Choice, Schema, JsonEqual, ToolCalls, JudgeGrader)
+_TEXT: tuple[type[Grader], ...] = (StartsWith, EndsWith, Date, Duration, SetGrader, Similarity, Count, Refusal)
+FAMILIES: tuple[type[Grader], ...] = (
+    *(Exact, Contains, Regex, Number, Choice),
+    *_TEXT,
+    *(Schema, JsonEqual, ToolCalls, JudgeGrader),
+)
 """Every family; a new one is a module with a class, named here."""
 
 
@@ -46,7 +58,9 @@ class Registry:
         values: dict[str, Any] = {"name": family.family, **entry}
         if not family.reads_text and "extract" in entry:
             found = f"`extract`, which a {family.family} grader has no use for"
-            raise InvalidEntryError([Finding(("extract",), found, "leave it out: the answer's text is not looked at")])
+            raise InvalidEntryError(
+                [Finding(("extract",), found, "leave it out: it takes nothing out of the answer's text")]
+            )
         if default_extract is not None and family.reads_text:
             values.setdefault("extract", default_extract)
         context = ParseContext(read)
