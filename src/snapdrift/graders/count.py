@@ -19,7 +19,7 @@ Amount = Annotated[int, Strict(), Field(ge=0)]
 _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
 _CHARACTER = regex.compile(r"\X")
 # A full stop before a small letter ends an abbreviation, not a sentence; one inside a number has no blank after it.
-_SENTENCE_END = regex.compile(r"[.!?…]++[)\]\"'’”»*_]*+(?=\s++(?!\p{Ll})|\s*+$)|[。！？]++|\n\s*+\n")
+_SENTENCE_END = regex.compile(r"[.!?…]++[)\]\"'’”»*_]*+(?=\s++(?!\p{Ll})|\s*+$)|[。！？]++|\n[^\S\n]*+\n")
 
 
 class Counted(StrEnum):
