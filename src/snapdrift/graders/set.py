@@ -86,7 +86,7 @@ class SetGrader(Grader):
     `measure` says how: `equal` (the same members), `subset_of` (none but expected ones), `recall_of` (the share of the
     expected ones that were found) or `f1` (that and the share of the found ones that were expected, in one). The first
     two pass or fail, the others are graded and pass from `at_least`. The list is one that `extract` yields, a JSON
-    list, or text that is `split`. The detail names the missing and the invented members.
+    list, or text that is `split`. The detail names members that are missing or invented.
 
     Where no member is expected, the empty set alone passes `equal`, `subset_of` and `f1`, and any set `recall_of`.
     """
@@ -197,7 +197,11 @@ grader: {name: palette, set: [red, green, blue], measure: subset_of, split: ","}
         """Compares the two sets."""
         expected = self._expected(case)
         overlap = Overlap.of(self._found(value), expected)
-        detail = "; ".join(filter(None, (_told("missing", overlap.missing), _told("invented", overlap.invented))))
+        told = {
+            SetMeasure.SUBSET_OF: (_told("invented", overlap.invented),),
+            SetMeasure.RECALL_OF: (_told("missing", overlap.missing),),
+        }.get(self.measure, (_told("missing", overlap.missing), _told("invented", overlap.invented)))
+        detail = "; ".join(filter(None, told))
         evidence = tuple(
             f"{word} {quoted(item)}"
             for word, items in (("missing", overlap.missing), ("invented", overlap.invented))
@@ -209,8 +213,8 @@ grader: {name: palette, set: [red, green, blue], measure: subset_of, split: ","}
             return Mark.of(not overlap.invented, detail, evidence)
         share = overlap.f1 if self.measure is SetMeasure.F1 else overlap.recall
         least = 1.0 if self.at_least is None else self.at_least
-        told = f"{self.measure.value} {share:.3g}: {detail}" if detail else ""
-        return Mark.graded(share, passed=share >= least, detail=told, evidence=evidence)
+        detail = f"{self.measure.value} {share:.3g}: {detail}" if detail else ""
+        return Mark.graded(share, passed=share >= least, detail=detail, evidence=evidence)
 
     def _found(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, str):
