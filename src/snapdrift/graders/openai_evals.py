@@ -40,7 +40,10 @@ _MEASURE_NOTES: Mapping[str, str] = {
     "fuzzy_match": "which of rapidfuzz's ratios `fuzzy_match` is, is not documented; `edit` may differ, so check the "
     "threshold on some answers",
     "bleu": "`bleu` needs sacrebleu (pip install 'snapdrift[bleu]'), whose tokens and smoothing may differ",
-    "gleu": "tokens are words and punctuation marks, which may differ from the original's",
+    **dict.fromkeys(
+        ("gleu", "rouge_l", *(f"rouge_{order}" for order in range(1, 6))),
+        "the original's words and counts are another library's, so values may differ; check the threshold on answers",
+    ),
 }
 
 

@@ -63,7 +63,7 @@ def score_rubric(grader: Mapping[str, Any], variables: Variables) -> MappedRubri
     first, last = (int(low), int(high)) if whole else (0, STEPS)
     rubric = {"mode": "score", **common.rubric, "scale": {"from": first, "to": last}}
     if threshold is not None:
-        rubric["pass_at"] = max(0.0, first + (threshold - low) / (high - low) * (last - first))
+        rubric["pass_at"] = max(0.0, round(first + (threshold - low) / (high - low) * (last - first), 9))
     if whole:
         note = f"the judge answers with whole numbers from {first} to {last}; the original took fractions too"
         return MappedRubric(rubric, (*common.notes, note))

@@ -13,7 +13,10 @@ from snapdrift import __version__
 from snapdrift.model import sha256
 
 GIT_TIMEOUT_S = 10
-RECORDED_DISTRIBUTIONS = ("openai", "pydantic", "jinja2", "numpy", "scipy", "jsonschema-rs", "bpe-openai")
+RECORDED_DISTRIBUTIONS = (
+    *("openai", "pydantic", "jinja2", "numpy", "scipy"),
+    *("jsonschema-rs", "rapidfuzz", "sacrebleu", "bpe-openai"),
+)
 
 
 @dataclass(frozen=True, slots=True)
