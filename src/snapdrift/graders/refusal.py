@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 import regex
@@ -79,14 +81,19 @@ def folded(text: str) -> str:
 
 def refusing_phrase(text: str, phrases: tuple[str, ...], beginning: int) -> str | None:
     """The phrase that begins soonest within the first `beginning` characters of the text, or None."""
-    # Folding only shortens, but for a few code points that NFKC spells out; a little more than is looked at will do.
+    # Folding makes a text shorter, but for a few code points that NFKC spells out: a little more than is looked at.
     head = folded(text[: beginning + 4 * PHRASE_LIMIT])
-    found: list[tuple[int, str]] = []
-    for phrase in phrases:
-        match = regex.search(rf"(?<!\w){regex.escape(folded(phrase))}(?!\w)", head)
-        if match is not None and match.start() < beginning:
-            found.append((match.start(), phrase))
-    return min(found)[1] if found else None
+    pattern, written = _pattern(phrases)
+    match = pattern.search(head)
+    return written[match[0]] if match is not None and match.start() < beginning else None
+
+
+@lru_cache(maxsize=64)
+def _pattern(phrases: tuple[str, ...]) -> tuple[regex.Pattern[str], Mapping[str, str]]:
+    """One pattern for all phrases, the longest first, and how each was written by how it is compared."""
+    written = {folded(phrase): phrase for phrase in reversed(phrases)}
+    longest_first = sorted(written, key=len, reverse=True)
+    return regex.compile(rf"(?<!\w)(?:{'|'.join(map(regex.escape, longest_first))})(?!\w)"), written
 
 
 def _checked_phrase(phrase: str) -> str:
