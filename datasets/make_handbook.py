@@ -1,7 +1,7 @@
 """Writes `handbook.jsonl`: questions to a library, each with five passages of its handbook of which some answer it.
 
-Run it as `python datasets/make_handbook.py`. The passages of a case are numbered d1 to d5 anew each time, so that a model
-cannot know the right number from another case. What is expected is taken from `handbook_parts.yaml`.
+Run it as `python datasets/make_handbook.py`. The passages of a case are numbered d1 to d5 anew each time, so that a
+model cannot know the right number from another case. What is expected is taken from `handbook_parts.yaml`.
 """
 
 from __future__ import annotations

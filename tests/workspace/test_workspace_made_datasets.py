@@ -70,7 +70,7 @@ def test_the_provenance_note_counts_the_kinds_of_questions() -> None:
     assert f"{kinds['not-there']} have no answer there" in note
 
 
-# ----------------------------------------------------------------------------------------------------------- returns
+# ------------------------------------------------------------------------------------------------------ returns desk
 
 
 def test_a_return_is_started_where_the_order_came_at_most_thirty_days_ago() -> None:
