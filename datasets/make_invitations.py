@@ -1,7 +1,7 @@
 """Writes `invitations.jsonl`: mails that invite to a meeting, and what a calendar needs to know of each.
 
 Run it as `python datasets/make_invitations.py`. What is expected is chosen first, and the mail is written from it.
-Every third mail names no place (`no-place`), and half of the tasks have no date: what nobody said is expected to be null.
+Every third mail names no place (`no-place`), and half of the tasks have no date: the unsaid is expected to be null.
 """
 
 from __future__ import annotations
@@ -31,12 +31,10 @@ DURATIONS = {"45 min": "three quarters of an hour", "1 h": "an hour", "1 h 30 mi
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
 STYLES = (
-    "Dear all,\nlet us meet about {title} on {day} {at}. I think {lasts} will do.{where}\n"
-    "I am counting on {people}.{tasks}",
+    "Dear all,\nlet us meet about {title} on {day} {at}; {lasts} will do.{where}\nI count on {people}.{tasks}",
     "{people}: {title}! {day}, {at}, for {lasts}.{where}{tasks}\nSee you there.",
     "Hello {people},\ncould we talk about {title}? My proposal is {day} {at}; it should take {lasts}.{where}{tasks}",
-    "Minutes of last time: we have to come back to {title}. So: {day}, {at}. Planned: {lasts}.{where}"
-    " Needed: {people}.{tasks}",
+    "Last time we did not settle {title}. So: {day}, {at}. Planned: {lasts}.{where} Needed: {people}.{tasks}",
 )
 
 

@@ -1,8 +1,8 @@
 """Writes `returns.jsonl`: customers who want to send something back, with what the shop's tools say about each order.
 
 Run it as `python datasets/make_returns.py`. Every third customer shows the label of the parcel instead of naming the
-order: the pictures are those of `parcels.jsonl`, and so are the order numbers on them. What is expected is chosen first;
-message and tool results are made from it.
+order: the pictures are those of `parcels.jsonl`, and so are the order numbers on them. What is expected is chosen
+first; message and tool results are made from it.
 """
 
 from __future__ import annotations
