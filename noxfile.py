@@ -36,7 +36,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """The test suite again, with the branches that it takes: tracing makes it half as long again, so it stands apart."""
+    """The test suite and which branches it takes: tracing makes it half as long again, so it stands apart."""
     install(session, "test")
     session.install("--quiet", "--editable", ".")
     session.run("coverage", "erase")
