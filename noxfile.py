@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "demo", "build"]
+nox.options.sessions = ["lint", "types", "coverage", "demo", "build"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 
@@ -21,14 +21,26 @@ def install(session: nox.Session, group: str) -> None:
     session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, group))
 
 
+def in_parallel(session: nox.Session) -> list[str]:
+    """Workers for a run of everything; a part that is named runs in one process, where a debugger works."""
+    return [] if session.posargs else ["-n", WORKERS, "--dist", "worksteal"]
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole test suite, browser tests included where Chromium is installed, with branch coverage."""
+    """The whole test suite, browser tests included where Chromium is installed."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    session.run("pytest", *in_parallel(session), *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The test suite and which branches it takes: tracing makes it half as long again, so it stands apart."""
     install(session, "test")
     session.install("--quiet", "--editable", ".")
     session.run("coverage", "erase")
-    parallel = [] if session.posargs else ["-n", WORKERS, "--dist", "worksteal"]
-    session.run("coverage", "run", "-m", "pytest", *parallel, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *in_parallel(session), *session.posargs)
     session.run("coverage", "combine", "--quiet")
     limit = [] if session.posargs else ["--fail-under", "88"]
     session.run("coverage", "report", "--skip-covered", "--precision=1", *limit)

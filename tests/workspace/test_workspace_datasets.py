@@ -29,6 +29,9 @@ DATASETS = {
     "invoices.jsonl": "invoice",
     "replies.jsonl": "message",
     "parcels.jsonl": "message",
+    "handbook.jsonl": "question",
+    "returns.jsonl": "message",
+    "invitations.jsonl": "mail",
 }
 every_dataset = pytest.mark.parametrize("name", DATASETS)
 
