@@ -18,15 +18,31 @@ from snapdrift.graders.findings import findings_of
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
+from snapdrift.graders.path import PathGrader
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.tool_calls import ToolCalls
+from snapdrift.graders.trajectory import Trajectory
 from snapdrift.graders.values import quoted
+from snapdrift.graders.well_formed import WellFormed
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-FAMILIES: tuple[type[Grader], ...] = (Exact, Contains, Regex, Number, Choice, Schema, JsonEqual, ToolCalls, JudgeGrader)
+FAMILIES: tuple[type[Grader], ...] = (
+    Exact,
+    Contains,
+    Regex,
+    Number,
+    Choice,
+    Schema,
+    JsonEqual,
+    PathGrader,
+    WellFormed,
+    ToolCalls,
+    Trajectory,
+    JudgeGrader,
+)
 """Every family; a new one is a module with a class, named here."""
 
 
@@ -49,7 +65,7 @@ class Registry:
             raise InvalidEntryError([Finding(("extract",), found, "leave it out: the answer's text is not looked at")])
         if default_extract is not None and family.reads_text:
             values.setdefault("extract", default_extract)
-        context = ParseContext(read)
+        context = ParseContext(read, families=self._families)
         try:
             grader = family.model_validate(values, context=context, by_name=False, by_alias=True)
         except ValidationError as error:
