@@ -238,7 +238,7 @@ def test_a_reading_outside_0_to_1_is_refused() -> None:
 
 
 def test_an_unreadable_answer_that_is_worth_something_is_refused() -> None:
-    with pytest.raises(ValueError, match="holds nothing to judge is worth 0"):
+    with pytest.raises(ValueError, match="holds nothing to judge is a fail and worth 0 or 1"):
         Reading(0.5, passed=False, cause=FormatCause.MISSING_FIELD, readable=False)
 
 

@@ -194,8 +194,8 @@ grader:
         if broken is not None:
             return Mark.error(broken.detail)
         wrong = [f"{field}: {mark.detail}" for field, mark in marks.items() if not mark.passed]
-        compared = {steps[0] for steps in self._steps.values()}
-        extra = [f"{format_path((key,))}: not compared" for key in value if key not in compared]
+        known = {steps[0] for steps in self._steps.values()}
+        extra = [f"{format_path((key,))}: not compared" for key in value if key not in known]
         mean = sum(mark.value or 0.0 for mark in marks.values()) / len(marks)
         detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
         return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))

@@ -101,7 +101,7 @@ class Checks(BaseModel):
     matches: PatternText | None = None
     at_least: Bound = None
     at_most: Bound = None
-    type: Annotated[JsonType, BeforeValidator(_with_null)] | None = None
+    type: Annotated[JsonType | None, BeforeValidator(_with_null)] = None
     length: Annotated[Length, BeforeValidator(_as_length, json_schema_input_type=int | Length)] | None = None
 
     @model_validator(mode="after")

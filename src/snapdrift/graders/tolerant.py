@@ -154,7 +154,9 @@ def _missing_of(
     if not missing or mean.value is None:
         return {}
     value = min(1.0, mean.value + len(missing) / len(grader.fields or missing))
-    whole = Reading(value, value > 1.0 - 1e-9, attempt.cause or FormatCause.MISSING_FIELD)
+    lacking = {grader.metric_of(field) for field in missing} | {mean.metric} | grader.less_is_better
+    passed = all(score.passed for score in scores if score.metric not in lacking)
+    whole = Reading(value, passed, attempt.cause or FormatCause.MISSING_FIELD)
     return {grader.name: whole, **{grader.metric_of(field): NO_FIELD for field in missing}}
 
 

@@ -18,7 +18,7 @@ from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.matching import paired, paired_in_order
 from snapdrift.graders.schema import checked_schema
 from snapdrift.graders.values import quoted, shortened
-from snapdrift.graders.workspace_files import document_named
+from snapdrift.graders.workspace_files import FoundError, document_named
 from snapdrift.graders.written_calls import written_calls
 from snapdrift.model import Case, MetricSpec, Reason, Response, ScoreKind, sha256
 from snapdrift.suites.requests import flat_tool
@@ -161,7 +161,8 @@ grader:
     @model_validator(mode="after")
     def _tools_go_with_schema(self) -> Self:
         if (self.tools is not None) is not (self.arguments is ArgumentMatch.SCHEMA):
-            raise ValueError("`tools`, which have the schemas of arguments, exactly with `arguments: schema`")
+            found = f"`arguments: {self.arguments.value}` {'without' if self.tools is None else 'with'} `tools`"
+            raise FoundError(found, "expected `tools`, which have the schemas, exactly with `arguments: schema`")
         return self
 
     @cached_property

@@ -129,9 +129,7 @@ grader: {name: way, trajectory: {exact: "{{ expected.tools }}"}}
     )
 
     trajectory: Annotated[Way, BeforeValidator(_as_way, json_schema_input_type=str | list[str] | Way)] = Field(
-        description=(
-            "The calls one by one, or a mapping: `exact`, `in_order` or `any_order`, `steps`, `forbidden`, `no_repeats`."
-        )
+        description="The calls one by one, or `{exact | in_order | any_order, steps, forbidden, no_repeats}`."
     )
 
     def argument(self, attribute: str) -> Any:

@@ -14,6 +14,7 @@ from snapdrift.graders.base import Grader
 from snapdrift.graders.json_text import MAX_DEPTH, read_json
 from snapdrift.graders.marks import InvalidJsonError, Mark
 from snapdrift.graders.values import quoted, text_of
+from snapdrift.graders.workspace_files import FoundError
 from snapdrift.model import Case
 
 MOST_YAML = 1_000_000
@@ -79,7 +80,8 @@ grader: {name: config, well_formed: yaml}
     @model_validator(mode="after")
     def _columns_are_of_csv(self) -> Self:
         if self.well_formed is not Format.CSV and (self.columns is not None or self.delimiter != ","):
-            raise ValueError(f"`columns` and `delimiter` with csv only, not with {self.well_formed.value}")
+            found = f"`columns` or `delimiter` with `well_formed: {self.well_formed.value}`"
+            raise FoundError(found, "expected them with csv only")
         return self
 
     def mark(self, case: Case, value: Any) -> Mark:
