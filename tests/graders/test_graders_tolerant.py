@@ -287,7 +287,8 @@ def test_a_fence_round_any_object_reads_as_the_object_alone_scores(answer: dict[
             assert one.readable is (expected is None or expected.readable)
 
 
-def test_calls_of_a_written_list_keep_their_order_and_arguments() -> None:
-    text = json.dumps([FIND, {"name": "stop", "arguments": "{}"}])
-    found = written_calls(text, TOOLS)
+@pytest.mark.parametrize("apart", [False, True])
+def test_calls_of_a_written_list_keep_their_order_and_arguments(apart: bool) -> None:
+    made = [FIND, {"name": "stop", "arguments": "{}"}]
+    found = written_calls("\n".join(map(json.dumps, made)) if apart else json.dumps(made), TOOLS)
     assert [(call.name, json.loads(call.arguments)) for call in found] == [("find", {"order": 7}), ("stop", {})]

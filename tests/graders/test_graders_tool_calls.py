@@ -127,7 +127,7 @@ def test_the_step_of_a_call_in_an_answer_key_is_no_part_of_what_is_compared(grad
     assert graded([{**LOOKUP, "step": 1}], [("lookup_order", json.dumps(LOOKUP["arguments"]))]).passed
 
 
-# ----------------------------------------------------------------------------------------- arguments one by one, schemas
+# ------------------------------------------------------------------------------------------ arguments one by one
 
 WEATHER = {"name": "weather", "arguments": {"city": "Paris", "days": 3}}
 TOOLS = [

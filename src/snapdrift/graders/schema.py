@@ -66,12 +66,31 @@ def checked_schema(schema: Any) -> Any:
 class Schema(Grader):
     """Passes when the extracted JSON is valid under the schema; the evidence has the place of each violation.
 
-    `schema` is a file of the workspace or the schema itself. References leave the schema's own text never. `format`
-    is checked with `formats: true` only, as draft 2020-12 has it by default.
+    `schema` is a file of the workspace or the schema itself. A reference to anything outside it is never fetched.
+    `format` is checked with `formats: true` only, as draft 2020-12 has it by default.
     """
 
     family: ClassVar[str] = "schema"
     reads_json: ClassVar[bool] = True
+    unscored: ClassVar[str] = (
+        "Text that is not JSON is `invalid_json`. JSON that the schema does not allow is judged, as `schema_violation`. "
+        "A pattern of the schema that is too slow on an answer is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: '{"queue": "billing", "urgency": 2}'
+grader:
+  name: valid
+  schema: {type: object, required: [queue], properties: {urgency: {type: integer, maximum: 3}}}
+""",
+        """\
+answer: '{"urgency": 5}'
+passes: false
+grader:                                  # or a file: schema: graders/ticket.schema.json
+  name: valid
+  schema: {type: object, required: [queue], properties: {urgency: {type: integer, maximum: 3}}}
+""",
+    )
 
     document: Annotated[
         Any,
@@ -79,7 +98,7 @@ class Schema(Grader):
         AfterValidator(checked_schema),
         BeforeValidator(_loaded, json_schema_input_type=str | dict[str, Any]),
     ] = Field(alias="schema", description="A JSON Schema (draft 2020-12): a file's path, or inline.")
-    formats: StrictBool = False
+    formats: StrictBool = Field(default=False, description="Whether `format` (date, email) is checked.")
     extract: Alternatives = WHOLE_JSON
 
     @cached_property
