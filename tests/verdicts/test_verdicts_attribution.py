@@ -320,6 +320,15 @@ def test_an_improvement_of_which_little_comes_from_broken_answers_is_not_flagged
     assert found.improved_by_breaking is None
 
 
+def test_arguments_that_cannot_be_read_are_form_and_a_call_as_text_is_content_where_no_reading_takes_it(
+    ten: Results, make_gate: MakeGate
+) -> None:
+    scores = {("cand", "c0", 0): (0.0, Reason.INVALID_ARGUMENTS), ("cand", "c1", 0): (0.0, Reason.TOOL_CALL_AS_TEXT)}
+    _, found = taken_apart(told(ten, scores), make_gate())
+    assert amounts(found) == {FormatCause.UNREADABLE: -0.1}
+    assert found.content == pytest.approx(-0.1)
+
+
 def test_a_field_that_goes_missing_flatters_a_metric_of_which_less_is_better(
     make_results: MakeResults, make_gate: MakeGate
 ) -> None:
