@@ -167,14 +167,12 @@ grader:
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
             worst = replace(wrong, value=1.0)
             return {**{metric.name: wrong for metric in self.metrics}, self.metric_of(INVENTED): worst}
-        marks = {
-            field: compared(way, case, look_up(value, steps), look_up(wanted, steps))
-            for (field, way), steps in zip(fields.items(), self._steps.values(), strict=True)
-        }
+        both = {field: (look_up(value, steps), look_up(wanted, steps)) for field, steps in self._steps.items()}
+        marks = {field: compared(way, case, *both[field]) for field, way in fields.items()}
         return {
             self.name: self._mean(marks, value),
             **{self.metric_of(field): mark for field, mark in marks.items()},
-            self.metric_of(INVENTED): self._invented(value, wanted),
+            self.metric_of(INVENTED): self._invented(both),
         }
 
     def missing_fields(self, case: Case, value: Any) -> tuple[str, ...]:
@@ -200,15 +198,15 @@ grader:
         detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
         return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))
 
-    def _invented(self, value: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mark:
-        """The share of the fields without an expected value that are filled."""
-        blank = [
-            (field, found)
-            for (field, way), steps in zip((self.fields or {}).items(), self._steps.values(), strict=True)
-            if not _holds_value(look_up(wanted, steps)) and not is_settled(way)
-            for found in (look_up(value, steps),)
-        ]
-        filled = {field: found for field, found in blank if _holds_value(found)}
+    def _invented(self, both: Mapping[str, tuple[Any, Any]]) -> Mark:
+        """The share of the fields without an expected value that are filled, of what is found and expected by field."""
+        fields = self.fields or {}
+        blank = {
+            field: found
+            for field, (found, wanted) in both.items()
+            if not _holds_value(wanted) and not is_settled(fields[field])
+        }
+        filled = {field: found for field, found in blank.items() if _holds_value(found)}
         if not filled:
             return _NOTHING_INVENTED
         told = tuple(f"{field}: found {quoted(found)}, expected no value" for field, found in filled.items())

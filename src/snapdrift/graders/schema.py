@@ -73,8 +73,8 @@ class Schema(Grader):
     family: ClassVar[str] = "schema"
     reads_json: ClassVar[bool] = True
     unscored: ClassVar[str] = (
-        "Text that is not JSON is `invalid_json`. JSON that the schema does not allow is judged, as `schema_violation`. "
-        "A pattern of the schema that is too slow on an answer is a grader error."
+        "Text that is not JSON is `invalid_json`. JSON that the schema does not allow is judged: `schema_violation`. A "
+        "pattern of the schema that is too slow on an answer is a grader error."
     )
     examples: ClassVar[tuple[str, ...]] = (
         """\
