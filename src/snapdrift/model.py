@@ -90,7 +90,8 @@ class Reason(StrEnum):
     """Why a score is what it is. Only `GRADER_ERROR` leaves the metric unmeasured.
 
     `UNEXTRACTED`: the answer holds no value of the kind asked for. `INVALID_JSON`: it could not be read as the JSON
-    that was asked for. `SCHEMA_VIOLATION`: it is JSON that a schema does not allow.
+    that was asked for. `SCHEMA_VIOLATION`: it is JSON that a schema does not allow. `INVALID_ARGUMENTS`: it calls a
+    tool with arguments that are no JSON object. `TOOL_CALL_AS_TEXT`: it writes out a call that it was meant to make.
     """
 
     PASSED = "passed"
@@ -98,6 +99,8 @@ class Reason(StrEnum):
     SCHEMA_VIOLATION = "schema_violation"
     UNEXTRACTED = "unextracted"
     INVALID_JSON = "invalid_json"
+    INVALID_ARGUMENTS = "invalid_arguments"
+    TOOL_CALL_AS_TEXT = "tool_call_as_text"
     NOT_ACCEPTED = "not_accepted"
     GRADER_ERROR = "grader_error"
 
@@ -675,7 +678,7 @@ class Reading:
     """A stored answer graded again by a tolerant reading, where that found something about its form.
 
     `value` in [0, 1] and `passed` are as in a score; `cause` is what had to be put up with. Not `readable` is an answer
-    that holds nothing to judge under any reading (a field that is not there).
+    that holds nothing to judge under any reading (a field that is not there): worth 0, or 1 where less is better.
     """
 
     value: float
@@ -686,8 +689,8 @@ class Reading:
     def __post_init__(self) -> None:
         if not 0.0 <= self.value <= 1.0:
             raise ValueError(f"a reading has a value in [0, 1], found {self.value}")
-        if not self.readable and (self.value or self.passed):
-            raise ValueError(f"an answer that holds nothing to judge is worth 0, found {self.value}")
+        if not self.readable and (self.value not in (0.0, 1.0) or self.passed):
+            raise ValueError(f"an answer that holds nothing to judge is a fail and worth 0 or 1, found {self.value}")
 
 
 # -------------------------------------------------------------------------------------------------- gates and decisions

@@ -37,7 +37,10 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "refusal": {"refusal": "{{ expected.total == 4 }}"},
     "schema": {"schema": {"type": "object", "required": ["queue"]}},
     "json_equal": {"json_equal": "{{ expected }}"},
+    "path": {"path": {"queue": {"equals": "{{ expected.queue }}"}, "total": {"at_least": 1}, "note": "absent"}},
+    "well_formed": {"well_formed": "yaml"},
     "tool_calls": {"tool_calls": [{"name": "route", "arguments": {"queue": "billing"}}]},
+    "trajectory": {"trajectory": {"in_order": ["route"], "steps": {"at_most": 3}}},
     "judge": {"judge": JUDGE},
 }
 HOSTILE = {
@@ -79,10 +82,15 @@ def test_a_hostile_answer_gets_one_storable_score_a_metric(
 
 
 @pytest.mark.parametrize("family", ENTRIES)
-def test_an_outcome_that_is_not_accepted_scores_zero_and_is_named(family: str, parse: Parse, answer: Answered) -> None:
-    scores = parse(ENTRIES[family], [CASE]).grade(CASE, answer("billing", Outcome.TRUNCATED))
+def test_an_outcome_that_is_not_accepted_scores_the_worst_and_is_named(
+    family: str, parse: Parse, answer: Answered
+) -> None:
+    grader = parse(ENTRIES[family], [CASE])
 
-    assert {(s.value, s.passed, s.reason) for s in scores} == {(0.0, False, Reason.NOT_ACCEPTED)}
+    scores = grader.grade(CASE, answer("billing", Outcome.TRUNCATED))
+
+    worst = [0.0 if metric.higher_is_better else 1.0 for metric in grader.metrics]
+    assert [(s.value, s.passed, s.reason) for s in scores] == [(w, False, Reason.NOT_ACCEPTED) for w in worst]
     assert all("truncated" in s.detail for s in scores)
 
 
@@ -259,9 +267,41 @@ SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
     ({"schema": {"type": "object"}}, ({"schema": {"type": "array"}}, {"formats": True})),
     (
         {"json_equal": {"a": 1}, "fields": ["a"]},
-        ({"json_equal": {"a": 2}}, {"fields": {"a": {"number": 0.1}}}, {"fields": ["a", "b"]}),
+        (
+            {"json_equal": {"a": 2}}, {"fields": {"a": {"number": 0.1}}}, {"fields": ["a", "b"]},
+            {"fields": {"a": {"contains": "x"}}}, {"fields": {"a": {"list": "ordered"}}},
+            {"fields": {"a": {"list": "any_order"}}}, {"fields": {"a": {"list": {"key": "k"}}}},
+        ),
     ),
-    ({"tool_calls": []}, ({"tool_calls": [{"name": "f"}]}, {"arguments": "subset"}, {"ordered": True})),
+    (
+        {"path": {"a": "absent"}},
+        tuple(
+            {"path": {"a": check}}
+            for check in (
+                "present", "null", {"equals": 1}, {"one_of": [1]}, {"matches": "x"}, {"at_least": 1}, {"at_most": 1},
+                {"type": "null"}, {"length": 1},
+            )
+        ),
+    ),
+    ({"well_formed": "csv"}, ({"well_formed": "xml"}, {"columns": ["a", "b"]}, {"delimiter": ";"})),
+    (
+        {"tool_calls": []},
+        (
+            {"tool_calls": [{"name": "f"}]}, {"arguments": "subset"}, {"ordered": True}, {"forbidden": "f"},
+            {"extra_calls": True}, {"match": {"a": "casefold"}}, {"match": {"a": {"contains": "x"}}},
+            {"arguments": "schema", "tools": [{"name": "f"}]},
+        ),
+    ),
+    (
+        {"trajectory": []},
+        tuple(
+            {"trajectory": way}
+            for way in (
+                ["f"], {"in_order": ["f"]}, {"any_order": ["f"]}, {"steps": {"at_most": 1}}, {"forbidden": ["f"]},
+                {"no_repeats": True},
+            )
+        ),
+    ),
     (
         {"judge": {"criteria": "kind", "model": "gpt-4o-2024-11-20"}},
         tuple(
@@ -281,7 +321,7 @@ def test_every_setting_that_changes_a_score_changes_the_version(
     entry: dict[str, Any], changes: tuple[dict[str, Any], ...], parse: Parse
 ) -> None:
     common: list[dict[str, Any]] = [{"not": True}, {"accepts": ["ok", "refused", "truncated"]}]
-    if not entry.keys() & {"tool_calls", "refusal"}:
+    if not entry.keys() & {"tool_calls", "trajectory", "refusal"}:
         common.append({"extract": "last_line"})
     versions = [parse({**entry, **change}).version for change in ({}, *common, *changes)]
     assert len(set(versions)) == len(versions)

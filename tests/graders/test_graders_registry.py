@@ -115,7 +115,7 @@ def test_without_any_extract_text_families_see_the_whole_text_and_json_families_
         ({"number": 1, "absolute": "0.1"}, Finding(("absolute",), '"0.1"', "expected a number")),
         (
             {"json_equal": {}, "fields": {"a": "dat"}},
-            Finding(("fields", "a"), '"dat"', "expected 'exact', 'casefold', 'number' or 'date'"),
+            Finding(("fields", "a"), '"dat"', "did you mean 'date'?"),
         ),
         (
             {"exact": "x", "name": "a.b"},

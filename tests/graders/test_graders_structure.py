@@ -142,13 +142,14 @@ def test_each_field_is_a_metric_and_the_mean_bears_the_name(parse: Parse, answer
         "fields.queue": (1.0, Reason.PASSED),
         "fields.total": (0.0, Reason.WRONG),
         "fields.due": (1.0, Reason.PASSED),
+        "fields.invented": (0.0, Reason.PASSED),
     }
 
 
 def test_the_mean_is_graded_and_the_fields_are_pass_or_fail(parse: Parse) -> None:
     kinds = [metric.kind for metric in parse({"json_equal": "{{ expected }}", "fields": ["a"]}).metrics]
 
-    assert kinds == [ScoreKind.GRADED, ScoreKind.PASS_FAIL]
+    assert kinds == [ScoreKind.GRADED, ScoreKind.PASS_FAIL, ScoreKind.GRADED]
 
 
 def test_fields_that_are_not_named_are_those_that_any_case_expects(parse: Parse) -> None:
@@ -231,7 +232,10 @@ def test_an_answer_that_is_no_object_fails_every_field(
     case = Case("c1", expected={"a": 1})
     grader = parse({"json_equal": "{{ expected }}", "fields": ["a", "b"]}, [case])
 
-    assert {(s.value, s.reason) for s in grader.grade(case, answer(text))} == {(0.0, reason)}
+    *fields, invented = grader.grade(case, answer(text))
+
+    assert {(s.value, s.reason) for s in fields} == {(0.0, reason)}
+    assert (invented.value, invented.passed, invented.reason) == (1.0, False, reason)
 
 
 def test_an_expected_date_that_is_none_leaves_the_field_and_the_mean_unmeasured(parse: Parse, answer: Answered) -> None:
@@ -239,7 +243,7 @@ def test_an_expected_date_that_is_none_leaves_the_field_and_the_mean_unmeasured(
 
     scores = grader.grade(Case("c1", expected={"due": "soon", "a": 1}), answer('{"due": "2025-01-01", "a": 1}'))
 
-    assert [s.reason for s in scores] == [Reason.GRADER_ERROR, Reason.GRADER_ERROR, Reason.PASSED]
+    assert [s.reason for s in scores] == [Reason.GRADER_ERROR, Reason.GRADER_ERROR, Reason.PASSED, Reason.PASSED]
 
 
 def test_fields_that_nobody_expects_are_mentioned(score: Scored) -> None:

@@ -15,8 +15,10 @@ from snapdrift.graders.exact import Exact
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.number import Number
 from snapdrift.graders.schema import Schema
-from snapdrift.graders.tolerant import Readings, may_read_otherwise, read_again, written_calls
+from snapdrift.graders.tolerant import Readings, may_read_otherwise, read_again
 from snapdrift.graders.tool_calls import ToolCalls
+from snapdrift.graders.well_formed import WellFormed
+from snapdrift.graders.written_calls import written_calls
 from snapdrift.model import CallKey, Case, FormatCause, Outcome, Reading, Response, ToolCall
 
 RIGHT = '{"queue": "billing", "urgency": 1}'
@@ -144,6 +146,7 @@ def test_every_metric_of_fields_in_a_fence_is_read_inside_it() -> None:
         "fields": (0.5, FormatCause.CODE_FENCE),
         "fields.queue": (1.0, FormatCause.CODE_FENCE),
         "fields.urgency": (0.0, FormatCause.CODE_FENCE),
+        "fields.invented": (0.0, FormatCause.CODE_FENCE),
     }
 
 
@@ -193,7 +196,8 @@ FIND = {"name": "find", "arguments": {"order": 7}}
     ],
 )
 def test_a_call_that_is_written_out_as_models_write_them_is_read_as_a_call(text: str) -> None:
-    assert read(calls(FIND), text) == {"call": Reading(1.0, passed=True, cause=FormatCause.TOOL_CALL_AS_TEXT)}
+    right = Reading(1.0, passed=True, cause=FormatCause.TOOL_CALL_AS_TEXT)
+    assert read(calls(FIND), text) == {"call": right, "call.f1": right}
 
 
 def test_no_call_was_expected_and_one_that_is_written_out_reads_worse_than_it_scored() -> None:
@@ -213,6 +217,26 @@ def test_no_call_was_expected_and_one_that_is_written_out_reads_worse_than_it_sc
 )
 def test_what_is_no_call_of_a_known_tool_is_an_answer(text: str) -> None:
     assert read(calls(FIND), text) == {}
+
+
+def test_where_the_tools_are_not_known_the_form_alone_makes_it_a_call() -> None:
+    response = Response(CallKey(CASE.id, "cand", 0), Outcome.OK, "app", json.dumps(FIND))
+    score = grade(calls(FIND), CASE, response)[0]
+    assert read_again(calls(FIND), CASE, response, score, ())["call"].passed
+
+
+def test_json_without_the_field_is_the_worst_also_where_less_is_better() -> None:
+    entry = {"name": "fields", "json_equal": {"a": 1}, "fields": ["a"], "extract": {"json": "order"}}
+    found = read(JsonEqual.model_validate(entry), '{"other": {"a": 1}}')
+    assert found["fields"] == NO_FIELD
+    assert found["fields.invented"] == Reading(1.0, passed=False, cause=FormatCause.MISSING_FIELD, readable=False)
+
+
+def test_a_fence_that_the_suite_takes_off_is_no_matter_of_form() -> None:
+    grader = WellFormed.model_validate({"name": "xml", "well_formed": "xml", "extract": "fenced"})
+    plain = WellFormed.model_validate({"name": "xml", "well_formed": "xml"})
+    assert read(grader, "```xml\n<a>\n```") == {}
+    assert read(plain, "```xml\n<a/>\n```") == {"xml": Reading(1.0, passed=True, cause=FormatCause.CODE_FENCE)}
 
 
 def test_an_answer_that_made_calls_is_not_searched_for_more() -> None:
@@ -263,7 +287,8 @@ def test_a_fence_round_any_object_reads_as_the_object_alone_scores(answer: dict[
             assert one.readable is (expected is None or expected.readable)
 
 
-def test_calls_of_a_written_list_keep_their_order_and_arguments() -> None:
-    text = json.dumps([FIND, {"name": "stop", "arguments": "{}"}])
-    found = written_calls(text, TOOLS)
+@pytest.mark.parametrize("apart", [False, True])
+def test_calls_of_a_written_list_keep_their_order_and_arguments(apart: bool) -> None:
+    made = [FIND, {"name": "stop", "arguments": "{}"}]
+    found = written_calls("\n".join(map(json.dumps, made)) if apart else json.dumps(made), TOOLS)
     assert [(call.name, json.loads(call.arguments)) for call in found] == [("find", {"order": 7}), ("stop", {})]

@@ -446,6 +446,13 @@ def test_the_change_sentence_says_what_is_form_where_that_is_known_of_every_case
     assert change_sentence(None, ["wrong"] * len(causes), 0, causes).endswith(f"none newly passes{why}.")
 
 
+def test_calls_that_went_wrong_are_told_by_how() -> None:
+    told = change_sentence(None, ["invalid_arguments", "tool_call_as_text", "tool_call_as_text", "truncated"], 0)
+    assert told.endswith(
+        "; of the 4, 1 calls a tool with invalid arguments, 2 write a tool call as text, 1 ended without an answer."
+    )
+
+
 def failed(variant: str, case_id: str, message: str, kind: FailureKind = FailureKind.BAD_REQUEST) -> Response:
     failure = Failure(kind, message, retryable=False, status=400, code="x")
     return Response(CallKey(case_id, variant, 0), Outcome.API_ERROR, "gpt-4o", failure=failure)

@@ -105,6 +105,15 @@ def test_an_answer_key_without_calls_makes_none(key: Path) -> None:
     assert said(responses(with_key(key), ASK, "none", tools=TOOLS)) == '{"answer": "no idea"}'
 
 
+def test_of_arguments_that_may_have_several_values_the_first_is_given(tmp_path: Path) -> None:
+    call = {"name": "lookup_order", "arguments": {"order": "A-5521"}, "one_of": {"language": ["en", "de"]}}
+    path = tmp_path / "key.jsonl"
+    path.write_text(json.dumps({"id": "either", "question": ASK, "expected": {"tool_calls": [call]}}))
+    assert called(responses(with_key(path), ASK, "either", tools=TOOLS)) == [
+        ("lookup_order", {"order": "A-5521", "language": "en"})
+    ]
+
+
 def test_where_the_key_has_only_calls_the_answer_comes_from_the_results(key: Path) -> None:
     service = with_key(key)
     [call] = responses(service, ASK, "unanswered", tools=TOOLS)["output"]

@@ -4,9 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from snapdrift.errors import SuiteError
+from snapdrift.graders.registry import Registry
 from snapdrift.model import Gate, MetricGate, MustPass, OnInconclusive, Pair, Policy, Severity
+from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.sampling import Sample
+from snapdrift.suites.workspace import Workspace
 
 Load = Callable[..., Suite]
 Mistakes = Callable[..., list[str]]
@@ -279,3 +283,42 @@ def test_a_must_pass_case_that_nothing_could_fail_is_an_error(mistakes: Mistakes
     head = HEAD.replace('same: "{{ expected }}"}', 'same: "{{ expected }}", when: {tag: slow}}')
     (found,) = mistakes(f"{head}gate: {{must_pass: {{tag: golden}}}}\n", FILES)
     assert "gate.must_pass: cases that no pass/fail grader applies to: a; " in found
+
+
+FIELDS = """\
+suite: s
+cases: [{id: a, q: x, expected: {total: 1, due: null}}]
+prompt: {input: "{{ q }}"}
+models: [one, two]
+graders: [{name: fields, json_equal: "{{ expected }}"}]
+gate: {baseline: {variant: one}, metrics: {fields: {margin: 0.02}, fields.due: {at_least: 0.9}, fields.invented: ^}}
+"""
+
+
+def load_asking(asked: str, workspace: Workspace) -> Suite:
+    path = workspace.root / "evals" / "s.yaml"
+    path.write_text(FIELDS.replace("^", asked))
+    return load_suite(path, workspace, Registry(), None)
+
+
+@pytest.mark.parametrize("asked", ["{margin: 0.02}", "{margin: 0.02, on: value}"])
+def test_the_value_of_a_metric_of_which_less_is_better_can_be_gated(asked: str, workspace: Workspace) -> None:
+    gate = load_asking(asked, workspace).gates["default"]
+    assert [(entry.metric, entry.margin) for entry in gate.metrics] == [
+        ("fields", 0.02), ("fields.due", None), ("fields.invented", 0.02),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("{at_least: 0.1}", 'at_least for "fields.invented"; expected margin: less of it is better'),
+        ("{margin: 0.1, on: passed}", 'on: passed for "fields.invented"; expected on: value, as less of it is better'),
+    ],
+)
+def test_a_floor_or_passes_of_a_metric_of_which_less_is_better_are_refused(
+    asked: str, told: str, workspace: Workspace
+) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load_asking(asked, workspace)
+    assert told in str(caught.value)

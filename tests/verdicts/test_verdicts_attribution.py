@@ -238,7 +238,7 @@ def test_a_reading_outside_0_to_1_is_refused() -> None:
 
 
 def test_an_unreadable_answer_that_is_worth_something_is_refused() -> None:
-    with pytest.raises(ValueError, match="holds nothing to judge is worth 0"):
+    with pytest.raises(ValueError, match="holds nothing to judge is a fail and worth 0 or 1"):
         Reading(0.5, passed=False, cause=FormatCause.MISSING_FIELD, readable=False)
 
 
@@ -318,6 +318,15 @@ def test_an_improvement_of_which_little_comes_from_broken_answers_is_not_flagged
     as_text = Reading(0.0, passed=False, cause=FormatCause.TOOL_CALL_AS_TEXT)
     _, found = taken_apart(results, make_gate(), reading({("cand", "c0", 0): as_text}))
     assert found.improved_by_breaking is None
+
+
+def test_arguments_that_cannot_be_read_are_form_and_a_call_as_text_is_content_where_no_reading_takes_it(
+    ten: Results, make_gate: MakeGate
+) -> None:
+    scores = {("cand", "c0", 0): (0.0, Reason.INVALID_ARGUMENTS), ("cand", "c1", 0): (0.0, Reason.TOOL_CALL_AS_TEXT)}
+    _, found = taken_apart(told(ten, scores), make_gate())
+    assert amounts(found) == {FormatCause.UNREADABLE: -0.1}
+    assert found.content == pytest.approx(-0.1)
 
 
 def test_a_field_that_goes_missing_flatters_a_metric_of_which_less_is_better(

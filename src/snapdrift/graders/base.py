@@ -111,6 +111,11 @@ class Grader(BaseModel):
         """What the grader measures; the first metric bears the grader's name."""
         return (self._metric(self.name, self.kind),)
 
+    @cached_property
+    def less_is_better(self) -> frozenset[str]:
+        """The metrics of which less is better."""
+        return frozenset(metric.name for metric in self.metrics if not metric.higher_is_better)
+
     def _metric(self, name: str, kind: ScoreKind, scale: tuple[float, float] = (0.0, 1.0)) -> MetricSpec:
         return MetricSpec(
             name,
@@ -192,6 +197,11 @@ class Grader(BaseModel):
         """The judgement by metric, for families that measure more than one thing."""
         return {self.name: self.mark(case, value)}
 
+    def marks_of(self, case: Case, response: Response, value: Any) -> Mapping[str, Mark]:
+        """The judgement by metric, for families that look at more of the response than what they extract of it."""
+        del response
+        return self.marks(case, value)
+
     @property
     def judges(self) -> tuple[Variant, ...]:
         """The models that it has asked, as something to call; most graders ask none."""
@@ -231,7 +241,7 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
     marks: Mapping[str, Mark] | Mark
     try:
         extraction = grader.value_in(response)
-        marks = grader.marks(case, extraction.value)
+        marks = grader.marks_of(case, response, extraction.value)
     except NotExtractedError as error:
         marks = Mark.not_extracted(f"could not extract: {error}", error.reason)
     except (CannotGradeError, SnapdriftError) as error:
@@ -251,6 +261,7 @@ def scores_of(
     for metric in grader.metrics:
         mark = marks if isinstance(marks, Mark) else marks.get(metric.name, missing)
         mark = mark.inverted() if grader.negate else mark
+        mark = mark if metric.higher_is_better else mark.at_worst_where_failed()
         scores.append(
             Score(
                 case_id=response.call.case_id,

@@ -1,4 +1,4 @@
-"""How `json_equal` compares one field: by name (`date`), or by a mapping with settings (`{number: 0.005}`)."""
+"""Ways to compare one value with another, by name (`date`) or with settings (`{number: 0.005}`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from snapdrift.graders.arguments import Tolerance, not_empty
 from snapdrift.graders.exact import Normalise
@@ -77,22 +77,6 @@ class TextComparer(BaseModel):
     def equal(self, found: Any, wanted: Any) -> bool:
         """Whether the texts are equal once normalised; values that are not text are compared as they are."""
         return _same_text(found, wanted, self.normalise)
-
-
-def _kind_of_comparer(value: Any) -> str:
-    if isinstance(value, NumberComparer) or (isinstance(value, dict) and "number" in value):
-        return "@number"
-    if isinstance(value, TextComparer | dict):
-        return "@text"
-    return "@name"
-
-
-Comparer = Annotated[
-    Annotated[NumberComparer, Tag("@number")]
-    | Annotated[TextComparer, Tag("@text")]
-    | Annotated[NamedComparer, Tag("@name")],
-    Discriminator(_kind_of_comparer),
-]
 
 
 def same_json(found: Any, wanted: Any) -> bool:

@@ -24,18 +24,19 @@ from pydantic import (
 )
 
 from snapdrift.graders.arguments import not_empty
-from snapdrift.graders.json_text import JsonMode, read_json
+from snapdrift.graders.json_text import JsonMode, read_json, unfenced
 from snapdrift.graders.marks import InvalidJsonError, NotExtractedError
 from snapdrift.graders.paths import ABSENT, look_up, parse_path
 from snapdrift.graders.patterns import compiled, first_match, matches
 
 
 class TextStep(StrEnum):
-    """Steps without settings. `whole_text` is what happens where nothing is said."""
+    """Steps without settings. `whole_text` is what happens where nothing is said, `fenced` takes one code fence off."""
 
     WHOLE_TEXT = "whole_text"
     FIRST_LINE = "first_line"
     LAST_LINE = "last_line"
+    FENCED = "fenced"
 
 
 def _checked_path(text: str) -> str:
@@ -159,6 +160,8 @@ def _run(step: JsonStep | RegexStep | TextStep, text: str) -> Any:
         return _run_regex(step, text)
     if step is TextStep.WHOLE_TEXT:
         return text
+    if step is TextStep.FENCED:
+        return unfenced(text)
     lines = text.strip().splitlines()
     if not lines:
         raise NotExtractedError("the answer has no line with text in it")

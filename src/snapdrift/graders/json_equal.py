@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
@@ -11,15 +12,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.arguments import Argument
 from snapdrift.graders.base import Grader
-from snapdrift.graders.comparers import Comparer, NamedComparer
+from snapdrift.graders.comparers import NamedComparer
 from snapdrift.graders.extract import WHOLE_JSON, Alternatives
+from snapdrift.graders.field_comparers import Comparer, below_root, compared, is_settled, kind_of, problem, versions_of
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.paths import ABSENT, Steps, format_path, look_up, parse_path
 from snapdrift.graders.values import quoted
-from snapdrift.model import Case, MetricSpec, ScoreKind
+from snapdrift.model import Case, MetricSpec, Reason, ScoreKind, sha256
 
-NO_SUCH_FIELD = "no such field"
-"""What a detail says where a field is absent."""
+INVENTED = "invented"
+"""What the metric of invented values is called, after the grader's name."""
 
 
 def _with_exact(value: Any) -> Any:
@@ -29,12 +31,9 @@ def _with_exact(value: Any) -> Any:
 
 
 def _checked_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    if not fields:
-        raise ValueError("at least one field")
-    for field in fields:
-        if not parse_path(field):
-            raise ValueError("fields below the root; `$` itself is no field")
-    return fields
+    if INVENTED in fields:
+        raise ValueError(f'another spelling, ["{INVENTED}"]: the metric of invented values is called `{INVENTED}`')
+    return below_root(fields)
 
 
 Fields = Annotated[
@@ -47,25 +46,80 @@ Fields = Annotated[
 class JsonEqual(Grader):
     """Compares the fields of the extracted object with those of the expected one.
 
-    Each field is a pass/fail metric `name.field`; `name` itself is their mean and passes when all of them do. `fields`
-    names what is compared and how; left out it is every field that some case expects, compared exactly. A field that
-    is absent equals a field that is not expected; `null` is a value of its own.
+    Each field is a metric `name.field`; `name` itself is their mean and passes when all of them do. `fields` names what
+    is compared and how; left out it is every field that some case expects, compared exactly. A field that is absent
+    equals a field that is not expected; `null` is a value of its own.
+
+    `name.invented`, of which less is better, is the share of the compared fields for which the case expects no value
+    (absent, null, or an empty text, list or object) that the answer fills with one; 0 where the case expects a value of
+    each. It is not part of the mean.
     """
 
     family: ClassVar[str] = "json_equal"
+    family_version: ClassVar[int] = 2
     kind: ClassVar[ScoreKind] = ScoreKind.GRADED
     reads_json: ClassVar[bool] = True
     templated: ClassVar[tuple[str, ...]] = ("json_equal",)
+    unscored: ClassVar[str] = (
+        "Text that is not JSON is `invalid_json`; JSON that is no object is wrong in every field. In `name.invented` "
+        "either counts as the worst, 1. An expected value that is no object is a grader error; one that a field's "
+        "comparer cannot read is a grader error of that field and of the mean."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: '{"total": 99.999, "due": "31 January 2025", "note": null}'
+expected: {total: 100, due: 2025-01-31, note: null}
+grader:
+  name: fields
+  json_equal: "{{ expected }}"
+  fields: {total: {number: 0.005}, due: date, note: exact}   # also casefold, number, {normalise: [...]}
+""",
+        """\
+answer: '{"buyer": "ACME", "reason": "The parcel came too late.", "tags": ["late", "Parcel"]}'
+expected: {buyer: Acme, reason: late, tags: [parcel, late]}
+grader:
+  name: claim
+  json_equal: "{{ expected }}"
+  fields:
+    buyer: casefold
+    reason: {contains: "{{ expected }}"}           # any family that judges a value; `expected` is the field's
+    tags: {list: any_order, items: casefold}       # or ordered
+""",
+        """\
+answer: '{"lines": [{"sku": "B2", "qty": 1, "price": 4.999}, {"sku": "A1", "qty": 2, "price": 3}]}'
+expected: {lines: [{sku: A1, qty: 2, price: 3.0}, {sku: B2, qty: 1, price: 5.0}]}
+grader:
+  name: invoice
+  json_equal: "{{ expected }}"
+  fields: {lines: {list: {key: sku, fields: {qty: number, price: {number: 0.01}}}}}
+""",
+    )
 
     json_equal: Argument = Field(description="The expected object.")
-    fields: Fields | None = None
+    fields: Fields | None = Field(
+        default=None,
+        description=(
+            "The fields by path, and how each is compared: `exact`, `casefold`, `number`, `date`, `{number: 0.005}`, "
+            "`{normalise: [...]}`, another family's entry, `{list: any_order}`, `{list: ordered}` or "
+            "`{list: {key: sku, fields: {...}}}`. A list of paths is compared exactly."
+        ),
+    )
     extract: Alternatives = WHOLE_JSON
 
     @cached_property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean first, then one metric a field."""
+        """The mean first, then one metric a field, then the invented values."""
         mean = self._metric(self.name, ScoreKind.GRADED)
-        return (mean, *(self._metric(self.metric_of(field), ScoreKind.PASS_FAIL) for field in self.fields or {}))
+        fields = (self._metric(self.metric_of(field), kind_of(way)) for field, way in (self.fields or {}).items())
+        invented = self._metric(self.metric_of(INVENTED), ScoreKind.GRADED)
+        return (mean, *fields, replace(invented, higher_is_better=False))
+
+    @cached_property
+    def version(self) -> str:
+        """As for every grader; the versions of the families that compare fields are settings of this one."""
+        versions = sorted(version for way in (self.fields or {}).values() for version in versions_of(way))
+        plain = super().version
+        return plain if not versions else f"{plain.rpartition(':')[0]}:{sha256([plain, *versions])[:12]}"
 
     def metric_of(self, field: str) -> str:
         """The metric of a field."""
@@ -86,7 +140,7 @@ class JsonEqual(Grader):
             except SnapdriftError:
                 continue  # the loader reports templates that fail, with their own position
             if isinstance(wanted, dict):
-                found.update({format_path((key,)): NamedComparer.EXACT for key in wanted})
+                found.update({_path_of(key): NamedComparer.EXACT for key in wanted})
         if not found:
             raise ValueError("no case has an expected object to take fields from; name them under `fields:`")
         settings = {name: getattr(self, name) for name in type(self).model_fields}
@@ -98,25 +152,28 @@ class JsonEqual(Grader):
         if not isinstance(wanted, dict):
             return f"the expected value {quoted(wanted)} is not an object"
         for field, comparer in (self.fields or {}).items():
-            value = look_up(wanted, self._steps[field])
-            try:
-                if value is not ABSENT:
-                    comparer.equal(value, value)
-            except CannotGradeError as error:
-                return f"field {field}: {error}"
+            told = problem(comparer, case, look_up(wanted, self._steps[field]))
+            if told is not None:
+                return f"field {field}: {told}"
         return None
 
     def marks(self, case: Case, value: Any) -> Mapping[str, Mark]:
-        """One mark a field, and their mean."""
+        """One mark a field, their mean, and that of the invented values."""
         wanted = self.rendered("json_equal", case)
         if not isinstance(wanted, dict):
             raise CannotGradeError(f"the expected value {quoted(wanted)} is not an object")
         fields = self.fields or {}
         if not isinstance(value, dict):
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
-            return {self.name: wrong, **{self.metric_of(field): wrong for field in fields}}
-        marks = {field: self._field(field, comparer, value, wanted) for field, comparer in fields.items()}
-        return {self.name: self._mean(marks, value), **{self.metric_of(field): mark for field, mark in marks.items()}}
+            worst = replace(wrong, value=1.0)
+            return {**{metric.name: wrong for metric in self.metrics}, self.metric_of(INVENTED): worst}
+        both = {field: (look_up(value, steps), look_up(wanted, steps)) for field, steps in self._steps.items()}
+        marks = {field: compared(way, case, *both[field]) for field, way in fields.items()}
+        return {
+            self.name: self._mean(marks, value),
+            **{self.metric_of(field): mark for field, mark in marks.items()},
+            self.metric_of(INVENTED): self._invented(both),
+        }
 
     def missing_fields(self, case: Case, value: Any) -> tuple[str, ...]:
         """The compared fields that the case expects and an extracted object does not have."""
@@ -126,32 +183,49 @@ class JsonEqual(Grader):
         return tuple(
             field
             for field, steps in self._steps.items()
-            if look_up(value, steps) is ABSENT and look_up(wanted, steps) is not ABSENT
+            if look_up(value, steps) is ABSENT
+            and (look_up(wanted, steps) is not ABSENT or is_settled((self.fields or {})[field]))
         )
-
-    def _field(self, field: str, comparer: Comparer, value: Any, wanted: Any) -> Mark:
-        found, target = look_up(value, self._steps[field]), look_up(wanted, self._steps[field])
-        if found is ABSENT or target is ABSENT:
-            return Mark.of(
-                found is target, "" if found is target else f"expected {_shown(target)}, found {_shown(found)}"
-            )
-        try:
-            equal = comparer.equal(found, target)
-        except CannotGradeError as error:
-            return Mark.error(str(error))
-        return Mark.of(equal, "" if equal else f"expected {quoted(target)}, found {quoted(found)}")
 
     def _mean(self, marks: Mapping[str, Mark], value: Mapping[str, Any]) -> Mark:
         broken = next((mark for mark in marks.values() if mark.value is None), None)
         if broken is not None:
             return Mark.error(broken.detail)
         wrong = [f"{field}: {mark.detail}" for field, mark in marks.items() if not mark.passed]
-        compared = {steps[0] for steps in self._steps.values()}
-        extra = [f"{format_path((key,))}: not compared" for key in value if key not in compared]
+        known = {steps[0] for steps in self._steps.values()}
+        extra = [f"{format_path((key,))}: not compared" for key in value if key not in known]
         mean = sum(mark.value or 0.0 for mark in marks.values()) / len(marks)
         detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
         return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))
 
+    def _invented(self, both: Mapping[str, tuple[Any, Any]]) -> Mark:
+        """The share of the fields without an expected value that are filled, of what is found and expected by field."""
+        fields = self.fields or {}
+        blank = {
+            field: found
+            for field, (found, wanted) in both.items()
+            if not _holds_value(wanted) and not is_settled(fields[field])
+        }
+        filled = {field: found for field, found in blank.items() if _holds_value(found)}
+        if not filled:
+            return _NOTHING_INVENTED
+        told = tuple(f"{field}: found {quoted(found)}, expected no value" for field, found in filled.items())
+        detail = f"{len(filled)} of {len(blank)} fields without an expected value are filled: {'; '.join(told)}"
+        facts = {INVENTED: list(filled)[:_NAMED_FACTS]}
+        return Mark(
+            len(filled) / len(blank), passed=False, reason=Reason.WRONG, detail=detail, evidence=told, facts=facts
+        )
 
-def _shown(value: Any) -> str:
-    return NO_SUCH_FIELD if value is ABSENT else quoted(value)
+
+_NOTHING_INVENTED = Mark(0.0, passed=True, reason=Reason.PASSED)
+_NAMED_FACTS = 20
+
+
+def _holds_value(value: Any) -> bool:
+    """Whether there is something: `false` and 0 are values, an empty text, list or object is none."""
+    return value is not ABSENT and value is not None and value not in ("", [], {})
+
+
+def _path_of(key: str) -> str:
+    """The path of a field of the root; `invented` in its other spelling, as that is what another metric is called."""
+    return format_path((key,)) if key != INVENTED else f'["{INVENTED}"]'

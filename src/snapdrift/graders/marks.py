@@ -26,7 +26,7 @@ class CannotGradeError(Exception):
     """The grader, not the answer, is at fault: the score becomes `grader_error`. The text is for a person."""
 
 
-_JUDGED = (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION)
+_JUDGED = (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION, Reason.TOOL_CALL_AS_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ class Mark:
     def error(cls, why: str) -> Mark:
         """The grader could not grade."""
         return cls(None, None, Reason.GRADER_ERROR, why)
+
+    def at_worst_where_failed(self) -> Mark:
+        """For a metric of which less is better: an answer that held nothing to judge is worth 1 there, not 0.
+
+        Else a metric would gain by answers that are refused, cut off or cannot be read.
+        """
+        return self if self.value is None or self.reason in _JUDGED else replace(self, value=1.0)
 
     def inverted(self) -> Mark:
         """What `not: true` makes of it: only a judgement is turned round, never a failure to get at one."""

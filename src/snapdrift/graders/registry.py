@@ -22,22 +22,31 @@ from snapdrift.graders.findings import findings_of
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
+from snapdrift.graders.path import PathGrader
 from snapdrift.graders.refusal import Refusal
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.set import SetGrader
 from snapdrift.graders.similarity import Similarity
 from snapdrift.graders.tool_calls import ToolCalls
+from snapdrift.graders.trajectory import Trajectory
 from snapdrift.graders.values import quoted
+from snapdrift.graders.well_formed import WellFormed
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-_TEXT: tuple[type[Grader], ...] = (StartsWith, EndsWith, Date, Duration, SetGrader, Similarity, Count, Refusal)
+_TEXT: tuple[type[Grader], ...] = (
+    *(Exact, Contains, StartsWith, EndsWith, Regex, Number, Date, Duration, Choice, SetGrader, Similarity, Count),
+    Refusal,
+)
+_STRUCTURE: tuple[type[Grader], ...] = (Schema, JsonEqual, PathGrader, WellFormed)
+_TOOLS: tuple[type[Grader], ...] = (ToolCalls, Trajectory)
 FAMILIES: tuple[type[Grader], ...] = (
-    *(Exact, Contains, Regex, Number, Choice),
     *_TEXT,
-    *(Schema, JsonEqual, ToolCalls, JudgeGrader),
+    *_STRUCTURE,
+    *_TOOLS,
+    JudgeGrader,
 )
 """Every family; a new one is a module with a class, named here."""
 
@@ -63,7 +72,7 @@ class Registry:
             )
         if default_extract is not None and family.reads_text:
             values.setdefault("extract", default_extract)
-        context = ParseContext(read)
+        context = ParseContext(read, families=self._families)
         try:
             grader = family.model_validate(values, context=context, by_name=False, by_alias=True)
         except ValidationError as error:

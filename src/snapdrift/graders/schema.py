@@ -30,7 +30,8 @@ def _no_fetching(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is outside the schema and is not fetched; put it under $defs")
 
 
-def _validator(schema: Any, *, formats: bool) -> jsonschema_rs.Draft202012Validator:
+def compiled_schema(schema: Any, *, formats: bool = False) -> jsonschema_rs.Draft202012Validator:
+    """The schema ready to validate; no reference in it is ever fetched."""
     import jsonschema_rs
 
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=formats, retriever=_no_fetching)
@@ -42,7 +43,8 @@ def _loaded(value: Any, info: ValidationInfo) -> Any:
     return document_named(value, info)
 
 
-def _checked(schema: Any) -> Any:
+def checked_schema(schema: Any) -> Any:
+    """The schema, when it is a valid one of draft 2020-12. Raises `ValueError` with what was expected instead."""
     import jsonschema_rs
 
     if not isinstance(schema, dict | bool):
@@ -51,7 +53,7 @@ def _checked(schema: Any) -> Any:
         raise ValueError(f'a schema of draft 2020-12; this one says "$schema": {json.dumps(schema["$schema"])}')
     try:
         jsonschema_rs.meta.validate(schema)
-        _validator(schema, formats=False)
+        compiled_schema(schema, formats=False)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         place = format_path(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else "$"
         message = shortened(str(getattr(error, "message", error)), _MESSAGE_LIMIT)
@@ -64,25 +66,44 @@ def _checked(schema: Any) -> Any:
 class Schema(Grader):
     """Passes when the extracted JSON is valid under the schema; the evidence has the place of each violation.
 
-    `schema` is a file of the workspace or the schema itself. References leave the schema's own text never. `format`
-    is checked with `formats: true` only, as draft 2020-12 has it by default.
+    `schema` is a file of the workspace or the schema itself. A reference to anything outside it is never fetched.
+    `format` is checked with `formats: true` only, as draft 2020-12 has it by default.
     """
 
     family: ClassVar[str] = "schema"
     reads_json: ClassVar[bool] = True
+    unscored: ClassVar[str] = (
+        "Text that is not JSON is `invalid_json`. JSON that the schema does not allow is judged: `schema_violation`. A "
+        "pattern of the schema that is too slow on an answer is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: '{"queue": "billing", "urgency": 2}'
+grader:
+  name: valid
+  schema: {type: object, required: [queue], properties: {urgency: {type: integer, maximum: 3}}}
+""",
+        """\
+answer: '{"urgency": 5}'
+passes: false
+grader:                                  # or a file: schema: graders/ticket.schema.json
+  name: valid
+  schema: {type: object, required: [queue], properties: {urgency: {type: integer, maximum: 3}}}
+""",
+    )
 
     document: Annotated[
         Any,
         AfterValidator(plain_json),
-        AfterValidator(_checked),
+        AfterValidator(checked_schema),
         BeforeValidator(_loaded, json_schema_input_type=str | dict[str, Any]),
     ] = Field(alias="schema", description="A JSON Schema (draft 2020-12): a file's path, or inline.")
-    formats: StrictBool = False
+    formats: StrictBool = Field(default=False, description="Whether `format` (date, email) is checked.")
     extract: Alternatives = WHOLE_JSON
 
     @cached_property
     def _compiled(self) -> jsonschema_rs.Draft202012Validator:
-        return _validator(self.document, formats=self.formats)
+        return compiled_schema(self.document, formats=self.formats)
 
     def mark(self, case: Case, value: Any) -> Mark:
         """Validates the value."""

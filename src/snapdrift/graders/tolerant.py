@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.base import EVIDENCE_LIMIT, Grader, grade
 from snapdrift.graders.extract import JsonStep, TextStep
-from snapdrift.graders.json_equal import NO_SUCH_FIELD, JsonEqual
+from snapdrift.graders.field_comparers import NO_SUCH_FIELD
+from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.json_text import JsonMode, first_object_is_json, read_json, unfenced
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, NotExtractedError
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.tool_calls import ToolCalls
-from snapdrift.model import Case, FormatCause, Outcome, Reading, Reason, Response, Score, ToolCall, canonical_json
+from snapdrift.graders.written_calls import written_calls
+from snapdrift.model import Case, FormatCause, Outcome, Reading, Reason, Response, Score
 
 Readings = Mapping[str, Reading]
 """By metric: what a tolerant reading makes of one answer; a metric without an entry stays as it was graded."""
@@ -45,7 +46,8 @@ def may_read_otherwise(grader: Grader, score: Score) -> bool:
         return False
     if grader.family == ToolCalls.family:
         return bool(score.extracted == [])
-    if score.value == 1.0 and not grader.negate:
+    best = 0.0 if score.metric in grader.less_is_better else 1.0
+    if score.value == best and not grader.negate:
         return False
     if score.reason.not_extracted:
         return grader.reads_text
@@ -73,7 +75,7 @@ def read_again(grader: Grader, case: Case, response: Response, score: Score, too
         scores = grade(attempt.grader, case, attempt.response)
         if scores and not scores[0].reason.not_extracted:
             return _readings(attempt, case, scores)
-    return dict.fromkeys((metric.name for metric in grader.metrics), NO_FIELD) if _lacks_path(grader, response) else {}
+    return _no_field_of(grader) if _lacks_path(grader, response) else {}
 
 
 def _tells_of_missing_fields(score: Score) -> bool:
@@ -83,7 +85,9 @@ def _tells_of_missing_fields(score: Score) -> bool:
 
 
 def _takes_text_as_it_stands(grader: Grader) -> bool:
-    return not grader.reads_json and any(not isinstance(step, JsonStep) for step in grader.extract)
+    return not grader.reads_json and any(
+        not isinstance(step, JsonStep) and step is not TextStep.FENCED for step in grader.extract
+    )
 
 
 def _attempts(as_asked: _Attempt, *, extracted: bool) -> Iterator[_Attempt]:
@@ -108,7 +112,7 @@ def _first_objects(grader: Grader) -> Iterator[JsonStep]:
     for step in grader.extract:
         if isinstance(step, JsonStep) and step.mode is not JsonMode.FIRST_OBJECT:
             yield step.model_copy(update={"mode": JsonMode.FIRST_OBJECT})
-        elif grader.reads_json and step is TextStep.WHOLE_TEXT:
+        elif grader.reads_json and step in (TextStep.WHOLE_TEXT, TextStep.FENCED):
             yield JsonStep(path="$", mode=JsonMode.FIRST_OBJECT)
 
 
@@ -127,7 +131,7 @@ def _readings(attempt: _Attempt, case: Case, scores: Sequence[Score]) -> dict[st
 def _missing_fields(attempt: _Attempt, case: Case, scores: Sequence[Score]) -> dict[str, Reading]:
     """Readings of metrics that ask for a field that the JSON does not have; `not: true` may ask for just that."""
     grader = attempt.grader
-    if grader.negate or all(score.value in (None, 1.0) for score in scores):
+    if grader.negate or scores[0].value in (None, 1.0):
         return {}
     try:
         if isinstance(grader, Schema) and scores[0].reason is Reason.SCHEMA_VIOLATION:
@@ -150,8 +154,16 @@ def _missing_of(
     if not missing or mean.value is None:
         return {}
     value = min(1.0, mean.value + len(missing) / len(grader.fields or missing))
-    whole = Reading(value, value > 1.0 - 1e-9, attempt.cause or FormatCause.MISSING_FIELD)
+    lacking = {grader.metric_of(field) for field in missing} | {mean.metric} | grader.less_is_better
+    passed = all(score.passed for score in scores if score.metric not in lacking)
+    whole = Reading(value, passed, attempt.cause or FormatCause.MISSING_FIELD)
     return {grader.name: whole, **{grader.metric_of(field): NO_FIELD for field in missing}}
+
+
+def _no_field_of(grader: Grader) -> dict[str, Reading]:
+    """That the field is missing, for each metric; it is the worst there is, which is 1 where less is better."""
+    worst = {metric.name: 0.0 if metric.higher_is_better else 1.0 for metric in grader.metrics}
+    return {name: replace(NO_FIELD, value=value) for name, value in worst.items()}
 
 
 def _lacks_path(grader: Grader, response: Response) -> bool:
@@ -171,37 +183,8 @@ def _lacks_path(grader: Grader, response: Response) -> bool:
 
 def _made_of_text(grader: ToolCalls, case: Case, response: Response, tools: Sequence[str]) -> Readings:
     """The answer graded with the calls that it writes out instead of making them."""
-    calls = () if response.tool_calls else written_calls(response.text, tools)
+    calls = () if response.tool_calls else written_calls(response.text, tools or None)
     if not calls:
         return {}
     scores = grade(grader, case, replace(response, tool_calls=calls))
     return _readings(_Attempt(grader, response, FormatCause.TOOL_CALL_AS_TEXT), case, scores)
-
-
-def written_calls(text: str, tools: Sequence[str]) -> tuple[ToolCall, ...]:
-    """The calls of known functions that a text consists of, fenced or not; none where it is anything else.
-
-    As models write them: an object with `name` and `arguments`, such an object under `function`, a list of them, or a
-    list under `tool_calls`.
-    """
-    try:
-        written = read_json(text, JsonMode.FENCED)
-    except InvalidJsonError:
-        return ()
-    if isinstance(written, dict) and isinstance(written.get("tool_calls"), list):
-        written = written["tool_calls"]
-    entries = written if isinstance(written, list) else [written]
-    calls = [_call_of(entry, number, tools) for number, entry in enumerate(entries)]
-    known = tuple(call for call in calls if call is not None)
-    return known if len(known) == len(calls) else ()
-
-
-def _call_of(entry: Any, number: int, tools: Sequence[str]) -> ToolCall | None:
-    inner = entry.get("function") if isinstance(entry, dict) else None
-    call = inner if isinstance(inner, dict) else entry
-    if not isinstance(call, dict) or call.get("name") not in tools or "arguments" not in call:
-        return None
-    arguments = call["arguments"]
-    return ToolCall(
-        f"text-{number}", call["name"], arguments if isinstance(arguments, str) else canonical_json(arguments)
-    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationInfo
 
@@ -11,13 +12,20 @@ from snapdrift.errors import DocumentError, SnapdriftError
 from snapdrift.suites.document import Document, parse_document, parse_json
 from snapdrift.suites.registry import ReadFile
 
+if TYPE_CHECKING:
+    from snapdrift.graders.base import Grader
+
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What validating an entry may use: the reader of workspace files, and the documents read so far by path."""
+    """What validating an entry may use: the reader of workspace files, the documents read so far by path, families.
+
+    `families` are those of the registry by name: what an entry inside the entry may be of.
+    """
 
     read: ReadFile
     documents: dict[str, Document] = field(default_factory=dict)
+    families: Mapping[str, type[Grader]] = field(default_factory=dict)
 
 
 class FoundError(ValueError):

@@ -54,6 +54,8 @@ ENDING_WORDS: Mapping[str, str] = {
     Reason.SCHEMA_VIOLATION.value: "breaks the schema",
     Reason.INVALID_JSON.value: "invalid JSON",
     Reason.UNEXTRACTED.value: "no value found",
+    Reason.INVALID_ARGUMENTS.value: "invalid arguments",
+    Reason.TOOL_CALL_AS_TEXT.value: "call written as text",
     Outcome.REFUSED.value: "refused",
     Outcome.TRUNCATED.value: "truncated",
     Outcome.FILTERED.value: "filtered",
@@ -159,19 +161,24 @@ def _are(number: int) -> str:
     return "1 is" if number == 1 else f"{count(number)} are"
 
 
+_WHY: Mapping[Reason, tuple[str, str]] = {
+    Reason.INVALID_JSON: ("is not the JSON asked for", "are not the JSON asked for"),
+    Reason.UNEXTRACTED: ("could not be extracted", "could not be extracted"),
+    Reason.INVALID_ARGUMENTS: ("calls a tool with invalid arguments", "call a tool with invalid arguments"),
+    Reason.TOOL_CALL_AS_TEXT: ("writes a tool call as text", "write a tool call as text"),
+    Reason.SCHEMA_VIOLATION: ("breaks the schema", "break the schema"),
+    Reason.WRONG: ("is a wrong answer", "are wrong answers"),
+}
+"""What one failing answer, or several, did, by the reason of its score."""
+
+
 def _why(reasons: Sequence[str]) -> str:
     if len(reasons) < 2:
         return ""
-    invalid, unextracted = reasons.count(Reason.INVALID_JSON.value), reasons.count(Reason.UNEXTRACTED.value)
-    violating, wrong = reasons.count(Reason.SCHEMA_VIOLATION.value), reasons.count(Reason.WRONG.value)
-    kinds = (
-        (invalid, "is not the JSON asked for" if invalid == 1 else "are not the JSON asked for"),
-        (unextracted, "could not be extracted"),
-        (violating, "breaks the schema" if violating == 1 else "break the schema"),
-        (wrong, "is a wrong answer" if wrong == 1 else "are wrong answers"),
-        (len(reasons) - invalid - unextracted - violating - wrong, "ended without an answer"),
-    )
-    parts = [(number, what) for number, what in kinds if number]
+    told = [(reasons.count(reason.value), *words) for reason, words in _WHY.items()]
+    ended = len(reasons) - sum(number for number, _, _ in told)
+    kinds = [*told, (ended, "ended without an answer", "ended without an answer")]
+    parts = [(number, one if number == 1 else several) for number, one, several in kinds if number]
     if len(parts) == 1:
         return f"; all of the {count(len(reasons))} {parts[0][1]}"
     return f"; of the {count(len(reasons))}, " + ", ".join(f"{count(number)} {what}" for number, what in parts)

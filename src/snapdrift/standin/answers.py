@@ -38,12 +38,12 @@ class ExpectedCall:
 
 
 def expected_calls(expected: Any) -> tuple[ExpectedCall, ...] | None:
-    """The calls that `expected.tool_calls` names (`[{name, arguments, step?}]`), by step; None where it names none."""
+    """The calls that `expected.tool_calls` names (`[{name, arguments, one_of?, step?}]`), by step; None without any."""
     listed = expected.get("tool_calls") if isinstance(expected, Mapping) else None
     if not isinstance(listed, list):
         return None
     calls = [
-        ExpectedCall(str(entry["name"]), _arguments(entry.get("arguments")), int(entry.get("step", 0)))
+        ExpectedCall(str(entry["name"]), _right_arguments(entry), int(entry.get("step", 0)))
         for entry in listed
         if isinstance(entry, Mapping) and "name" in entry
     ]
@@ -55,6 +55,13 @@ def without_calls(expected: Any) -> Any:
     if expected_calls(expected) is None:
         return expected
     return {name: value for name, value in expected.items() if name != "tool_calls"} or None
+
+
+def _right_arguments(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments of an expected call; of those that may have one of several values, the first."""
+    choices = _arguments(entry.get("one_of"))
+    first = {name: options[0] for name, options in choices.items() if isinstance(options, list) and options}
+    return {**_arguments(entry.get("arguments")), **first}
 
 
 def _arguments(value: Any) -> Mapping[str, Any]:

@@ -55,6 +55,8 @@ class MetricGates:
         yield MetricGate(name, max_increase=keys["max_increase"].value, severity=_severity(keys))
 
     def _graded(self, spec: MetricSpec, keys: Mapping[str, Key]) -> Iterator[MetricGate]:
+        if not spec.higher_is_better:
+            self._refuse_of_less(spec, keys)
         if "max_increase" in keys:
             expected = f"expected margin or at_least; max_increase is for {listed(OPERATIONAL)}"
             self._loading.complain(keys["max_increase"].location, f"max_increase for {quoted(spec.name)}", expected)
@@ -66,6 +68,15 @@ class MetricGates:
         at_least = self._level(keys["at_least"], spec) if "at_least" in keys else None
         on = keys["on"].value if "on" in keys else None
         yield MetricGate(spec.name, margin=margin, at_least=at_least, severity=_severity(keys), on=on)
+
+    def _refuse_of_less(self, spec: MetricSpec, keys: Mapping[str, Key]) -> None:
+        """A floor, or passes instead of values, would ask for more of what less is better of."""
+        if "at_least" in keys:
+            found = f"at_least for {quoted(spec.name)}"
+            self._loading.complain(keys["at_least"].location, found, "expected margin: less of it is better")
+        if "on" in keys and keys["on"].value == "passed":
+            found = f"on: passed for {quoted(spec.name)}"
+            self._loading.complain(keys["on"].location, found, "expected on: value, as less of it is better")
 
     def _needs_comparison(self, key: Key, name: str) -> None:
         self._loading.complain(

@@ -94,7 +94,7 @@ def form_failure(score: Score, outcome: Outcome) -> FormatCause | None:
         return None
     if score.reason is Reason.NOT_ACCEPTED:
         return _ENDED_BY.get(outcome)
-    if score.reason.not_extracted:
+    if score.reason.not_extracted or score.reason is Reason.INVALID_ARGUMENTS:
         return _ENDED_BY.get(outcome, FormatCause.UNREADABLE)
     return None
 

@@ -88,7 +88,7 @@ def _take_apart(baseline: Sequence[Answer], candidate: Sequence[Answer], case: i
         for after in candidate:
             difference = weight * (after.read - before.read)
             if difference:
-                # Two lost answers are both worth 0 and do not differ.
+                # Two lost answers are both worth the least there is and do not differ.
                 lost = next((answer for answer in (before, after) if answer.lost), None)
                 _add(shares, None if lost is None else lost.cause, case, difference)
 

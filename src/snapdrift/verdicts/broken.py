@@ -9,7 +9,7 @@ from snapdrift.verdicts.answers import NOTHING, Answer, ScoreIndex, Sides, Toler
 
 MOST = 0.5
 """An improvement is flagged when at least this share of it comes from answers that newly broke."""
-_SAYS_NOTHING = frozenset({Reason.UNEXTRACTED, Reason.INVALID_JSON, Reason.NOT_ACCEPTED})
+_SAYS_NOTHING = frozenset({Reason.UNEXTRACTED, Reason.INVALID_JSON, Reason.INVALID_ARGUMENTS, Reason.NOT_ACCEPTED})
 
 
 def find_broken_gain(comparison: Comparison, index: ScoreIndex, tolerant: Tolerant, sides: Sides) -> BrokenGain | None:

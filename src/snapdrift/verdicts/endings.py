@@ -15,6 +15,8 @@ ENDINGS: tuple[str, ...] = (
     Reason.SCHEMA_VIOLATION,
     Reason.INVALID_JSON,
     Reason.UNEXTRACTED,
+    Reason.INVALID_ARGUMENTS,
+    Reason.TOOL_CALL_AS_TEXT,
     Outcome.REFUSED,
     Outcome.TRUNCATED,
     Outcome.FILTERED,
