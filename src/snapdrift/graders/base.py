@@ -19,13 +19,14 @@ from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, Got, Need, Seen
-from snapdrift.graders.values import kept, scrubbed, shortened
+from snapdrift.graders.values import copied, kept, scrubbed, shortened
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import Location
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
 
+_UNMARKED = Mark.error("the grader said nothing about this metric")
 DETAIL_LIMIT = 1_000
 EVIDENCE_LIMIT = 20
 RESERVED_NAMES = frozenset({"cost", "latency_p95", "output_tokens"})
@@ -149,8 +150,19 @@ class Grader(BaseModel):
         return (alias or attribute,)
 
     def rendered(self, attribute: str, case: Case) -> Any:
-        """An argument as it reads for one case. Raises `TemplateError`."""
-        return expected.rendered(self.argument(attribute), self._location(attribute), self.templates, case.context())
+        """An argument as it reads for one case, for the caller to keep. Raises `TemplateError`."""
+        last = self._last_rendered.get(attribute)
+        if last is not None and last[0] is case:
+            return copied(last[1])
+        location = self._location(attribute)
+        value = expected.rendered(self.argument(attribute), location, self.templates, case.context())
+        self._last_rendered[attribute] = case, value
+        return copied(value)
+
+    @cached_property
+    def _last_rendered(self) -> dict[str, tuple[Case, Any]]:
+        """Each argument as it read for the last case: the answers of all variants to a case are graded in a row."""
+        return {}
 
     def resolved(self) -> dict[str, Any]:
         """The entry with defaults applied and files inlined; parsing it again gives an equal grader."""
@@ -245,30 +257,36 @@ def scores_of(
     grader: Grader, response: Response, marks: Mapping[str, Mark] | Mark, extraction: Extraction | None = None
 ) -> tuple[Score, ...]:
     """One score for each metric; one mark stands for all of them. A metric without a mark is a grader error."""
-    missing = Mark.error("the grader said nothing about this metric")
     extracted = None if extraction is None else kept(extraction.value)
+    extracted_by = None if extraction is None else extraction.alternative
+    call, version, negate = response.call, grader.version, grader.negate
     scores = []
     for metric in grader.metrics:
-        mark = marks if isinstance(marks, Mark) else marks.get(metric.name, missing)
-        mark = mark.inverted() if grader.negate else mark
+        mark = marks if isinstance(marks, Mark) else marks.get(metric.name, _UNMARKED)
+        mark = mark.inverted() if negate else mark
         scores.append(
             Score(
-                case_id=response.call.case_id,
-                variant=response.call.variant,
-                repeat=response.call.repeat,
-                metric=metric.name,
-                value=mark.value,
-                passed=mark.passed,
-                reason=mark.reason,
-                detail=scrubbed(shortened(mark.detail, DETAIL_LIMIT)),
-                extracted=extracted,
-                extracted_by=None if extraction is None else extraction.alternative,
-                evidence=tuple(scrubbed(shortened(line, DETAIL_LIMIT)) for line in mark.evidence[:EVIDENCE_LIMIT]),
-                version=grader.version,
-                facts=mark.facts,
+                call.case_id,
+                call.variant,
+                call.repeat,
+                metric.name,
+                mark.value,
+                mark.passed,
+                mark.reason,
+                mark.detail and _told(mark.detail),
+                extracted,
+                extracted_by,
+                mark.evidence and tuple(map(_told, mark.evidence[:EVIDENCE_LIMIT])),
+                version,
+                mark.facts,
             )
         )
     return tuple(scores)
+
+
+def _told(text: str) -> str:
+    """A sentence as a score keeps it."""
+    return scrubbed(shortened(text, DETAIL_LIMIT))
 
 
 def _listed(outcomes: Sequence[Outcome]) -> str:

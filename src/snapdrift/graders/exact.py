@@ -35,8 +35,12 @@ class Exact(Grader):
         """Compares the two texts after normalisation."""
         wanted = self.rendered("exact", case)
         options = wanted if isinstance(wanted, list) else [wanted]
-        found = normalised(text_of(value), self.normalise)
-        if any(found == normalised(text_of(option), self.normalise) for option in options):
+        text = text_of(value)
+        texts = [text_of(option) for option in options]
+        if text in texts or self._normalised(text) in map(self._normalised, texts):
             return Mark.of(passed=True)
         expected = " or ".join(quoted(option) for option in options[:5]) or "one of no options"
         return Mark.of(passed=False, detail=f"expected {expected}, found {quoted(value)}")
+
+    def _normalised(self, text: str) -> str:
+        return normalised(text, self.normalise)

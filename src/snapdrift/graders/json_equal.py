@@ -72,6 +72,14 @@ class JsonEqual(Grader):
         return f"{self.name}.{field}"
 
     @cached_property
+    def _metrics_of(self) -> Mapping[str, str]:
+        return {field: self.metric_of(field) for field in self.fields or {}}
+
+    @cached_property
+    def _compared(self) -> frozenset[str | int]:
+        return frozenset(steps[0] for steps in self._steps.values())
+
+    @cached_property
     def _steps(self) -> Mapping[str, Steps]:
         return {field: parse_path(field) for field in self.fields or {}}
 
@@ -111,12 +119,13 @@ class JsonEqual(Grader):
         wanted = self.rendered("json_equal", case)
         if not isinstance(wanted, dict):
             raise CannotGradeError(f"the expected value {quoted(wanted)} is not an object")
-        fields = self.fields or {}
+        names = self._metrics_of
         if not isinstance(value, dict):
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
-            return {self.name: wrong, **{self.metric_of(field): wrong for field in fields}}
-        marks = {field: self._field(field, comparer, value, wanted) for field, comparer in fields.items()}
-        return {self.name: self._mean(marks, value), **{self.metric_of(field): mark for field, mark in marks.items()}}
+            return {self.name: wrong, **dict.fromkeys(names.values(), wrong)}
+        fields = (self.fields or {}).items()
+        marks = {field: self._field(field, comparer, value, wanted) for field, comparer in fields}
+        return {self.name: self._mean(marks, value), **{names[field]: mark for field, mark in marks.items()}}
 
     def missing_fields(self, case: Case, value: Any) -> tuple[str, ...]:
         """The compared fields that the case expects and an extracted object does not have."""
@@ -130,7 +139,8 @@ class JsonEqual(Grader):
         )
 
     def _field(self, field: str, comparer: Comparer, value: Any, wanted: Any) -> Mark:
-        found, target = look_up(value, self._steps[field]), look_up(wanted, self._steps[field])
+        steps = self._steps[field]
+        found, target = look_up(value, steps), look_up(wanted, steps)
         if found is ABSENT or target is ABSENT:
             return Mark.of(
                 found is target, "" if found is target else f"expected {_shown(target)}, found {_shown(found)}"
@@ -146,8 +156,7 @@ class JsonEqual(Grader):
         if broken is not None:
             return Mark.error(broken.detail)
         wrong = [f"{field}: {mark.detail}" for field, mark in marks.items() if not mark.passed]
-        compared = {steps[0] for steps in self._steps.values()}
-        extra = [f"{format_path((key,))}: not compared" for key in value if key not in compared]
+        extra = [f"{format_path((key,))}: not compared" for key in value if key not in self._compared]
         mean = sum(mark.value or 0.0 for mark in marks.values()) / len(marks)
         detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
         return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from snapdrift.graders.marks import InvalidJsonError
+from snapdrift.graders.values import copied
 
 MAX_DEPTH = 100
 MAX_DIGITS = 1_000
@@ -37,7 +38,12 @@ def read_json(text: str, mode: JsonMode = JsonMode.STRICT) -> Any:
 
 
 def _whole(text: str) -> Any:
-    return _guarded(_STRICT.decode, text)
+    """What `text` is, read anew or copied: all graders of an answer read the same text, one after the other."""
+    global _last  # noqa: PLW0603  one answer long; replaced as a whole, so a reader in another thread sees old or new
+    last = _last
+    if last[0] is not text:
+        last = _last = (text, _guarded(_STRICT.decode, text))
+    return copied(last[1])
 
 
 def _without_fence(text: str) -> Any:
@@ -75,6 +81,8 @@ def unfenced(text: str) -> str:
     language, closed by a line of at least as many of the same.
     """
     stripped = text.strip()
+    if not stripped.startswith(("```", "~~~")):
+        return text
     for mark in "`~":
         width = len(stripped) - len(stripped.lstrip(mark))
         first, newline, rest = stripped.partition("\n")
@@ -136,5 +144,6 @@ def _decoder(*, strict: bool) -> json.JSONDecoder:
     return json.JSONDecoder(strict=strict, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
 
 
+_last: tuple[object, Any] = (object(), None)
 _STRICT = _decoder(strict=True)
 _LENIENT = _decoder(strict=False)
