@@ -83,9 +83,11 @@ class Loaded(StoredRun):
         self._answers = list(stored.responses())
 
     def cases(self) -> tuple[Case, ...]:
+        """The cases, from memory."""
         return self._cases
 
     def responses(self) -> Iterator[Response]:
+        """The answers, from memory."""
         return iter(self._answers)
 
 
@@ -202,7 +204,9 @@ def main() -> None:
             loaded = timed("loading the answers", lambda: Loaded(stored))
             for grader in suite.graders:
                 alone = replace(suite, graders=(grader,))
-                timed(f"grading by {grader.name} alone", lambda alone=alone: sum(1 for _ in grade_answers(loaded, alone)))  # type: ignore[misc]
+                timed(
+                    f"grading by {grader.name} alone", lambda alone=alone: sum(1 for _ in grade_answers(loaded, alone))
+                )  # type: ignore[misc]
             scores = timed("grading by all, after loading", lambda: list(grade_answers(loaded, suite)))
             print(f"{len(scores):,} scores, {sum(bool(s.passed) for s in scores):,} passed")
             timed("grading by all, from the file", lambda: sum(1 for _ in grade_answers(stored, suite)))

@@ -8,6 +8,7 @@ wrong) is done here once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -204,6 +205,11 @@ class Grader(BaseModel):
         """The judgement by metric, for families that measure more than one thing."""
         return {self.name: self.mark(case, value)}
 
+    def facts_of(self, case: Case) -> Mapping[str, Any]:
+        """What its scores of the case keep even where the answer held nothing to judge."""
+        del case
+        return {}
+
     @property
     def judges(self) -> tuple[Variant, ...]:
         """The models that it has asked, as something to call; most graders ask none."""
@@ -238,19 +244,27 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
         return ()
     if response.outcome not in grader.accepts:
         why = f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
-        return scores_of(grader, response, Mark.not_accepted(why))
+        return scores_of(grader, response, _with_facts(grader, case, Mark.not_accepted(why)))
     extraction: Extraction | None = None
     marks: Mapping[str, Mark] | Mark
     try:
         extraction = grader.value_in(response)
         marks = grader.marks(case, extraction.value)
     except NotExtractedError as error:
-        marks = Mark.not_extracted(f"could not extract: {error}", error.reason)
+        marks = _with_facts(grader, case, Mark.not_extracted(f"could not extract: {error}", error.reason))
     except (CannotGradeError, SnapdriftError) as error:
         marks = Mark.error(str(error))
     except Exception as error:  # noqa: BLE001  a defect in one family must not end a run that is paid for
         marks = Mark.error(f"the grader failed: {type(error).__name__}: {error}")
     return scores_of(grader, response, marks, extraction)
+
+
+def _with_facts(grader: Grader, case: Case, mark: Mark) -> Mark:
+    """The mark of an answer that held nothing to judge, with what is known of the case all the same."""
+    try:
+        return replace(mark, facts=grader.facts_of(case))
+    except Exception:  # noqa: BLE001  facts are for a summary: without them the score is still what it is
+        return mark
 
 
 def scores_of(

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from snapdrift.graders.marks import InvalidJsonError
@@ -38,12 +39,13 @@ def read_json(text: str, mode: JsonMode = JsonMode.STRICT) -> Any:
 
 
 def _whole(text: str) -> Any:
-    """What `text` is, read anew or copied: all graders of an answer read the same text, one after the other."""
-    global _last  # noqa: PLW0603  one answer long; replaced as a whole, so a reader in another thread sees old or new
-    last = _last
-    if last[0] is not text:
-        last = _last = (text, _guarded(_STRICT.decode, text))
-    return copied(last[1])
+    return copied(_document(text))
+
+
+@lru_cache(maxsize=1)
+def _document(text: str) -> Any:
+    """What all of the text is, kept until another is read: the graders of an answer read it one after the other."""
+    return _guarded(_STRICT.decode, text)
 
 
 def _without_fence(text: str) -> Any:
@@ -144,6 +146,5 @@ def _decoder(*, strict: bool) -> json.JSONDecoder:
     return json.JSONDecoder(strict=strict, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
 
 
-_last: tuple[object, Any] = (object(), None)
 _STRICT = _decoder(strict=True)
 _LENIENT = _decoder(strict=False)

@@ -37,7 +37,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 def to_json(value: Any) -> Any:
     """The plain JSON form of a record. What is no JSON inside an `Any` field (a date, say) becomes its text."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if kind is dict:
@@ -46,7 +46,7 @@ def to_json(value: Any) -> Any:
         return value
     if isinstance(value, Enum):
         return value.value
-    names = _field_names(type(value))
+    names = _field_names(kind)
     if names is not None:
         found = {name: getattr(value, name) for name in names}
         return {name: item if type(item) in _PLAIN else to_json(item) for name, item in found.items()}
