@@ -102,11 +102,13 @@ class Grader(BaseModel):
     examples: ClassVar[tuple[str, ...]] = ()
     """YAML for the reference, run by tests: an `answer`, what it takes to grade it, and a `grader` that it passes."""
 
-    name: Annotated[str, AfterValidator(_checked_name)]
-    extract: Alternatives = WHOLE_TEXT
-    when: When | None = None
-    negate: StrictBool = Field(default=False, alias="not")
-    accepts: Accepts = (Outcome.OK,)
+    name: Annotated[str, AfterValidator(_checked_name)] = Field(description="The metric's name, without dots.")
+    extract: Alternatives = Field(default=WHOLE_TEXT, description="What of the answer is graded.")
+    when: When | None = Field(default=None, description="Only cases with one of these tags.")
+    negate: StrictBool = Field(default=False, alias="not", description="Turns the judgement round.")
+    accepts: Accepts = Field(
+        default=(Outcome.OK,), description="Outcomes that are graded; any other that was measured scores 0."
+    )
 
     @cached_property
     def metrics(self) -> tuple[MetricSpec, ...]:

@@ -40,16 +40,34 @@ def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
 class Choice(Grader):
     """Passes when the answer names the expected label of a closed set; case and quotation marks do not matter.
 
-    An answer that is none of the labels is wrong, and its detail says so.
+    An answer that is none of the labels is wrong, and its detail says so. The report has, for each variant, which
+    labels were taken for which, precision, recall and F1 of each label, and macro-F1.
     """
 
     family: ClassVar[str] = "choice"
     templated: ClassVar[tuple[str, ...]] = ("expected",)
+    unscored: ClassVar[str] = (
+        "An answer that names none of the labels is wrong, not unextracted. An expected label outside the set "
+        "is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: "**Sales**"
+expected: sales
+grader: {name: intent, choice: [sales, support, other], expected: "{{ expected }}"}
+""",
+        """\
+answer: I would say sales.
+expected: sales
+grader: {name: intent, choice: [sales, support, other]}
+passes: false
+""",
+    )
 
     choice: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
         description="All labels that an answer may have."
     )
-    expected: Argument = "{{ expected }}"
+    expected: Argument = Field(default="{{ expected }}", description="The right label, mostly a template.")
 
     @cached_property
     def metrics(self) -> tuple[MetricSpec, ...]:

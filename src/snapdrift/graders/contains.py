@@ -48,11 +48,18 @@ class Contains(Grader):
 
     family: ClassVar[str] = "contains"
     templated: ClassVar[tuple[str, ...]] = ("contains",)
+    unscored: ClassVar[str] = "A text to look for that is empty once rendered and normalised is a grader error."
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: Your refund of 20 EUR arrives within 5 days.
+grader: {name: mentions, contains: {all: [refund], any: [days, weeks], none: [sorry]}}
+""",
+    )
 
     contains: Annotated[
         Occurrences, BeforeValidator(_as_occurrences, json_schema_input_type=str | list[str] | Occurrences)
     ] = Field(description="A text or a list (all of them), or `{all, any, none}`.")
-    normalise: Normalise = ()
+    normalise: Normalise = Field(default=(), description="Steps that the answer and the texts go through first.")
 
     def argument(self, attribute: str) -> Any:
         """`contains` as it stands in the entry."""

@@ -56,9 +56,25 @@ class JsonEqual(Grader):
     kind: ClassVar[ScoreKind] = ScoreKind.GRADED
     reads_json: ClassVar[bool] = True
     templated: ClassVar[tuple[str, ...]] = ("json_equal",)
+    unscored: ClassVar[str] = (
+        "Text that is not JSON counts as not extracted. An expected value that is no object, or that a "
+        "comparer cannot read, is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: '{"total": 99.999, "due": "31 January 2025", "note": null}'
+expected: {total: 100, due: 2025-01-31, note: null}
+grader:
+  name: fields
+  json_equal: "{{ expected }}"
+  fields: {total: {number: 0.005}, due: date, note: exact}   # also casefold, number, {normalise: [...]}
+""",
+    )
 
     json_equal: Argument = Field(description="The expected object.")
-    fields: Fields | None = None
+    fields: Fields | None = Field(
+        default=None, description="What is compared, and how; left out all that some case expects, exactly."
+    )
     extract: Alternatives = WHOLE_JSON
 
     @cached_property

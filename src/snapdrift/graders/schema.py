@@ -70,6 +70,15 @@ class Schema(Grader):
 
     family: ClassVar[str] = "schema"
     reads_json: ClassVar[bool] = True
+    unscored: ClassVar[str] = (
+        "Text that is not JSON counts as not extracted. A pattern of the schema that takes too long is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: '{"queue": "billing", "urgency": 2}'
+grader: {name: valid, schema: {type: object, required: [queue], properties: {urgency: {type: integer, maximum: 3}}}}
+""",
+    )
 
     document: Annotated[
         Any,
@@ -77,7 +86,7 @@ class Schema(Grader):
         AfterValidator(_checked),
         BeforeValidator(_loaded, json_schema_input_type=str | dict[str, Any]),
     ] = Field(alias="schema", description="A JSON Schema (draft 2020-12): a file's path, or inline.")
-    formats: StrictBool = False
+    formats: StrictBool = Field(default=False, description="Check `format` too.")
     extract: Alternatives = WHOLE_JSON
 
     @cached_property

@@ -46,10 +46,22 @@ class ToolCalls(Grader):
     family: ClassVar[str] = "tool_calls"
     reads_text: ClassVar[bool] = False
     templated: ClassVar[tuple[str, ...]] = ("tool_calls",)
+    unscored: ClassVar[str] = (
+        "Expected calls that are no list of {name, arguments} are a grader error. Arguments that are no JSON "
+        "object are wrong."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: ""
+calls: [{name: lookup_order, arguments: '{"order": "5521", "verbose": true}'}]
+expected: [{name: lookup_order, arguments: {order: "5521"}}]
+grader: {name: tools, tool_calls: "{{ expected }}", arguments: subset}
+""",
+    )
 
     tool_calls: Argument = Field(description="The expected calls: a list of {name, arguments}; [] expects none.")
-    arguments: ArgumentMatch = ArgumentMatch.EQUAL
-    ordered: StrictBool = False
+    arguments: ArgumentMatch = Field(default=ArgumentMatch.EQUAL, description="How arguments are compared.")
+    ordered: StrictBool = Field(default=False, description="The calls have to come in the expected order.")
 
     def value_in(self, response: Response) -> Extraction:
         """The calls as JSON, arguments read where they are JSON; of several steps, the calls of all in order."""
