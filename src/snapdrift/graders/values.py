@@ -62,12 +62,12 @@ def _surely_short(value: Any) -> bool:
         return False
     room = KEPT_LIMIT
     for key, item in value.items():
-        # A printable ASCII character takes at most two (`\\"`), a float at most 24, with quotation marks and commas.
+        # A printable character (no surrogate is one) takes at most two (`\\"`), a float at most 24, with quotation marks and commas.
         texts = (key, item) if item.__class__ is str else (key,)
         if item.__class__ is not str and item.__class__ is not float and item is not None:
             return False
         for text in texts:
-            if text.__class__ is not str or not (text.isascii() and text.isprintable()):
+            if text.__class__ is not str or not text.isprintable():
                 return False
             room -= 2 * len(text)
         room -= 32
