@@ -62,7 +62,7 @@ def _surely_short(value: Any) -> bool:
         return False
     room = KEPT_LIMIT
     for key, item in value.items():
-        # A printable character (no surrogate is one) takes at most two (`\\"`), a float at most 24, with quotation marks and commas.
+        # A printable character (no surrogate is one) takes two at most (`\\"`), a float 24; quotes and commas 8.
         texts = (key, item) if item.__class__ is str else (key,)
         if item.__class__ is not str and item.__class__ is not float and item is not None:
             return False
