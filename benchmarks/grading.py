@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import random
 import resource
@@ -19,12 +20,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from snapdrift.graders.registry import Registry
 from snapdrift.model import Call, CallKey, Case, Endpoint, Outcome, Request, Response, Source, Usage
-from snapdrift.pipeline.grading import grade_answers
+from snapdrift.pipeline.grading import collecting_paused, grade_answers
 from snapdrift.store import RunHeader, RunWriter, StoredRun, open_run
 from snapdrift.store.writer import put_response
 from snapdrift.suites.loader import load_suite
@@ -186,10 +188,16 @@ def header_of(suite: Suite) -> RunHeader:
     )
 
 
+def count_scores(stored: StoredRun, suite: Suite) -> int:
+    """Grades the answers and lets go of the scores."""
+    return sum(1 for _ in grade_answers(stored, suite))
+
+
 def timed(what: str, work: Callable[[], T]) -> T:
     """Does it once and prints how long it took."""
     wall, cpu = time.perf_counter(), time.process_time()
-    made = work()
+    with collecting_paused():  # as a run does it
+        made = work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"{what:<42} {wall:8.2f} s wall {cpu:8.2f} s CPU", flush=True)
     return made
@@ -197,20 +205,22 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 def main() -> None:
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 25_000
-    print(f"Python {platform.python_version()}, {platform.machine()}; {cases:,} cases x {len(VARIANTS)} variants")
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, load {load}")
+    print(f"{cases:,} cases x {len(VARIANTS)} variants")
     with tempfile.TemporaryDirectory() as folder:
-        suite, path = timed("making the run file", lambda: build_run(Path(folder), cases))
+        suite, path = timed("making the run file", partial(build_run, Path(folder), cases))
         with RunWriter.open(path) as writer, open_run(path) as stored:
-            loaded = timed("loading the answers", lambda: Loaded(stored))
+            loaded = timed("loading the answers", partial(Loaded, stored))
             for grader in suite.graders:
-                alone = replace(suite, graders=(grader,))
                 timed(
-                    f"grading by {grader.name} alone", lambda alone=alone: sum(1 for _ in grade_answers(loaded, alone))
-                )  # type: ignore[misc]
+                    f"grading by {grader.name} alone", partial(count_scores, loaded, replace(suite, graders=(grader,)))
+                )
             scores = timed("grading by all, after loading", lambda: list(grade_answers(loaded, suite)))
             print(f"{len(scores):,} scores, {sum(bool(s.passed) for s in scores):,} passed")
-            timed("grading by all, from the file", lambda: sum(1 for _ in grade_answers(stored, suite)))
-            timed("storing the scores", lambda: writer.replace_scores(scores))
+            timed("storing the scores", partial(writer.replace_scores, scores))
+            del scores
+            timed("grading by all, from the file", partial(count_scores, stored, suite))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
 
 

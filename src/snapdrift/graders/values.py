@@ -63,14 +63,15 @@ def _surely_short(value: Any) -> bool:
     room = KEPT_LIMIT
     for key, item in value.items():
         # A printable character (no surrogate is one) takes two at most (`\\"`), a float 24; quotes and commas 8.
-        texts = (key, item) if item.__class__ is str else (key,)
-        if item.__class__ is not str and item.__class__ is not float and item is not None:
-            return False
-        for text in texts:
-            if text.__class__ is not str or not text.isprintable():
+        if item.__class__ is str:
+            if not item.isprintable():
                 return False
-            room -= 2 * len(text)
-        room -= 32
+            room -= 2 * len(item)
+        elif item.__class__ is not float and item is not None:
+            return False
+        if key.__class__ is not str or not key.isprintable():
+            return False
+        room -= 2 * len(key) + 32
     return room >= 0
 
 
