@@ -26,7 +26,9 @@ class Confusion:
 
     `counts` has a row for each of `labels` (what was expected) and as many columns (what was found); `outside` counts
     by expected label the answers that named none of them, and `unanswered` those that ended otherwise or could not be
-    extracted: they count against recall. `macro_f1` is the mean over the labels that some case expects.
+    extracted: they count against recall. `macro_f1` is the mean over the labels that some case expects. Each answer
+    counts once, those to the repeats of a case one by one; `ungraded` is how many have no score (a call that failed, a
+    grader error) and are in nothing else here.
     """
 
     metric: str
@@ -37,6 +39,7 @@ class Confusion:
     unanswered: tuple[int, ...]
     by_label: tuple[LabelScores, ...]
     macro_f1: float | None
+    ungraded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -617,7 +617,8 @@ class Response:
 class MetricSpec:
     """A metric that a grader produces: `name` (`fields.total`), its kind, and how its values read.
 
-    `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say).
+    `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say). `labels` is the
+    closed set that answers are sorted into, where there is one.
     """
 
     name: str
@@ -627,6 +628,7 @@ class MetricSpec:
     scale: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     judged: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

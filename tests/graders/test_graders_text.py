@@ -143,3 +143,22 @@ def test_exact_does_not_depend_on_which_side_is_expected(a: str, b: str, steps: 
     ]
 
     assert sides[0] == sides[1]
+
+
+def test_a_choice_keeps_the_expected_label_and_the_found_one(score: Scored) -> None:
+    entry = {"choice": ["billing", "Sales"], "expected": "SALES"}
+
+    assert score(entry, "*billing*").facts == {"expected": "Sales", "found": "billing"}
+    assert score({**entry, "not": True}, "sales").facts == {"expected": "Sales", "found": "Sales"}
+    assert score(entry, "maybe").facts == {"expected": "Sales", "found": None}
+
+
+def test_a_choice_keeps_the_expected_label_of_an_answer_that_held_nothing_to_judge(score: Scored) -> None:
+    entry = {"choice": ["billing", "Sales"], "expected": "sales", "extract": {"json": "queue"}}
+
+    assert score(entry, "no JSON").facts == {"expected": "Sales", "found": None}
+    assert score(entry, "", outcome=Outcome.TRUNCATED).facts == {"expected": "Sales", "found": None}
+
+
+def test_the_metric_of_a_choice_knows_the_labels(parse: Callable[..., Grader]) -> None:
+    assert parse({"choice": ["b", "a"], "expected": "a"}).metrics[0].labels == ("b", "a")

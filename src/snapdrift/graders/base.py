@@ -8,6 +8,7 @@ wrong) is done here once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -19,13 +20,14 @@ from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, Got, Need, Seen
-from snapdrift.graders.values import kept, scrubbed, shortened
+from snapdrift.graders.values import copied, kept, scrubbed, shortened
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import Location
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
 
+_UNMARKED = Mark.error("the grader said nothing about this metric")
 DETAIL_LIMIT = 1_000
 EVIDENCE_LIMIT = 20
 RESERVED_NAMES = frozenset({"cost", "latency_p95", "output_tokens"})
@@ -100,11 +102,13 @@ class Grader(BaseModel):
     examples: ClassVar[tuple[str, ...]] = ()
     """YAML for the reference, run by tests: an `answer`, what it takes to grade it, and a `grader` that it passes."""
 
-    name: Annotated[str, AfterValidator(_checked_name)]
-    extract: Alternatives = WHOLE_TEXT
-    when: When | None = None
-    negate: StrictBool = Field(default=False, alias="not")
-    accepts: Accepts = (Outcome.OK,)
+    name: Annotated[str, AfterValidator(_checked_name)] = Field(description="The metric's name, without dots.")
+    extract: Alternatives = Field(default=WHOLE_TEXT, description="What of the answer is graded.")
+    when: When | None = Field(default=None, description="Only cases with one of these tags.")
+    negate: StrictBool = Field(default=False, alias="not", description="Turns the judgement round.")
+    accepts: Accepts = Field(
+        default=(Outcome.OK,), description="Outcomes that are graded; any other that was measured scores 0."
+    )
 
     @cached_property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -154,8 +158,19 @@ class Grader(BaseModel):
         return (alias or attribute,)
 
     def rendered(self, attribute: str, case: Case) -> Any:
-        """An argument as it reads for one case. Raises `TemplateError`."""
-        return expected.rendered(self.argument(attribute), self._location(attribute), self.templates, case.context())
+        """An argument as it reads for one case, for the caller to keep. Raises `TemplateError`."""
+        last = self._last_rendered.get(attribute)
+        if last is not None and last[0] is case:
+            return copied(last[1])
+        location = self._location(attribute)
+        value = expected.rendered(self.argument(attribute), location, self.templates, case.context())
+        self._last_rendered[attribute] = case, value
+        return copied(value)
+
+    @cached_property
+    def _last_rendered(self) -> dict[str, tuple[Case, Any]]:
+        """Each argument as it read for the last case: the answers of all variants to a case are graded in a row."""
+        return {}
 
     def resolved(self) -> dict[str, Any]:
         """The entry with defaults applied and files inlined; parsing it again gives an equal grader."""
@@ -202,6 +217,11 @@ class Grader(BaseModel):
         del response
         return self.marks(case, value)
 
+    def facts_of(self, case: Case) -> Mapping[str, Any]:
+        """What its scores of the case keep even where the answer held nothing to judge."""
+        del case
+        return {}
+
     @property
     def judges(self) -> tuple[Variant, ...]:
         """The models that it has asked, as something to call; most graders ask none."""
@@ -236,14 +256,14 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
         return ()
     if response.outcome not in grader.accepts:
         why = f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
-        return scores_of(grader, response, Mark.not_accepted(why))
+        return scores_of(grader, response, _with_facts(grader, case, Mark.not_accepted(why)))
     extraction: Extraction | None = None
     marks: Mapping[str, Mark] | Mark
     try:
         extraction = grader.value_in(response)
         marks = grader.marks_of(case, response, extraction.value)
     except NotExtractedError as error:
-        marks = Mark.not_extracted(f"could not extract: {error}", error.reason)
+        marks = _with_facts(grader, case, Mark.not_extracted(f"could not extract: {error}", error.reason))
     except (CannotGradeError, SnapdriftError) as error:
         marks = Mark.error(str(error))
     except Exception as error:  # noqa: BLE001  a defect in one family must not end a run that is paid for
@@ -251,35 +271,49 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
     return scores_of(grader, response, marks, extraction)
 
 
+def _with_facts(grader: Grader, case: Case, mark: Mark) -> Mark:
+    """The mark of an answer that held nothing to judge, with what is known of the case all the same."""
+    try:
+        return replace(mark, facts=grader.facts_of(case))
+    except Exception:  # noqa: BLE001  facts are for a summary: without them the score is still what it is
+        return mark
+
+
 def scores_of(
     grader: Grader, response: Response, marks: Mapping[str, Mark] | Mark, extraction: Extraction | None = None
 ) -> tuple[Score, ...]:
     """One score for each metric; one mark stands for all of them. A metric without a mark is a grader error."""
-    missing = Mark.error("the grader said nothing about this metric")
     extracted = None if extraction is None else kept(extraction.value)
+    extracted_by = None if extraction is None else extraction.alternative
+    call, version, negate = response.call, grader.version, grader.negate
     scores = []
     for metric in grader.metrics:
-        mark = marks if isinstance(marks, Mark) else marks.get(metric.name, missing)
-        mark = mark.inverted() if grader.negate else mark
+        mark = marks if isinstance(marks, Mark) else marks.get(metric.name, _UNMARKED)
+        mark = mark.inverted() if negate else mark
         mark = mark if metric.higher_is_better else mark.at_worst_where_failed()
         scores.append(
             Score(
-                case_id=response.call.case_id,
-                variant=response.call.variant,
-                repeat=response.call.repeat,
-                metric=metric.name,
-                value=mark.value,
-                passed=mark.passed,
-                reason=mark.reason,
-                detail=scrubbed(shortened(mark.detail, DETAIL_LIMIT)),
-                extracted=extracted,
-                extracted_by=None if extraction is None else extraction.alternative,
-                evidence=tuple(scrubbed(shortened(line, DETAIL_LIMIT)) for line in mark.evidence[:EVIDENCE_LIMIT]),
-                version=grader.version,
-                facts=mark.facts,
+                call.case_id,
+                call.variant,
+                call.repeat,
+                metric.name,
+                mark.value,
+                mark.passed,
+                mark.reason,
+                mark.detail and _told(mark.detail),
+                extracted,
+                extracted_by,
+                mark.evidence and tuple(map(_told, mark.evidence[:EVIDENCE_LIMIT])),
+                version,
+                mark.facts,
             )
         )
     return tuple(scores)
+
+
+def _told(text: str) -> str:
+    """A sentence as a score keeps it."""
+    return scrubbed(shortened(text, DETAIL_LIMIT))
 
 
 def _listed(outcomes: Sequence[Outcome]) -> str:

@@ -6,6 +6,8 @@ import re
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -19,6 +21,7 @@ from snapdrift.graders.values import quoted
 from snapdrift.model import NormaliseStep
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
+_LONGEST_DATE = 40
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
 _CASEFOLD = (NormaliseStep.STRIP, NormaliseStep.WHITESPACE, NormaliseStep.CASEFOLD)
 
@@ -81,6 +84,8 @@ class TextComparer(BaseModel):
 
 def same_json(found: Any, wanted: Any) -> bool:
     """Equality as JSON has it: 1 equals 1.0, true does not equal 1, the order of keys does not matter."""
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found == wanted
     if isinstance(found, dict) and isinstance(wanted, dict):
         return found.keys() == wanted.keys() and all(same_json(found[key], wanted[key]) for key in wanted)
     if isinstance(found, list) and isinstance(wanted, list):
@@ -95,8 +100,11 @@ def read_date(text: Any) -> date | None:
 
     Forms in which day and month could be taken for each other (`03/04/2025`) are not read.
     """
-    if not isinstance(text, str) or len(text) > 40:
-        return None
+    return _date_in(text) if isinstance(text, str) and len(text) <= _LONGEST_DATE else None
+
+
+@lru_cache(maxsize=4096)
+def _date_in(text: str) -> date | None:
     plain = " ".join(_ORDINAL.sub("", text.replace(",", " ")).split())
     for form in _DATE_FORMATS:
         try:
@@ -111,11 +119,13 @@ def read_date(text: Any) -> date | None:
 
 def _same_text(found: Any, wanted: Any, steps: tuple[NormaliseStep, ...]) -> bool:
     if isinstance(found, str) and isinstance(wanted, str):
-        return normalised(found, steps) == normalised(wanted, steps)
+        return found == wanted or normalised(found, steps) == normalised(wanted, steps)
     return same_json(found, wanted)
 
 
 def _same_number(found: Any, wanted: Any, tolerances: Tolerances) -> bool:
+    if type(found) is float and type(wanted) is float and found == wanted and isfinite(found):
+        return True
     target: Fraction | None = as_number(wanted)
     if target is None:
         raise CannotGradeError(f"the expected value {quoted(wanted)} is not a number")

@@ -126,6 +126,14 @@ grader:
         return f"{self.name}.{field}"
 
     @cached_property
+    def _metrics_of(self) -> Mapping[str, str]:
+        return {field: self.metric_of(field) for field in self.fields or {}}
+
+    @cached_property
+    def _compared(self) -> frozenset[str | int]:
+        return frozenset(steps[0] for steps in self._steps.values())
+
+    @cached_property
     def _steps(self) -> Mapping[str, Steps]:
         return {field: parse_path(field) for field in self.fields or {}}
 
@@ -162,16 +170,17 @@ grader:
         wanted = self.rendered("json_equal", case)
         if not isinstance(wanted, dict):
             raise CannotGradeError(f"the expected value {quoted(wanted)} is not an object")
-        fields = self.fields or {}
+        names = self._metrics_of
         if not isinstance(value, dict):
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
             worst = replace(wrong, value=1.0)
             return {**{metric.name: wrong for metric in self.metrics}, self.metric_of(INVENTED): worst}
+        fields = self.fields or {}
         both = {field: (look_up(value, steps), look_up(wanted, steps)) for field, steps in self._steps.items()}
         marks = {field: compared(way, case, *both[field]) for field, way in fields.items()}
         return {
             self.name: self._mean(marks, value),
-            **{self.metric_of(field): mark for field, mark in marks.items()},
+            **{names[field]: mark for field, mark in marks.items()},
             self.metric_of(INVENTED): self._invented(both),
         }
 
@@ -192,8 +201,7 @@ grader:
         if broken is not None:
             return Mark.error(broken.detail)
         wrong = [f"{field}: {mark.detail}" for field, mark in marks.items() if not mark.passed]
-        known = {steps[0] for steps in self._steps.values()}
-        extra = [f"{format_path((key,))}: not compared" for key in value if key not in known]
+        extra = [f"{format_path((key,))}: not compared" for key in value if key not in self._compared]
         mean = sum(mark.value or 0.0 for mark in marks.values()) / len(marks)
         detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
         return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))

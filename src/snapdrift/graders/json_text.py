@@ -10,9 +10,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from snapdrift.graders.marks import InvalidJsonError
+from snapdrift.graders.values import copied
 
 MAX_DEPTH = 100
 MAX_DIGITS = 1_000
@@ -37,6 +39,12 @@ def read_json(text: str, mode: JsonMode = JsonMode.STRICT) -> Any:
 
 
 def _whole(text: str) -> Any:
+    return copied(_document(text))
+
+
+@lru_cache(maxsize=1)
+def _document(text: str) -> Any:
+    """What all of the text is, kept until another is read: the graders of an answer read it one after the other."""
     return _guarded(_STRICT.decode, text)
 
 
@@ -75,6 +83,8 @@ def unfenced(text: str) -> str:
     language, closed by a line of at least as many of the same.
     """
     stripped = text.strip()
+    if not stripped.startswith(("```", "~~~")):
+        return text
     for mark in "`~":
         width = len(stripped) - len(stripped.lstrip(mark))
         first, newline, rest = stripped.partition("\n")

@@ -55,6 +55,23 @@ class JudgeGrader(Grader):
     family: ClassVar[str] = "judge"
     judged: ClassVar[bool] = True
     templated: ClassVar[tuple[str, ...]] = ("judge",)
+    unscored: ClassVar[str] = "A verdict that did not come, was refused, cut or cannot be read is a grader error."
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: I am sorry about the delay; I have refunded the shipping.
+ticket: My parcel is two weeks late.
+verdict: '{"reason": "It apologises and refunds.", "verdict": "good"}'
+grader:
+  name: helpful
+  judge:                                 # or a file: judge: graders/helpfulness.yaml
+    criteria: [It apologises., It offers something.]
+    question: "{{ ticket }}"             # shown to the judge as what the answer replies to
+    model: gpt-4o-2024-11-20             # an alias is refused unless allow_alias: true
+    scale: {poor: 1, fair: 3, good: 5}   # default pass_fail; shown on this scale, kept in [0, 1]
+    pass_at: 3                           # default: the highest score
+    request: {max_output_tokens: 300}    # over {temperature: 0, max_output_tokens: 500}; null sends nothing
+""",
+    )
 
     judge: Annotated[Rubric, BeforeValidator(loaded_rubric, json_schema_input_type=str | Rubric)] = Field(
         description="A rubric file under graders/, or the rubric itself."

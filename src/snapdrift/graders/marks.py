@@ -53,6 +53,8 @@ class Mark:
     @classmethod
     def of(cls, passed: bool, detail: str = "", evidence: tuple[str, ...] = ()) -> Mark:  # noqa: FBT001  reads as a verdict
         """A pass/fail mark."""
+        if passed and not detail and not evidence:
+            return _PASSED
         return cls(float(passed), passed, Reason.PASSED if passed else Reason.WRONG, detail, evidence)
 
     @classmethod
@@ -90,3 +92,7 @@ class Mark:
         reason = Reason.PASSED if passed else Reason.WRONG
         detail = f"inverted by `not`: {self.detail}" if self.detail else "inverted by `not`"
         return replace(self, value=1.0 - self.value, passed=passed, reason=reason, detail=detail)
+
+
+_PASSED = Mark(1.0, passed=True, reason=Reason.PASSED)
+"""Most marks of a run are this one."""

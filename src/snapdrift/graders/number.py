@@ -24,12 +24,32 @@ class Number(Grader):
 
     family: ClassVar[str] = "number"
     templated: ClassVar[tuple[str, ...]] = ("number",)
+    unscored: ClassVar[str] = (
+        "A text without a number counts as not extracted. An expected value that is no number is a grader error."
+    )
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: 'So it costs {"answer": "$1,234.50"}'
+expected: 1234.5
+grader: {name: total, number: "{{ expected }}", absolute: 0.005, extract: {json: answer, mode: first_object}}
+""",
+        """\
+answer: About 48,5 % of them, I think.
+grader: {name: share, number: 0.5, percent: true, decimal: ",", relative: 0.05}
+""",
+        """\
+answer: There is none.
+expected: 3
+grader: {name: count, number: "{{ expected }}"}
+passes: false
+""",
+    )
 
     number: Argument = Field(description="The expected number, or text that has it.")
-    absolute: Tolerance = 0.0
-    relative: Tolerance = 0.0
+    absolute: Tolerance = Field(default=0.0, description="How far the numbers may be apart.")
+    relative: Tolerance = Field(default=0.0, description="The same as a share of the expected one; the larger counts.")
     percent: StrictBool = Field(default=False, description="Read `50%` as 0.5 instead of 50.")
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark; the other one marks thousands.")
 
     def check_case(self, case: Case) -> str | None:
         """An expected value that is no number."""

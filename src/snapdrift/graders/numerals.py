@@ -6,6 +6,7 @@ They are read exactly, as fractions, so that a tolerance means what it says at i
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -48,7 +49,7 @@ def as_number(value: Any, *, percent: bool = False, decimal: str = ".") -> Fract
     if isinstance(value, int):
         return Fraction(value)
     if isinstance(value, float):
-        return Fraction(repr(value)) if math.isfinite(value) else None
+        return _exact(value) if math.isfinite(value) else None
     return first_number(value, percent=percent, decimal=decimal) if isinstance(value, str) else None
 
 
@@ -80,13 +81,19 @@ def written(value: Fraction) -> str:
 
 def close(found: Fraction, wanted: Fraction, *, absolute: float = 0.0, relative: float = 0.0) -> bool:
     """Whether two numbers are equal, exactly or as floats, or differ by no more than the larger tolerance."""
-    difference = abs(found - wanted)
-    if difference <= max(Fraction(repr(absolute)), Fraction(repr(relative)) * abs(wanted)):
+    if found == wanted:
+        return True
+    if abs(found - wanted) <= max(_exact(absolute), _exact(relative) * abs(wanted)):
         return True
     try:
         return float(found) == float(wanted)
     except OverflowError:
         return False
+
+
+def _exact(number: float) -> Fraction:
+    """The fraction that a float is written as: 0.1 is a tenth."""
+    return Fraction(Decimal(repr(number)))
 
 
 def _value(match: regex.Match[str], *, percent: bool) -> Fraction | None:

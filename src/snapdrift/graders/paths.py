@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
 import regex
@@ -31,6 +32,7 @@ ABSENT: Final = _Absent.ABSENT
 """What `look_up` returns where there is nothing; JSON's null is None."""
 
 
+@lru_cache(maxsize=1024)
 def parse_path(text: str) -> Steps:
     """The steps of a path, from the root: names and list positions. Raises `ValueError` with a sentence."""
     steps: list[str | int] = []
@@ -72,11 +74,11 @@ def format_path(steps: Sequence[str | int]) -> str:
 def look_up(value: Any, steps: Sequence[str | int]) -> Any:
     """The value at the path, or `ABSENT`."""
     for step in steps:
-        if isinstance(step, int):
-            if not isinstance(value, list) or step >= len(value):
+        if isinstance(value, dict):
+            if isinstance(step, int):
                 return ABSENT
-            value = value[step]
-        elif isinstance(value, dict) and step in value:
+            value = value.get(step, ABSENT)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
         else:
             return ABSENT

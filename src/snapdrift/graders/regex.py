@@ -28,9 +28,21 @@ class Regex(Grader):
 
     family: ClassVar[str] = "regex"
     templated: ClassVar[tuple[str, ...]] = ("regex",)
+    unscored: ClassVar[str] = "A pattern that takes more than a second on an answer is a grader error."
+    examples: ClassVar[tuple[str, ...]] = (
+        """\
+answer: "Ticket TK-2024-0117 was opened."
+grader: {name: ticket_id, regex: 'TK-\\d{4}-\\d{4}'}
+""",
+        """\
+answer: "Ticket TK-2024-0117 was opened."
+grader: {name: only_the_id, regex: 'TK-\\d{4}-\\d{4}', full: true}
+passes: false
+""",
+    )
 
     regex: Annotated[str, AfterValidator(_checked)] = Field(description="The pattern; `(?i)` ignores case.")
-    full: StrictBool = False
+    full: StrictBool = Field(default=False, description="The pattern has to match all of the text.")
 
     def check_case(self, case: Case) -> str | None:
         """A rendered pattern that is none."""

@@ -14,6 +14,20 @@ QUOTED_LIMIT = 120
 """Characters of a value that a sentence shows."""
 
 
+_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+_CONTAINERS = (dict, list)
+
+
+def copied(value: Any) -> Any:
+    """Plain JSON with lists and mappings of its own, however much of it somebody changes."""
+    if value.__class__ is dict:
+        return {key: copied(item) if item.__class__ in _CONTAINERS else item for key, item in value.items()}
+    if value.__class__ is list:
+        return [copied(item) if item.__class__ in _CONTAINERS else item for item in value]
+    return value
+
+
 def scrubbed(text: str) -> str:
     """The text with lone surrogates replaced by U+FFFD, so that it can be encoded."""
     try:
@@ -25,9 +39,7 @@ def scrubbed(text: str) -> str:
 
 def text_of(value: Any) -> str:
     """Text as it is; anything else as compact JSON with sorted keys, so that equal values have equal texts."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else _COMPACT.encode(value)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -41,9 +53,31 @@ def quoted(value: Any) -> str:
     return json.dumps(short, ensure_ascii=False) if isinstance(value, str) else short
 
 
+def _surely_short(value: Any) -> bool:
+    """Whether the value is a mapping of a few plain texts and numbers; False says nothing.
+
+    Most objects that are extracted are, and that is seen sooner than they are written out and measured.
+    """
+    if value.__class__ is not dict:
+        return False
+    room = KEPT_LIMIT
+    for key, item in value.items():
+        # A printable character (no surrogate is one) takes two at most (`\\"`), a float 24; quotes and commas 8.
+        if item.__class__ is str:
+            if not item.isprintable():
+                return False
+            room -= 2 * len(item)
+        elif item.__class__ is not float and item is not None:
+            return False
+        if key.__class__ is not str or not key.isprintable():
+            return False
+        room -= 2 * len(key) + 32
+    return room >= 0
+
+
 def kept(value: Any) -> Any:
     """What a score keeps of an extracted value: plain JSON that can be encoded, long values as shortened text."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float) or _surely_short(value):
         return value
     text = text_of(value)
     if len(text) > KEPT_LIMIT:

@@ -39,7 +39,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
-from snapdrift.pipeline.grading import grade_answers, judge_variants
+from snapdrift.pipeline.grading import collecting_paused, grade_answers, judge_variants
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import RunOptions, RunOutcome
@@ -203,7 +203,8 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
-    writer.replace_scores(grade_answers(stored, work.suite))
+    with collecting_paused():
+        writer.replace_scores(grade_answers(stored, work.suite))
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
         work.options.notice(problem)

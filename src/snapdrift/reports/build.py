@@ -10,6 +10,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences
 from snapdrift.reports.figures import typeset
@@ -80,6 +81,7 @@ def build_view(data: RunData) -> View:
         causes=causes,
         calibrations=_calibration_views(data),
         reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
+        confusions=confusion_views(evaluation),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
+from snapdrift.reports.confusions import confusion_lines
 from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.labels import STOPPED_EARLY
@@ -57,7 +58,7 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
-    for paragraph in (view.claims.short, operational_lines(view)):
+    for paragraph in (view.claims.short, operational_lines(view), confusion_lines(view)):
         if paragraph:
             console.print(Text("\n" + "\n".join(map(line, paragraph))))
     console.print()

@@ -31,14 +31,25 @@ class CodecError(StoreError):
         super().__init__(f"{place or 'record'}: found {shown}, expected {expected}")
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
 def to_json(value: Any) -> Any:
     """The plain JSON form of a record. What is no JSON inside an `Any` field (a date, say) becomes its text."""
-    if value is None or isinstance(value, (bool, float)) or type(value) in (str, int):
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {str(key): item if type(item) in _PLAIN else to_json(item) for key, item in value.items()}
+    if isinstance(value, (bool, float)):
         return value
     if isinstance(value, Enum):
         return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_json(getattr(value, name)) for name in _field_names(type(value))}
+    names = _field_names(kind)
+    if names is not None:
+        found = {name: getattr(value, name) for name in names}
+        return {name: item if type(item) in _PLAIN else to_json(item) for name, item in found.items()}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (frozenset, set)):
@@ -62,7 +73,7 @@ def dumps(value: Any) -> str:
 
 def text_of(data: Any) -> str:
     """Plain JSON data as the text that `parse` reads."""
-    return json.dumps(data, separators=(",", ":"))
+    return _COMPACT.encode(data)
 
 
 def loads(kind: type[T], text: str | bytes, place: str = "") -> T:
@@ -79,8 +90,9 @@ def parse(text: str | bytes, place: str = "") -> Any:
 
 
 @cache
-def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _field_names(kind: type[Any]) -> tuple[str, ...] | None:
+    """The fields of a dataclass, None of another type."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 @cache
@@ -206,7 +218,10 @@ def _dataclass(kind: type[Any]) -> Decoder:
         for name in required:
             if name not in data:
                 raise CodecError(f"{place}.{name}".lstrip("."), None, f"a value (it is missing in a {kind.__name__})")
-        known = {name: data[name] for name in readers if name in data}
-        return kind(**{name: readers[name](value, f"{place}.{name}".lstrip(".")) for name, value in known.items()})
+        try:
+            return kind(**{name: reader(data[name], place) for name, reader in readers.items() if name in data})
+        except CodecError:  # only now is it worth saying of every field where it stands
+            known = {name: data[name] for name in readers if name in data}
+            return kind(**{name: readers[name](value, f"{place}.{name}".lstrip(".")) for name, value in known.items()})
 
     return read

@@ -52,7 +52,13 @@ def columns_of(key: CallKey) -> tuple[str, str, int, str]:
 def response_of(row: tuple[Any, ...], path: Path) -> Response:
     """The response in a row of `RESPONSES` or `STEPS`; raises `StoreError`."""
     key = CallKey(*row[:4])
-    place = f"{path}: response {key}"
+    try:
+        return _response(key, row, "")
+    except StoreError:  # the place takes as long to write out as the response to read
+        return _response(key, row, f"{path}: response {key}")
+
+
+def _response(key: CallKey, row: tuple[Any, ...], place: str) -> Response:
     record = codec.parse(row[5], place)
     stored = {"call": codec.to_json(key), "outcome": row[4], "raw": unpacked(row[6], place)}
     return codec.from_json(Response, {**record, **stored} if type(record) is dict else record, place)
@@ -80,7 +86,13 @@ def request_of(key: CallKey, row: tuple[Any, ...], large: Callable[[str], str], 
 
 def score_of(row: tuple[Any, ...], path: Path) -> Score:
     """The score in a row of case, variant, repeat, metric and record; raises `StoreError`."""
-    place = f"{path}: score {row[3]} of {row[0]}"
+    try:
+        return _score(row, "")
+    except StoreError:
+        return _score(row, f"{path}: score {row[3]} of {row[0]}")
+
+
+def _score(row: tuple[Any, ...], place: str) -> Score:
     record = codec.parse(row[4], place)
     identity = dict(zip(("case_id", "variant", "repeat", "metric"), row[:4], strict=True))
     return codec.from_json(Score, {**record, **identity} if type(record) is dict else record, place)

@@ -66,11 +66,15 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template ready to run: `native` when it yields the value of one expression; `names` are its variables."""
+    """A template ready to run: `native` when it yields the value of one expression; `names` are its variables.
+
+    `chain` are the keys of an expression that only goes down into the data (`expected.queue`), else None.
+    """
 
     template: Template
     native: bool
     names: frozenset[str]
+    chain: tuple[str, ...] | None = None
 
 
 class PromptEnvironment(ImmutableSandboxedEnvironment):
@@ -236,7 +240,8 @@ def compile_source(source: str) -> Compiled:
     if expression is None:
         return Compiled(jinja.from_string(tree), native=False, names=names)
     assign = nodes.Assign(nodes.Name(RESULT, "store", lineno=1), expression, lineno=1)
-    return Compiled(jinja.from_string(nodes.Template([assign], lineno=1)), native=True, names=names)
+    template = jinja.from_string(nodes.Template([assign], lineno=1))
+    return Compiled(template, native=True, names=names, chain=_chain_of(expression))
 
 
 def _refuse(tree: nodes.Template) -> None:
@@ -257,3 +262,20 @@ def _single_expression(tree: nodes.Template) -> nodes.Expr | None:
         return None
     found = tree.body[0].nodes
     return None if len(found) != 1 or isinstance(found[0], nodes.TemplateData) else found[0]
+
+
+def _chain_of(expression: nodes.Expr) -> tuple[str, ...] | None:
+    """The keys of `name.key["key"]`, None of anything else; `self` is Jinja's own."""
+    keys: list[str] = []
+    while not isinstance(expression, nodes.Name):
+        if isinstance(expression, nodes.Getattr):
+            key: Any = expression.attr
+        elif isinstance(expression, nodes.Getitem) and isinstance(expression.arg, nodes.Const):
+            key = expression.arg.value
+        else:
+            return None
+        if not isinstance(key, str):
+            return None
+        keys.append(key)
+        expression = expression.node
+    return None if expression.name == "self" else (expression.name, *reversed(keys))

@@ -122,6 +122,15 @@ def _run(compiled: Compiled, context: Mapping[str, Any]) -> tuple[Any, Iterator[
 def _value(compiled: Compiled, context: Mapping[str, Any]) -> Any:
     from snapdrift.suites.sandbox import RESULT, plain_value
 
+    value: Any = context
+    for key in compiled.chain or ():
+        # What is not simply there is left to Jinja: it may be a method, and it has the words for what is missing.
+        if not isinstance(value, dict) or key not in value:
+            break
+        value = value[key]
+    else:
+        if compiled.chain is not None:
+            return plain_value(value)
     running, chunks = _run(compiled, context)
     for _ in chunks:
         pass

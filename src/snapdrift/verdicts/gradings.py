@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from snapdrift.gradings import Gradings
 from snapdrift.model import Results
+from snapdrift.verdicts.confusions import find_confusions
 
 
 def summarise_gradings(results: Results) -> Gradings:
     """The confusion of labels, the agreement of votes and of orders of a run's scores."""
-    del results
-    return Gradings()
+    return Gradings(confusions=find_confusions(results))
