@@ -18,7 +18,7 @@ from snapdrift.graders import expected
 from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
-from snapdrift.graders.needs import NOTHING_SEEN, Got, Need, Seen
+from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, Need, Seen
 from snapdrift.graders.values import kept, scrubbed, shortened
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import Location
@@ -93,6 +93,12 @@ class Grader(BaseModel):
     """Whether text that a step other than `json` extracts is read as JSON before it is graded."""
     reads_text: ClassVar[bool] = True
     """Whether it grades what `extract` takes out of the answer's text."""
+    composed: ClassVar[bool] = False
+    """Whether it is made of other graders, which take the `extract` that stands beside them."""
+    default_name: ClassVar[str] = ""
+    """What it is called where the entry does not say; empty: as its family is."""
+    distribution: ClassVar[str] = ""
+    """The package that registered the family, with its version; empty for families of this program."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
     unscored: ClassVar[str] = "Nothing beyond what holds for every family."
@@ -165,6 +171,8 @@ class Grader(BaseModel):
     def version(self) -> str:
         """`family/version:settings-hash`. What the grader is called and which cases it sees is not part of it."""
         settings = {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
+        if self.distribution:
+            settings["distribution"] = self.distribution
         return f"{self.family}/{self.family_version}:{sha256(settings)[:12]}"
 
     def with_cases(self, cases: Sequence[Case]) -> Self:
@@ -197,6 +205,15 @@ class Grader(BaseModel):
         """The models that it has asked, as something to call; most graders ask none."""
         return ()
 
+    @property
+    def code(self) -> Mapping[Location, CodeFile]:
+        """The functions of the workspace that it has called, by where the entry names them."""
+        return {}
+
+    def for_planning(self) -> Self:
+        """The grader as it asks judges about every answer, whatever that holds: what a plan counts by."""
+        return self.model_copy(update={"extract": WHOLE_TEXT})
+
     def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
         """What it takes from outside to grade the response, by a name of the grader's own; most graders need nothing.
 
@@ -225,8 +242,7 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
     if not grader.applies(case) or not response.outcome.measured:
         return ()
     if response.outcome not in grader.accepts:
-        why = f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
-        return scores_of(grader, response, Mark.not_accepted(why))
+        return scores_of(grader, response, not_accepted(grader, response))
     extraction: Extraction | None = None
     marks: Mapping[str, Mark] | Mark
     try:
@@ -269,6 +285,13 @@ def scores_of(
             )
         )
     return tuple(scores)
+
+
+def not_accepted(grader: Grader, response: Response) -> Mark:
+    """What an outcome scores that the grader does not accept."""
+    return Mark.not_accepted(
+        f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
+    )
 
 
 def _listed(outcomes: Sequence[Outcome]) -> str:

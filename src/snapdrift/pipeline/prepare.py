@@ -83,6 +83,7 @@ def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
+    from snapdrift.pipeline.own_code import require_code_allowed
     from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
@@ -95,6 +96,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     workspace = find_workspace(path)
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(), catalog)
+    require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
     gate = _gate(suite, options.gate)
