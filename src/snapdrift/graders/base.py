@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DETAIL_LIMIT = 1_000
 EVIDENCE_LIMIT = 20
-RESERVED_NAMES = frozenset({"cost", "latency_p95", "output_tokens"})
+RESERVED_NAMES = frozenset({"cost", "latency_p95", "first_token_p95", "output_tokens"})
 """Metrics that a gate knows without a grader."""
 
 
