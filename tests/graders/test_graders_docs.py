@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,13 @@ EXAMPLES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["grader"]["name"] for example in EXAMPLES])
 def test_the_answer_of_an_example_passes(
-    example: dict[str, Any], parse: Callable[..., Grader], answer: Callable[..., Response], tmp_path: Path
+    example: dict[str, Any],
+    parse: Callable[..., Grader],
+    answer: Callable[..., Response],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])  # where a function's file is, the import adds to it
     case = Case("c1", {"ticket": example.get("ticket")}, example.get("expected"))
     files = example.get("files", {})
     grader = parse(example["grader"], [case], files)

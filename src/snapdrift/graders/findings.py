@@ -55,7 +55,7 @@ def _finding(
     location, inside = _located(entry, detail["loc"])
     file = documents.get(str(_at(entry, location))) if inside else None
     place = _place(file, inside) if file else ""
-    kind, last = detail["type"], str(detail["loc"][-1])
+    kind, last = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
     if kind == "extra_forbidden":
         expected = _did_you_mean(last, model) if len(detail["loc"]) == 1 else "expected a key that is known here"
         return Finding(location, f"{place}unknown key {last!r}", expected)

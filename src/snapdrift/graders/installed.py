@@ -6,8 +6,10 @@ what `--no-code` refuses is the workspace's.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from snapdrift.errors import SnapdriftError
@@ -68,8 +70,15 @@ class InstalledFamily:
         return family  # type: ignore[no-any-return]
 
 
-def installed_families() -> dict[str, InstalledFamily]:
+def installed_families() -> Mapping[str, InstalledFamily]:
     """What is registered, by name; nothing is imported."""
+    return _families_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _families_on(path: tuple[str, ...]) -> Mapping[str, InstalledFamily]:
+    """What packages on the path register; looking through all of them takes a while."""
+    del path
     claims: dict[str, list[EntryPoint]] = {}
     for entry in _distinct(entry_points(group=GROUP)):
         claims.setdefault(entry.name, []).append(entry)

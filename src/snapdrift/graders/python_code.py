@@ -21,7 +21,6 @@ from pydantic import (
     Field,
     StrictBool,
     ValidationInfo,
-    model_validator,
 )
 
 from snapdrift.graders.arguments import plain_json
@@ -57,6 +56,8 @@ class FunctionSource(BaseModel):
     returns_bool: StrictBool = False
     parameters: tuple[str, ...] | None = None
     """The names that may be given as `args`, None where any may be, or where it cannot be told."""
+    required: tuple[str, ...] = ()
+    """Those of them that have to be."""
 
 
 def _found(value: Any, info: ValidationInfo) -> Any:
@@ -71,34 +72,38 @@ def _found(value: Any, info: ValidationInfo) -> Any:
     except PathError as error:
         raise FoundError(error.found, error.expected) from None
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+    source_of = {"target": value, "sha256": digest}
     if definition is None or definition.decorator_list:  # what it takes cannot be read off
-        return {"target": value, "sha256": digest}
+        return source_of
     returns = definition.returns
     returns_bool = isinstance(returns, ast.Name) and returns.id == "bool"
-    return {
-        "target": value,
-        "sha256": digest,
-        "returns_bool": returns_bool,
-        "parameters": _parameters(target, definition.args),
-    }
+    return {**source_of, "returns_bool": returns_bool, **_parameters(target, definition.args)}
 
 
-def _parameters(target: PythonFunction, takes: ast.arguments) -> list[str] | None:
-    """The names of what it takes besides case and response. Raises `FoundError` where it does not take those."""
+def _parameters(target: PythonFunction, takes: ast.arguments) -> dict[str, Any]:
+    """What it takes besides case and response. Raises `FoundError` where it does not take those."""
     positional = [argument.arg for argument in (*takes.posonlyargs, *takes.args)]
-    written = f"{target} takes ({', '.join(positional)})"
     if len(positional) < 2 and takes.vararg is None:
-        raise FoundError(written, _TAKES)
-    if takes.kwarg is not None:
-        return None
-    named = {argument.arg for argument in takes.args} & set(positional[2:])
-    return sorted(named | {argument.arg for argument in takes.kwonlyargs})
+        raise FoundError(f"{target} takes ({', '.join(positional)})", _TAKES)
+    further = positional[2:]
+    without_default = further[: max(0, len(further) - len(takes.defaults))]
+    named = zip(takes.kwonlyargs, takes.kw_defaults, strict=True)
+    required = [*without_default, *(argument.arg for argument, default in named if default is None)]
+    known = [*further, *(argument.arg for argument in takes.kwonlyargs)]
+    return {"parameters": None if takes.kwarg is not None else known, "required": required}
 
 
-def _arguments(value: Any) -> dict[str, Any]:
-    odd = next((name for name in value if not name.isidentifier()), None)
-    if odd is not None:
-        raise ValueError(f"names of parameters; {odd!r} is none")
+def _arguments(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    source = info.data.get("python")
+    if isinstance(source, FunctionSource):
+        known = source.parameters
+        odd = [name for name in value if not name.isidentifier() or (known is not None and name not in known)]
+        lacking = [name for name in source.required if name not in value]
+        has = "none: it takes a case and a response only" if not known else f"arguments among {', '.join(known)}"
+        if odd:
+            raise FoundError(f"{source.target} takes no {odd[0]!r}", f"expected {has}")
+        if lacking:
+            raise FoundError(f"no {lacking[0]!r}, which {source.target} needs", f"expected `{lacking[0]}: VALUE`")
     return plain_json(value)  # type: ignore[no-any-return]
 
 
@@ -135,7 +140,7 @@ grader: {name: brief, python: graders/length.py:brief, args: {most: 5}, at_least
         description="PATH.py:FUNCTION, a function in a file of the workspace."
     )
     args: Annotated[dict[str, Any], AfterValidator(_arguments)] = Field(
-        default_factory=dict, description="Further keyword arguments of the function."
+        default_factory=dict, validate_default=True, description="Further keyword arguments of the function."
     )
     measures: ScoreKind | None = Field(
         default=None,
@@ -148,15 +153,6 @@ grader: {name: brief, python: graders/length.py:brief, args: {most: 5}, at_least
     timeout: Annotated[float, Field(gt=0, le=LONGEST_S)] = Field(
         default=60.0, description="Seconds that one call may take, up to 600."
     )
-
-    @model_validator(mode="after")
-    def _takes_its_args(self) -> PythonGrader:
-        known = self.python.parameters
-        odd = [] if known is None else sorted(set(self.args) - set(known))
-        if odd:
-            has = f"args of {', '.join(known)}" if known else "no args: it takes a case and a response only"
-            raise ValueError(f"expected {has or 'none'}; {self.python.target} takes no {odd[0]!r}")
-        return self
 
     @cached_property
     def metrics(self) -> tuple[MetricSpec, ...]:

@@ -65,7 +65,7 @@ class Registry:
 
     def __init__(self, families: Sequence[type[Grader]] | None = None) -> None:
         self._families = {family.family: family for family in (FAMILIES if families is None else families)}
-        self._installed: dict[str, InstalledFamily] = {} if families is not None else installed_families()
+        self._installed: Mapping[str, InstalledFamily] = {} if families is not None else installed_families()
 
     def families(self) -> tuple[str, ...]:
         """The names of the families."""

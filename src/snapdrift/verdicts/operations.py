@@ -22,8 +22,8 @@ from snapdrift.verdicts.score_tables import BoolArray, FloatArray, mean_of_repea
 from snapdrift.verdicts.summaries import CallsOfVariant
 
 TYPICAL_LATENCY = "latency_typical"
-FIRST_TOKEN = "first_token_p95"
-MEASURES = ("cost", "latency_p95", TYPICAL_LATENCY, FIRST_TOKEN, "output_tokens")
+FIRST_PIECE = "first_token_p95"
+MEASURES = ("cost", "latency_p95", TYPICAL_LATENCY, FIRST_PIECE, "output_tokens")
 """What is measured of every pair; the typical latency is for reading only, no gate can name it.
 
 The time to the first token is there where both sides were streamed, and where a gate limits it.
@@ -85,7 +85,7 @@ def measure_operations(
             entry = entries.get(measure)
             question = RelativeQuestion(gate.confidence, entry.max_increase if entry else None, seed)
             shared = _shared(measure, one, other)
-            if measure == FIRST_TOKEN and entry is None and not shared.measured:
+            if measure == FIRST_PIECE and entry is None and not shared.measured:
                 continue
             found.append(_measured(measure, shared, pair, entry, question, clusters))
     return tuple(found)
@@ -128,7 +128,7 @@ def _level(measure: str, of_calls: FloatArray) -> float:
     values = of_calls[~np.isnan(of_calls)]
     if measure == "cost":
         return float(values.sum())
-    if measure in (FIRST_TOKEN, "latency_p95"):
+    if measure in (FIRST_PIECE, "latency_p95"):
         return float(np.percentile(values, 100 * _SHARE))
     if measure == TYPICAL_LATENCY:
         # Of case means, as it is tested; one time of 0 makes it 0.
@@ -137,7 +137,7 @@ def _level(measure: str, of_calls: FloatArray) -> float:
 
 
 def _change(measure: str, data: _Shared, question: RelativeQuestion, clusters: Clusters) -> RelativeChange:
-    if measure in (FIRST_TOKEN, "latency_p95"):
+    if measure in (FIRST_PIECE, "latency_p95"):
         return quantile_change(data.baseline, data.candidate, _SHARE, question, clusters=clusters)
     if measure == TYPICAL_LATENCY:
         one, other = data.baseline, data.candidate
