@@ -257,14 +257,14 @@ def streaming(make_results: MakeResults, base: Values, cand: Values) -> Results:
 def test_the_time_to_the_first_token_is_compared_as_the_latency_is(
     make_results: MakeResults, make_gate: MakeGate
 ) -> None:
-    base = np.linspace(100, 200, 40)
+    base = np.linspace(100, 200, 200)
     gate = make_gate(metrics=[MetricGate("first_token_p95", max_increase=0.2, severity=Severity.FAIL)])
 
     found = found_in(streaming(make_results, base, 2 * base), gate, "first_token_p95")
 
     expected = quantile_change(base[:, None], 2 * base[:, None], 0.95, RelativeQuestion(gate.confidence, 0.2, 0))
     assert (found.baseline_value, found.ratio) == pytest.approx((np.percentile(base, 95), 2.0))
-    assert (found.p_more, found.p_over, found.n) == (expected.p_more, expected.p_over, 40)
+    assert (found.p_more, found.p_over, found.n) == (expected.p_more, expected.p_over, 200)
     assert standing(found) is Standing.OVER_SHOWN
 
 

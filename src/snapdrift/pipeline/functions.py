@@ -78,7 +78,7 @@ class UserFunctions:
                 yield
         finally:
             self._loop = None
-            _end(loop, thread)
+            end_loop(loop, thread)
 
     async def call(
         self,
@@ -219,8 +219,8 @@ async def _kept_apart(begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         raise _RaisedError(error) from None
 
 
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Ends the loop of coroutine functions; one that blocks it is left behind with its daemon thread."""
+def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Ends a loop that runs in a thread; what blocks it is left behind with its daemon thread."""
 
     async def finish() -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

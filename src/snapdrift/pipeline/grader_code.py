@@ -19,7 +19,7 @@ from snapdrift.errors import UsageError
 from snapdrift.graders.needs import CodeCall, CodeResult
 from snapdrift.model import canonical_json
 from snapdrift.openai_api.errors import AttemptFailed
-from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions
+from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions, end_loop
 from snapdrift.suites.tool_results import PythonFunction
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ class GraderCode:
                 yield
         finally:
             self._loop = None
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+            end_loop(loop, thread)
 
     def results(self, calls: Mapping[str, CodeCall]) -> dict[str, CodeResult]:
         """What the calls of one answer returned, by their names."""
