@@ -162,3 +162,13 @@ def test_suites_of_several_workspaces_are_refused(workspace):
 def test_no_suites_at_all_is_an_error():
     with pytest.raises(UsageError, match="no suites"):
         prepare_all([], RunOptions())
+
+
+def test_a_composition_with_a_judge_cannot_be_required_to_be_calibrated(workspace):
+    path = suite_of(workspace(more="require_calibration: true\n"))
+    judge = "judge: {criteria: Polite., model: gpt-4o-2024-11-20}"
+    graders = path.read_text().replace('exact: "{{ expected }}"', f"all: [{{{judge}}}]")
+    path.write_text(graders)
+
+    with pytest.raises(UsageError, match="a composition with a judge, under require_calibration"):
+        prepared(path)

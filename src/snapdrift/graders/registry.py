@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.base import Grader
 from snapdrift.graders.choice import Choice
-from snapdrift.graders.composition import All, AnyOf, Composition, Weighted
+from snapdrift.graders.composition import All, AnyOf, Composition
 from snapdrift.graders.contains import Contains
 from snapdrift.graders.exact import Exact
 from snapdrift.graders.findings import findings_of
@@ -28,6 +28,7 @@ from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.values import quoted
+from snapdrift.graders.weighted import Weighted
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile

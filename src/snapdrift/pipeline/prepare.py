@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
-from snapdrift.pipeline.judge_records import calibration_notes, known_records, records_dir
+from snapdrift.pipeline.judge_records import (
+    calibration_notes,
+    known_records,
+    records_dir,
+    require_calibratable_metrics,
+)
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
@@ -100,6 +105,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
     gate = _gate(suite, options.gate)
+    require_calibratable_metrics(suite, gate)
     cases = _cases(suite, gate, options.selection)
     variants = _variants(suite, options.selection)
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
