@@ -185,6 +185,11 @@ class Grader(BaseModel):
         del case
         return None
 
+    def misfit(self, variant: Variant) -> str | None:
+        """What about a variant keeps the grader from ever grading its answers, as a clause; None where nothing does."""
+        del variant
+        return None
+
     def value_in(self, response: Response) -> Extraction:
         """The value to be graded. Raises `NotExtractedError` or `CannotGradeError`."""
         text = response.text

@@ -106,6 +106,11 @@ class Composition(Grader):
         """The functions that its parts call."""
         return {(*place, *location): file for place, part in self.parts.items() for location, file in part.code.items()}
 
+    def misfit(self, variant: Variant) -> str | None:
+        """What keeps a part from ever being graded."""
+        found = ((part.name, part.misfit(variant)) for part in self.parts.values())
+        return next((f"{clause} (part {name})" for name, clause in found if clause), None)
+
     def for_planning(self) -> Self:
         """With those parts only that ask somebody: what the others say of an answer is not known."""
         asking = [part.for_planning() for part in self.parts.values() if part.judges]
@@ -121,6 +126,8 @@ class Composition(Grader):
         if not self.applies(case) or response.outcome not in self.accepts:
             return {}
         wanted = self._wanted(case, response, seen)
+        if not wanted:
+            return {}
         if self.decided([self._scored(number, part, case, response) for number, part in self._free(case, wanted)]):
             return {}
         return {

@@ -15,7 +15,7 @@ from snapdrift.graders.base import Accepts, Grader
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.values import quoted
-from snapdrift.model import Case, MetricSpec, Outcome, Response, ScoreKind
+from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, ScoreKind, Variant
 
 _EVERY_OUTCOME = tuple(outcome for outcome in Outcome if outcome.measured)
 Bound = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
@@ -72,6 +72,12 @@ grader: {name: quick, latency: 2.5}
 
     latency: Bound = Field(description="Seconds that the call may take.")
 
+    def misfit(self, variant: Variant) -> str | None:
+        """An answer by batch, or from a file, has no latency."""
+        if variant.batch or variant.endpoint is Endpoint.OUTPUTS:
+            return f"answers {'by batch' if variant.batch else 'from a file'} have no latency"
+        return None
+
     def figure(self, response: Response) -> float:
         """Seconds. Raises `CannotGradeError`."""
         _timed(response)
@@ -99,6 +105,10 @@ grader: {name: prompt, first_token: 0.5}
     )
 
     first_token: Bound = Field(description="Seconds until the first piece of the answer.")
+
+    def misfit(self, variant: Variant) -> str | None:
+        """Only a stream has a first piece."""
+        return None if variant.stream else "its answers are not streamed (`stream: true`)"
 
     def figure(self, response: Response) -> float:
         """Seconds. Raises `CannotGradeError`."""

@@ -105,7 +105,7 @@ def scores_of(
     for grader in graders:
         needs = _needs(grader, case, response)
         calls = {name: need for name, need in needs.items() if isinstance(need, CodeCall)}
-        got: dict[str, Response | CodeResult] = dict(code.results(calls))
+        got: dict[str, Response | CodeResult] = dict(code.results(calls)) if calls else {}
         for name, need in needs.items():
             if isinstance(need, JudgeQuestion):
                 verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)

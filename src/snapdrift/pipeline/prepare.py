@@ -103,7 +103,8 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     suite = load_suite(path, workspace, Registry(), catalog)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
-    suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
+    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
+    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
     gate = _gate(suite, options.gate)
     require_calibratable_metrics(suite, gate)
     cases = _cases(suite, gate, options.selection)
@@ -134,6 +135,15 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
 
     asked = [(grader.name, judge.model) for grader in judges_of(suite) for judge in grader.judges]
     return list(dict.fromkeys(f"judge {name}: {text}" for name, model in asked for text in catalog.warnings(model)))
+
+
+def misfit_warnings(suite: Suite) -> list[str]:
+    """Graders that cannot grade a variant's answers, whatever they are: every score would be a grader error."""
+    from snapdrift.pipeline.grading import graders_of
+
+    pairs = [(grader, variant) for grader in graders_of(suite) for variant in suite.variants.values()]
+    found = [(grader.name, variant.name, grader.misfit(variant)) for grader, variant in pairs]
+    return [f"grader {name} cannot grade variant {variant}: {clause}" for name, variant, clause in found if clause]
 
 
 def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
