@@ -189,6 +189,7 @@ def test_a_function_that_takes_a_case_and_a_response_is_taken(source: str, parse
         ("graders/own.py:grad", GRADE, "no grad in graders/own.py", "grade"),
         ("graders/own.py:grade", "def grade(case:\n", "not Python (line 1", "a Python file"),
         ("graders/own.py:grade", "def grade(answer): ...\n", "takes (answer)", "takes (case, response)"),
+        ("graders/own.py:grade", "def grade(a, b, c, /): ...\n", "takes (a, b, c, /)", "takes (case, response)"),
         ("graders/own.py:grade", "class A:\n    def grade(self, case, response): ...\n", "no grade in", "one of A"),
     ],
 )
@@ -248,6 +249,7 @@ def test_another_file_is_another_version_and_the_kept_form_needs_no_file(parse: 
     ("written", "settings", "kind"),
     [
         ("def grade(case, response) -> bool: ...\n", {}, ScoreKind.PASS_FAIL),
+        ("def grade(case, response) -> 'bool': ...\n", {}, ScoreKind.PASS_FAIL),
         ("def grade(case, response) -> float: ...\n", {}, ScoreKind.GRADED),
         (GRADE, {}, ScoreKind.GRADED),
         (GRADE, {"kind": "pass_fail"}, ScoreKind.PASS_FAIL),

@@ -329,3 +329,50 @@ def test_a_run_that_is_looked_at_while_it_grows_calls_a_function_once_an_answer(
     assert "Traceback" not in done.stderr, done.stderr
     assert calls(root) == graded
     assert graded
+
+
+FAMILY = """\
+from typing import Any, ClassVar
+
+from snapdrift.graders.base import Grader
+from snapdrift.graders.marks import Mark
+
+
+class Towns(Grader):
+    \"\"\"Passes when the answer is a town.\"\"\"
+
+    family: ClassVar[str] = "towns"
+
+    towns: bool
+
+    def mark(self, case: Any, value: Any) -> Mark:
+        if case.id == "c1":
+            raise KeyError("no such town")
+        return Mark.of(("Town" in str(value)) is self.towns)
+"""
+
+
+def test_a_run_is_graded_by_a_family_of_a_package_without_the_workspaces_code_and_needs_it_again(
+    workspace: Callable[..., Path], snapdrift: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    information = tmp_path / "installed" / "towns-2.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: towns\nVersion: 2.0\n")
+    (information / "entry_points.txt").write_text("[snapdrift.graders]\ntowns = towns_graders:Towns\n")
+    (information.parent / "towns_graders.py").write_text(FAMILY)
+    root = workspace(cases=12, max_blind=0.9)
+    path = root / "evals" / "capitals.yaml"
+    path.write_text(path.read_text().replace("graders:\n", "graders:\n  - {name: own, towns: true}\n"))
+
+    sys.path.append(str(information.parent))
+    snapdrift("run", "evals/capitals.yaml", *RECORDED, "--no-code", cwd=root)
+    found = scores(root)
+    sys.path.remove(str(information.parent))
+    done = snapdrift("report", "latest", cwd=root)
+
+    assert found["c0"].passed
+    assert found["c1"].detail.startswith("the grader failed: KeyError")
+    assert done.returncode == 2
+    assert "cannot make" in done.stderr
+    assert "takes that package" in done.stderr

@@ -76,7 +76,8 @@ def _found(value: Any, info: ValidationInfo) -> Any:
     if definition is None or definition.decorator_list:  # what it takes cannot be read off
         return source_of
     returns = definition.returns
-    returns_bool = isinstance(returns, ast.Name) and returns.id == "bool"
+    written = returns.id if isinstance(returns, ast.Name) else getattr(returns, "value", None)
+    returns_bool = written == "bool"
     return {**source_of, "returns_bool": returns_bool, **_parameters(target, definition.args)}
 
 
@@ -87,9 +88,12 @@ def _parameters(target: PythonFunction, takes: ast.arguments) -> dict[str, Any]:
         raise FoundError(f"{target} takes ({', '.join(positional)})", _TAKES)
     further = positional[2:]
     without_default = further[: max(0, len(further) - len(takes.defaults))]
+    unnamed = {argument.arg for argument in takes.posonlyargs}
+    if unnamed & set(without_default):
+        raise FoundError(f"{target} takes ({', '.join(positional)}, /)", _TAKES)
     named = zip(takes.kwonlyargs, takes.kw_defaults, strict=True)
     required = [*without_default, *(argument.arg for argument, default in named if default is None)]
-    known = [*further, *(argument.arg for argument in takes.kwonlyargs)]
+    known = [*(name for name in further if name not in unnamed), *(argument.arg for argument in takes.kwonlyargs)]
     return {"parameters": None if takes.kwarg is not None else known, "required": required}
 
 
