@@ -128,7 +128,9 @@ class Composition(Grader):
         wanted = self._wanted(case, response, seen)
         if not wanted:
             return {}
-        if self.decided([self._scored(number, part, case, response) for number, part in self._free(case, wanted)]):
+        if self.decided(
+            [self._scored(number, part, case, response, {}, seen) for number, part in self._free(case, wanted)]
+        ):
             return {}
         return {
             f"{part.name}.{name}" if name else part.name: self._as_own(need)
@@ -150,7 +152,7 @@ class Composition(Grader):
         if response.outcome not in self.accepts:
             return scores_of(self, response, not_accepted(self, response))
         wanted = self._wanted(case, response, seen)
-        scored = {n: self._scored(n, part, case, response) for n, part in self._free(case, wanted)}
+        scored = {n: self._scored(n, part, case, response, {}, seen) for n, part in self._free(case, wanted)}
         decided = self.decided(list(scored.values()))
         for number, part in self._applying(case):
             if number not in scored and decided:
@@ -180,12 +182,12 @@ class Composition(Grader):
         part: Grader,
         case: Case,
         response: Response,
-        got: Got | None = None,
-        seen: Seen = NOTHING_SEEN,
+        got: Got,
+        seen: Seen,
     ) -> PartScore:
         weight = self.weight_of(number)
         try:
-            scores = part.read(case, response, got or {}, seen)
+            scores = part.read(case, response, got, seen)
         except Exception as error:  # noqa: BLE001  a defect in one family is that part's, not the run's
             failed = Mark.error(f"the grader failed: {type(error).__name__}: {error}")
             scores = scores_of(part, response, failed)
