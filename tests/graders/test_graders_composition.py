@@ -198,6 +198,13 @@ def test_an_entry_that_makes_no_composition_is_refused(
     assert location in {finding.location for finding in error.value.findings}
 
 
+def test_judges_of_several_models_have_no_place_in_one_composition(parse: Parse) -> None:
+    other = {"criteria": "Short.", "model": "gpt-4o-2024-08-06"}
+
+    with pytest.raises(InvalidEntryError, match="judges of several models: gpt-4o-2024-08-06, gpt-4o-2024-11-20"):
+        parse({"all": [{"judge": JUDGE}, {"any": [{"judge": other}]}]})
+
+
 def test_what_no_case_could_be_graded_by_is_told_at_the_part(parse: Parse) -> None:
     case = Case("c1", expected={"total": "none"})
 

@@ -164,6 +164,10 @@ def _checked_parts(grader: Composition, cases: Sequence[Case]) -> Grader:
             parts.append(_checked_against(part, taken))
         except InvalidEntryError as error:
             findings += [replace(found, location=(*place, *found.location)) for found in error.findings]
+    models = sorted({judge.model for judge in grader.judges})
+    if len(models) > 1:  # a run tells by grader which model judged, and takes a second one for a move
+        expected = "expected one model in a composition; give the others graders of their own"
+        findings.append(Finding((grader.family,), f"judges of several models: {', '.join(models)}", expected))
     if findings:
         raise InvalidEntryError(findings)
     return grader.with_parts(parts)
