@@ -144,7 +144,7 @@ class Sequential:
 
 @dataclass(frozen=True, slots=True)
 class Operational:
-    """A measure of calls (cost, latency_p95, output_tokens, latency_typical) of candidate against baseline.
+    """A measure of calls (cost, latency_p95, first_token_p95, output_tokens, ...) of candidate against baseline.
 
     Values and `ratio` are as observed on the calls measured on both sides, and `max_increase` limits that ratio.
     `interval` is the 1 - 2 alpha interval of `tested_ratio`, candidate over baseline, with None for an open end;

@@ -105,10 +105,11 @@ def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "datasets" / "tickets.jsonl").write_text(TICKETS)
     shutil.copy(ROOT / "datasets" / "labels" / "photo-01.png", tmp_path / "photos" / "label.png")
     (tmp_path / "papers" / "terms.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
-    for name in ("fakes/orders.py", "app/answer.py"):
+    for name in ("fakes/orders.py", "app/answer.py", "graders/brief.py"):
         (program,) = blocks(f"python {name}")
         (tmp_path / name).write_text(program)
     (tmp_path / "answers.jsonl").write_text(blocks("jsonl outputs")[0])
+    (tmp_path / "replies.jsonl").write_text(blocks("jsonl replies")[0])
     ticket = {
         "type": "object",
         "additionalProperties": False,

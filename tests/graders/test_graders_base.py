@@ -20,6 +20,7 @@ Answered = Callable[..., Response]
 Scored = Callable[..., Score]
 
 CASE = Case("c1", {"pattern": "(a+)+$"}, {"queue": "billing", "total": 3}, ("reply",))
+FUNCTION = {"target": "graders/own.py:grade", "sha256": "0" * 64}
 JUDGE = {"criteria": "Polite.", "model": "gpt-4o-2024-11-20"}
 ENTRIES: dict[str, dict[str, Any]] = {
     "exact": {"exact": "{{ expected.queue }}"},
@@ -42,6 +43,17 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "tool_calls": {"tool_calls": [{"name": "route", "arguments": {"queue": "billing"}}]},
     "trajectory": {"trajectory": {"in_order": ["route"], "steps": {"at_most": 3}}},
     "judge": {"judge": JUDGE},
+    "python": {"python": FUNCTION},
+    "all": {"all": [{"exact": "{{ expected.queue }}"}, {"regex": "bill"}]},
+    "any": {"any": [{"exact": "{{ expected.queue }}"}, {"number": "{{ expected.total }}"}]},
+    "weighted": {"weighted": [{"weight": 2, "grader": {"contains": "bill"}}, {"grader": {"exact": "billing"}}]},
+    # They accept every outcome of a model unless an entry says otherwise.
+    "latency": {"latency": 2.5, "accepts": ["ok"]},
+    "first_token": {"first_token": 0.5, "accepts": ["ok"]},
+    "cost": {"cost": 0.01, "accepts": ["ok"]},
+    "output_tokens": {"output_tokens": 100, "accepts": ["ok"]},
+    "finish_reason": {"finish_reason": "stop", "accepts": ["ok"]},
+    "cached_share": {"cached_share": 0.5, "accepts": ["ok"]},
 }
 HOSTILE = {
     "a megabyte": "billing " * 130_000,
@@ -303,6 +315,38 @@ SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
         ),
     ),
     (
+        {"python": FUNCTION},
+        (
+            {"python": {**FUNCTION, "sha256": "1" * 64}}, {"python": {**FUNCTION, "target": "graders/own.py:other"}},
+            {"args": {"most": 5}}, {"kind": "pass_fail"}, {"at_least": 0.5}, {"timeout": 5},
+        ),
+    ),
+    *(
+        (
+            {family: [{"exact": "x"}, {"regex": "y"}]},
+            (
+                {family: [{"exact": "x"}]}, {family: [{"exact": "x"}, {"regex": "z"}]},
+                {family: [{"exact": "x"}, {"regex": "y", "when": {"tag": "a"}}]},
+                {family: [{"exact": "x"}, {"regex": "y", "not": True}]},
+            ),
+        )
+        for family in ("all", "any")
+    ),
+    (
+        {"weighted": [{"weight": 2, "grader": {"exact": "x"}}, {"grader": {"exact": "y"}}]},
+        (
+            {"weighted": [{"weight": 3, "grader": {"exact": "x"}}, {"grader": {"exact": "y"}}]},
+            {"weighted": [{"weight": 2, "grader": {"exact": "x"}}, {"grader": {"exact": "z"}}]},
+            {"at_least": 0.5},
+        ),
+    ),
+    ({"latency": 2.5}, ({"latency": 3.0},)),
+    ({"first_token": 0.5}, ({"first_token": 0.6},)),
+    ({"cost": 0.01}, ({"cost": 0.02},)),
+    ({"output_tokens": 100}, ({"output_tokens": 99},)),
+    ({"finish_reason": "stop"}, ({"finish_reason": ["stop", "completed"]},)),
+    ({"cached_share": 0.5}, ({"cached_share": 0.6}, {"cached_share": "graded"})),
+    (
         {"judge": {"criteria": "kind", "model": "gpt-4o-2024-11-20"}},
         tuple(
             {"judge": {"criteria": "kind", "model": "gpt-4o-2024-11-20", **change}}
@@ -321,7 +365,7 @@ def test_every_setting_that_changes_a_score_changes_the_version(
     entry: dict[str, Any], changes: tuple[dict[str, Any], ...], parse: Parse
 ) -> None:
     common: list[dict[str, Any]] = [{"not": True}, {"accepts": ["ok", "refused", "truncated"]}]
-    if not entry.keys() & {"tool_calls", "trajectory", "refusal"}:
+    if (grader := parse(entry)).reads_text or grader.composed:
         common.append({"extract": "last_line"})
     versions = [parse({**entry, **change}).version for change in ({}, *common, *changes)]
     assert len(set(versions)) == len(versions)

@@ -162,3 +162,26 @@ def test_suites_of_several_workspaces_are_refused(workspace):
 def test_no_suites_at_all_is_an_error():
     with pytest.raises(UsageError, match="no suites"):
         prepare_all([], RunOptions())
+
+
+def test_a_composition_with_a_judge_cannot_be_required_to_be_calibrated(workspace):
+    path = suite_of(workspace(more="require_calibration: true\n"))
+    judge = "judge: {criteria: Polite., model: gpt-4o-2024-11-20}"
+    graders = path.read_text().replace('exact: "{{ expected }}"', f"all: [{{{judge}}}]")
+    path.write_text(graders)
+
+    with pytest.raises(UsageError, match="a composition with a judge, under require_calibration"):
+        prepared(path)
+
+
+def test_a_grader_that_can_never_grade_a_variant_is_warned_about(workspace):
+    path = suite_of(workspace())
+    entries = "  - {name: quick, any: [{latency: 2}]}\n  - {first_token: 1}\n"
+    text = path.read_text().replace("graders:\n", "graders:\n" + entries)
+    text = text.replace("{model: gpt-4o-2024-08-06}", "{model: gpt-4o-2024-08-06, batch: true}")
+    path.write_text(text.replace("{model: gpt-4o-2024-11-20}", "{model: gpt-4o-2024-11-20, stream: true}"))
+
+    assert [text for text in prepared(path).suite.warnings if text.startswith("grader")] == [
+        "grader quick cannot grade variant august: answers by batch have no latency (part latency)",
+        "grader first_token cannot grade variant august: its answers are not streamed (`stream: true`)",
+    ]

@@ -239,3 +239,48 @@ def test_a_record_survives_the_run_file_and_one_from_before_the_tests_can_be_rea
     assert loads(Operational, dumps(found)) == found
     old = '{"metric":"cost","baseline":"a","candidate":"b","baseline_value":1,"candidate_value":2,"ratio":2,'
     assert loads(Operational, old + '"max_increase":null,"severity":"warn"}').interval is None
+
+
+def streaming(make_results: MakeResults, base: Values, cand: Values) -> Results:
+    """A run whose answers began after so many milliseconds; NaN: this one was not streamed."""
+    ones = [1] * len(base)
+    calls = {
+        CallKey(f"c{n}", side, 0): CallResult(
+            Outcome.OK, None, 900.0, Usage(10, 0, 20), 0.001, first_token_ms=None if math.isnan(ms) else ms
+        )
+        for side, row in (("base", base), ("cand", cand))
+        for n, ms in enumerate(row)
+    }
+    return make_results({"base": {"right": ones}, "cand": {"right": ones}}, calls=calls)
+
+
+def test_the_time_to_the_first_token_is_compared_as_the_latency_is(
+    make_results: MakeResults, make_gate: MakeGate
+) -> None:
+    base = np.linspace(100, 200, 200)
+    gate = make_gate(metrics=[MetricGate("first_token_p95", max_increase=0.2, severity=Severity.FAIL)])
+
+    found = found_in(streaming(make_results, base, 2 * base), gate, "first_token_p95")
+
+    expected = quantile_change(base[:, None], 2 * base[:, None], 0.95, RelativeQuestion(gate.confidence, 0.2, 0))
+    assert (found.baseline_value, found.ratio) == pytest.approx((np.percentile(base, 95), 2.0))
+    assert (found.p_more, found.p_over, found.n) == (expected.p_more, expected.p_over, 200)
+    assert standing(found) is Standing.OVER_SHOWN
+
+
+def test_the_time_to_the_first_token_is_of_streamed_calls_and_told_where_there_are_some(
+    make_results: MakeResults, make_gate: MakeGate
+) -> None:
+    nothing = [math.nan] * 20
+    half = [100.0] * 10 + nothing[:10]
+    limited = make_gate(metrics=[MetricGate("first_token_p95", max_increase=0.2)])
+
+    told = [
+        [one.n for one in evaluate(streaming(make_results, base, [150.0] * 20), gate, RunFacts()).operational
+         if one.metric == "first_token_p95"]
+        for base, gate in ((nothing, make_gate()), (half, make_gate()), (nothing, limited))
+    ]  # fmt: skip
+    unknown = found_in(streaming(make_results, nothing, [150.0] * 20), limited, "first_token_p95")
+
+    assert told == [[], [10], [0]]
+    assert standing(unknown) is Standing.UNKNOWN

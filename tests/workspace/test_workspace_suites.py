@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from snapdrift.graders.registry import Registry
+from snapdrift.graders.registry import FAMILIES, Registry
 from snapdrift.model import (
     CallKey,
     CallResult,
@@ -245,4 +245,4 @@ def test_the_stand_in_has_a_behaviour_of_its_own_for_every_variant(name: str) ->
 
 def test_the_schema_that_editors_complete_from_is_that_of_the_code():
     committed = json.loads((ROOT / "evals" / "suite.schema.json").read_text(encoding="utf-8"))
-    assert committed == suite_json_schema(Registry())
+    assert committed == suite_json_schema(Registry(FAMILIES))

@@ -22,6 +22,7 @@ def check(
         ),
     ] = None,
     variant: o.Variants = None,
+    no_code: o.NoCode = False,
     json: Annotated[bool, typer.Option("--json", help="With --explain: print the bodies whole, as JSON.")] = False,
 ) -> None:
     """Validate suites: every mistake with file, line and column. Nothing is sent.
@@ -36,7 +37,9 @@ def check(
 
     if json and explain is None:
         raise UsageError("--json: found no --explain; expected it with --explain CASE, whose bodies it prints")
-    options = pipeline.RunOptions(gate=gate, selection=pipeline.Selection(variants=tuple(variant or ())))
+    options = pipeline.RunOptions(
+        gate=gate, selection=pipeline.Selection(variants=tuple(variant or ())), code=not no_code
+    )
     if explain is not None:
         requests = pipeline.explain_case(suites, explain, options)
         typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)

@@ -16,6 +16,7 @@ def grade(
     base_url: o.BaseUrl = None,
     key_env: o.KeyEnv = None,
     max_usd: o.MaxUsd = None,
+    no_code: o.NoCode = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
@@ -38,6 +39,7 @@ def grade(
             target=o.target(standin, None, None, host, base_url, key_env),
             limits=pipeline.Limits(max_usd),
             output=pipeline.Output(out, junit, summary),
+            code=not no_code,
             progress=printer.progress,
             notice=printer.notice,
         )

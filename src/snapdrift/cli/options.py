@@ -88,6 +88,12 @@ Quiet = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
+NoCode = Annotated[
+    bool,
+    typer.Option(
+        "--no-code", help="Refuse suites that run code of the workspace: Python graders, applications, Python fakes."
+    ),
+]
 EarlyStop = Annotated[
     bool, typer.Option("--early-stop", help="End asking once the gate is resolved, as `early_stop: true` does.")
 ]

@@ -16,6 +16,7 @@ def plan(
     sample: o.SampleSize = None,
     repeats: o.Repeats = None,
     concurrency: o.Concurrency = None,
+    no_code: o.NoCode = False,
     tier: Annotated[
         int | None,
         typer.Option(
@@ -37,7 +38,9 @@ def plan(
     from snapdrift.openai_api.facts import UsageTier
 
     selection = pipeline.Selection(variants=tuple(variant or ()), sample=sample, repeats=repeats)
-    options = pipeline.RunOptions(gate=gate, selection=selection, limits=pipeline.Limits(concurrency=concurrency))
+    options = pipeline.RunOptions(
+        gate=gate, selection=selection, limits=pipeline.Limits(concurrency=concurrency), code=not no_code
+    )
     plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
     if json:
         typer.echo(planned.planned_json(plans), nl=False)

@@ -21,6 +21,7 @@ def resume(
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
     extend: o.Extend = False,
+    no_code: o.NoCode = False,
     no_wait: o.NoWait = False,
     retry_missing: o.RetryMissing = False,
     out: o.OutDir = None,
@@ -52,6 +53,7 @@ def resume(
                 wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
             ),
             extend=extend,
+            code=not no_code,
             progress=printer.progress,
             notice=printer.notice,
         )

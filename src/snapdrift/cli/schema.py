@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 import typer
 
 
-def schema() -> None:
+def schema(
+    builtin: Annotated[
+        bool, typer.Option("--builtin", help="Without the grader families that installed packages register.")
+    ] = False,
+) -> None:
     """Print the JSON Schema that editors complete suites from.
 
-    Example:
+    Examples:
       snapdrift schema > evals/suite.schema.json
+      snapdrift schema --builtin > evals/suite.schema.json
     """
-    from snapdrift.graders.registry import Registry
+    from snapdrift.graders.registry import FAMILIES, Registry
     from snapdrift.suites.schema import suite_json_schema
 
-    typer.echo(json.dumps(suite_json_schema(Registry()), indent=2, ensure_ascii=False))
+    registry = Registry(FAMILIES if builtin else None)
+    typer.echo(json.dumps(suite_json_schema(registry), indent=2, ensure_ascii=False))

@@ -19,7 +19,7 @@ from snapdrift.graders import expected
 from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
-from snapdrift.graders.needs import NOTHING_SEEN, Got, Need, Seen
+from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, Need, Seen
 from snapdrift.graders.values import copied, kept, scrubbed, shortened
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import Location
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _UNMARKED = Mark.error("the grader said nothing about this metric")
 DETAIL_LIMIT = 1_000
 EVIDENCE_LIMIT = 20
-RESERVED_NAMES = frozenset({"cost", "latency_p95", "output_tokens"})
+RESERVED_NAMES = frozenset({"cost", "latency_p95", "first_token_p95", "output_tokens"})
 """Metrics that a gate knows without a grader."""
 
 
@@ -95,6 +95,12 @@ class Grader(BaseModel):
     """Whether text that a step other than `json` extracts is read as JSON before it is graded."""
     reads_text: ClassVar[bool] = True
     """Whether it grades what `extract` takes out of the answer's text."""
+    composed: ClassVar[bool] = False
+    """Whether it is made of other graders, which take the `extract` that stands beside them."""
+    default_name: ClassVar[str] = ""
+    """What it is called where the entry does not say; empty: as its family is."""
+    distribution: ClassVar[str] = ""
+    """The package that registered the family, with its version; empty for families of this program."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
     unscored: ClassVar[str] = "Nothing beyond what holds for every family."
@@ -185,6 +191,8 @@ class Grader(BaseModel):
     def version(self) -> str:
         """`family/version:settings-hash`. What the grader is called and which cases it sees is not part of it."""
         settings = {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
+        if self.distribution:
+            settings["distribution"] = self.distribution
         return f"{self.family}/{self.family_version}:{sha256(settings)[:12]}"
 
     def with_cases(self, cases: Sequence[Case]) -> Self:
@@ -195,6 +203,11 @@ class Grader(BaseModel):
     def check_case(self, case: Case) -> str | None:
         """What keeps the grader from ever grading this case (an expected number that is none), or None."""
         del case
+        return None
+
+    def misfit(self, variant: Variant) -> str | None:
+        """What about a variant keeps the grader from ever grading its answers, as a clause; None where nothing does."""
+        del variant
         return None
 
     def value_in(self, response: Response) -> Extraction:
@@ -227,6 +240,15 @@ class Grader(BaseModel):
         """The models that it has asked, as something to call; most graders ask none."""
         return ()
 
+    @property
+    def code(self) -> Mapping[Location, CodeFile]:
+        """The functions of the workspace that it has called, by where the entry names them."""
+        return {}
+
+    def for_planning(self) -> Self:
+        """The grader as it asks judges about every answer, whatever that holds: what a plan counts by."""
+        return self.model_copy(update={"extract": WHOLE_TEXT})
+
     def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
         """What it takes from outside to grade the response, by a name of the grader's own; most graders need nothing.
 
@@ -255,8 +277,7 @@ def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
     if not grader.applies(case) or not response.outcome.measured:
         return ()
     if response.outcome not in grader.accepts:
-        why = f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
-        return scores_of(grader, response, _with_facts(grader, case, Mark.not_accepted(why)))
+        return scores_of(grader, response, _with_facts(grader, case, not_accepted(grader, response)))
     extraction: Extraction | None = None
     marks: Mapping[str, Mark] | Mark
     try:
@@ -314,6 +335,13 @@ def scores_of(
 def _told(text: str) -> str:
     """A sentence as a score keeps it."""
     return scrubbed(shortened(text, DETAIL_LIMIT))
+
+
+def not_accepted(grader: Grader, response: Response) -> Mark:
+    """What an outcome scores that the grader does not accept."""
+    return Mark.not_accepted(
+        f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
+    )
 
 
 def _listed(outcomes: Sequence[Outcome]) -> str:

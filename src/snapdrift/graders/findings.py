@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.graders.values import quoted
-from snapdrift.graders.workspace_files import FoundError
+from snapdrift.graders.workspace_files import FoundError, PartsError
 from snapdrift.suites.document import Document, format_location
 from snapdrift.suites.registry import Finding, Location
 
@@ -37,7 +38,15 @@ def findings_of(
     What is wrong inside a file that the entry names has no place in the entry: its finding stands where the file is
     named and begins with the place in the file. `documents` are the files read, by path.
     """
-    return [_finding(detail, entry, model, documents) for detail in error.errors(include_url=False)]
+    found: list[Finding] = []
+    for detail in error.errors(include_url=False):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, PartsError):
+            at, _ = _located(entry, detail["loc"])
+            found += [replace(finding, location=(*at, *finding.location)) for finding in cause.findings]
+        else:
+            found.append(_finding(detail, entry, model, documents))
+    return found
 
 
 def _finding(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from snapdrift.model import Case, Conversation, Response, Variant
 
@@ -21,12 +22,25 @@ class JudgeQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeFile:
+    """A function of the workspace that a grader has called: `PATH:FUNCTION`, and the SHA-256 of the file."""
+
+    target: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeCall:
-    """A function of the workspace to be called about one answer; `target` is `PATH:FUNCTION`."""
+    """A function of the workspace to be called about one answer; `target` is `PATH:FUNCTION`.
+
+    It is called as `FUNCTION(case, response, **arguments)` and given up after `timeout_s` seconds.
+    """
 
     target: str
     case: Case
     response: Response
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float = 60.0
 
 
 Need = JudgeQuestion | CodeCall

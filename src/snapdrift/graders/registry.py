@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,16 +15,20 @@ from snapdrift.errors import SnapdriftError
 from snapdrift.graders.affixes import EndsWith, StartsWith
 from snapdrift.graders.base import Grader
 from snapdrift.graders.choice import Choice
+from snapdrift.graders.composition import All, AnyOf, Composition
 from snapdrift.graders.contains import Contains
 from snapdrift.graders.count import Count
 from snapdrift.graders.date import Date
 from snapdrift.graders.duration import Duration
 from snapdrift.graders.exact import Exact
 from snapdrift.graders.findings import findings_of
+from snapdrift.graders.installed import FamilyError, InstalledFamily, installed_families
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
+from snapdrift.graders.operations import CachedShare, Cost, FinishReason, FirstToken, Latency, OutputTokens
 from snapdrift.graders.path import PathGrader
+from snapdrift.graders.python_code import PythonGrader
 from snapdrift.graders.refusal import Refusal
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
@@ -31,6 +37,7 @@ from snapdrift.graders.similarity import Similarity
 from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.trajectory import Trajectory
 from snapdrift.graders.values import quoted
+from snapdrift.graders.weighted import Weighted
 from snapdrift.graders.well_formed import WellFormed
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
@@ -46,55 +53,97 @@ FAMILIES: tuple[type[Grader], ...] = (
     *_TEXT,
     *_STRUCTURE,
     *_TOOLS,
-    JudgeGrader,
+    *(JudgeGrader, PythonGrader),
+    *(All, AnyOf, Weighted),
+    *(Latency, FirstToken, Cost, OutputTokens, FinishReason, CachedShare),
 )
-"""Every family; a new one is a module with a class, named here."""
+"""Every family of this program; a new one is a module with a class, named here."""
 
 
 class Registry:
-    """Makes graders of entries. `families` are classes derived from `Grader`, each with its own `family` name."""
+    """Makes graders of entries.
 
-    def __init__(self, families: Sequence[type[Grader]] = FAMILIES) -> None:
-        self._families = {family.family: family for family in families}
+    `families` are classes derived from `Grader`, each with its own `family` name. Left out, they are those of this
+    program and those that installed packages register.
+    """
+
+    def __init__(self, families: Sequence[type[Grader]] | None = None) -> None:
+        self._families = {family.family: family for family in (FAMILIES if families is None else families)}
+        self._installed: Mapping[str, InstalledFamily] = {} if families is not None else installed_families()
 
     def families(self) -> tuple[str, ...]:
         """The names of the families."""
-        return tuple(self._families)
+        return tuple(dict.fromkeys([*self._families, *self._installed]))
 
     def parse(self, entry: Mapping[str, Any], *, default_extract: Any, read: ReadFile, cases: Sequence[Case]) -> Grader:
         """The grader of one entry; raises `InvalidEntryError` with everything that is wrong with it."""
+        return _checked_against(self._parsed(entry, default_extract, read), cases)
+
+    def _parsed(self, entry: Mapping[str, Any], default_extract: Any, read: ReadFile) -> Grader:
         family = self._family_of(entry)
-        values: dict[str, Any] = {"name": family.family, **entry}
-        if not family.reads_text and "extract" in entry:
+        values: dict[str, Any] = {"name": family.default_name or family.family, **entry}
+        if family.composed:
+            default_extract = values.pop("extract", default_extract)
+            if default_extract is not None:  # what is wrong with it is told once, not by every part
+                self._parsed({"exact": "", "extract": default_extract}, None, read)
+        elif not family.reads_text and "extract" in entry:
             found = f"`extract`, which a {family.family} grader has no use for"
             raise InvalidEntryError(
                 [Finding(("extract",), found, "leave it out: it takes nothing out of the answer's text")]
             )
         if default_extract is not None and family.reads_text:
             values.setdefault("extract", default_extract)
-        context = ParseContext(read, families=self._families)
+        context = ParseContext(
+            read,
+            families=self._families,
+            parse_part=lambda part: self._parsed(part, default_extract, read),
+        )
         try:
-            grader = family.model_validate(values, context=context, by_name=False, by_alias=True)
+            return family.model_validate(values, context=context, by_name=False, by_alias=True)
         except ValidationError as error:
             raise InvalidEntryError(findings_of(error, values, family, context.documents)) from None
-        return _checked_against(grader, cases)
 
     def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of one entry, for editors; without references, so that it can stand inside another."""
-        schemas, shared = models_json_schema([(family, "validation") for family in self._families.values()])
+        """The JSON Schema of one entry, for editors; without references, so that it can stand inside another.
+
+        A family of an installed package that cannot be used is left out.
+        """
+        families = {**self._families, **self._loadable()}
+        schemas, shared = models_json_schema([(family, "validation") for family in families.values()])
         definitions = shared.get("$defs", {})
         variants = []
-        for family in self._families.values():
+        for family in families.values():
             schema = _inlined(schemas[family, "validation"], definitions)
             schema["required"] = [key for key in schema["required"] if key != "name"]
             variants.append(schema)
         return {"title": "Grader", "anyOf": variants}
 
+    def _family(self, name: str) -> type[Grader]:
+        installed = self._installed.get(name)
+        if installed is None:
+            return self._families[name]
+        try:
+            return installed.load(self._families)
+        except FamilyError as error:
+            raise InvalidEntryError([Finding((name,), error.found, error.expected)]) from None
+
+    def _loadable(self) -> dict[str, type[Grader]]:
+        found = {}
+        for name, installed in self._installed.items():
+            with suppress(FamilyError):
+                found[name] = installed.load(self._families)
+        return found
+
     def _family_of(self, entry: Mapping[str, Any]) -> type[Grader]:
-        named = [key for key in entry if key in self._families]
+        families = self.families()
+        named = [key for key in entry if key in families]
+        own = [key for key in named if key in self._families]
+        if len(own) == 1:  # what a package registers takes no argument away from a family of this program
+            arguments = _keys(self._families[own[0]])
+            named = [key for key in named if key == own[0] or key not in arguments]
         if len(named) == 1:
-            return self._families[named[0]]
-        known = ", ".join(self._families)
+            return self._family(named[0])
+        known = ", ".join(families)
         if named:
             found = f"more than one family: {', '.join(named)}"
             raise InvalidEntryError(
@@ -102,14 +151,40 @@ class Registry:
             )
         findings = []
         for key in entry.keys() - Grader.model_fields.keys() - {"not"}:
-            close = difflib.get_close_matches(str(key), self._families, n=1)
+            close = difflib.get_close_matches(str(key), families, n=1)
             if close:
                 findings.append(Finding((key,), f"unknown key {key!r}", f"did you mean {close[0]!r}?"))
         expected = f"expected one key that names a family: {known}"
         raise InvalidEntryError(findings or [Finding((), f"no family among {quoted(list(entry))}", expected)])
 
 
+def _keys(family: type[Grader]) -> set[str]:
+    """The keys that an entry of the family may have."""
+    return {field.alias or name for name, field in family.model_fields.items()}
+
+
+def _checked_parts(grader: Composition, cases: Sequence[Case]) -> Grader:
+    """The grader with each part checked against the cases that it is for."""
+    taken = [case for case in cases if grader.takes(case)]
+    parts: list[Grader] = []
+    findings: list[Finding] = []
+    for place, part in grader.parts.items():
+        try:
+            parts.append(_checked_against(part, taken))
+        except InvalidEntryError as error:
+            findings += [replace(found, location=(*place, *found.location)) for found in error.findings]
+    models = sorted({judge.model for judge in grader.judges})
+    if len(models) > 1:  # a run tells by grader which model judged, and takes a second one for a move
+        expected = "expected one model in a composition; give the others graders of their own"
+        findings.append(Finding((grader.family,), f"judges of several models: {', '.join(models)}", expected))
+    if findings:
+        raise InvalidEntryError(findings)
+    return grader.with_parts(parts)
+
+
 def _checked_against(grader: Grader, cases: Sequence[Case]) -> Grader:
+    if isinstance(grader, Composition):
+        return _checked_parts(grader, cases)
     main = (grader.family,)
     try:
         grader = grader.with_cases(cases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from pydantic import ValidationInfo
 
 from snapdrift.errors import DocumentError, SnapdriftError
 from snapdrift.suites.document import Document, parse_document, parse_json
-from snapdrift.suites.registry import ReadFile
+from snapdrift.suites.registry import Finding, ReadFile
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
@@ -26,6 +26,7 @@ class ParseContext:
     read: ReadFile
     documents: dict[str, Document] = field(default_factory=dict)
     families: Mapping[str, type[Grader]] = field(default_factory=dict)
+    parse_part: Callable[[Mapping[str, Any]], Any] | None = None
 
 
 class FoundError(ValueError):
@@ -37,18 +38,32 @@ class FoundError(ValueError):
         super().__init__(f"{self.found}; {self.expected}")
 
 
-def document_named(path: str, info: ValidationInfo) -> Any:
-    """The content of a YAML or JSON file of the workspace. Raises `ValueError` with what was expected instead."""
+class PartsError(ValueError):
+    """What is wrong with graders inside an entry; locations are relative to the argument that holds them."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(f"{finding.found}; {finding.expected}" for finding in findings))
+
+
+def text_named(path: str, info: ValidationInfo) -> str:
+    """The text of a file of the workspace. Raises `ValueError` with what was expected instead."""
     context = info.context
     if not isinstance(context, ParseContext):
         raise ValueError(f"expected the content itself: there is no workspace to read {path!r} from")  # noqa: TRY004  pydantic catches ValueError
     try:
-        text = context.read(path)
+        return context.read(path)
     except SnapdriftError as error:
         raise FoundError(getattr(error, "found", str(error)), getattr(error, "expected", "")) from None
+
+
+def document_named(path: str, info: ValidationInfo) -> Any:
+    """The content of a YAML or JSON file of the workspace. Raises `ValueError` with what was expected instead."""
+    text = text_named(path, info)
     try:
         document = parse_json(text, path) if path.lower().endswith(".json") else parse_document(text, path)
     except DocumentError as error:
         raise FoundError(str(error), f"expected {path} to be readable") from None
-    context.documents[path] = document
+    if isinstance(info.context, ParseContext):
+        info.context.documents[path] = document
     return document.value

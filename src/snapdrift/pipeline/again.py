@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +22,10 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
-from snapdrift.pipeline.grading import judge_variants, pending_questions
+from snapdrift.pipeline.grader_code import open_code
+from snapdrift.pipeline.grading import graders_of, judge_variants, pending_questions
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
+from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
@@ -86,12 +88,13 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_finished(stored)
         suite = _suite_now(stored, workspace)
+        require_code_allowed(replace(suite, variants={}), (), workspace, allowed=options.code)  # nobody is asked
         gate = _gate_now(stored, suite)
         options = with_stored_target(stored, options)
         _, catalog = load_stored_suite(stored, workspace)
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite)) else ()
         allowance = Allowance.of(options.limits)
-        with _target_for(judges, options, workspace) as target:
+        with _target_for(judges, options, workspace, suite) as target:
             work = Work(suite, catalog, workspace, target, options, allowance)
             spender = Spender(suite, gate.name, (), judges)
             require_budget([spender], catalog, target, allowance)
@@ -103,13 +106,17 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             return outcome
 
 
+@contextmanager
 def _target_for(
-    judges: tuple[Variant, ...], options: RunOptions, workspace: Workspace
-) -> AbstractContextManager[Target]:
-    """Where judges are asked; nothing is opened, and no key is needed, where there is nothing to ask."""
+    judges: tuple[Variant, ...], options: RunOptions, workspace: Workspace, suite: Suite
+) -> Iterator[Target]:
+    """Where judges are asked; no host is opened, and no key is needed, where there is nothing to ask."""
     if judges:
-        return open_target(options.target, workspace, options.env, judges)
-    return nullcontext(Target({}))
+        with open_target(options.target, workspace, options.env, judges, graders=graders_of(suite)) as target:
+            yield target
+        return
+    with open_code(workspace, graders_of(suite)) as code:
+        yield Target({}, code=code)
 
 
 def _measured_a_model(stored: StoredRun) -> bool:

@@ -21,6 +21,7 @@ from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 from snapdrift.store.verdict_log import append_verdict
+from snapdrift.suites.registry import InvalidEntryError
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -35,12 +36,21 @@ STOPPED = "stopped"
 
 
 def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, Catalog]:
-    """The suite and the facts about models as they were when the run was made."""
+    """The suite and the facts about models as they were when the run was made.
+
+    Raises `StoreError` for a grader that cannot be made any more: the package that brought its family is gone.
+    """
     from snapdrift.graders.registry import Registry
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.resolved import suite_from_stored
 
-    suite = suite_from_stored(stored.suite, stored.cases(), Registry())
+    try:
+        suite = suite_from_stored(stored.suite, stored.cases(), Registry())
+    except InvalidEntryError as error:
+        raise StoreError(
+            f"{stored.path}: found a grader that this installation cannot make ({error}); a family that a package "
+            "brings takes that package"
+        ) from None
     overrides = {**workspace.config.catalog_overrides, **stored.header.catalog}
     return suite, load_catalog(overrides)
 

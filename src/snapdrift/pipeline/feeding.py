@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, CallResult, Case, Gate, Outcome, Response, Results, Score
-from snapdrift.pipeline.grading import scores_of
+from snapdrift.pipeline.grading import code_calls, scores_of
 from snapdrift.pipeline.prepare import applicable_cases
 from snapdrift.pipeline.sequences import Record, config_hash, planned_comparisons
 from snapdrift.stats.case_order import CaseBuffer, Unit
@@ -19,6 +19,8 @@ from snapdrift.stats.sequential import LOOK_EVERY, StoppingRule, advance, resolv
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
+    from snapdrift.graders.needs import CodeCall
+    from snapdrift.pipeline.grader_code import GraderCode
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
 
@@ -59,10 +61,12 @@ class Feeding:
         record: Record,
         order: Sequence[Unit],
         cases: Mapping[str, Case],
+        code: GraderCode,
     ) -> None:
         """Takes up the wealth of a run file. Raises `StoreError` where it is another configuration's."""
         self._stored, self._suite, self._gate, self._cases = stored, suite, gate, cases
         self._header = header = stored.header
+        self._code = code
         self._rule = StoppingRule(round(gate.alpha, 12), record.share)
         self._planned = planned_comparisons(header.variants, suite.metrics, gate)
         gating = [one for one in self._planned if one.gating]
@@ -84,6 +88,12 @@ class Feeding:
         self.patient = self.state.units < record.looks_from
         self.resolved = False
         self.changed = False
+
+    def code_calls(self, response: Response) -> list[CodeCall]:
+        """The functions of the workspace that are called about an answer, before it is taken in."""
+        if not self._awaits(response.call) or not response.outcome.measured:
+            return []
+        return code_calls(self._graders, self._cases[response.call.case_id], response)
 
     def take_answer(self, response: Response, judges: Collection[str]) -> None:
         """Takes in how an answer's call ended; `judges` names the calls that judges are asked about it now."""
@@ -147,7 +157,7 @@ class Feeding:
             return
         del self._judged[answer]
         case = self._cases[answer.case_id]
-        scores = tuple(scores_of(self._stored, self._graders, case, judged.response))
+        scores = tuple(scores_of(self._stored, self._graders, case, judged.response, self._code))
         self._settle(answer, _Settled(judged.response.outcome, scores, judged.lost))
 
     def _settle(self, answer: CallKey, settled: _Settled) -> None:

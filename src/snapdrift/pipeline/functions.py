@@ -1,4 +1,4 @@
-"""The user's own Python functions: an application as a variant, a fake as a tool. Importing and calling them runs them.
+"""The user's own Python functions: an application, the fake of a tool, a grader. Importing and calling them runs them.
 
 They run beside the event loop, never in it: a function in a thread of its own, a coroutine function in one further
 event loop. What they print goes to stderr, for stdout is where results go.
@@ -7,6 +7,7 @@ event loop. What they print goes to stderr, for stdout is where results go.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import hashlib
 import importlib
 import importlib.util
@@ -17,6 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ Function = Callable[..., Any]
 TIMEOUT_S = 600.0
 """How long one call of a function may take, in seconds: as long as a request."""
 _SHOWN = 500
+_LINES = 15
 _ENDING_S = 5.0
 
 
@@ -75,19 +78,26 @@ class UserFunctions:
                 yield
         finally:
             self._loop = None
-            _end(loop, thread)
+            end_loop(loop, thread)
 
-    async def call(self, target: PythonFunction, *arguments: Any) -> Any:
-        """What the function returns for the arguments.
+    async def call(
+        self,
+        target: PythonFunction,
+        *arguments: Any,
+        named: Mapping[str, Any] | None = None,
+        within: float | None = None,
+    ) -> Any:
+        """What the function returns for the arguments and the `named` ones; `within` is another time-out, in seconds.
 
         Raises `AttemptFailed` of kind `APPLICATION` when it raises, with the exception and the line in the user's own
-        code, and when it takes longer than the time-out.
+        code (`RaisedInCode`), and when it takes longer than the time-out (`GivenUp`).
         """
         function, places = self._functions[target], self._places
+        function, timeout_s = partial(function, **named) if named else function, within or self._timeout_s
         if places is None:
             raise UsageError("functions can only be called while they are running")
         try:
-            async with asyncio.timeout(self._timeout_s) as bound:
+            async with asyncio.timeout(timeout_s) as bound:
                 await places.acquire()
                 if inspect.iscoroutinefunction(function):
                     return await self._await(lambda: function(*arguments), places)
@@ -101,7 +111,7 @@ class UserFunctions:
         except TimeoutError as error:
             if not bound.expired():
                 raise self._failed(target, error) from None
-            raise application_failure(f"{target} took longer than {self._timeout_s:g} s and was given up") from None
+            raise GivenUp(_failure(f"{target} took longer than {timeout_s:g} s and was given up")) from None
         except _RaisedError as raised:
             raise self._failed(target, raised.error) from None
 
@@ -116,7 +126,20 @@ class UserFunctions:
     def _failed(self, target: PythonFunction, error: BaseException) -> AttemptFailed:
         said = " ".join(str(error).split())
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        return application_failure(f"{target} raised {what} ({_line_of(error, self._root, target)})")
+        failure = _failure(f"{target} raised {what} ({_line_of(error, self._root, target)})")
+        return RaisedInCode(failure, _lines_of(error, self._root))
+
+
+class RaisedInCode(AttemptFailed):
+    """The user's own code raised; `lines` are those of the traceback that are theirs, and the exception."""
+
+    def __init__(self, failure: Failure, lines: tuple[str, ...]) -> None:
+        super().__init__(failure)
+        self.lines = lines
+
+
+class GivenUp(AttemptFailed):
+    """The user's own code took longer than it may."""
 
 
 class _RaisedError(Exception):
@@ -129,9 +152,13 @@ class _RaisedError(Exception):
 
 def application_failure(message: str) -> AttemptFailed:
     """The failure of the user's own code; trying again is left to it."""
+    return AttemptFailed(_failure(message))
+
+
+def _failure(message: str) -> Failure:
     text = redact(message)
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-    return AttemptFailed(Failure(FailureKind.APPLICATION, shown, retryable=False))
+    return Failure(FailureKind.APPLICATION, shown, retryable=False)
 
 
 @contextmanager
@@ -192,8 +219,8 @@ async def _kept_apart(begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         raise _RaisedError(error) from None
 
 
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Ends the loop of coroutine functions; one that blocks it is left behind with its daemon thread."""
+def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Ends a loop that runs in a thread; what blocks it is left behind with its daemon thread."""
 
     async def finish() -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -211,11 +238,28 @@ def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
 
 def _line_of(error: BaseException, root: Path, target: PythonFunction) -> str:
     """The innermost line of the user's own code that an exception passed through."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(root) and not any(part in ("site-packages", ".venv") for part in path.parts):
-            return f"{path.relative_to(root).as_posix()}:{frame.lineno}"
-    return target.path
+    own = _own_frames(error, root)
+    return f"{_place(own[-1], root)}" if own else target.path
+
+
+def _lines_of(error: BaseException, root: Path) -> tuple[str, ...]:
+    """The traceback as far as it is the user's own code, the innermost line last, then the exception; without keys."""
+    own = [f"{_place(frame, root)} in {frame.name}: {frame.line}" for frame in _own_frames(error, root)]
+    last = "".join(traceback.format_exception_only(error)).strip()
+    return tuple(redact(line) for line in (*own[-_LINES:], last))
+
+
+def _own_frames(error: BaseException, root: Path) -> list[traceback.FrameSummary]:
+    return [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (path := Path(frame.filename)).is_relative_to(root)
+        and not any(part in ("site-packages", ".venv") for part in path.parts)
+    ]
+
+
+def _place(frame: traceback.FrameSummary, root: Path) -> str:
+    return f"{Path(frame.filename).relative_to(root).as_posix()}:{frame.lineno}"
 
 
 # -------------------------------------------------------------------------------------------------------------- loading
@@ -223,7 +267,10 @@ def _line_of(error: BaseException, root: Path, target: PythonFunction) -> str:
 
 def require_unchanged(path: Path, shown: str, sha256: str | None) -> None:
     """Raises `UsageError` when a file has another SHA-256 than it had when the suite was loaded (None: any)."""
-    if sha256 not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
+    data = path.read_bytes()
+    # A grader is known by its file's text, which has no byte order mark.
+    known = {hashlib.sha256(text).hexdigest() for text in (data, data.removeprefix(codecs.BOM_UTF8))}
+    if sha256 is not None and sha256 not in known:
         raise UsageError(
             f"{shown} is no longer what it was when the suite was loaded; put it back, or run the suite anew (--fresh)"
         )
@@ -243,7 +290,7 @@ def _load(
     function = getattr(module, target.function, None)
     if not callable(function):
         found = "is not a function" if hasattr(module, target.function) else "is not there once the file is imported"
-        raise UsageError(f"{target}: {target.function} {found}; expected a function that takes a case")
+        raise UsageError(f"{target}: {target.function} {found}; expected a function")
     return function  # type: ignore[no-any-return]
 
 

@@ -6,17 +6,25 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from snapdrift.graders.base import Grader
-from snapdrift.graders.needs import NOTHING_SEEN, CodeResult, JudgeQuestion, Need
+from snapdrift.graders.base import scores_of as scores_by
+from snapdrift.graders.marks import Mark
+from snapdrift.graders.needs import NOTHING_SEEN, CodeCall, CodeResult, JudgeQuestion, Need
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
+from snapdrift.pipeline.grader_code import GraderCode, calls_of
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
+
+
+PORTION = 64
+"""Answers whose functions of the workspace are called together."""
 
 
 def run_label(stored: StoredRun) -> str:
@@ -71,16 +79,20 @@ def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target
     return build_request(call.key, question.variant, question.conversation, run_label(stored), base_url)
 
 
-def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
+def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator[Score]:
     """Every score of the stored answers: one for each response, applicable grader and metric.
 
-    A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
+    A judge whose verdict is not there, or is about another question, makes a grader error, never a fail. `code` calls
+    the functions of the workspace that graders need.
     """
     cases = _cases_of(stored, suite)
     graders = graders_of(suite)
-    for response in stored.responses():
-        if not response.call.grader:
-            yield from scores_of(stored, graders, cases[response.call.case_id], response)
+    answers = (response for response in stored.responses() if not response.call.grader)
+    while portion := list(islice(answers, PORTION if code else 1)):
+        if code:
+            code.call(call for answer in portion for call in code_calls(graders, cases[answer.call.case_id], answer))
+        for response in portion:
+            yield from scores_of(stored, graders, cases[response.call.case_id], response, code)
 
 
 @contextmanager
@@ -95,16 +107,33 @@ def collecting_paused() -> Iterator[None]:
             gc.enable()
 
 
-def scores_of(stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
+def code_calls(graders: Sequence[Grader], case: Case, response: Response) -> list[CodeCall]:
+    """The calls of functions of the workspace that graders need about one answer."""
+    return calls_of([_needs(grader, case, response) for grader in graders if grader.code])
+
+
+def scores_of(
+    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, code: GraderCode
+) -> Iterator[Score]:
     """The scores of one stored answer by these graders."""
     for grader in graders:
-        got: dict[str, Response | CodeResult] = {}
-        for name, need in _needs(grader, case, response).items():
+        needs = _needs(grader, case, response)
+        calls = {name: need for name, need in needs.items() if isinstance(need, CodeCall)}
+        got: dict[str, Response | CodeResult] = dict(code.results(calls)) if calls else {}
+        for name, need in needs.items():
             if isinstance(need, JudgeQuestion):
                 verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)
                 if verdict is not None:
                     got[name] = verdict
-        yield from grader.read(case, response, got)
+        yield from _read(grader, case, response, got)
+
+
+def _read(grader: Grader, case: Case, response: Response, got: dict[str, Response | CodeResult]) -> tuple[Score, ...]:
+    """The grader's scores; a defect in a family that a package brings must not end a run that is paid for."""
+    try:
+        return grader.read(case, response, got)
+    except Exception as error:  # noqa: BLE001
+        return scores_by(grader, response, Mark.error(f"the grader failed: {type(error).__name__}: {error}"))
 
 
 def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
@@ -113,7 +142,12 @@ def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
 
 
 def _needs(grader: Grader, case: Case, response: Response) -> Mapping[str, Need]:
-    return grader.needs(case, response, NOTHING_SEEN) if response.outcome.measured else {}
+    if not response.outcome.measured:
+        return {}
+    try:
+        return grader.needs(case, response, NOTHING_SEEN)
+    except Exception:  # noqa: BLE001  `read` fails in the same way, and its score says how
+        return {}
 
 
 def _judge_key(grader: Grader, name: str, response: Response) -> CallKey:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
-from snapdrift.errors import StoreError
+from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, OnInconclusive
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store import codec
@@ -79,6 +79,17 @@ def write_records(
 def record_path(suite: str, metric: str, directory: Path) -> Path:
     """The file of a judged metric's calibrations."""
     return directory / f"{suite}.{quote(metric, safe=' ')}.json"
+
+
+def require_calibratable_metrics(suite: Suite, gate: Gate) -> None:
+    """Raises `UsageError` where a calibration is required of a metric that people cannot label: a composition's."""
+    gating = {entry.metric for entry in gate.metrics if entry.margin is not None}
+    for grader in suite.graders if suite.require_calibration else ():
+        if grader.name in gating and grader.family in ("all", "any", "weighted") and grader.metrics[0].judged:
+            raise UsageError(
+                f"{suite.path}: gate {gate.name}: found a margin for {grader.name}, a composition with a judge, under "
+                "require_calibration; expected the judge as a grader of its own: people label its verdicts"
+            )
 
 
 def calibration_notes(suite: Suite, gate: Gate, known: KnownRecords) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class Looking:
         self._keys: Iterator[CallKey] = iter(())
         self._feeding: Feeding | None = None
         if not self.over:
-            self._feeding = Feeding(stored, suite, gate, self._record, self._order, self._cases)
+            self._feeding = Feeding(stored, suite, gate, self._record, self._order, self._cases, target.code)
             self._take_up(self._feeding)
 
     @property
@@ -118,6 +118,7 @@ class Looking:
         if response.call.grader:
             feeding.take_verdict(response)
         else:
+            await self._target.code.call_beside(feeding.code_calls(response))
             found = self._open_questions(response)
             for call, _ in found:
                 await self._writer.plan_call(call)

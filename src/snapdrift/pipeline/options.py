@@ -107,7 +107,7 @@ class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
-    up.
+    up. Without `code` a suite that runs code of its workspace is refused.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +120,7 @@ class RunOptions:
     fresh: bool = False
     early_stop: bool = False
     extend: bool = False
+    code: bool = True
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None

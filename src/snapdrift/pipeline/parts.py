@@ -93,7 +93,7 @@ def ask_part(
             stopped = ask(writer, stored, work)
         except Interrupted:
             raise Interrupted(f"{suite.name}: interrupted; the night counts for nothing, watch again") from None
-        writer.replace_scores(grade_answers(stored, suite))
+        writer.replace_scores(grade_answers(stored, suite, target.code))
         conclude(writer, stored, suite, stopped)
         writer.finish(datetime.now(UTC).isoformat(timespec="seconds"))
         money.spent_usd += stored.spent_usd(worst_cost(prepared.catalog))

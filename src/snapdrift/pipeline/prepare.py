@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
-from snapdrift.pipeline.judge_records import calibration_notes, known_records, records_dir
+from snapdrift.pipeline.judge_records import (
+    calibration_notes,
+    known_records,
+    records_dir,
+    require_calibratable_metrics,
+)
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
@@ -83,6 +88,7 @@ def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
+    from snapdrift.pipeline.own_code import require_code_allowed
     from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
@@ -95,9 +101,12 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     workspace = find_workspace(path)
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(), catalog)
+    require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
-    suite = replace(suite, warnings=tuple(dict.fromkeys((*suite.warnings, *judges_warnings(suite, catalog)))))
+    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
+    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
     gate = _gate(suite, options.gate)
+    require_calibratable_metrics(suite, gate)
     cases = _cases(suite, gate, options.selection)
     variants = _variants(suite, options.selection)
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
@@ -126,6 +135,15 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
 
     asked = [(grader.name, judge.model) for grader in judges_of(suite) for judge in grader.judges]
     return list(dict.fromkeys(f"judge {name}: {text}" for name, model in asked for text in catalog.warnings(model)))
+
+
+def misfit_warnings(suite: Suite) -> list[str]:
+    """Graders that cannot grade a variant's answers, whatever they are: every score would be a grader error."""
+    from snapdrift.pipeline.grading import graders_of
+
+    pairs = [(grader, variant) for grader in graders_of(suite) for variant in suite.variants.values()]
+    found = [(grader.name, variant.name, grader.misfit(variant)) for grader, variant in pairs]
+    return [f"grader {name} cannot grade variant {variant}: {clause}" for name, variant, clause in found if clause]
 
 
 def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:

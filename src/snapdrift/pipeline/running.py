@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,10 +40,11 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
-from snapdrift.pipeline.grading import collecting_paused, grade_answers, judge_variants
+from snapdrift.pipeline.grading import collecting_paused, grade_answers, graders_of, judge_variants
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient
 from snapdrift.pipeline.reruns import REACHED
@@ -103,7 +105,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         for spender in spenders:
             require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
     fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
-    with open_target(options.target, prepared[0].workspace, options.env, asked, fakes) as target:
+    graders = [grader for one in prepared for grader in graders_of(one.suite)]
+    with open_target(options.target, prepared[0].workspace, options.env, asked, fakes, graders) as target:
         require_batch_hosts(asked, target)
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
@@ -146,9 +149,11 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
                 require_extendable(stored)
             askable = (*suite.cases, *rest_cases(stored).values())
         allowance = Allowance.of(options.limits)
+        require_code_allowed(suite, askable, workspace, allowed=options.code)
         require_unchanged_media(workspace, suite)
         fakes = fakes_of(suite, askable)
-        with open_target(options.target, workspace, options.env, spender.asked, fakes) as target:
+        graders = graders_of(suite)
+        with open_target(options.target, workspace, options.env, spender.asked, fakes, graders) as target:
             require_batch_hosts(spender.asked, target)
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)
@@ -203,8 +208,9 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
-    with collecting_paused():
-        writer.replace_scores(grade_answers(stored, work.suite))
+    # A function of the user's may make any cycles of objects: beside one, nothing is held off.
+    with nullcontext() if work.target.code else collecting_paused():
+        writer.replace_scores(grade_answers(stored, work.suite, work.target.code))
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
         work.options.notice(problem)

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
 from snapdrift.model import Answer, Request, Variant
 from snapdrift.pipeline.applications import Applications, load_applications
+from snapdrift.pipeline.grader_code import GraderCode, open_code
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
+    from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
     from snapdrift.suites.tool_results import PythonFunction
     from snapdrift.suites.workspace import Workspace
@@ -36,7 +38,8 @@ class Target:
 
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
-    `standin` is what the stand-in that the command started answers from, None where it started none.
+    `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
+    functions that its graders call.
     """
 
     hosts: Mapping[str, Host]
@@ -44,6 +47,7 @@ class Target:
     live: frozenset[str] = frozenset()
     standin: Any = None
     applications: Applications = field(default_factory=Applications)
+    code: GraderCode = field(default_factory=GraderCode)
 
     def host(self, variant: Variant) -> Host:
         """Where the requests of a variant go that is asked over HTTP."""
@@ -94,17 +98,19 @@ def open_target(
     env: Mapping[str, str],
     variants: Iterable[Variant],
     fakes: Mapping[PythonFunction, str | None] = MappingProxyType({}),
+    graders: Iterable[Grader] = (),
 ) -> Iterator[Target]:
     """The target of a command; a stand-in that it starts ends with it, also when the process is killed.
 
-    Imports the applications among the variants and the `fakes` of tools (with the SHA-256 of their files). Raises
-    `UsageError` when that fails, when two targets are named, and when there is no key for a host that needs one:
-    nothing falls back to simulated answers. Raises `IncompleteError` for a host that does not answer.
+    Imports the applications among the variants, the `fakes` of tools (with the SHA-256 of their files) and the
+    functions that `graders` call. Raises `UsageError` when that fails, when two targets are named, and when there is no
+    key for a host that needs one: nothing falls back to simulated answers. Raises `IncompleteError` for a host that
+    does not answer.
     """
     asked = tuple(variants)
     applications = load_applications(workspace, asked, fakes)
-    with _open_hosts(options, workspace, env, asked) as target:
-        yield replace(target, applications=applications)
+    with open_code(workspace, graders) as code, _open_hosts(options, workspace, env, asked) as target:
+        yield replace(target, applications=applications, code=code)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from snapdrift.pipeline.allowance import (
     require_honest_judges,
 )
 from snapdrift.pipeline.applications import fakes_of
-from snapdrift.pipeline.grading import judge_variants
+from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.options import RunOptions, RunOutcome, Selection
 from snapdrift.pipeline.parts import AskedPart, NightBudget, ask_part
 from snapdrift.pipeline.planning import plan_suite
@@ -128,7 +128,8 @@ class _Watch:
         judges = judge_variants(suite)
         workspace, fakes = self._prepared.workspace, fakes_of(suite, self._prepared.cases)
         options = self._options
-        with open_target(options.target, workspace, options.env, (*self._variants, *judges), fakes) as target:
+        asked, graders = (*self._variants, *judges), graders_of(suite)
+        with open_target(options.target, workspace, options.env, asked, fakes, graders) as target:
             self._require_means(Spender(suite, gate.name, self._variants, judges), target)
             file.write(state)
             night = self._sent(night, state, file, target)

@@ -88,10 +88,9 @@ def shared_prefixes(one: Prepared) -> Callable[[Case], str | None] | None:
 
 def judge_workload(grader: Grader, judge: Variant, cases: Sequence[Case], catalog: Catalog) -> Workload:
     """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet."""
-    from snapdrift.graders.extract import WHOLE_TEXT
     from snapdrift.graders.needs import JudgeQuestion
 
-    asking = grader.model_copy(update={"extract": WHOLE_TEXT})
+    asking = grader.for_planning()
     outcome = next(iter(grader.accepts), Outcome.OK)
     workload, info = Workload(), catalog.get(judge.model)
     for case in cases:

@@ -47,4 +47,4 @@ def _values(operational: Operational) -> str:
 def _level(metric: str, value: float) -> str:
     if metric == "cost":
         return figures.usd(value)
-    return figures.seconds(value) if metric.startswith("latency") else f"{value:,.1f}"
+    return figures.seconds(value) if metric.startswith(("latency", "first_token")) else f"{value:,.1f}"

@@ -78,7 +78,15 @@ def fake_hashes(cases: Sequence[Case], location: Location, loading: Loading) -> 
 def _function_hash(target: PythonFunction, workspace: Workspace) -> str:
     """The hash of a function's file, which is read and parsed, never run. Raises `PathError`."""
     path = workspace.resolve(target.path)
-    source = read_text(path, target.path)
+    definition_of(target, read_text(path, target.path))
+    return _sha256(path)
+
+
+def definition_of(target: PythonFunction, source: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Where a file's text defines the function; None where it has the name in another way. Nothing is run.
+
+    Raises `PathError` for text that is not Python, or has no such name.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -89,7 +97,12 @@ def _function_hash(target: PythonFunction, workspace: Workspace) -> str:
         otherwise = f"expected one of {listed(sorted(names))}" if names else "expected a function in it"
         found = f"no {target.function} in {target.path}"
         raise PathError(found, did_you_mean(target.function, names, otherwise))
-    return _sha256(path)
+    definitions = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == target.function
+    ]
+    return definitions[-1] if definitions else None
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

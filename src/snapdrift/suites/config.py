@@ -145,7 +145,10 @@ class BatchConfig(Entry):
 
 
 class Config(Entry):
-    """The whole file. `models` overrides the catalogue's facts by model; `roots` are further folders for paths."""
+    """The whole file. `models` overrides the catalogue's facts by model; `roots` are further folders for paths.
+
+    `code` false refuses suites that run code of the workspace, as `--no-code` does.
+    """
 
     hosts: dict[str, HostConfig] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -154,6 +157,7 @@ class Config(Entry):
     state: Annotated[str, Field(min_length=1)] = ".snapdrift"
     roots: list[str] = Field(default_factory=list)
     cache: Literal["never"] | None = None
+    code: bool = True
     batch: BatchConfig = BatchConfig()
     standin: StandinSettings = StandinSettings()
 

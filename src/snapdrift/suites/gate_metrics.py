@@ -11,7 +11,7 @@ from snapdrift.suites.gate_keys import Key, Known
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.wording import did_you_mean, listed, quoted
 
-OPERATIONAL = ("cost", "latency_p95", "output_tokens")
+OPERATIONAL = ("cost", "latency_p95", "first_token_p95", "output_tokens")
 """Measures that every run has without a grader; for these more is worse."""
 _OF_SCALE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s+of\s+([0-9]*\.?[0-9]+)\s*")
 

@@ -59,6 +59,7 @@ def _is_noise(key: str, value: Any) -> bool:
 def _grader_entry(registry: GraderRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of one grader and its definitions, renamed so that they cannot clash with the suite's."""
     text = json.dumps(registry.json_schema()).replace('"#/$defs/', f'"#/$defs/{_GRADER_DEFS}')
+    text = text.replace('"$comment": "GraderEntry"', '"$ref": "#/properties/graders/items"')  # graders inside graders
     entry: dict[str, Any] = json.loads(text)
     entry.pop("$schema", None)
     definitions = entry.pop("$defs", {})

@@ -29,7 +29,7 @@ from snapdrift.verdicts.score_tables import (
 from snapdrift.verdicts.these_cases import turned_repeats, weigh_these_cases
 from snapdrift.verdicts.variance_parts import parts_of, split_of
 
-OPERATIONAL = ("cost", "latency_p95", "output_tokens")
+OPERATIONAL = ("cost", "latency_p95", "first_token_p95", "output_tokens")
 """Measures of calls, not of answers: a gate limits their increase."""
 _MAJORITY = 0.5 + 1e-9
 
@@ -110,7 +110,7 @@ def metric_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
 
 
 def operational_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
-    """The gate's entries about calls (cost, latency_p95, output_tokens), by measure."""
+    """The gate's entries about calls (cost, latency_p95, first_token_p95, output_tokens), by measure."""
     return {
         entry.metric: entry for entry in gate.metrics if entry.metric in OPERATIONAL and entry.metric not in metrics
     }

@@ -14,6 +14,7 @@ OPERATIONAL_WORDS = {
     "cost": "cost",
     "latency_p95": "p95 latency",
     "latency_typical": "typical latency",
+    "first_token_p95": "p95 time to first token",
     "output_tokens": "output tokens",
 }
 _ROUNDING = 1e-12
@@ -153,4 +154,4 @@ def _limit(max_increase: float) -> str:
 def _quantity(metric: str, value: float) -> str:
     if metric == "cost":
         return f"${value:.4g}"
-    return f"{value:,.0f} ms" if metric.startswith("latency") else f"{value:,.1f}"
+    return f"{value:,.0f} ms" if metric.startswith(("latency", "first_token")) else f"{value:,.1f}"

@@ -1,4 +1,4 @@
-"""Cost, latency and output tokens of candidate against baseline, on the calls measured on both sides.
+"""Cost, latency, first token and output tokens of candidate against baseline, on the calls measured on both sides.
 
 The values and their ratio are what was observed, and limits are on that. The interval and the p-values beside it say
 what chance could explain: of the ratio of totals for what adds up (cost, tokens), of the 95th percentiles, and of
@@ -22,8 +22,12 @@ from snapdrift.verdicts.score_tables import BoolArray, FloatArray, mean_of_repea
 from snapdrift.verdicts.summaries import CallsOfVariant
 
 TYPICAL_LATENCY = "latency_typical"
-MEASURES = ("cost", "latency_p95", TYPICAL_LATENCY, "output_tokens")
-"""What is measured of every pair; the typical latency is for reading only, no gate can name it."""
+FIRST_PIECE = "first_token_p95"
+MEASURES = ("cost", "latency_p95", TYPICAL_LATENCY, FIRST_PIECE, "output_tokens")
+"""What is measured of every pair; the typical latency is for reading only, no gate can name it.
+
+The time to the first token is there where both sides were streamed, and where a gate limits it.
+"""
 _SHARE = 0.95
 _SAME = 1e-9
 Clusters = tuple[tuple[str, str], ...] | None
@@ -64,7 +68,7 @@ def measure_operations(
     cases: Sequence[Case],
     seed: int,
 ) -> tuple[Operational, ...]:
-    """Cost (total USD), latency_p95, latency_typical (milliseconds) and output_tokens (mean a call) of each pair.
+    """Cost (total USD), latency_p95, latency_typical, first_token_p95 (milliseconds) and output_tokens (mean a call).
 
     Measures without a limit are for reading. Values are None where nothing was measured on both sides, and of the cost
     where any call has no price: a part of it would mislead.
@@ -80,7 +84,10 @@ def measure_operations(
         for measure in MEASURES:
             entry = entries.get(measure)
             question = RelativeQuestion(gate.confidence, entry.max_increase if entry else None, seed)
-            found.append(_measured(measure, _shared(measure, one, other), pair, entry, question, clusters))
+            shared = _shared(measure, one, other)
+            if measure == FIRST_PIECE and entry is None and not shared.measured:
+                continue
+            found.append(_measured(measure, shared, pair, entry, question, clusters))
     return tuple(found)
 
 
@@ -121,7 +128,7 @@ def _level(measure: str, of_calls: FloatArray) -> float:
     values = of_calls[~np.isnan(of_calls)]
     if measure == "cost":
         return float(values.sum())
-    if measure == "latency_p95":
+    if measure in (FIRST_PIECE, "latency_p95"):
         return float(np.percentile(values, 100 * _SHARE))
     if measure == TYPICAL_LATENCY:
         # Of case means, as it is tested; one time of 0 makes it 0.
@@ -130,7 +137,7 @@ def _level(measure: str, of_calls: FloatArray) -> float:
 
 
 def _change(measure: str, data: _Shared, question: RelativeQuestion, clusters: Clusters) -> RelativeChange:
-    if measure == "latency_p95":
+    if measure in (FIRST_PIECE, "latency_p95"):
         return quantile_change(data.baseline, data.candidate, _SHARE, question, clusters=clusters)
     if measure == TYPICAL_LATENCY:
         one, other = data.baseline, data.candidate
@@ -212,7 +219,7 @@ def _arranged(calls: CallsOfVariant, cases: Sequence[Case], repeats: Sequence[in
 
 def _shared(measure: str, one: _Calls, other: _Calls) -> _Shared:
     """A measure's quantity on both sides where both have it."""
-    name = "latency" if measure.startswith("latency") else measure
+    name = "latency" if measure.startswith("latency") else measure.removesuffix("_p95")
     sides = one.quantities[name], other.quantities[name]
     measured = one.measured & other.measured
     known = measured & ~np.isnan(sides[0]) & ~np.isnan(sides[1])
@@ -230,5 +237,6 @@ def _clusters(cases: Sequence[Case]) -> Clusters:
 _QUANTITIES: Mapping[str, Callable[[CallResult], float | None]] = {
     "cost": lambda call: call.usd,
     "latency": lambda call: call.latency_ms,
+    "first_token": lambda call: call.first_token_ms,
     "output_tokens": lambda call: None if call.usage is None else call.usage.output_tokens,
 }

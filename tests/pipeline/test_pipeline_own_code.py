@@ -1,0 +1,107 @@
+"""`--no-code`: every piece of a workspace's own code is refused, where it stands, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUITE = """\
+suite: own
+cases:
+  - id: c1
+    q: "How much?"
+    tool_results: {{price: {{python: "fakes/price.py:price"}}}}
+prompt: {{input: "{{{{ q }}}}"}}
+request: {{tools: [{{type: function, name: price, parameters: {{type: object, properties: {{}}}}}}]}}
+variants:
+  august: {{model: gpt-4o-2024-08-06}}
+{variant}graders:
+  - {{contains: "1"}}
+{grader}gate: {{must_pass: {{cases: [c1]}}}}
+"""
+PLAIN = """\
+suite: plain
+cases: [{id: c1, q: "How much?"}]
+prompt: {input: "{{ q }}"}
+variants: {august: {model: gpt-4o-2024-08-06}}
+graders: [{contains: "a"}]
+gate: {must_pass: {cases: [c1]}}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a workspace with a fake, and with an application and a grader where they are asked for."""
+
+    def make(*, variant: str = "", grader: str = "", config: str = "") -> Path:
+        for path in ("evals", "fakes", "app", "graders"):
+            (tmp_path / path).mkdir(exist_ok=True)
+        (tmp_path / "snapdrift.toml").write_text(config)
+        (tmp_path / "evals" / "own.yaml").write_text(SUITE.format(variant=variant, grader=grader))
+        for path, name in (("fakes/price.py", "price"), ("app/answer.py", "answer"), ("graders/own.py", "grade")):
+            (tmp_path / path).write_text(
+                "from pathlib import Path\nPath(__file__).with_suffix('.ran').write_text('')\n"
+                f"def {name}(one, two=None):\n    return '1'\n"
+            )
+        return tmp_path
+
+    return make
+
+
+VARIANT = '  app: {python: "app/answer.py:answer"}\n'
+GRADER = '  - {name: tone, all: [{contains: "1"}, {python: "graders/own.py:grade"}]}\n'
+
+
+@pytest.mark.parametrize("command", ["run", "check", "plan", "watch"])
+def test_each_piece_of_code_is_named_where_it_stands_and_nothing_runs(
+    command: str, own: Callable[..., Path], snapdrift: Any
+) -> None:
+    root = own(variant=VARIANT, grader=GRADER)
+
+    done = snapdrift(
+        command, "evals/own.yaml", *(["--standin"] if command in ("run", "watch") else []), "--no-code", cwd=root
+    )
+
+    assert done.returncode == 2
+    for said in (
+        "evals/own.yaml:10:17: variants.app.python: the application app/answer.py:answer (variant app)",
+        "evals/own.yaml:13:50: graders[1].all[1].python: the Python grader graders/own.py:grade (tone)",
+        "cases: the Python fake fakes/price.py:price (tool_results of case c1)",
+        "--no-code refuses it",
+    ):
+        assert said in done.stderr
+    assert list(root.rglob("*.ran")) == []
+    assert not (root / ".snapdrift").exists()
+
+
+def test_a_workspace_can_refuse_code_for_every_command(own: Callable[..., Path], snapdrift: Any) -> None:
+    done = snapdrift("run", "evals/own.yaml", "--standin", cwd=own(config="code = false\n"))
+
+    assert done.returncode == 2
+    assert "`code = false` in snapdrift.toml refuses it" in done.stderr
+
+
+def test_a_suite_without_code_of_its_own_is_run(own: Callable[..., Path], snapdrift: Any) -> None:
+    root = own(config="code = false\n")
+    (root / "evals" / "plain.yaml").write_text(PLAIN)
+
+    done = snapdrift("run", "evals/plain.yaml", "--standin", "--no-code", cwd=root)
+
+    assert done.returncode in (0, 1), done.stderr
+
+
+@pytest.mark.parametrize(("command", "refused"), [("resume", "the Python fake"), ("grade", "the Python grader")])
+def test_a_stored_run_is_refused_too(command: str, refused: str, own: Callable[..., Path], snapdrift: Any) -> None:
+    root = own(grader=GRADER)
+    first = snapdrift("run", "evals/own.yaml", "--standin", cwd=root)
+    assert (root / "graders" / "own.ran").is_file(), first.stderr
+    (root / "graders" / "own.ran").unlink()
+
+    done = snapdrift(command, "latest", "--standin", "--no-code", cwd=root)
+
+    assert done.returncode == 2
+    assert refused in done.stderr
+    assert not (root / "graders" / "own.ran").exists()
