@@ -93,6 +93,8 @@ class Grader(BaseModel):
     """Whether text that a step other than `json` extracts is read as JSON before it is graded."""
     reads_text: ClassVar[bool] = True
     """Whether it grades what `extract` takes out of the answer's text."""
+    judges_values: ClassVar[bool] = False
+    """Whether a family with a `value_in` of its own judges a value alone too, so that fields can be compared by it."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
     unscored: ClassVar[str] = "Nothing beyond what holds for every family."

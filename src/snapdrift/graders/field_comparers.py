@@ -48,7 +48,7 @@ _A_COMPARER: dict[str, Any] = {"type": ["string", "object"], "description": "As 
 
 
 class FamilyComparer(BaseModel):
-    """`{similarity: edit, at_least: 0.8}`: a family's grader over the field; `expected` in it is the field's."""
+    """`{contains: "{{ expected }}"}`: a family's grader over the field; `expected` in it is the field's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -223,7 +223,7 @@ ListComparer.model_rebuild()
 def kind_of(comparer: Comparer) -> ScoreKind:
     """Whether a field compared so passes or fails, or has a share."""
     if isinstance(comparer, FamilyComparer):
-        return comparer.grader.kind
+        return comparer.grader.metrics[0].kind
     return ScoreKind.GRADED if isinstance(comparer, ListComparer) else ScoreKind.PASS_FAIL
 
 
