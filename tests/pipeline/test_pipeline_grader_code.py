@@ -130,7 +130,7 @@ def test_several_functions_run_at_a_time(opened: Opened) -> None:
 def test_a_function_that_overruns_is_given_up_and_after_some_times_called_no_more(opened: Opened) -> None:
     source = "import asyncio\nasync def grade(case, response):\n    await asyncio.sleep(3600)\n"
     with opened(source) as code:
-        calls = [call(number=number, timeout_s=0.05) for number in range(OVERRUNS + 2)]
+        calls = [call(number=number, timeout_s=0.05) for number in range(2 * OVERRUNS + 1)]
         code.call(calls)
         errors = [result_of(code, one).error for one in calls]
 

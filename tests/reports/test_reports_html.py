@@ -235,3 +235,13 @@ def test_the_page_gives_a_failed_call_the_source_of_its_variant(make_run: MakeRu
     chunks = embed(build_view(replace(data, responses=responses))).chunks
     sources = {m for c in chunks for m in re.findall(rb'"source":"(\w+)"', zlib.decompress(base64.b64decode(c)))}
     assert sources == {b"simulated"}
+
+
+@pytest.mark.parametrize(("more_is_better", "edge"), [(True, "down to −"), (False, "up to +")])
+def test_the_margin_of_a_comparison_lies_on_the_side_that_is_worse(
+    more_is_better: bool, edge: str, make_run: MakeRun
+) -> None:
+    view = build_view(make_run().build())
+    rows = tuple(replace(row, metric=replace(row.metric, higher_is_better=more_is_better)) for row in view.comparisons)
+    page = render_html(replace(view, comparisons=rows))
+    assert f"<title>margin: {edge}" in page

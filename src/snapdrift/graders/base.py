@@ -101,6 +101,8 @@ class Grader(BaseModel):
     """What it is called where the entry does not say; empty: as its family is."""
     distribution: ClassVar[str] = ""
     """The package that registered the family, with its version; empty for families of this program."""
+    judges_values: ClassVar[bool] = False
+    """Whether a family with a `value_in` of its own judges a value alone too, so that fields can be compared by it."""
     templated: ClassVar[tuple[str, ...]] = ()
     """Attributes that may hold templates."""
     unscored: ClassVar[str] = "Nothing beyond what holds for every family."

@@ -25,7 +25,15 @@ from pydantic_core import CoreSchema
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.comparers import NamedComparer, NumberComparer, TextComparer
-from snapdrift.graders.list_alignment import Cells, Compare, by_key, by_position, in_any_order
+from snapdrift.graders.list_alignment import (
+    MOST_COMPARISONS,
+    MOST_JUDGEMENTS,
+    Cells,
+    Compare,
+    by_key,
+    by_position,
+    in_any_order,
+)
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.nested import entry_of, expects_of_case, mark_of, nested_grader, problem_of
 from snapdrift.graders.paths import ABSENT, Steps, look_up, parse_path
@@ -40,7 +48,7 @@ _A_COMPARER: dict[str, Any] = {"type": ["string", "object"], "description": "As 
 
 
 class FamilyComparer(BaseModel):
-    """`{similarity: edit, at_least: 0.8}`: a family's grader over the field; `expected` in it is the field's."""
+    """`{contains: "{{ expected }}"}`: a family's grader over the field; `expected` in it is the field's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -160,9 +168,11 @@ class ListComparer(BaseModel):
         if not isinstance(found, list):
             return Mark.of(passed=False, detail=f"expected a list, found {quoted(found)}")
         if isinstance(self.elements, KeyedElements):
-            return by_key(wanted, found, self.elements.cells(case, wanted))
-        align = by_position if self.elements is Order.ORDERED else in_any_order
-        return align(wanted, found, _comparing(self.items, case))
+            of_key = (self.elements.fields or {}).get(self.elements.key, NamedComparer.EXACT)
+            return by_key(wanted, found, self.elements.cells(case, wanted), _most(of_key))
+        if self.elements is Order.ORDERED:
+            return by_position(wanted, found, _comparing(self.items, case))
+        return in_any_order(wanted, found, _comparing(self.items, case), _most(self.items))
 
     def problem(self, case: Case, wanted: Any) -> str | None:
         """What keeps a list from ever being compared: no list, elements without a key or with one key twice."""
@@ -213,7 +223,7 @@ ListComparer.model_rebuild()
 def kind_of(comparer: Comparer) -> ScoreKind:
     """Whether a field compared so passes or fails, or has a share."""
     if isinstance(comparer, FamilyComparer):
-        return comparer.grader.kind
+        return comparer.grader.metrics[0].kind
     return ScoreKind.GRADED if isinstance(comparer, ListComparer) else ScoreKind.PASS_FAIL
 
 
@@ -272,6 +282,12 @@ def problem(comparer: Comparer, case: Case, wanted: Any) -> str | None:
 def shown(value: Any) -> str:
     """A value in a detail."""
     return NO_SUCH_FIELD if value is ABSENT else quoted(value)
+
+
+def _most(comparer: Comparer) -> int:
+    """How many pairs of elements are compared so before a list is too long."""
+    plain = isinstance(comparer, NamedComparer | NumberComparer | TextComparer)
+    return MOST_COMPARISONS if plain else MOST_JUDGEMENTS
 
 
 def _comparing(comparer: Comparer, case: Case) -> Compare:

@@ -17,6 +17,8 @@ from snapdrift.graders.values import quoted
 
 MOST_COMPARISONS = 200_000
 """Comparisons of elements that one list is worth: an answer may have as many elements as it likes."""
+MOST_JUDGEMENTS = 10_000
+"""The same where a family's grader looks at each pair, which takes longer."""
 MOST_NOTES = 20
 Compare = Callable[[Any, Any], Mark]
 """What to think of a found value where another is wanted; either may be `ABSENT`."""
@@ -71,9 +73,12 @@ def by_position(wanted: Sequence[Any], found: Sequence[Any], compare: Compare) -
     return tally.mark
 
 
-def in_any_order(wanted: Sequence[Any], found: Sequence[Any], compare: Compare) -> Mark:
-    """As many pairs of elements that pass as can be made; the others are missing, or invented."""
-    if len(wanted) * len(found) > MOST_COMPARISONS:
+def in_any_order(wanted: Sequence[Any], found: Sequence[Any], compare: Compare, most: int = MOST_COMPARISONS) -> Mark:
+    """As many pairs of elements that pass as can be made; the others are missing, or invented.
+
+    Lists of more than `most` possible pairs are not compared: that is a fail.
+    """
+    if len(wanted) * len(found) > most:
         return _too_long(wanted, found)
     broken: list[Mark] = []
 
@@ -112,12 +117,13 @@ class Cells:
         return f"{format_path(self.key)} {quoted(key)}"
 
 
-def by_key(wanted: Sequence[Any], found: Sequence[Any], cells: Cells) -> Mark:
+def by_key(wanted: Sequence[Any], found: Sequence[Any], cells: Cells, most: int = MOST_COMPARISONS) -> Mark:
     """Each wanted element with the first that has its key, value by value; the key counts as one of the values.
 
-    Elements without a key, with one that is not wanted, or with one that an earlier element has, are invented.
+    Elements without a key, with one that is not wanted, or with one that an earlier element has, are invented. Lists of
+    more than `most` possible pairs are not compared: that is a fail.
     """
-    if len(wanted) * len(found) > MOST_COMPARISONS:
+    if len(wanted) * len(found) > most:
         return _too_long(wanted, found)
     keys = [cells.key_of(element) for element in wanted]
     tally, partners = Tally(), dict[int, int]()

@@ -49,8 +49,9 @@ def nested_grader(entry: Any, info: ValidationInfo, also: Sequence[str] = ()) ->
 
 def judges_parts(family: type[Grader]) -> bool:
     """Whether a family can say what it thinks of a value alone, without the response or anything from outside."""
-    hooks = ("needs", "read", "value_in", "marks_of")
-    return family.reads_text and not family.judged and all(getattr(family, h) is getattr(Grader, h) for h in hooks)
+    as_usual = all(getattr(family, step) is getattr(Grader, step) for step in ("needs", "read", "grade", "marks_of"))
+    finds_as_usual = family.value_in is Grader.value_in or family.judges_values
+    return as_usual and finds_as_usual and family.reads_text and family.higher_is_better and not family.judged
 
 
 def entry_of(grader: Grader) -> dict[str, Any]:

@@ -19,13 +19,12 @@ from pydantic import (
 
 from snapdrift.graders.arguments import one_or_more, plain_json
 from snapdrift.graders.base import Grader
-from snapdrift.graders.comparers import same_json
 from snapdrift.graders.expected import is_template
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.made_calls import MadeCall
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.matching import paired_in_order
-from snapdrift.graders.values import quoted
+from snapdrift.graders.values import quoted, text_of
 from snapdrift.model import Case, Response
 
 ORDERS = ("exact", "in_order", "any_order")
@@ -199,12 +198,9 @@ def _order(wanted: Mapping[str, Any], made: Sequence[str]) -> Iterator[str]:
 
 def _repeated(made: Sequence[MadeCall]) -> Iterator[MadeCall]:
     """The calls that an earlier one equals, each once for each time."""
-    for number, call in enumerate(made):
-        if any(_same(call, earlier) for earlier in made[:number]):
+    seen: set[tuple[str, str]] = set()
+    for call in made:
+        one = (call.name, call.written if call.arguments is None else text_of(call.arguments))
+        if one in seen:
             yield call
-
-
-def _same(one: MadeCall, other: MadeCall) -> bool:
-    if one.arguments is None or other.arguments is None:
-        return one.name == other.name and one.written == other.written
-    return one.name == other.name and same_json(one.arguments, other.arguments)
+        seen.add(one)
