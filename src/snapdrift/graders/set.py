@@ -92,6 +92,7 @@ class SetGrader(Grader):
     """
 
     family: ClassVar[str] = "set"
+    judges_values: ClassVar[bool] = True
     templated: ClassVar[tuple[str, ...]] = ("members",)
     unscored: ClassVar[str] = (
         "Unextracted: an answer without a list, and one in which `all: true` or `split` finds no member unless "
