@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +13,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
+    Strict,
     StrictBool,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from snapdrift.graders.arguments import Tolerance, not_empty, one_or_more, plain_json
 from snapdrift.graders.workspace_files import document_named
@@ -51,30 +56,57 @@ def _checked_request(request: Any) -> Any:
     return request
 
 
-class Rubric(BaseModel):
-    """Criteria, the model that judges by them, and the scale of its verdicts.
+class Sight(StrEnum):
+    """What a judge may be shown."""
 
-    `scale` maps each label to its score on the rubric's own scale; the lowest becomes 0 and the highest 1. A verdict
-    passes at `pass_at` (by default the highest score).
+    QUESTION = "question"
+    ANSWER = "answer"
+    CONTEXT = "context"
+    TOOLS = "tools"
+    IMAGES = "images"
+
+
+def _with_the_answer(sees: tuple[Sight, ...]) -> tuple[Sight, ...]:
+    if Sight.ANSWER not in sees or len(set(sees)) < len(sees):
+        raise ValueError("`answer` among them, and each once")
+    return sees
+
+
+class JudgeSettings(BaseModel):
+    """Who judges, by which criteria, and what the judge sees: the same for every kind of judge.
+
+    Without `sees` a judge sees the answer, and `question` and `context` where those are given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    criteria: Annotated[
-        tuple[str, ...], AfterValidator(not_empty), BeforeValidator(one_or_more, json_schema_input_type=str | list[str])
-    ]
-    question: str | None = None
-    model: Annotated[str, Field(min_length=1)]
-    endpoint: Endpoint = Endpoint.RESPONSES
-    host: str | None = None
-    request: Annotated[Any, AfterValidator(_checked_request)] = Field(default_factory=dict)
-    scale: Annotated[
-        dict[str, Tolerance],
-        AfterValidator(_checked_scale),
-        BeforeValidator(_as_scale, json_schema_input_type=str | dict[str, float]),
-    ] = Field(default_factory=lambda: dict(PASS_FAIL_SCALE))
-    pass_at: Tolerance | None = None
-    allow_alias: StrictBool = False
+    criteria: Annotated[Any, AfterValidator(plain_json), BeforeValidator(one_or_more)] = Field(
+        default=(),
+        description="What the judge goes by: a text or a list of texts, which may be templates over the case.",
+    )
+    sees: Annotated[tuple[Sight, ...], AfterValidator(_with_the_answer)] | None = Field(
+        default=None, description="What the judge is shown, of question, answer, context, tools and images."
+    )
+    question: str | None = Field(
+        default=None, description="What the answer replies to, as a template; else the conversation that was asked."
+    )
+    context: str | None = Field(
+        default=None, description="Further material to judge by, such as documents, as a template over the case."
+    )
+    examples: tuple[dict[str, Any], ...] = Field(
+        default=(), description="Judged examples: material (`answer`, ...), the `verdict`, and the `reason` for it."
+    )
+    model: Annotated[str, Field(min_length=1)] = Field(description="The pinned model that judges.")
+    endpoint: Endpoint = Field(default=Endpoint.RESPONSES, description="Which API it is asked by.")
+    host: str | None = Field(default=None, description="A host of snapdrift.toml; without one OpenAI.")
+    request: Annotated[Any, AfterValidator(_checked_request)] = Field(
+        default_factory=dict,
+        description="Settings over `{temperature: 0, max_output_tokens: 500}`; null sends nothing.",
+    )
+    votes: Annotated[int, Strict(), Field(ge=1, le=25)] = Field(
+        default=1, description="How often the judge is asked about each answer."
+    )
+    allow_alias: StrictBool = Field(default=False, description="Takes a model's alias, which may change, as judge.")
 
     @model_validator(mode="after")
     def _judge_is_pinned(self) -> Self:
@@ -84,6 +116,45 @@ class Rubric(BaseModel):
                 "scores (`allow_alias: true` takes it anyway)"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A setting that came later and is at its default is left out, so that a rubric without it stays as it was."""
+        dumped = dict(handler(self))
+        fields = type(self).model_fields
+        return {key: value for key, value in dumped.items() if key not in self.later or value != _plain(fields[key])}
+
+    later: ClassVar[frozenset[str]] = frozenset({"sees", "context", "examples", "votes"})
+    """Settings that are part of a grader's version only where they are set."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Request settings with the defaults; null means that a setting is not sent."""
+        merged = {**DEFAULT_REQUEST, **self.request}
+        return {key: value for key, value in merged.items() if value is not None}
+
+
+def _plain(field: FieldInfo) -> Any:
+    default = field.get_default(call_default_factory=True)
+    return list(default) if isinstance(default, tuple) else default
+
+
+class Rubric(JudgeSettings):
+    """Criteria, the model that judges by them, and the scale of its verdicts.
+
+    `scale` maps each label to its score on the rubric's own scale; the lowest becomes 0 and the highest 1. A verdict
+    passes at `pass_at` (by default the highest score).
+    """
+
+    criteria: Annotated[
+        tuple[str, ...], AfterValidator(not_empty), BeforeValidator(one_or_more, json_schema_input_type=str | list[str])
+    ]
+    scale: Annotated[
+        dict[str, Tolerance],
+        AfterValidator(_checked_scale),
+        BeforeValidator(_as_scale, json_schema_input_type=str | dict[str, float]),
+    ] = Field(default_factory=lambda: dict(PASS_FAIL_SCALE))
+    pass_at: Tolerance | None = None
 
     @property
     def is_pass_fail(self) -> bool:
@@ -103,9 +174,3 @@ class Rubric(BaseModel):
     def passes(self, label: str) -> bool:
         """Whether the label counts as passed."""
         return self.scale[label] >= (self.ends[1] if self.pass_at is None else self.pass_at)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Request settings with the defaults; null means that a setting is not sent."""
-        merged = {**DEFAULT_REQUEST, **self.request}
-        return {key: value for key, value in merged.items() if value is not None}
