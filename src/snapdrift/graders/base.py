@@ -197,6 +197,25 @@ class Grader(BaseModel):
         """The models that it has asked, as something to call; most graders ask none."""
         return ()
 
+    @property
+    def calibratable(self) -> bool:
+        """Whether people can label an answer as its judge does (`snapdrift calibrate`)."""
+        return False
+
+    @property
+    def sees_prompt(self) -> bool:
+        """Whether it looks at the conversation that was asked (`Seen.conversation`)."""
+        return False
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a person should read about its settings, though nothing is wrong with them."""
+        return ()
+
+    def settles(self, case: Case, reply: Response) -> bool:
+        """Whether a judge's reply, which was measured, can be read as what it was asked for; else it is asked again."""
+        del case, reply
+        return True
+
     def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
         """What it takes from outside to grade the response, by a name of the grader's own; most graders need nothing.
 

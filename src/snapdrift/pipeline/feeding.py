@@ -19,6 +19,7 @@ from snapdrift.stats.sequential import LOOK_EVERY, StoppingRule, advance, resolv
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
+    from snapdrift.pipeline.judgements import Judgements
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
 
@@ -59,9 +60,10 @@ class Feeding:
         record: Record,
         order: Sequence[Unit],
         cases: Mapping[str, Case],
+        judgements: Judgements,
     ) -> None:
         """Takes up the wealth of a run file. Raises `StoreError` where it is another configuration's."""
-        self._stored, self._suite, self._gate, self._cases = stored, suite, gate, cases
+        self._judgements, self._suite, self._gate, self._cases = judgements, suite, gate, cases
         self._header = header = stored.header
         self._rule = StoppingRule(round(gate.alpha, 12), record.share)
         self._planned = planned_comparisons(header.variants, suite.metrics, gate)
@@ -97,14 +99,14 @@ class Feeding:
         elif not self.patient:
             self.pass_over(key)
 
-    def take_verdict(self, response: Response) -> None:
-        """Takes in how a judge's call ended."""
-        answer = replace(response.call, grader="")
-        judged, failed = self._judged.get(answer), not response.outcome.measured
-        if judged is None or response.call.grader not in judged.waiting or (failed and self.patient):
+    def take_verdict(self, call: CallKey, *, failed: bool) -> None:
+        """Takes in that a judge's call has ended; it `failed` where it gave no verdict that can be read."""
+        answer = replace(call, grader="")
+        judged = self._judged.get(answer)
+        if judged is None or call.grader not in judged.waiting or (failed and self.patient):
             return
-        judged.waiting.discard(response.call.grader)
-        judged.lost += (response.call,) if failed else ()
+        judged.waiting.discard(call.grader)
+        judged.lost += (call,) if failed else ()
         self._settle_judged(answer)
 
     def pass_over(self, answer: CallKey) -> None:
@@ -147,7 +149,7 @@ class Feeding:
             return
         del self._judged[answer]
         case = self._cases[answer.case_id]
-        scores = tuple(scores_of(self._stored, self._graders, case, judged.response))
+        scores = tuple(scores_of(self._judgements, self._graders, case, judged.response))
         self._settle(answer, _Settled(judged.response.outcome, scores, judged.lost))
 
     def _settle(self, answer: CallKey, settled: _Settled) -> None:

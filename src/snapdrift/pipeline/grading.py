@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from snapdrift.graders.base import Grader
-from snapdrift.graders.needs import NOTHING_SEEN, CodeResult, JudgeQuestion, Need
+from snapdrift.graders.needs import Got, JudgeQuestion
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
+from snapdrift.pipeline.judgements import Judgements
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
@@ -38,29 +39,35 @@ def graders_of(suite: Suite) -> tuple[Grader, ...]:
     return cast("tuple[Grader, ...]", suite.graders)
 
 
-def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, JudgeQuestion]]:
+def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of the stored answers and have not answered yet, in the order of the answers.
 
-    A stored verdict counts only while it answers the very same question: a changed rubric, judge or answer asks anew.
+    A stored verdict counts only while it answers the very same question (a changed rubric, judge or answer asks anew)
+    and can be read. With `unread` only what was answered, and cannot be read. Equal questions come once.
     """
     judges = judges_of(suite)
     if not judges:
         return
     cases = _cases_of(stored, suite)
-    answers = (response for response in stored.responses() if not response.call.grader)
-    for position, response in enumerate(answers):
-        yield from open_questions(stored, judges, cases[response.call.case_id], response, position)
+    found = judgements_of(stored, judges, cases)
+    yielded: set[CallKey] = set()
+    for response in _answers(stored):
+        for call, question, measured in found.open(judges, cases[response.call.case_id], response):
+            if call.key not in yielded and (measured or not unread):
+                yielded.add(call.key)
+                yield call, question
 
 
-def open_questions(
-    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, position: int
-) -> Iterator[tuple[Call, JudgeQuestion]]:
-    """What judges have to be asked of one answer and have not answered yet, at its position."""
-    for grader in graders:
-        for name, need in _needs(grader, case, response).items():
-            key = _judge_key(grader, name, response)
-            if isinstance(need, JudgeQuestion) and _verdict(stored, key, need) is None:
-                yield Call(key, position), need
+def judgements_of(stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case]) -> Judgements:
+    """The questions of all stored answers, and the stored replies to them."""
+    found = Judgements(stored, run_label(stored))
+    for position, response in enumerate(_answers(stored)):
+        found.take_in(tuple(graders), cases[response.call.case_id], response, position)
+    return found
+
+
+def _answers(stored: StoredRun) -> Iterator[Response]:
+    return (response for response in stored.responses() if not response.call.grader)
 
 
 def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target: Target) -> Request:
@@ -74,43 +81,28 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
 
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
     """
-    cases = _cases_of(stored, suite)
-    graders = graders_of(suite)
-    for response in stored.responses():
-        if not response.call.grader:
-            yield from scores_of(stored, graders, cases[response.call.case_id], response)
+    cases, graders = _cases_of(stored, suite), graders_of(suite)
+    found = judgements_of(stored, judges_of(suite), cases)
+    for response in _answers(stored):
+        yield from scores_of(found, graders, cases[response.call.case_id], response)
 
 
-def scores_of(stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
+def scores_of(found: Judgements, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
     """The scores of one stored answer by these graders."""
     for grader in graders:
-        got: dict[str, Response | CodeResult] = {}
-        for name, need in _needs(grader, case, response).items():
-            if isinstance(need, JudgeQuestion):
-                verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)
-                if verdict is not None:
-                    got[name] = verdict
-        yield from grader.read(case, response, got)
+        replies = found.replies(grader, case, response) if grader.judges else {}
+        got: Got = {name: reply.response for name, reply in replies.items()}
+        scores = grader.read(case, response, got, found.seen(grader, response))
+        of = next((reply.of for reply in replies.values() if reply.of is not None), None)
+        yield from scores if of is None else (_shared(score, of) for score in scores)
+
+
+def _shared(score: Score, of: CallKey) -> Score:
+    """A score by the verdict on another answer that is the same, which it names."""
+    told = f"the judge was asked about the same answer of {of.variant} to case {of.case_id}, repeat {of.repeat}"
+    return replace(score, evidence=(*score.evidence, told), facts={**score.facts, "verdict_of": str(of)})
 
 
 def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
     """The cases by id, as the suite has them now: those that a top-up added are only in the run file."""
     return {case.id: case for case in (*stored.cases(), *suite.cases)}
-
-
-def _needs(grader: Grader, case: Case, response: Response) -> Mapping[str, Need]:
-    return grader.needs(case, response, NOTHING_SEEN) if response.outcome.measured else {}
-
-
-def _judge_key(grader: Grader, name: str, response: Response) -> CallKey:
-    asked = f"{grader.name}.{name}" if name else grader.name
-    return CallKey(response.call.case_id, response.call.variant, response.call.repeat, asked)
-
-
-def _verdict(stored: StoredRun, key: CallKey, question: JudgeQuestion, *, failed: bool = False) -> Response | None:
-    """The stored verdict on this very question, None where there is none; with `failed`, also that of a failed call."""
-    verdict, sent = stored.response(key), stored.request(key)
-    if verdict is None or sent is None or not (failed or verdict.outcome.measured):
-        return None
-    same = build_request(key, question.variant, question.conversation, run_label(stored), sent.base_url)
-    return verdict if same.hash == verdict.request_hash else None

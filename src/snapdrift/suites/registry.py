@@ -64,6 +64,14 @@ class ParsedGrader(Protocol):
     def tags(self) -> tuple[str, ...]:
         """Tags that its `when:` names; the loader checks that some case has them."""
 
+    @property
+    def calibratable(self) -> bool:
+        """Whether people can label an answer as its judge does."""
+
+    @property
+    def judges(self) -> tuple[Variant, ...]:
+        """The models that it has asked, as something to call."""
+
     def applies(self, case: Case) -> bool:
         """Whether the case is graded by it."""
 
@@ -103,6 +111,9 @@ class ModelFacts(Protocol):
         Locations are relative to the variant's prompt (`("input",)`) or its request (`("text", "format")`). It is
         asked for every case and variant, so it has to be quick.
         """
+
+    def retires_within(self, model: str, days: int) -> str | None:
+        """A sentence about the shutdown of the model, or of what an alias stands for, where it is that near."""
 
     def reasons(self, model: str, endpoint: Endpoint) -> bool:
         """Whether the model is known to reason before it answers."""
