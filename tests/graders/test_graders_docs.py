@@ -19,13 +19,15 @@ PAGE = (Path(__file__).parents[2] / "docs" / "design" / "graders.md").read_text(
 EXAMPLES: list[dict[str, Any]] = [
     parse_document(text, "graders.md").value for text in re.findall(r"^```yaml example\n(.*?)^```", PAGE, re.S | re.M)
 ]
+_NO_VARIABLES = {"answer", "expected", "calls", "verdict", "grader"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["grader"]["name"] for example in EXAMPLES])
 def test_the_answer_of_an_example_passes(
     example: dict[str, Any], parse: Callable[..., Grader], answer: Callable[..., Response]
 ) -> None:
-    case = Case("c1", {"ticket": example.get("ticket")}, example.get("expected"))
+    variables = {key: value for key, value in example.items() if key not in _NO_VARIABLES}
+    case = Case("c1", variables, example.get("expected"))
     grader = parse(example["grader"], [case])
     calls = (ToolCall("call_1", call["name"], call["arguments"]) for call in example.get("calls", ()))
     response = answer(example["answer"], tool_calls=tuple(calls))
