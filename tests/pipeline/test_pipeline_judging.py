@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from snapdrift import pipeline
 from snapdrift.errors import SuiteError
 from snapdrift.graders.registry import Registry
 from snapdrift.model import Outcome, Reason, Response
@@ -163,6 +164,16 @@ def test_votes_are_asked_apart_and_their_agreement_is_told(judged: Make, snapdri
     agreement = sum(votes["agreement"] * votes["answers"] for votes in found["votes"]) / CASES
     assert agreement == pytest.approx(sum(1 if same else 1 / 3 for same in agreeing) / CASES)
     assert "Votes of judges" in (root / "reports" / "capitals" / "latest" / "index.html").read_text()
+
+
+def test_every_vote_is_in_the_plan(judged: Make) -> None:
+    root = judged(RUBRIC + "votes: 3\n")
+
+    (plan,) = pipeline.plan_suites([root / "evals" / "capitals.yaml"], pipeline.RunOptions())
+
+    (judge,) = plan.judges
+    assert judge.estimate.calls == 3 * 2 * CASES
+    assert judge.estimate.input_tokens > 3 * 2 * CASES * 100  # what was asked is shown, and counted
 
 
 # ------------------------------------------------------------------------------------------ replies that cannot be read
