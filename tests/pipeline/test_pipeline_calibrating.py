@@ -33,6 +33,7 @@ graders:
       model: gpt-4o-2024-11-20
       question: "{{ country }}"
       criteria: ["It names {{ expected }}."]
+      allow_retiring: true
 gate:
   baseline: {variant: august}
   candidates: [november]

@@ -29,6 +29,7 @@ JUDGE = """\
     judge:
       model: gpt-4o-2024-11-20
       criteria: [The reply helps.]
+      allow_retiring: true
       scale: pass_fail
 """
 

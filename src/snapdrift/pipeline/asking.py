@@ -205,7 +205,8 @@ async def _ask_judges(
 ) -> _Ended:
     """Judges are asked once the answers are there: a question is made of an answer.
 
-    What they reply and cannot be read is asked again, a bounded number of times; a resumed run asks once more.
+    What they reply and cannot be read is asked again, a bounded number of times; a resumed run asks once more. What a
+    batch has answered is never submitted again, so that is asked one by one.
     """
     ended = _Ended()
     for time in range(MOST_ASKED):
@@ -216,7 +217,8 @@ async def _ask_judges(
         writer.add_calls(pending)
         before = {call.key: stored.response(call.key) for call in pending}
         requests = partial(_judge_requests, stored, suite, target, before)
-        ended = await ways.ask(() if by_batch else requests(), requests if by_batch else tuple)
+        batched = by_batch and not unread
+        ended = await ways.ask(() if batched else requests(), requests if batched else tuple)
     return ended
 
 
