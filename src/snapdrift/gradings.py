@@ -46,9 +46,10 @@ class Confusion:
 class VoteAgreement:
     """How far the votes of a judge on the answers of a variant agree.
 
-    Of `answers` with at least two votes, `unanimous` had the same verdict from all; `ties` had no majority and are
-    unscored. `agreement` is the mean share of agreeing pairs of votes, `alpha` Krippendorff's (nominal), None where all
-    verdicts are one label.
+    Of `answers` with at least two votes, `unanimous` had the same verdicts from all; `ties` had no majority on some of
+    them and are unscored. `agreement` is the mean share of agreeing pairs of votes (of a checklist: over all verdicts),
+    `alpha` Krippendorff's (nominal), None where all verdicts are one label. Answers that share the votes on another
+    answer are not counted again.
     """
 
     metric: str
@@ -59,6 +60,11 @@ class VoteAgreement:
     ties: int
     agreement: float | None
     alpha: float | None
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is of a judge's own metric, not of a part of it."""
+        return "." not in self.metric
 
 
 @dataclass(frozen=True, slots=True)

@@ -429,8 +429,10 @@ class Request:
 
     @property
     def hash_inputs(self) -> dict[str, Any]:
-        """What makes two requests the same: never a name."""
+        """What makes two requests the same: never a name. Of a judge's votes each is a request of its own."""
+        _, _, need = self.call.grader.partition(".")
         return {
+            **({"need": need} if need else {}),
             "version": REQUEST_HASH_VERSION,
             "base_url": self.base_url,
             "endpoint": self.endpoint.value,

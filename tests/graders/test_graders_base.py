@@ -354,6 +354,11 @@ SETTINGS: tuple[tuple[dict[str, Any], tuple[dict[str, Any], ...]], ...] = (
                 {"criteria": "short"}, {"model": "gpt-4o-2024-08-06"}, {"question": "{{ q }}"},
                 {"request": {"temperature": 1}},
                 {"scale": {"no": 0, "yes": 1}}, {"pass_at": 0.0}, {"host": "mine"}, {"endpoint": "chat"},
+                {"votes": 3}, {"sees": ["answer", "tools"]}, {"context": "{{ q }}"}, {"mode": "checklist"},
+                {"combine": "mean"}, {"mode": "checklist", "expect_no": []}, {"mode": "reference"},
+                {"mode": "reference", "facts": "One."}, {"mode": "label", "labels": ["a", "b"], "pass_on": "a"},
+                {"mode": "label", "labels": ["a", "b"], "pass_on": "b"},
+                {"examples": [{"answer": "a", "verdict": "pass", "reason": "r"}]},
             )
         ),
     ),

@@ -21,7 +21,7 @@ from uvicorn import Server
 
 from snapdrift import pipeline
 from snapdrift.errors import CatalogError, LeftRunning, UsageError
-from snapdrift.model import Endpoint, ExitCode, Variant
+from snapdrift.model import Endpoint, ExitCode, Outcome, Variant
 from snapdrift.openai_api.hosts import Host
 from snapdrift.pipeline.batching import require_batch_hosts
 from snapdrift.pipeline.targets import Target
@@ -44,8 +44,9 @@ graders:
   - name: helpful
     judge:
       model: gpt-4o-2024-11-20
-      question: Is the answer helpful?
+      question: "{{ country }}"
       criteria: [It names a town.]
+      allow_retiring: true
       scale: {pass: 1, fail: 0}
 gates:
   default: {baseline: {variant: august}, candidates: [november], metrics: {helpful: {margin: 0.2}}, max_blind: 0.9}
@@ -219,20 +220,31 @@ def test_one_variant_goes_by_batch_while_the_other_is_asked_live_and_the_judge_b
     (outcome,) = pipeline.run_suites([root / "evals" / "judged.yaml"], options(url, all=False))
     assert {summary.coverage for summary in outcome.evaluation.variants} == {1.0}
     with open_run(outcome.run_path) as stored:
-        ways = {(response.call.variant, response.call.grader, response.batched) for response in stored.responses()}
-    assert ways == {
-        ("august", "", True),
-        ("november", "", False),
-        ("august", "helpful", False),
-        ("november", "helpful", False),
-    }
+        ways = {(r.call.grader or r.call.variant, r.batched) for r in stored.responses()}
+    assert ways == {("august", True), ("november", False), ("helpful", False)}
 
     (outcome,) = pipeline.run_suites([root / "evals" / "judged.yaml"], options(url))
     with open_run(outcome.run_path) as stored:
         assert {response.batched for response in stored.responses()} == {True}
-        assert len(list(stored.responses())) == 80
+        assert len(list(stored.responses())) == 60  # both say the same to a case, which is judged once
     statuses = [event for event in events(tmp_path, "batch") if event["status"] == "completed"]
-    assert sorted(event["requests"] for event in statuses) == [20, 20, 20, 40]
+    assert sorted(event["requests"] for event in statuses) == [20, 20, 20, 20]
+
+
+def test_verdicts_of_a_batch_that_cannot_be_read_are_asked_for_again_one_by_one_and_no_more_than_twice(
+    workspace, serving
+):
+    root = workspace(cases=20)
+    (root / "evals" / "judged.yaml").write_text(JUDGED)
+    mute = {"behaviour": "mute", "variants": {"august": "plausible", "november": "plausible"}}
+    url = serving(profiles=[mute], behaviours={"mute": {"extends": "judge", "refuse": 1.0}})
+
+    (outcome,) = pipeline.run_suites([root / "evals" / "judged.yaml"], options(url))
+
+    with open_run(outcome.run_path) as stored:
+        replies = [response for response in stored.responses() if response.call.grader]
+    assert {(reply.outcome, reply.batched, len(reply.attempts)) for reply in replies} == {(Outcome.REFUSED, False, 3)}
+    assert all(metric.grader_errors == 20 for metric in outcome.evaluation.metrics)
 
 
 def test_what_an_expired_batch_did_not_answer_is_missing_until_it_is_submitted_again(workspace, serving, tmp_path):
@@ -332,7 +344,7 @@ def test_a_judge_whose_price_by_batch_is_not_known_is_refused_before_anything_is
     root = workspace(cases=20)
     prices = "max_output = 100\nprice = {input = 1.0, output = 1.0}\n"
     (root / "snapdrift.toml").write_text(f'[models."house-2026-01-01"]\n{prices}')
-    asked = "      question: Is the answer"
+    asked = "      question: "
     judged = JUDGED.replace(f"      model: gpt-4o-2024-11-20\n{asked}", f"      model: house-2026-01-01\n{asked}")
     (root / "evals" / "judged.yaml").write_text(f"{judged}budget: {{usd: 5}}\n")
     with pytest.raises(CatalogError, match="what house-2026-01-01 costs at most by the Batch API is not known"):

@@ -29,6 +29,7 @@ JUDGE = """\
     judge:
       model: gpt-4o-2024-11-20
       criteria: [The reply helps.]
+      allow_retiring: true
       scale: pass_fail
 """
 
@@ -129,8 +130,11 @@ def test_a_judged_metric_is_looked_at_while_asking_goes_on(looked_at, land_stand
     (comparison,) = (c for c in outcome.evaluation.comparisons if c.gating)
     assert (comparison.metric, comparison.n, comparison.verdict) == ("kind", went.fed, Verdict.REGRESSED)
     with open_run(outcome.run_path) as stored:
-        judged = [key for key in stored.answered_keys() if key.grader]
-        assert len(judged) * 2 == len(stored.answered_keys())
+        answered = {key for key in stored.answered_keys() if not key.grader}
+        judged = {
+            (s.case_id, s.variant, s.repeat) for s in stored.scores() if s.metric == "kind" and s.value is not None
+        }
+        assert judged == {(key.case_id, key.variant, key.repeat) for key in answered}
 
 
 # ------------------------------------------------------------------------------------------------- failures

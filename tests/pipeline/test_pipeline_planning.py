@@ -45,7 +45,7 @@ VARIANTS = """\
 PROMPT = 'prompt: {input: "Greet {{ name }}."}'
 JUDGE = """\
   - name: warm
-    judge: {model: gpt-4o-2024-08-06, criteria: ["Is it warm?"]}
+    judge: {model: gpt-4o-2024-08-06, criteria: ["Is it warm?"], allow_retiring: true}
 """
 LIVE = Target({OPENAI: Host(OPENAI, OPENAI_BASE_URL, "sk-planted", is_openai=True)}, None, frozenset({OPENAI}))
 STANDINS = Target({STANDIN: Host(STANDIN, "http://127.0.0.1:9/v1", "standin", is_openai=False)}, STANDIN)

@@ -55,6 +55,7 @@ RUBRIC = """\
 model: gpt-4o-2024-11-20
 question: "{{ country }}"
 criteria: [It names a town.]
+allow_retiring: true
 scale: pass_fail
 """
 

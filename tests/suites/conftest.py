@@ -14,7 +14,7 @@ from snapdrift.errors import SuiteError
 from snapdrift.model import Case, Conversation, Endpoint, MetricSpec, ScoreKind, Variant, sha256
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.prompts import Template, TemplateError
-from snapdrift.suites.registry import Finding, InvalidEntryError, Location, ReadFile
+from snapdrift.suites.registry import Finding, InvalidEntryError, JudgeAt, Location, ReadFile
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.workspace import Workspace, find_workspace
 
@@ -46,6 +46,14 @@ class FakeGrader:
     @property
     def tags(self) -> tuple[str, ...]:
         return () if self.tag is None else (self.tag,)
+
+    @property
+    def calibratable(self) -> bool:
+        return self.family == "stars"
+
+    @property
+    def judges_at(self) -> Mapping[Location, JudgeAt]:
+        return {}
 
     def applies(self, case: Case) -> bool:
         return self.tag is None or self.tag in case.tags
@@ -110,6 +118,9 @@ class FakeFacts:
         if variant.model != "gpt-6-luna" or length <= 20:
             return ()
         return (Finding(("input",), f"{length} characters", "expected 20 at most"),)
+
+    def retires_within(self, model: str, days: int) -> str | None:
+        return f"gpt-6-luna is gone in {days} days" if model == "gpt-6-luna" else None
 
     def reasons(self, model: str, endpoint: Endpoint) -> bool:  # noqa: ARG002
         return model == "gpt-6-luna"

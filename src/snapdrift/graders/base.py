@@ -22,7 +22,7 @@ from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, Need, Seen
 from snapdrift.graders.values import copied, kept, scrubbed, shortened
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
-from snapdrift.suites.registry import Location
+from snapdrift.suites.registry import JudgeAt, Location
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
@@ -238,9 +238,14 @@ class Grader(BaseModel):
         return {}
 
     @property
+    def judges_at(self) -> Mapping[Location, JudgeAt]:
+        """The models that it has asked, by where the entry has their settings; most graders ask none."""
+        return {}
+
+    @property
     def judges(self) -> tuple[Variant, ...]:
-        """The models that it has asked, as something to call; most graders ask none."""
-        return ()
+        """The models that it has asked, as something to call."""
+        return tuple(judge.variant for judge in self.judges_at.values())
 
     @property
     def code(self) -> Mapping[Location, CodeFile]:
@@ -250,6 +255,25 @@ class Grader(BaseModel):
     def for_planning(self) -> Self:
         """The grader as it asks judges about every answer, whatever that holds: what a plan counts by."""
         return self.model_copy(update={"extract": WHOLE_TEXT})
+
+    @property
+    def calibratable(self) -> bool:
+        """Whether people can label an answer as its judge does (`snapdrift calibrate`)."""
+        return False
+
+    @property
+    def sees_prompt(self) -> bool:
+        """Whether it looks at the conversation that was asked (`Seen.conversation`)."""
+        return False
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a person should read about its settings, though nothing is wrong with them."""
+        return ()
+
+    def settles(self, case: Case, reply: Response) -> bool:
+        """Whether a judge's reply, which was measured, can be read as what it was asked for; else it is asked again."""
+        del case, reply
+        return True
 
     def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
         """What it takes from outside to grade the response, by a name of the grader's own; most graders need nothing.

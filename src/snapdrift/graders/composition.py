@@ -19,7 +19,7 @@ from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.parts import Parts, PartScore, cannot_tell, copied, fact_of, failing_of, is_judged, reason_of
 from snapdrift.model import Case, MetricSpec, Response, Score, Variant, sha256
-from snapdrift.suites.registry import Location
+from snapdrift.suites.registry import JudgeAt, Location
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
@@ -97,9 +97,28 @@ class Composition(Grader):
         return f"{self.family}/{self.family_version}:{sha256([own, parts])[:12]}"
 
     @property
-    def judges(self) -> tuple[Variant, ...]:
+    def judges_at(self) -> Mapping[Location, JudgeAt]:
         """The models that its parts ask, each under a name of its own."""
-        return tuple(self._renamed(judge) for part in self.parts.values() for judge in part.judges)
+        return {
+            (*place, *location): replace(judge, variant=self._renamed(judge.variant))
+            for place, part in self.parts.items()
+            for location, judge in part.judges_at.items()
+        }
+
+    @property
+    def sees_prompt(self) -> bool:
+        """Whether a part looks at the conversation that was asked."""
+        return any(part.sees_prompt for part in self.parts.values())
+
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of its parts."""
+        return tuple(note for part in self.parts.values() for note in part.notes())
+
+    def settles(self, case: Case, reply: Response) -> bool:
+        """Whether the part that asked can read the reply: the call is named `COMPOSITION.PART[.NEED]`."""
+        asked = reply.call.grader.partition(".")[2]
+        part = next(part for part in self.parts.values() if part.name == asked.partition(".")[0])
+        return part.settles(case, replace(reply, call=replace(reply.call, grader=asked)))
 
     @property
     def code(self) -> Mapping[Location, CodeFile]:

@@ -126,6 +126,17 @@ class Catalog:
 
         return request_warnings(self.get(variant.model), variant)
 
+    def retires_within(self, model: str, days: int) -> str | None:
+        """A sentence about the shutdown of the model, or of what an alias stands for, in at most so many days.
+
+        None where it is later, was not announced or is not known; past shutdowns count.
+        """
+        for name in dict.fromkeys((model, self.resolve_alias(model))):
+            info = self.get(name)
+            if info is not None and info.shutdown is not None and (info.shutdown - self.today).days <= days:
+                return _shutdown_warning(name, info, self.today)
+        return None
+
     def reasons(self, model: str, endpoint: Endpoint) -> bool:
         """Whether the model is known to reason before it answers."""
         info = self.get(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,10 +15,11 @@ from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
-from snapdrift.model import Answer, Attempt, CallKey, Request
+from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
+from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import BatchOptions
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
@@ -202,16 +203,34 @@ async def _ask_and_look(ways: _Ways, looking: Looking, by_batch: Supply) -> _End
 async def _ask_judges(
     ways: _Ways, writer: RunWriter, stored: StoredRun, suite: Suite, target: Target, *, by_batch: bool
 ) -> _Ended:
-    """Judges are asked once the answers are there: a question is made of an answer."""
-    pending = [call for call, _ in pending_questions(stored, suite)]
-    if not pending:
-        return _Ended()
-    writer.add_calls(pending)
+    """Judges are asked once the answers are there: a question is made of an answer.
 
-    def requests() -> Iterator[Request]:
-        return (judge_request(stored, call, question, target) for call, question in pending_questions(stored, suite))
+    What they reply and cannot be read is asked again, a bounded number of times; a resumed run asks once more. What a
+    batch has answered is never submitted again, so that is asked one by one.
+    """
+    ended = _Ended()
+    for time in range(MOST_ASKED):
+        unread = time > 0
+        pending = [call for call, _ in pending_questions(stored, suite, unread=unread)]
+        if not pending or ended.stopped is not None:
+            break
+        writer.add_calls(pending)
+        before = {call.key: stored.response(call.key) for call in pending}
+        requests = partial(_judge_requests, stored, suite, target, before)
+        batched = by_batch and not unread
+        ended = await ways.ask(() if batched else requests(), requests if batched else tuple)
+    return ended
 
-    return await ways.ask(() if by_batch else requests(), requests if by_batch else tuple)
+
+def _judge_requests(
+    stored: StoredRun, suite: Suite, target: Target, before: Mapping[CallKey, Response | None]
+) -> Iterator[Request]:
+    """The requests of the calls in `before`, but of those that have been answered since: `before` has the old ones."""
+    for call, question in pending_questions(stored, suite):
+        if call.key in before:
+            now = stored.response(call.key)
+            if now is None or not now.outcome.measured or now == before[call.key]:
+                yield judge_request(stored, call, question, target)
 
 
 def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, ...]]:

@@ -19,7 +19,7 @@ from snapdrift.graders.marks import CannotGradeError, NotExtractedError
 from snapdrift.graders.values import scrubbed, text_of
 from snapdrift.model import CallKey, Case, Response, sha256
 from snapdrift.pipeline.concluding import load_stored_suite, require_finished, require_one_version
-from snapdrift.pipeline.labelling import sheet_items, store_labelling, stored_labelling
+from snapdrift.pipeline.labelling import scale_for_people, sheet_items, store_labelling, stored_labelling
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.run_files import locate_run
@@ -118,9 +118,16 @@ def judge_models_of(stored: StoredRun, judge: str) -> tuple[str, ...]:
 
 
 def _judge_of(suite: Suite, wanted: str | None) -> JudgeGrader:
-    judges = {grader.name: grader for grader in suite.graders if isinstance(grader, JudgeGrader)}
-    if not judges:
+    all_judges = {grader.name: grader for grader in suite.graders if isinstance(grader, JudgeGrader)}
+    if not all_judges:
         raise UsageError(f"{suite.path}: no grader of the suite is a judge, so there is nothing to calibrate")
+    judges = {name: judge for name, judge in all_judges.items() if judge.calibratable}
+    listing = wanted if wanted in all_judges.keys() - judges.keys() else None if judges else next(iter(all_judges))
+    if listing is not None:
+        raise UsageError(
+            f"--metric: found {listing!r}, whose judge gives several verdicts on an answer (mode "
+            f"{all_judges[listing].judge.mode}); expected a judge in mode score or label: a label is one verdict"
+        )
     if wanted is None and len(judges) == 1:
         return next(iter(judges.values()))
     if wanted is None:
@@ -271,7 +278,7 @@ def _rows(
             "question": _question(stored, judge, draw, case),
             "text": scrubbed(_graded_part(judge, response)),
             "criteria": [scrubbed(text_of(line)) for line in judge.rendered("judge", case)["criteria"]],
-            "scale": {"pass": True, "fail": False} if judge.judge.is_pass_fail else dict(judge.judge.scale),
+            "scale": scale_for_people(judge.judge),
             "answer": item.answer,
             "label": None,
         }

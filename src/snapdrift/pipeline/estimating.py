@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import VariantSummary
-from snapdrift.model import Outcome, Source, Usage, Variant
+from snapdrift.model import Case, Conversation, Outcome, Source, Usage, Variant
 from snapdrift.pipeline.allowance import output_cap
 from snapdrift.pipeline.workloads import Workload, judge_workload, workloads
 from snapdrift.store import list_runs, open_run
@@ -152,11 +152,18 @@ def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str
     An answer adds `answer_tokens` to the question. What it adds at most is not known, so neither is the worst case.
     """
     from snapdrift.pipeline.grading import judges_of
+    from snapdrift.suites.media import Media
+    from snapdrift.suites.prompts import render
 
-    found = {}
+    media, found = Media(one.workspace, one.suite.media), {}
+    prompt = next((variant.prompt for variant in one.variants if variant.prompt), None)
+
+    def asked(case: Case) -> Conversation | None:
+        return None if prompt is None else render(prompt, case, media)
+
     for grader in judges_of(one.suite):
         for judge in grader.judges:
-            work = judge_workload(grader, judge, one.cases, one.catalog)
+            work = judge_workload(grader, judge, one.cases, one.catalog, asked)
             work.tokens += round(answer_tokens * work.requests)
             work.exact, work.bound = False, None
             times = one.repeats * len(one.variants)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
     from snapdrift.graders.needs import CodeCall
     from snapdrift.pipeline.grader_code import GraderCode
+    from snapdrift.pipeline.judgements import Judgements
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
 
@@ -62,9 +63,10 @@ class Feeding:
         order: Sequence[Unit],
         cases: Mapping[str, Case],
         code: GraderCode,
+        judgements: Judgements,
     ) -> None:
         """Takes up the wealth of a run file. Raises `StoreError` where it is another configuration's."""
-        self._stored, self._suite, self._gate, self._cases = stored, suite, gate, cases
+        self._judgements, self._suite, self._gate, self._cases = judgements, suite, gate, cases
         self._header = header = stored.header
         self._code = code
         self._rule = StoppingRule(round(gate.alpha, 12), record.share)
@@ -93,7 +95,7 @@ class Feeding:
         """The functions of the workspace that are called about an answer, before it is taken in."""
         if not self._awaits(response.call) or not response.outcome.measured:
             return []
-        return code_calls(self._graders, self._cases[response.call.case_id], response)
+        return code_calls(self._judgements, self._graders, self._cases[response.call.case_id], response)
 
     def take_answer(self, response: Response, judges: Collection[str]) -> None:
         """Takes in how an answer's call ended; `judges` names the calls that judges are asked about it now."""
@@ -107,14 +109,14 @@ class Feeding:
         elif not self.patient:
             self.pass_over(key)
 
-    def take_verdict(self, response: Response) -> None:
-        """Takes in how a judge's call ended."""
-        answer = replace(response.call, grader="")
-        judged, failed = self._judged.get(answer), not response.outcome.measured
-        if judged is None or response.call.grader not in judged.waiting or (failed and self.patient):
+    def take_verdict(self, call: CallKey, *, failed: bool) -> None:
+        """Takes in that a judge's call has ended; it `failed` where it gave no verdict that can be read."""
+        answer = replace(call, grader="")
+        judged = self._judged.get(answer)
+        if judged is None or call.grader not in judged.waiting or (failed and self.patient):
             return
-        judged.waiting.discard(response.call.grader)
-        judged.lost += (response.call,) if failed else ()
+        judged.waiting.discard(call.grader)
+        judged.lost += (call,) if failed else ()
         self._settle_judged(answer)
 
     def pass_over(self, answer: CallKey) -> None:
@@ -157,7 +159,7 @@ class Feeding:
             return
         del self._judged[answer]
         case = self._cases[answer.case_id]
-        scores = tuple(scores_of(self._stored, self._graders, case, judged.response, self._code))
+        scores = tuple(scores_of(self._judgements, self._graders, case, judged.response, self._code))
         self._settle(answer, _Settled(judged.response.outcome, scores, judged.lost))
 
     def _settle(self, answer: CallKey, settled: _Settled) -> None:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, cast
 from snapdrift.graders.base import Grader
 from snapdrift.graders.base import scores_of as scores_by
 from snapdrift.graders.marks import Mark
-from snapdrift.graders.needs import NOTHING_SEEN, CodeCall, CodeResult, JudgeQuestion, Need
+from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion, Seen
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
+from snapdrift.pipeline.judgements import Judgements
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
-
 
 PORTION = 64
 """Answers whose functions of the workspace are called together."""
@@ -48,29 +48,35 @@ def graders_of(suite: Suite) -> tuple[Grader, ...]:
     return cast("tuple[Grader, ...]", suite.graders)
 
 
-def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, JudgeQuestion]]:
+def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of the stored answers and have not answered yet, in the order of the answers.
 
-    A stored verdict counts only while it answers the very same question: a changed rubric, judge or answer asks anew.
+    A stored verdict counts only while it answers the very same question (a changed rubric, judge or answer asks anew)
+    and can be read. With `unread` only what was answered, and cannot be read. Equal questions come once.
     """
     judges = judges_of(suite)
     if not judges:
         return
     cases = _cases_of(stored, suite)
-    answers = (response for response in stored.responses() if not response.call.grader)
-    for position, response in enumerate(answers):
-        yield from open_questions(stored, judges, cases[response.call.case_id], response, position)
+    found = judgements_of(stored, judges, cases)
+    yielded: set[CallKey] = set()
+    for response in _answers(stored):
+        for call, question, measured in found.open(judges, cases[response.call.case_id], response):
+            if call.key not in yielded and (measured or not unread):
+                yielded.add(call.key)
+                yield call, question
 
 
-def open_questions(
-    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, position: int
-) -> Iterator[tuple[Call, JudgeQuestion]]:
-    """What judges have to be asked of one answer and have not answered yet, at its position."""
-    for grader in graders:
-        for name, need in _needs(grader, case, response).items():
-            key = _judge_key(grader, name, response)
-            if isinstance(need, JudgeQuestion) and _verdict(stored, key, need) is None:
-                yield Call(key, position), need
+def judgements_of(stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case]) -> Judgements:
+    """The questions of all stored answers, and the stored replies to them."""
+    found = Judgements(stored, run_label(stored))
+    for position, response in enumerate(_answers(stored)):
+        found.take_in(tuple(graders), cases[response.call.case_id], response, position)
+    return found
+
+
+def _answers(stored: StoredRun) -> Iterator[Response]:
+    return (response for response in stored.responses() if not response.call.grader)
 
 
 def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target: Target) -> Request:
@@ -85,14 +91,16 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail. `code` calls
     the functions of the workspace that graders need.
     """
-    cases = _cases_of(stored, suite)
-    graders = graders_of(suite)
-    answers = (response for response in stored.responses() if not response.call.grader)
+    cases, graders = _cases_of(stored, suite), graders_of(suite)
+    found = judgements_of(stored, judges_of(suite), cases)
+    answers = _answers(stored)
     while portion := list(islice(answers, PORTION if code else 1)):
         if code:
-            code.call(call for answer in portion for call in code_calls(graders, cases[answer.call.case_id], answer))
+            code.call(
+                call for answer in portion for call in code_calls(found, graders, cases[answer.call.case_id], answer)
+            )
         for response in portion:
-            yield from scores_of(stored, graders, cases[response.call.case_id], response, code)
+            yield from scores_of(found, graders, cases[response.call.case_id], response, code)
 
 
 @contextmanager
@@ -107,58 +115,42 @@ def collecting_paused() -> Iterator[None]:
             gc.enable()
 
 
-def code_calls(graders: Sequence[Grader], case: Case, response: Response) -> list[CodeCall]:
+def code_calls(found: Judgements, graders: Sequence[Grader], case: Case, response: Response) -> list[CodeCall]:
     """The calls of functions of the workspace that graders need about one answer."""
-    return calls_of([_needs(grader, case, response) for grader in graders if grader.code])
+    return calls_of([found.needs(grader, case, response) for grader in graders if grader.code])
 
 
 def scores_of(
-    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, code: GraderCode
+    found: Judgements, graders: Sequence[Grader], case: Case, response: Response, code: GraderCode
 ) -> Iterator[Score]:
     """The scores of one stored answer by these graders."""
     for grader in graders:
-        needs = _needs(grader, case, response)
-        calls = {name: need for name, need in needs.items() if isinstance(need, CodeCall)}
-        got: dict[str, Response | CodeResult] = dict(code.results(calls)) if calls else {}
-        for name, need in needs.items():
-            if isinstance(need, JudgeQuestion):
-                verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)
-                if verdict is not None:
-                    got[name] = verdict
-        yield from _read(grader, case, response, got)
+        replies = found.replies(grader, case, response) if grader.judges else {}
+        got: dict[str, Response | CodeResult] = {name: reply.response for name, reply in replies.items()}
+        if grader.code:
+            needs = found.needs(grader, case, response)
+            got |= code.results({name: need for name, need in needs.items() if isinstance(need, CodeCall)})
+        scores = _read(grader, case, response, got, found.seen(grader, response))
+        of = next((reply.of for reply in replies.values() if reply.of is not None), None)
+        yield from scores if of is None else (_shared(score, of) for score in scores)
 
 
-def _read(grader: Grader, case: Case, response: Response, got: dict[str, Response | CodeResult]) -> tuple[Score, ...]:
+def _read(
+    grader: Grader, case: Case, response: Response, got: Mapping[str, Response | CodeResult], seen: Seen
+) -> tuple[Score, ...]:
     """The grader's scores; a defect in a family that a package brings must not end a run that is paid for."""
     try:
-        return grader.read(case, response, got)
+        return grader.read(case, response, got, seen)
     except Exception as error:  # noqa: BLE001
         return scores_by(grader, response, Mark.error(f"the grader failed: {type(error).__name__}: {error}"))
+
+
+def _shared(score: Score, of: CallKey) -> Score:
+    """A score by the verdict on another answer that is the same, which it names."""
+    told = f"the judge was asked about the same answer of {of.variant} to case {of.case_id}, repeat {of.repeat}"
+    return replace(score, evidence=(*score.evidence, told), facts={**score.facts, "verdict_of": str(of)})
 
 
 def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
     """The cases by id, as the suite has them now: those that a top-up added are only in the run file."""
     return {case.id: case for case in (*stored.cases(), *suite.cases)}
-
-
-def _needs(grader: Grader, case: Case, response: Response) -> Mapping[str, Need]:
-    if not response.outcome.measured:
-        return {}
-    try:
-        return grader.needs(case, response, NOTHING_SEEN)
-    except Exception:  # noqa: BLE001  `read` fails in the same way, and its score says how
-        return {}
-
-
-def _judge_key(grader: Grader, name: str, response: Response) -> CallKey:
-    asked = f"{grader.name}.{name}" if name else grader.name
-    return CallKey(response.call.case_id, response.call.variant, response.call.repeat, asked)
-
-
-def _verdict(stored: StoredRun, key: CallKey, question: JudgeQuestion, *, failed: bool = False) -> Response | None:
-    """The stored verdict on this very question, None where there is none; with `failed`, also that of a failed call."""
-    verdict, sent = stored.response(key), stored.request(key)
-    if verdict is None or sent is None or not (failed or verdict.outcome.measured):
-        return None
-    same = build_request(key, question.variant, question.conversation, run_label(stored), sent.base_url)
-    return verdict if same.hash == verdict.request_hash else None

@@ -56,7 +56,7 @@ class _Known:
 
     def judge(self, metric: str) -> JudgeGrader | None:
         """The judge that gives a metric, None where none does."""
-        judges = (grader for grader in self.suite.graders if isinstance(grader, JudgeGrader))
+        judges = (one for one in self.suite.graders if isinstance(one, JudgeGrader) and one.calibratable)
         return next((judge for judge in judges if judge.name == metric), None)
 
 
@@ -158,8 +158,8 @@ def _of_answer(entry: LabelRow, known: _Known) -> HumanLabel:
         raise _RowError("case", quoted(entry.case), "expected the id of a case of the run")
     judge = known.judge(entry.metric)
     if judge is None and purpose is LabelPurpose.CALIBRATION:
-        found = f"calibration of {quoted(entry.metric)}, which no judge scores"
-        raise _RowError("purpose", found, "expected a judged metric, or `review`")
+        found = f"calibration of {quoted(entry.metric)}, which no judge scores by one verdict an answer"
+        raise _RowError("purpose", found, "expected the metric of a judge in mode score or label, or `review`")
     _require_answer(known, CallKey(entry.case, entry.variant, entry.repeat), entry.answer)
     said = _said_on_metric(metrics[entry.metric], judge, entry.label)
     return HumanLabel(
@@ -189,7 +189,7 @@ def _said_on_rubric(judge: JudgeGrader, written: Any) -> _Said:
         passed = _true_or_false(written)
         value = float(passed)
     else:
-        _number_of(written, sorted(rubric.scale.values()))
+        _number_of(written, sorted(rubric.levels.values()))
         value = (written - low) / (high - low)
         passed = written >= (high if rubric.pass_at is None else rubric.pass_at)
     if judge.negate:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snapdrift.calibrations import HumanLabel, JudgeCalibration, LabelDraw, Labelling, LabelPurpose
 from snapdrift.graders.judge import JudgeGrader
+from snapdrift.graders.rubric import PASS_FAIL_SCALE, Rubric
 from snapdrift.model import CallKey, sha256
 from snapdrift.store import codec
 
@@ -117,7 +118,11 @@ def judging_facts(stored: StoredRun, suite: Suite) -> JudgingFacts:
         stale=dict(stale),
         skipped={draw.comparison: passed_over(draw, run_id, labelling.labels) for draw in labelling.draws},
         records=stored_records(stored),
-        scales={grader.name: scale_of(grader) for grader in suite.graders if isinstance(grader, JudgeGrader)},
+        scales={
+            grader.name: scale_of(grader)
+            for grader in suite.graders
+            if isinstance(grader, JudgeGrader) and grader.calibratable
+        },
     )
 
 
@@ -133,8 +138,15 @@ def scale_of(judge: JudgeGrader) -> JudgeScale:
     """A judge's version and the values that its labels come to."""
     from snapdrift.verdicts.facts import JudgeScale
 
-    values = {judge.judge.value(label) for label in judge.judge.scale}
+    values = {judge.judge.value(label) for label in judge.judge.levels}
     return JudgeScale(judge.version, tuple(sorted(1.0 - v if judge.negate else v for v in values)))
+
+
+def scale_for_people(rubric: Rubric) -> dict[str, Any]:
+    """By what the judge may say what a person writes as the label: a score of the scale, or whether it passes."""
+    if rubric.levels == PASS_FAIL_SCALE:
+        return {"pass": True, "fail": False}
+    return {label: rubric.passes(label) if rubric.is_pass_fail else score for label, score in rubric.levels.items()}
 
 
 def _is_of_this_answer(stored: StoredRun, label: HumanLabel) -> bool:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from snapdrift.execution.plan import plan_units
-from snapdrift.model import CallKey, Case, Request, Response
+from snapdrift.model import Call, CallKey, Case, Request, Response
 from snapdrift.pipeline.feeding import Feeding
-from snapdrift.pipeline.grading import judge_request, judges_of, open_questions
+from snapdrift.pipeline.grading import judge_request, judgements_of, judges_of
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.sequences import (
     RECORD,
@@ -32,7 +32,6 @@ from snapdrift.store import codec
 
 if TYPE_CHECKING:
     from snapdrift.graders.needs import JudgeQuestion
-    from snapdrift.model import Call
     from snapdrift.pipeline.stepping import PlannedCalls
     from snapdrift.pipeline.targets import Target
     from snapdrift.store import RunWriter, StoredRun
@@ -71,10 +70,14 @@ class Looking:
         self._kept = frozenset[str]() if looks is None else looks.kept(tuple(self._cases.values()), gate.must_pass)
         self._positions = {call.key: call.position for call in stored.planned()}
         self._questions: deque[tuple[Call, JudgeQuestion]] = deque()
+        self._asked: dict[CallKey, JudgeQuestion] = {}
         self._keys: Iterator[CallKey] = iter(())
         self._feeding: Feeding | None = None
         if not self.over:
-            self._feeding = Feeding(stored, suite, gate, self._record, self._order, self._cases, target.code)
+            self._judgements = judgements_of(stored, self._judges, self._cases)
+            self._feeding = Feeding(
+                stored, suite, gate, self._record, self._order, self._cases, target.code, self._judgements
+            )
             self._take_up(self._feeding)
 
     @property
@@ -102,10 +105,10 @@ class Looking:
         planned: list[Call] = []
         for response in self._stored.responses():
             if not response.call.grader and response.outcome.measured:
-                found = self._open_questions(response)
+                found, awaited = self._to_ask(response)
                 planned += [call for call, _ in found]
                 self._questions.extend(found)
-                feeding.take_answer(response, [call.key.grader for call, _ in found])
+                feeding.take_answer(response, [key.grader for key in awaited])
         self._writer.add_calls(planned)
         self._end_if_resolved(feeding)
 
@@ -116,27 +119,43 @@ class Looking:
         if feeding is None or self.over:
             return
         if response.call.grader:
-            feeding.take_verdict(response)
+            self._take_verdict(feeding, response)
         else:
             await self._target.code.call_beside(feeding.code_calls(response))
-            found = self._open_questions(response)
+            found, awaited = self._to_ask(response)
             for call, _ in found:
                 await self._writer.plan_call(call)
             if feeding.resolved:  # another worker's answer decided meanwhile
                 return
             self._questions.extend(found)
-            feeding.take_answer(response, [call.key.grader for call, _ in found])
+            feeding.take_answer(response, [key.grader for key in awaited])
         self._end_if_resolved(feeding)
         if feeding.changed:
             await self.keep()
 
-    def _open_questions(self, response: Response) -> list[tuple[Call, JudgeQuestion]]:
+    def _to_ask(self, response: Response) -> tuple[list[tuple[Call, JudgeQuestion]], list[CallKey]]:
+        """What judges are to be asked about an answer, and the calls of its own whose verdicts it waits for."""
         key = response.call
         if not response.outcome.measured:
-            return []
-        return list(
-            open_questions(self._stored, self._judges, self._cases[key.case_id], response, self._positions[key])
-        )
+            return [], []
+        case = self._cases[key.case_id]
+        self._judgements.take_in(self._judges, case, response, self._positions[key])
+        ask, awaited = self._judgements.to_ask(self._judges, case, response)
+        self._asked.update((call.key, question) for call, question in ask)
+        return ask, awaited
+
+    def _take_verdict(self, feeding: Feeding, response: Response) -> None:
+        """Takes in a judge's reply for every answer that it is about; one that cannot be read is asked for again."""
+        call = response.call
+        grader = next(judge for judge in self._judges if judge.name == call.judge)
+        if self._judgements.take_reply(grader, self._cases[call.case_id], response):
+            answer = replace(call, grader="")
+            self._questions.append((Call(call, self._positions[answer]), self._asked[call]))
+            return
+        self._asked.pop(call, None)
+        settled = self._judgements.is_settled(call)
+        for key in self._judgements.answered_by(call):
+            feeding.take_verdict(key, failed=not settled)
 
     # ------------------------------------------------------------------------------------------------ what is kept
 

@@ -130,11 +130,25 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
-    """What is to be known about the models that judge: one that is shut down judges nothing."""
+    """What is to be known about judges: what is with their models, settings that say little, judging one's own."""
     from snapdrift.pipeline.grading import judges_of
 
-    asked = [(grader.name, judge.model) for grader in judges_of(suite) for judge in grader.judges]
-    return list(dict.fromkeys(f"judge {name}: {text}" for name, model in asked for text in catalog.warnings(model)))
+    under_test: dict[str, list[str]] = {}
+    for variant in suite.variants.values():
+        if variant.endpoint.over_http:
+            under_test.setdefault(catalog.resolve_alias(variant.model), []).append(variant.name)
+    found: list[str] = []
+    for grader in judges_of(suite):
+        found += grader.notes()
+        for judge in grader.judges:
+            found += [f"judge {grader.name}: {text}" for text in catalog.warnings(judge.model)]
+            own = under_test.get(catalog.resolve_alias(judge.model))
+            if own:
+                found.append(
+                    f"judge {grader.name}: {judge.model} judges its own answers ({', '.join(own)}): models favour what "
+                    "they wrote themselves; another family judges more fairly."
+                )
+    return list(dict.fromkeys(found))
 
 
 def misfit_warnings(suite: Suite) -> list[str]:

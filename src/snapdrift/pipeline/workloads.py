@@ -86,18 +86,28 @@ def shared_prefixes(one: Prepared) -> Callable[[Case], str | None] | None:
     return prefix_of if varying else None
 
 
-def judge_workload(grader: Grader, judge: Variant, cases: Sequence[Case], catalog: Catalog) -> Workload:
-    """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet."""
-    from snapdrift.graders.needs import JudgeQuestion
+def judge_workload(
+    grader: Grader,
+    judge: Variant,
+    cases: Sequence[Case],
+    catalog: Catalog,
+    asked: Callable[[Case], Conversation | None],
+) -> Workload:
+    """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet.
+
+    `asked` gives what a case asks, for judges that see it.
+    """
+    from snapdrift.graders.needs import JudgeQuestion, Seen
 
     asking = grader.for_planning()
     outcome = next(iter(grader.accepts), Outcome.OK)
     workload, info = Workload(), catalog.get(judge.model)
     for case in cases:
-        needs = asking.needs(case, Response(CallKey(case.id, "", 0), outcome, "", text="."))
+        seen = Seen(asked(case) if asking.sees_prompt else None)
+        needs = asking.needs(case, Response(CallKey(case.id, "", 0), outcome, "", text="."), seen)
         for need in needs.values():
-            if isinstance(need, JudgeQuestion) and need.variant == judge:
-                _add(workload, judge, need.conversation, info, steps=False)
+            if isinstance(need, JudgeQuestion) and need.variant.name == judge.name:
+                _add(workload, need.variant, need.conversation, info, steps=False)
     return workload
 
 

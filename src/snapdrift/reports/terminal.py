@@ -14,6 +14,7 @@ from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
 from snapdrift.reports.words import VERDICT_SHAPES, badge, batch_sentence, cached_sentence, cost_text, left_out
+from snapdrift.verdicts.asides import votes_sentence
 
 _DECISION_STYLES = {DecisionWord.PASSED: "bold blue", DecisionWord.REGRESSION: "bold dark_orange"}
 _VERDICT_STYLES = {
@@ -89,6 +90,9 @@ def _judging(view: View) -> Iterator[str]:
         if one.calibration.told:
             yield f"judge: {figures.typeset(one.sentence)}"
             yield from (f"judge: {note}." for note in one.calibration.notes)
+    yield from (
+        f"votes: {figures.typeset(votes_sentence(one))}" for one in view.evaluation.gradings.votes if one.is_head
+    )
     yield from (f"labels: {review}" for review in view.reviews)
 
 

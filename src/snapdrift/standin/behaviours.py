@@ -58,7 +58,7 @@ class Behaviour(BaseModel):
       `tool_as_text`: writes the call instead of making it. `tool_endless`: goes on calling. `tool_preamble`: says
       something before it calls. Names and JSON of strict functions cannot be got wrong.
     - `judge_fails`, `judge_fails_poor`: how often a judge's verdict is "fail", for an answer that looks fine and for
-      one that looks short or refusing.
+      one that looks short or refusing. `judge_flips`: how often one of several votes is turned round.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +87,7 @@ class Behaviour(BaseModel):
     tool_preamble: Flaws = ()
     judge_fails: Rate = 0.1
     judge_fails_poor: Rate = 0.7
+    judge_flips: Rate = 0.05
 
 
 BUILT_IN: Mapping[str, Behaviour] = {

@@ -2,54 +2,121 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.standin.behaviours import Behaviour
-from snapdrift.standin.draws import digest, draw
+from snapdrift.standin.draws import digest, draw, pick
 from snapdrift.standin.fillers import fill, resolve
 
 _VERDICT_NAMES = frozenset({"verdict", "judgement", "judgment", "passed", "grade", "pass"})
-_GOOD = ("pass", "passed", "yes", "correct", "met", "good", "acceptable", "true")
-_BAD = ("fail", "failed", "no", "incorrect", "unmet", "not_met", "bad", "unacceptable", "false")
+_GOOD = ("pass", "passed", "yes", "correct", "met", "good", "acceptable", "true", "consistent")
+_BAD = ("fail", "failed", "no", "incorrect", "unmet", "not_met", "bad", "unacceptable", "false", "omits", "contradicts")
 _QUOTED = re.compile(r"<([\w-]*(?:answer|response|output|reply)[\w-]*)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _REFUSING = re.compile(r"\b(?:i'm sorry|i am sorry|i can't|i cannot|i won't|as an ai)\b", re.IGNORECASE)
 _SHORT = 20
 REASON = "Simulated verdict, drawn by a rate: nobody read the answer."
 
 
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What a simulated judge goes by: the rate at which it fails the answer, and what draws are made from.
+
+    `vote` tells votes on one question apart, empty where there is one; each of several may be turned round.
+    """
+
+    rate: float
+    flips: float
+    vote: str
+    key: tuple[object, ...]
+
+    def verdict(self, members: Sequence[Any], *item: object) -> Any | None:
+        """One of the members; None where they do not say what is good."""
+        failed = draw("verdict", *item, *self.key) < self.rate
+        if self.vote and draw("flip", self.vote, *item, *self.key) < self.flips:
+            failed = not failed
+        good, bad = _sides(members)
+        if not good or not bad:
+            return None
+        return pick(bad if failed else good, "which", *item, *self.key)
+
+
 def verdict_for(
-    schema: Mapping[str, Any], text: str, behaviour: Behaviour, expected: Any, key: tuple[object, ...]
+    schema: Mapping[str, Any], text: str, behaviour: Behaviour, expected: Any, key: tuple[object, ...], vote: str = ""
 ) -> dict[str, Any] | None:
     """An object for the schema with a verdict, or None when the schema asks for none (or the answer key knows it).
 
     The verdict fails with the rate of the behaviour, a higher one where the answer quoted last in the text (between
-    tags named like `<answer>`) is empty, under 20 characters or refusing.
+    tags named like `<answer>`) is empty, under 20 characters or refusing. A list of verdicts has each drawn by itself.
     """
-    properties = resolve(schema, schema).get("properties") or {}
     known = expected if isinstance(expected, Mapping) else {}
+    answer = _quoted(text)
+    poor = len(answer) < _SHORT or _REFUSING.search(answer) is not None
+    rate = behaviour.judge_fails_poor if poor else behaviour.judge_fails
+    judging = _Judging(rate, behaviour.judge_flips, vote, (digest(text).hex(), *key))
+    listed = listed_verdicts(schema)
+    if listed is not None and not listed.keys() & known.keys():
+        verdicts = {name: judging.verdict(members, name) for name, members in listed.items()}
+        if None not in verdicts.values():
+            return {name: {"reason": REASON, "verdict": verdict} for name, verdict in verdicts.items()}
+    properties = resolve(schema, schema).get("properties") or {}
     for name, inner in properties.items():
         if name.lower() not in _VERDICT_NAMES or name in known:
             continue
-        words = _words(resolve(schema, inner))
-        if words is None:
+        verdict = judging.verdict(_members(resolve(schema, inner)))
+        if verdict is None:
             continue
-        quoted = [match[1].strip() for match in _QUOTED.findall(text)]
-        answer = quoted[-1] if quoted else text
-        poor = len(answer) < _SHORT or _REFUSING.search(answer) is not None
-        rate = behaviour.judge_fails_poor if poor else behaviour.judge_fails
-        failed = draw("verdict", digest(text).hex(), *key) < rate
         told = {"reason": REASON} if "reason" in properties else {}
-        return {**fill(schema, "verdict", *key), **told, name: words[failed]}
+        return {**fill(schema, "verdict", *key), **told, name: verdict}
     return None
 
 
-def _words(schema: Mapping[str, Any]) -> tuple[Any, Any] | None:
-    """What means pass and what means fail, where the schema lets one say both."""
-    if schema.get("type") == "boolean":
-        return True, False
-    members = schema.get("enum") or ()
-    good = next((member for member in members if str(member).lower() in _GOOD), None)
-    bad = next((member for member in members if str(member).lower() in _BAD), None)
-    return None if good is None or bad is None else (good, bad)
+def quoted_answer(text: str) -> str:
+    """What the answer says that is quoted last between tags, where it is a JSON string what that says."""
+    written = _quoted(text)
+    try:
+        said = json.loads(written)
+    except ValueError:
+        return written
+    return said if isinstance(said, str) else written
+
+
+def _quoted(text: str) -> str:
+    """What stands last between tags named like `<answer>`, all of the text where nothing does."""
+    return next((str(match[1]).strip() for match in reversed(_QUOTED.findall(text))), text)
+
+
+def listed_verdicts(schema: Mapping[str, Any]) -> dict[str, Sequence[Any]] | None:
+    """By name what each of a list of verdicts may be; None for a schema that is no such list."""
+    properties = resolve(schema, schema).get("properties") or {}
+    found = {name: single_verdict(resolve(schema, inner)) for name, inner in properties.items()}
+    return {name: members for name, members in found.items() if members} if found and all(found.values()) else None
+
+
+def single_verdict(schema: Mapping[str, Any]) -> Sequence[Any] | None:
+    """What the verdict of an object of verdict and reason may be; None for another schema."""
+    properties = schema.get("properties") or {}
+    if not isinstance(properties, Mapping) or set(properties) != {"reason", "verdict"}:
+        return None
+    members = properties["verdict"].get("enum")
+    return members if isinstance(members, Sequence) else None
+
+
+def _members(schema: Mapping[str, Any]) -> Sequence[Any]:
+    return (True, False) if schema.get("type") == "boolean" else tuple(schema.get("enum") or ())
+
+
+def _sides(members: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The members that are good and those that are bad: by their words, of numbers the upper and the lower half."""
+    said = {member: str(member).lower() for member in members}
+    good = [member for member, word in said.items() if word in _GOOD]
+    bad = [member for member, word in said.items() if word in _BAD]
+    if good and bad:
+        return good, bad
+    if len(said) > 1 and all(re.fullmatch(r"\d+", word) for word in said.values()):
+        ranked = sorted(members, key=lambda member: int(str(member)))
+        return ranked[(len(ranked) + 1) // 2 :], ranked[: len(ranked) // 2]
+    return (), ()

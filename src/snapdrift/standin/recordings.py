@@ -1,7 +1,8 @@
 """Recorded outputs: found by model, last user text and repeat.
 
-A recordings file is JSONL (or `.jsonl.gz`) of `{"model", "input", "output", "repeat"?}`; other keys are ignored. Rows
-without `repeat` are numbered from 0 in the order in which they stand.
+A recordings file is JSONL (or `.jsonl.gz`) of `{"model", "input", "output", "repeat"?, "judge"?}`; other keys are
+ignored. Rows without `repeat` are numbered from 0 in the order in which they stand. `judge` is what a judge said of the
+output.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from snapdrift.errors import ConfigError
 from snapdrift.standin.draws import digest
+from snapdrift.standin.recorded_judgements import Judgements
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -49,6 +51,7 @@ class Recordings:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._outputs: dict[tuple[str, bytes], dict[int, str]] = {}
         self._arrivals: Counter[tuple[str, bytes]] = Counter()
+        self.judgements = Judgements()
         for path in paths:
             for number, row in read_json_lines(path):
                 self._add(path, number, row)
@@ -75,6 +78,11 @@ class Recordings:
                 f"{path}:{number}: a second, different output for model {model!r}, the same input and repeat {repeat}; "
                 "number the repeats from 0"
             )
+        judge = row.get("judge")
+        if judge is not None and not isinstance(judge, dict):
+            raise ConfigError(f'{path}:{number}: found "judge": {type(judge).__name__}; expected an object')
+        if judge:
+            self.judgements.add(output, judge)
 
     def find(self, models: Sequence[str], text: str, repeat: int | None) -> str | Miss:
         """The output for the first of the models (an alias, then its snapshot) that has one, or why there is none.

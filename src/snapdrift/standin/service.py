@@ -114,6 +114,10 @@ class AnswerService:
         stock = self._stocks[profile.suite]
         models = (question.model, snapshot)
         named = profile.named_behaviour(caller.variant if caller else None, models)
+        if stock.recordings.judgements:
+            judged = self._judged(stock.recordings, question, caller, named)
+            if judged is not None:
+                return judged
         if stock.recordings:
             found = stock.recordings.find(models, question.last_user_text, caller.repeat if caller else None)
             if isinstance(found, str):
@@ -121,6 +125,25 @@ class AnswerService:
             if named is None:
                 raise _not_recorded(question, found)
         return self._simulated(question, snapshot, caller, named or self._config.behaviour, (profile, stock.key))
+
+    def _judged(
+        self, recordings: Recordings, question: Question, caller: ClientRequestId | None, named: str | None
+    ) -> Reply | None:
+        """The recorded judgement that a judge's question asks for; None where it is no judge's.
+
+        One that is not recorded is an error, unless a behaviour is named that judges then.
+        """
+        schema, vote = question.format.schema, _vote(caller)
+        if schema is None:
+            return None
+        try:
+            number = int(vote) - 1 if vote.isdigit() else 0
+            text = recordings.judgements.reply(schema, question.text, question.last_user_text, number)
+        except KeyError as error:
+            if named is None:
+                raise _not_recorded(question, Miss(str(error.args[0]))) from None
+            return None
+        return None if text is None else Reply(text, source=Source.RECORDED)
 
     def _simulated(
         self,
@@ -135,7 +158,7 @@ class AnswerService:
         case = row.id if row else caller.case if caller else digest(question.last_user_text.strip()).hex()
         repeat = caller.repeat if caller else self._arrival(question)
         reasons = self.models.traits(question.model).reasoning
-        asked = Asked(question, question.model, snapshot, case, repeat, row, profile.template, reasons)
+        asked = Asked(question, question.model, snapshot, case, repeat, row, profile.template, reasons, _vote(caller))
         return simulate(self._config.seed, behaviour, self._behaviours[behaviour], key, asked)
 
     def _arrival(self, question: Question) -> int:
@@ -143,6 +166,13 @@ class AnswerService:
         identity = f"{question.model} {question.transcript.identity}"
         self._arrivals[identity] += 1
         return self._arrivals[identity] - 1
+
+
+def _vote(caller: ClientRequestId | None) -> str:
+    """Which of several votes a judge is asked for: what follows the dot of `VARIANT?judge=GRADER.VOTE`."""
+    asked = "" if caller is None else caller.variant
+    _, judged, grader = asked.rpartition("?judge=")
+    return grader.partition(".")[2] if judged else ""
 
 
 def _not_recorded(question: Question, miss: Miss) -> ApiError:

@@ -43,7 +43,7 @@ class Asked:
     """What a behaviour sees.
 
     `case` identifies the case as well as can be known, `row` is its answer, if any; `reasons` whether it is a
-    reasoning model that is asked.
+    reasoning model that is asked; `vote` which of several votes of a judge it is.
     """
 
     question: Question
@@ -54,6 +54,7 @@ class Asked:
     row: KeyRow | None
     template: str | None
     reasons: bool = False
+    vote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class _Simulation:
         schema = question.format.schema
         if schema is not None:
             expected = self._row.expected if self._row else None
-            verdict = verdict_for(schema, question.last_user_text, behaviour, expected, self._own)
+            verdict = verdict_for(schema, question.last_user_text, behaviour, expected, self._own, self._asked.vote)
             if verdict is not None:
                 return Content(verdict)
         expected = self._row.expected if self._row else None

@@ -13,6 +13,7 @@ from snapdrift.suites.datasets import dataset_hash, read_dataset
 from snapdrift.suites.document import Document, parse_document
 from snapdrift.suites.gate_keys import Known
 from snapdrift.suites.gates import resolve_gates
+from snapdrift.suites.judges import check_judges
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.media import Media
 from snapdrift.suites.messages import turn_findings
@@ -97,6 +98,8 @@ class _Loader:
             expected = "expected a grader of the family judge; leave it out without one"
             loading.complain(("require_calibration",), "no judge among the graders", expected, key=True)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
+        if entry.require_calibration:
+            self._check_calibratable(graders)
         gates = resolve_gates(entry, known, loading)
         check_target(entry, gates, variants, loading)
         if not loading.problems and gates:
@@ -173,6 +176,8 @@ class _Loader:
                 self._loading.complain((*location, "name"), found, "expected different names")
                 continue
             made[grader.name] = grader
+            if self._catalog is not None:
+                check_judges(grader, (entry.graders or [])[index], location, self._catalog, self._loading)
             try_grader(grader, location, tried, self._loading)
             if complete and tried:
                 self._check_applies(grader, location, tried)
@@ -195,6 +200,14 @@ class _Loader:
         except TemplateError as error:
             loading.complain(location, f"not a template: {error}", "expected a Jinja template")
         return None
+
+    def _check_calibratable(self, graders: tuple[ParsedGrader, ...]) -> None:
+        """A judge that gives several verdicts an answer has no calibration that could be required of it."""
+        for grader in graders:
+            if any(metric.judged for metric in grader.metrics) and not grader.calibratable:
+                found = f"the judge {quoted(grader.name)}, which gives several verdicts on an answer"
+                expected = "expected judges in mode score or label, which people's labels can calibrate"
+                self._loading.complain(("require_calibration",), found, expected, key=True)
 
     def _check_applies(self, grader: ParsedGrader, location: Location, tried: Sequence[TriedCase]) -> None:
         known = {tag for case in tried for tag in case.case.tags}

@@ -37,6 +37,15 @@ class InvalidEntryError(SnapdriftError):
         super().__init__("; ".join(f"{'.'.join(map(str, f.location))}: {f.found}; {f.expected}" for f in findings))
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeAt:
+    """A model that a grader has asked, as something to call, and what its settings allow and need."""
+
+    variant: Variant
+    allow_retiring: bool = False
+    sees_images: bool = False
+
+
 class ParsedGrader(Protocol):
     """A grader as the suite sees it."""
 
@@ -63,6 +72,14 @@ class ParsedGrader(Protocol):
     @property
     def tags(self) -> tuple[str, ...]:
         """Tags that its `when:` names; the loader checks that some case has them."""
+
+    @property
+    def calibratable(self) -> bool:
+        """Whether people can label an answer as its judge does."""
+
+    @property
+    def judges_at(self) -> Mapping[Location, JudgeAt]:
+        """The models that it has asked, by where the entry has their settings, or names the file that does."""
 
     def applies(self, case: Case) -> bool:
         """Whether the case is graded by it."""
@@ -103,6 +120,9 @@ class ModelFacts(Protocol):
         Locations are relative to the variant's prompt (`("input",)`) or its request (`("text", "format")`). It is
         asked for every case and variant, so it has to be quick.
         """
+
+    def retires_within(self, model: str, days: int) -> str | None:
+        """A sentence about the shutdown of the model, or of what an alias stands for, where it is that near."""
 
     def reasons(self, model: str, endpoint: Endpoint) -> bool:
         """Whether the model is known to reason before it answers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from snapdrift.conclusions import Control, ControlMetric, LedgerEntry, Parity, Sequential
+from snapdrift.gradings import VoteAgreement
 from snapdrift.model import MetricSpec
 from snapdrift.verdicts.words import cases, change_text, names
 
@@ -123,3 +124,14 @@ def most_first(returned: Mapping[str, int]) -> list[tuple[str, int]]:
 
 def _listed(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def votes_sentence(one: VoteAgreement) -> str:
+    """How far the votes of a judge on a variant's answers agree."""
+    agreement = "–" if one.agreement is None else f"{one.agreement:.1%}"
+    alpha = "not to be said (all verdicts are the same)" if one.alpha is None else f"{one.alpha:.2f}"
+    ties = f", {one.ties:,} {'tie is' if one.ties == 1 else 'ties are'} unscored" if one.ties else ""
+    return (
+        f"{one.metric}, `{one.variant}`: {one.votes} votes on {one.answers:,} answers, {one.unanimous:,} unanimous"
+        f"{ties}; {agreement} of pairs agree, Krippendorff's alpha {alpha}."
+    )
