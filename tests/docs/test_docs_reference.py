@@ -20,6 +20,7 @@ from snapdrift.cli import app
 from snapdrift.errors import SuiteError
 from snapdrift.graders.base import Grader
 from snapdrift.graders.registry import Registry
+from snapdrift.graders.rubric import Rubric
 from snapdrift.model import DecisionWord, Outcome, Verdict
 from snapdrift.openai_api import settings
 from snapdrift.openai_api.catalog import load_catalog
@@ -184,6 +185,10 @@ def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, 
     coming = set(later(place)) - {"target", "budget"} if place else set()
 
     assert first_column(heading, number) == set(model.keys()) - coming
+
+
+def test_the_table_of_a_rubric_has_every_key() -> None:
+    assert first_column("Rubrics", 0) == set(Rubric.model_fields)
 
 
 def test_the_settings_are_those_that_go_through() -> None:

@@ -32,8 +32,8 @@ graders:
     judge:
       model: gpt-4o-2024-11-20
       question: "{{ country }}"
-      criteria: ["It names {{ expected }}."]
       allow_retiring: true
+      criteria: ["It names {{ expected }}."]
 gate:
   baseline: {variant: august}
   candidates: [november]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,28 @@ def test_grading_again_asks_nothing_that_was_asked_and_shares_as_before(judged: 
     with open_run(stored_run(root)) as stored:
         assert stored.scores() == scores
     assert verdict(root)["metrics"] == before["metrics"]
+
+
+def test_whichever_of_equal_answers_was_asked_about_a_resumed_run_asks_no_other(
+    judged: Make, snapdrift: Command
+) -> None:
+    root = judged()
+    run(root, snapdrift)
+    first = {reply.call.case_id: reply.call.variant for reply in replies(root)}
+    # As if the other answer had come first, which it may in a run that is looked at while it grows.
+    swap = "UPDATE calls SET variant = CASE variant WHEN 'august' THEN 'november' ELSE 'august' END WHERE grader <> ''"
+    with closing(sqlite3.connect(stored_run(root))) as connection, connection:
+        connection.execute(swap)
+
+    resumed = snapdrift("resume", "latest", cwd=root)
+
+    assert resumed.returncode == 0, resumed.stderr
+    asked = {reply.call.case_id: reply.call.variant for reply in replies(root)}
+    assert len(replies(root)) == CASES
+    assert all(asked[case] != variant for case, variant in first.items())
+    with open_run(stored_run(root)) as stored:
+        shared = {s.case_id: s.facts["verdict_of"] for s in stored.scores() if "verdict_of" in s.facts}
+    assert shared == {case: f"{variant}/{case}/0" for case, variant in asked.items()}
 
 
 def test_a_changed_rubric_asks_each_question_once_more(judged: Make, snapdrift: Command) -> None:
