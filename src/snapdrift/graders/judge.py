@@ -17,6 +17,7 @@ from snapdrift.graders.base import Grader, grade, scores_of
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.json_text import read_json
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.material import block
 from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.rubric import Rubric, loaded_rubric
 from snapdrift.graders.values import quoted, scrubbed, text_of
@@ -93,8 +94,8 @@ class JudgeGrader(Grader):
             return None
         criteria = "\n".join(f"- {text_of(item).strip()}" for item in told["criteria"])
         rules = _RULES.format(criteria=criteria, labels=", ".join(json.dumps(label) for label in self.judge.scale))
-        asked = "" if told["question"] is None else _block("question", told["question"])
-        message = Message("user", (TextPart(asked + _block("answer", answer)),))
+        asked = "" if told["question"] is None else block("question", told["question"])
+        message = Message("user", (TextPart(asked + block("answer", answer)),))
         return JudgeQuestion(self.variant, Conversation(scrubbed(rules), (message,)))
 
     @property
@@ -152,9 +153,3 @@ class JudgeGrader(Grader):
         told = reason if isinstance(reason, str) else ""
         value, passed = self.judge.value(label), self.judge.passes(label)
         return Mark.graded(value, passed=passed, detail=f"{label}: {told}" if told else label, evidence=(told,))
-
-
-def _block(tag: str, value: Any) -> str:
-    """The value as a JSON string in a block that nothing inside it can close: it has no angle brackets."""
-    data = json.dumps(scrubbed(text_of(value)), ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<{tag}>\n{data}\n</{tag}>\n"

@@ -22,6 +22,8 @@ from snapdrift.graders.workspace_files import document_named
 from snapdrift.model import Endpoint
 
 PASS_FAIL_SCALE: Mapping[str, float] = {"fail": 0.0, "pass": 1.0}
+PAIRWISE = "pairwise"
+"""The mode of a rubric by which two answers are compared."""
 DEFAULT_REQUEST: Mapping[str, Any] = {"temperature": 0, "max_output_tokens": 500}
 _PINNED = re.compile(r"^ft:.+|.+-\d{4}-\d{2}-\d{2}$|.+-\d{4}$")
 
@@ -51,12 +53,8 @@ def _checked_request(request: Any) -> Any:
     return request
 
 
-class Rubric(BaseModel):
-    """Criteria, the model that judges by them, and the scale of its verdicts.
-
-    `scale` maps each label to its score on the rubric's own scale; the lowest becomes 0 and the highest 1. A verdict
-    passes at `pass_at` (by default the highest score).
-    """
+class JudgeSettings(BaseModel):
+    """What every rubric has: criteria, the model that judges by them, and how it is asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,12 +66,6 @@ class Rubric(BaseModel):
     endpoint: Endpoint = Endpoint.RESPONSES
     host: str | None = None
     request: Annotated[Any, AfterValidator(_checked_request)] = Field(default_factory=dict)
-    scale: Annotated[
-        dict[str, Tolerance],
-        AfterValidator(_checked_scale),
-        BeforeValidator(_as_scale, json_schema_input_type=str | dict[str, float]),
-    ] = Field(default_factory=lambda: dict(PASS_FAIL_SCALE))
-    pass_at: Tolerance | None = None
     allow_alias: StrictBool = False
 
     @model_validator(mode="after")
@@ -84,6 +76,34 @@ class Rubric(BaseModel):
                 "scores (`allow_alias: true` takes it anyway)"
             )
         return self
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Request settings with the defaults; null means that a setting is not sent."""
+        merged = {**DEFAULT_REQUEST, **self.request}
+        return {key: value for key, value in merged.items() if value is not None}
+
+
+class Rubric(JudgeSettings):
+    """Criteria, the model that judges by them, and the scale of its verdicts.
+
+    `scale` maps each label to its score on the rubric's own scale; the lowest becomes 0 and the highest 1. A verdict
+    passes at `pass_at` (by default the highest score).
+    """
+
+    scale: Annotated[
+        dict[str, Tolerance],
+        AfterValidator(_checked_scale),
+        BeforeValidator(_as_scale, json_schema_input_type=str | dict[str, float]),
+    ] = Field(default_factory=lambda: dict(PASS_FAIL_SCALE))
+    pass_at: Tolerance | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judges_one_answer(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("mode") == PAIRWISE:
+            raise ValueError("a rubric for single answers; one of `mode: pairwise` is named by `pairwise:`")
+        return value
 
     @property
     def is_pass_fail(self) -> bool:
@@ -103,9 +123,3 @@ class Rubric(BaseModel):
     def passes(self, label: str) -> bool:
         """Whether the label counts as passed."""
         return self.scale[label] >= (self.ends[1] if self.pass_at is None else self.pass_at)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Request settings with the defaults; null means that a setting is not sent."""
-        merged = {**DEFAULT_REQUEST, **self.request}
-        return {key: value for key, value in merged.items() if value is not None}
