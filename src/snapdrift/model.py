@@ -614,7 +614,8 @@ class Response:
 class MetricSpec:
     """A metric that a grader produces: `name` (`fields.total`), its kind, and how its values read.
 
-    `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say).
+    `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say). A `pairwise`
+    metric is of a candidate against a baseline, 0.5 where neither is better; the baseline has no score of its own.
     """
 
     name: str
@@ -624,6 +625,7 @@ class MetricSpec:
     scale: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     judged: bool = False
+    pairwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from snapdrift.graders.findings import findings_of
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
+from snapdrift.graders.pairwise import PairwiseGrader
 from snapdrift.graders.regex import Regex
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.tool_calls import ToolCalls
@@ -26,7 +27,18 @@ from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-FAMILIES: tuple[type[Grader], ...] = (Exact, Contains, Regex, Number, Choice, Schema, JsonEqual, ToolCalls, JudgeGrader)
+FAMILIES: tuple[type[Grader], ...] = (
+    Exact,
+    Contains,
+    Regex,
+    Number,
+    Choice,
+    Schema,
+    JsonEqual,
+    ToolCalls,
+    JudgeGrader,
+    PairwiseGrader,
+)
 """Every family; a new one is a module with a class, named here."""
 
 

@@ -119,6 +119,11 @@ def judge_models_of(stored: StoredRun, judge: str) -> tuple[str, ...]:
 
 def _judge_of(suite: Suite, wanted: str | None) -> JudgeGrader:
     judges = {grader.name: grader for grader in suite.graders if isinstance(grader, JudgeGrader)}
+    if wanted is not None and any(spec.pairwise for spec in suite.metrics if spec.name == wanted):
+        raise UsageError(
+            f"--metric: {wanted!r} is pairwise: people label single answers, which says nothing of a judge of two; "
+            "expected a metric of the family judge"
+        )
     if not judges:
         raise UsageError(f"{suite.path}: no grader of the suite is a judge, so there is nothing to calibrate")
     if wanted is None and len(judges) == 1:

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from snapdrift.graders.base import Grader
-from snapdrift.graders.needs import NOTHING_SEEN, CodeResult, JudgeQuestion, Need
-from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
+from snapdrift.graders.needs import CodeResult, JudgeQuestion, Need, Seen
+from snapdrift.model import Call, CallKey, Case, Gate, Outcome, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.targets import Target
+
+Baselines = Mapping[str, Sequence[str]]
+"""The baselines of each candidate, in the order of the gate."""
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
@@ -38,6 +41,25 @@ def graders_of(suite: Suite) -> tuple[Grader, ...]:
     return cast("tuple[Grader, ...]", suite.graders)
 
 
+def baselines_of(gate: Gate, graders: Sequence[Grader], variants: Sequence[Variant]) -> Baselines:
+    """Whose answers those of each candidate are compared with by graders; empty where no grader compares answers.
+
+    They are the baselines that the gate compares the candidate with, among the variants that are asked.
+    """
+    if not any(grader.compares for grader in graders):
+        return {}
+    names, found = {variant.name for variant in variants}, dict[str, dict[str, None]]()
+    for pair in gate.pairs:
+        if {pair.baseline, pair.candidate} <= names:
+            found.setdefault(pair.candidate, {})[pair.baseline] = None
+    return {candidate: tuple(baselines) for candidate, baselines in found.items()}
+
+
+def run_baselines(stored: StoredRun, suite: Suite) -> Baselines:
+    """Whose answers those of each candidate of a run are compared with, under the gate of the run."""
+    return baselines_of(suite.gates[stored.header.gate], graders_of(suite), stored.header.variants)
+
+
 def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of the stored answers and have not answered yet, in the order of the answers.
 
@@ -46,18 +68,24 @@ def pending_questions(stored: StoredRun, suite: Suite) -> Iterator[tuple[Call, J
     judges = judges_of(suite)
     if not judges:
         return
-    cases = _cases_of(stored, suite)
+    cases, baselines = _cases_of(stored, suite), run_baselines(stored, suite)
     answers = (response for response in stored.responses() if not response.call.grader)
     for position, response in enumerate(answers):
-        yield from open_questions(stored, judges, cases[response.call.case_id], response, position)
+        yield from open_questions(stored, judges, cases[response.call.case_id], response, position, baselines)
 
 
 def open_questions(
-    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, position: int
+    stored: StoredRun,
+    graders: Sequence[Grader],
+    case: Case,
+    response: Response,
+    position: int,
+    baselines: Baselines,
 ) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of one answer and have not answered yet, at its position."""
+    seen = _seen(stored, response, baselines)
     for grader in graders:
-        for name, need in _needs(grader, case, response).items():
+        for name, need in _needs(grader, case, response, seen).items():
             key = _judge_key(grader, name, response)
             if isinstance(need, JudgeQuestion) and _verdict(stored, key, need) is None:
                 yield Call(key, position), need
@@ -74,23 +102,26 @@ def grade_answers(stored: StoredRun, suite: Suite) -> Iterator[Score]:
 
     A judge whose verdict is not there, or is about another question, makes a grader error, never a fail.
     """
-    cases = _cases_of(stored, suite)
+    cases, baselines = _cases_of(stored, suite), run_baselines(stored, suite)
     graders = graders_of(suite)
     for response in stored.responses():
         if not response.call.grader:
-            yield from scores_of(stored, graders, cases[response.call.case_id], response)
+            yield from scores_of(stored, graders, cases[response.call.case_id], response, baselines)
 
 
-def scores_of(stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response) -> Iterator[Score]:
+def scores_of(
+    stored: StoredRun, graders: Sequence[Grader], case: Case, response: Response, baselines: Baselines
+) -> Iterator[Score]:
     """The scores of one stored answer by these graders."""
+    seen = _seen(stored, response, baselines)
     for grader in graders:
         got: dict[str, Response | CodeResult] = {}
-        for name, need in _needs(grader, case, response).items():
+        for name, need in _needs(grader, case, response, seen).items():
             if isinstance(need, JudgeQuestion):
                 verdict = _verdict(stored, _judge_key(grader, name, response), need, failed=True)
                 if verdict is not None:
                     got[name] = verdict
-        yield from grader.read(case, response, got)
+        yield from grader.read(case, response, got, seen)
 
 
 def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
@@ -98,8 +129,18 @@ def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
     return {case.id: case for case in (*stored.cases(), *suite.cases)}
 
 
-def _needs(grader: Grader, case: Case, response: Response) -> Mapping[str, Need]:
-    return grader.needs(case, response, NOTHING_SEEN) if response.outcome.measured else {}
+def _seen(stored: StoredRun, response: Response, baselines: Baselines) -> Seen:
+    keys = {name: replace(response.call, variant=name) for name in baselines.get(response.call.variant, ())}
+    return Seen(others={name: stored.response(key) or _missing(key) for name, key in keys.items()})
+
+
+def _missing(key: CallKey) -> Response:
+    """What stands for an answer that is not there, so that its baseline keeps its place."""
+    return Response(key, Outcome.MISSING, "")
+
+
+def _needs(grader: Grader, case: Case, response: Response, seen: Seen) -> Mapping[str, Need]:
+    return grader.needs(case, response, seen) if response.outcome.measured else {}
 
 
 def _judge_key(grader: Grader, name: str, response: Response) -> CallKey:

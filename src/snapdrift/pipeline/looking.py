@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from snapdrift.execution.plan import plan_units
 from snapdrift.model import CallKey, Case, Request, Response
 from snapdrift.pipeline.feeding import Feeding
-from snapdrift.pipeline.grading import judge_request, judges_of, open_questions
+from snapdrift.pipeline.grading import baselines_of, judge_request, judges_of, open_questions
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.sequences import (
     RECORD,
@@ -70,6 +70,9 @@ class Looking:
         looks = looks_of(stored, gate)
         self._kept = frozenset[str]() if looks is None else looks.kept(tuple(self._cases.values()), gate.must_pass)
         self._positions = {call.key: call.position for call in stored.planned()}
+        self._baselines = baselines_of(gate, self._judges, self._header.variants)
+        self._taken: set[CallKey] = set()
+        self._opened: set[CallKey] = set()
         self._questions: deque[tuple[Call, JudgeQuestion]] = deque()
         self._keys: Iterator[CallKey] = iter(())
         self._feeding: Feeding | None = None
@@ -105,7 +108,7 @@ class Looking:
                 found = self._open_questions(response)
                 planned += [call for call, _ in found]
                 self._questions.extend(found)
-                feeding.take_answer(response, [call.key.grader for call, _ in found])
+                feeding.take_answer(response, [call.key for call, _ in found])
         self._writer.add_calls(planned)
         self._end_if_resolved(feeding)
 
@@ -119,23 +122,32 @@ class Looking:
             feeding.take_verdict(response)
         else:
             found = self._open_questions(response)
-            for call, _ in found:
+            # At once, so that no other worker's answer comes between finding what is open and saying so.
+            feeding.take_answer(response, [call.key for call, _ in found])
+            for call, _ in found if not feeding.resolved else ():
                 await self._writer.plan_call(call)
-            if feeding.resolved:  # another worker's answer decided meanwhile
-                return
-            self._questions.extend(found)
-            feeding.take_answer(response, [call.key.grader for call, _ in found])
+            if not feeding.resolved:  # another worker's answer may have decided meanwhile
+                self._questions.extend(found)
         self._end_if_resolved(feeding)
         if feeding.changed:
             await self.keep()
 
     def _open_questions(self, response: Response) -> list[tuple[Call, JudgeQuestion]]:
-        key = response.call
+        """What judges can be asked now that an answer is there, of it and of those compared with it, each once."""
         if not response.outcome.measured:
             return []
-        return list(
-            open_questions(self._stored, self._judges, self._cases[key.case_id], response, self._positions[key])
-        )
+        self._taken.add(response.call)
+        compared = (name for name, baselines in self._baselines.items() if response.call.variant in baselines)
+        keys = [key for name in compared if (key := replace(response.call, variant=name)) in self._taken]
+        answers = (response, *filter(None, map(self._stored.response, keys)))
+        found = [one for answer in answers for one in self._questions_about(answer) if one[0].key not in self._opened]
+        self._opened.update(call.key for call, _ in found)
+        return found
+
+    def _questions_about(self, answer: Response) -> list[tuple[Call, JudgeQuestion]]:
+        key = answer.call
+        case, position = self._cases[key.case_id], self._positions[key]
+        return list(open_questions(self._stored, self._judges, case, answer, position, self._baselines))
 
     # ------------------------------------------------------------------------------------------------ what is kept
 

@@ -87,15 +87,20 @@ def shared_prefixes(one: Prepared) -> Callable[[Case], str | None] | None:
 
 
 def judge_workload(grader: Grader, judge: Variant, cases: Sequence[Case], catalog: Catalog) -> Workload:
-    """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet."""
+    """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet.
+
+    Of a grader that compares answers it is that of one candidate against one baseline.
+    """
     from snapdrift.graders.extract import WHOLE_TEXT
-    from snapdrift.graders.needs import JudgeQuestion
+    from snapdrift.graders.needs import JudgeQuestion, Seen
 
     asking = grader.model_copy(update={"extract": WHOLE_TEXT})
     outcome = next(iter(grader.accepts), Outcome.OK)
     workload, info = Workload(), catalog.get(judge.model)
     for case in cases:
-        needs = asking.needs(case, Response(CallKey(case.id, "", 0), outcome, "", text="."))
+        key = CallKey(case.id, "", 0)
+        seen = Seen(others={"": Response(key, outcome, "", text="?")} if grader.compares else {})
+        needs = asking.needs(case, Response(key, outcome, "", text="."), seen)
         for need in needs.values():
             if isinstance(need, JudgeQuestion) and need.variant == judge:
                 _add(workload, judge, need.conversation, info, steps=False)

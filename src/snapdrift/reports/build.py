@@ -53,7 +53,7 @@ def build_view(data: RunData) -> View:
     reruns = rerun_sentences(evaluation, data.run.attempt)
     return View(
         run=data.run,
-        headline=typeset(headline(evaluation)),
+        headline=typeset(headline(evaluation, {metric.name: metric for metric in data.metrics})),
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
         change_sentences=_change_sentences(cases, evaluation, lenses, causes),
         resolutions=resolutions_of(evaluation),

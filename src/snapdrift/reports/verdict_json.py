@@ -57,7 +57,7 @@ def verdict_document(view: View) -> dict[str, Any]:
             "git_dirty": run.git_dirty,
             "versions": dict(run.versions),
         },
-        "headline": headline(view.evaluation),
+        "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
         "variants": [_variant(v) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],

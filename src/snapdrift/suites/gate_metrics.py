@@ -13,7 +13,7 @@ from snapdrift.suites.wording import did_you_mean, listed, quoted
 
 OPERATIONAL = ("cost", "latency_p95", "output_tokens")
 """Measures that every run has without a grader; for these more is worse."""
-_OF_SCALE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s+of\s+([0-9]*\.?[0-9]+)\s*")
+_OF_SCALE = re.compile(r"\s*(-?[0-9]*\.?[0-9]+)\s+of\s+([0-9]*\.?[0-9]+)\s*")
 
 
 class MetricGates:
@@ -64,8 +64,18 @@ class MetricGates:
         if margin is not None and not self._compares:
             self._needs_comparison(keys["margin"], "margin")
         at_least = self._level(keys["at_least"], spec) if "at_least" in keys else None
+        if spec.pairwise:
+            self._preference(keys)
         on = keys["on"].value if "on" in keys else None
         yield MetricGate(spec.name, margin=margin, at_least=at_least, severity=_severity(keys), on=on)
+
+    def _preference(self, keys: Mapping[str, Key]) -> None:
+        """A preference is one over a baseline, and nothing that passes or fails."""
+        if "at_least" in keys and not self._compares:
+            self._needs_comparison(keys["at_least"], "at_least of a pairwise metric")
+        if "on" in keys and keys["on"].value == "passed":
+            expected = "expected it left out: a preference is compared by its value"
+            self._loading.complain(keys["on"].location, '"passed"', expected)
 
     def _needs_comparison(self, key: Key, name: str) -> None:
         self._loading.complain(

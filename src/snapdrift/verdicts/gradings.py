@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from snapdrift.gradings import Gradings
-from snapdrift.model import Results
+from snapdrift.model import Gate, Results
+from snapdrift.verdicts.orders import order_agreements
 
 
-def summarise_gradings(results: Results) -> Gradings:
+def summarise_gradings(results: Results, gate: Gate) -> Gradings:
     """The confusion of labels, the agreement of votes and of orders of a run's scores."""
-    del results
-    return Gradings()
+    return Gradings(orders=order_agreements(results, gate))
