@@ -73,6 +73,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "draws": [_plain(draw) for draw in view.evaluation.draws],
         "earlier_verdicts": [_plain(one) | {"decision": one.decision.value} for one in view.evaluation.earlier],
         "calibrations": [_plain(one.calibration) | {"sentence": one.sentence} for one in view.calibrations],
+        "orders": [_plain(one.orders) | {"sentence": one.sentence} for one in view.orders],
         "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
         "must_pass": [_plain(m) for m in view.must_pass],

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import Comparison, Decision
 from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
+from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import CaseGroup, VariantView, View
 from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
@@ -164,12 +165,14 @@ def _why(reasons: Sequence[str]) -> str:
         return ""
     invalid, unextracted = reasons.count(Reason.INVALID_JSON.value), reasons.count(Reason.UNEXTRACTED.value)
     violating, wrong = reasons.count(Reason.SCHEMA_VIOLATION.value), reasons.count(Reason.WRONG.value)
+    lost = reasons.count(LOST)
     kinds = (
         (invalid, "is not the JSON asked for" if invalid == 1 else "are not the JSON asked for"),
         (unextracted, "could not be extracted"),
         (violating, "breaks the schema" if violating == 1 else "break the schema"),
         (wrong, "is a wrong answer" if wrong == 1 else "are wrong answers"),
-        (len(reasons) - invalid - unextracted - violating - wrong, "ended without an answer"),
+        (lost, "is lost to the baseline" if lost == 1 else "are lost to the baseline"),
+        (len(reasons) - invalid - unextracted - violating - wrong - lost, "ended without an answer"),
     )
     parts = [(number, what) for number, what in kinds if number]
     if len(parts) == 1:

@@ -16,6 +16,8 @@ _BAD = ("fail", "failed", "no", "incorrect", "unmet", "not_met", "bad", "unaccep
 _QUOTED = re.compile(r"<([\w-]*(?:answer|response|output|reply)[\w-]*)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _REFUSING = re.compile(r"\b(?:i'm sorry|i am sorry|i can't|i cannot|i won't|as an ai)\b", re.IGNORECASE)
 _SHORT = 20
+FIRST, SECOND, TIE = "first", "second", "tie"
+"""Verdicts that name one of two answers by its place."""
 REASON = "Simulated verdict, drawn by a rate: nobody read the answer."
 
 
@@ -25,24 +27,48 @@ def verdict_for(
     """An object for the schema with a verdict, or None when the schema asks for none (or the answer key knows it).
 
     The verdict fails with the rate of the behaviour, a higher one where the answer quoted last in the text (between
-    tags named like `<answer>`) is empty, under 20 characters or refusing.
+    tags named like `<answer>`) is empty, under 20 characters or refusing. Where the verdict is one of two answers by
+    their places, it is as `_preferred` says.
     """
     properties = resolve(schema, schema).get("properties") or {}
     known = expected if isinstance(expected, Mapping) else {}
     for name, inner in properties.items():
         if name.lower() not in _VERDICT_NAMES or name in known:
             continue
+        told = {"reason": REASON} if "reason" in properties else {}
+        quoted = [match[1].strip() for match in _QUOTED.findall(text)]
+        places = resolve(schema, inner).get("enum") or ()
+        if {FIRST, SECOND} <= set(map(str, places)) and len(quoted) > 1:
+            verdict = _preferred((quoted[-2], quoted[-1]), TIE if TIE in places else FIRST, behaviour, key)
+            return {**fill(schema, "verdict", *key), **told, name: verdict}
         words = _words(resolve(schema, inner))
         if words is None:
             continue
-        quoted = [match[1].strip() for match in _QUOTED.findall(text)]
         answer = quoted[-1] if quoted else text
-        poor = len(answer) < _SHORT or _REFUSING.search(answer) is not None
+        poor = _is_poor(answer)
         rate = behaviour.judge_fails_poor if poor else behaviour.judge_fails
         failed = draw("verdict", digest(text).hex(), *key) < rate
-        told = {"reason": REASON} if "reason" in properties else {}
         return {**fill(schema, "verdict", *key), **told, name: words[failed]}
     return None
+
+
+def _is_poor(answer: str) -> bool:
+    return len(answer) < _SHORT or _REFUSING.search(answer) is not None
+
+
+def _preferred(answers: tuple[str, str], tie: str, behaviour: Behaviour, key: tuple[object, ...]) -> str:
+    """Which of two answers: the first whatever it says, with the rate of the position bias; else by the rule.
+
+    By the rule a poor answer loses to one that is not, and else the longer one wins with the rate of the preference.
+    Both orders of a pair draw the same there, and apart where the place decides.
+    """
+    if draw("place", digest(*answers).hex(), *key) < behaviour.judge_first:
+        return FIRST
+    seed = key[:1]  # what else is in the key tells the orders apart
+    merits = [(not _is_poor(answer), len(answer)) for answer in answers]
+    poor, alike = merits[0][0] != merits[1][0], merits[0] == merits[1]
+    decided = poor or draw("pair", *sorted(digest(answer).hex() for answer in answers), *seed) < behaviour.judge_prefers
+    return tie if alike or not decided else FIRST if merits[0] > merits[1] else SECOND
 
 
 def _words(schema: Mapping[str, Any]) -> tuple[Any, Any] | None:

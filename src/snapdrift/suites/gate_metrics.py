@@ -84,8 +84,7 @@ class MetricGates:
 
     def _margin(self, key: Key, spec: MetricSpec) -> float | None:
         """A difference in score units: above 0, at most 1."""
-        low, high = spec.scale
-        share = self._share(key, spec, lambda amount: amount / (high - low))
+        share = self._share(key, spec, lambda amount: amount / spec.reach)
         if share is not None and not 0 < share <= 1:
             hint = f"; {share:g} points are {share / 100:g}" if 1 < share <= 100 else ""
             self._loading.complain(key.location, quoted(key.value), f"expected a margin above 0 and at most 1{hint}")
@@ -93,11 +92,14 @@ class MetricGates:
         return share
 
     def _level(self, key: Key, spec: MetricSpec) -> float | None:
-        """A place on the scale, in score units: from 0 to 1."""
+        """A place on the scale, in score units: from 0 to 1. A plain number is that, or a preference from -1 to 1."""
         low, high = spec.scale
         share = self._share(key, spec, lambda amount: (amount - low) / (high - low))
+        if share is not None and spec.pairwise and not isinstance(key.value, str):
+            share = (share - low) / (high - low)
         if share is not None and not 0 <= share <= 1:
-            self._loading.complain(key.location, quoted(key.value), "expected a share from 0 to 1")
+            found = "a preference from -1 to 1" if spec.pairwise else "a share from 0 to 1"
+            self._loading.complain(key.location, quoted(key.value), f"expected {found}")
             return None
         return share
 

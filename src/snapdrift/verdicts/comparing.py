@@ -19,7 +19,6 @@ from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues, Questi
 from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
 from snapdrift.verdicts.score_tables import (
-    TIED,
     BoolArray,
     FloatArray,
     Imputation,
@@ -257,6 +256,7 @@ def _paired(planned: PlannedComparison, tables: ScoreTables, imputation: Imputat
         single=scores.binary and not repeated,
         higher_is_better=scores.spec.higher_is_better,
         repeats=(old, new) if repeated else None,
+        preferences=scores.spec.pairwise,
     )
 
 
@@ -270,7 +270,7 @@ def _movers(
     """
     if scores.spec.pairwise:
         preference = mean_of_repeats(scores.compared[candidate])
-        lost, won = np.flatnonzero(preference < TIED - ROUNDING), np.flatnonzero(preference > TIED + ROUNDING)
+        lost, won = np.flatnonzero(preference < -ROUNDING), np.flatnonzero(preference > ROUNDING)
         return tuple(case_ids[index] for index in lost), tuple(case_ids[index] for index in won)
 
     def passes(variant: int) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from snapdrift.conclusions import Comparison, Evaluation
 from snapdrift.explanations import Explanation
+from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant
@@ -32,6 +33,7 @@ from snapdrift.verdicts.gradings import summarise_gradings
 from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
 from snapdrift.verdicts.operations import measure_operations
+from snapdrift.verdicts.orders import order_doubts
 from snapdrift.verdicts.parity import find_parity
 from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables, build_score_tables
 from snapdrift.verdicts.summaries import calls_by_variant, summarise_metrics, summarise_variant
@@ -66,6 +68,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
     moves = find_alias_moves(ledger)
+    gradings = summarise_gradings(results, gate)
     findings = Findings(
         gate=gate,
         specs={spec.name: spec for spec in results.metrics},
@@ -81,7 +84,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         late_calls=0 if looks is None else looks.late(tables),
         imputed=_impute(gate, planned, judged, tables, facts, judges),
         judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
-        grader_doubts=grader_doubts(planned, tables),
+        grader_doubts=grader_doubts(planned, tables) + _order_doubts(planned, gradings, gate),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
         look_notes=() if sequential is None else sequential_notes(sequential),
@@ -103,7 +106,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         calibrations=calibrations,
         reviews=tally_reviews(facts.judging.labels, tables),
         sequential=sequential,
-        gradings=summarise_gradings(results, gate),
+        gradings=gradings,
     )
 
 
@@ -121,6 +124,11 @@ def _explained(
     if facts.looks is not None:
         results, tables = facts.looks.fed_scores(results), facts.looks.shown(tables)
     return explain(planned, comparisons, results, tables, tolerant, facts.seed)
+
+
+def _order_doubts(planned: Sequence[PlannedComparison], gradings: Gradings, gate: Gate) -> tuple[str, ...]:
+    gating = frozenset(one.comparison for one in planned if one.gating)
+    return order_doubts(gradings.orders, gating, round(gate.alpha, 12))
 
 
 def _present_pairs(gate: Gate, tables: ScoreTables) -> tuple[Pair, ...]:

@@ -68,7 +68,8 @@ class PairedValues:
     """Case means of both sides for the cases that pair, and the cluster of each case.
 
     `single` says that each value is one pass or fail, so that a table can be made. `repeats` are the scores themselves,
-    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one.
+    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one. Of `preferences`
+    the baseline's side is 0 throughout and the candidate's from -1 to 1: each is a difference already.
     """
 
     baseline: FloatArray
@@ -77,6 +78,7 @@ class PairedValues:
     single: bool
     higher_is_better: bool = True
     repeats: tuple[FloatArray, FloatArray] | None = None
+    preferences: bool = False
 
     @property
     def gains(self) -> FloatArray:

@@ -9,6 +9,8 @@ from typing import Any
 from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Gate, Results, Score
 from snapdrift.stats.paired import mcnemar
+from snapdrift.verdicts.evidence import ROUNDING
+from snapdrift.verdicts.words import cases, p_text, percent
 
 _FIRST = {"forward": "loss", "backward": "win"}
 """By order, what a verdict for the answer shown first says of the candidate: the baseline's is shown first forward."""
@@ -70,3 +72,67 @@ def _agreement(
         unasked_losses=decided["loss"],
         unasked_ties=decided["tie"],
     )
+
+
+def order_sentence(one: OrderAgreement, alpha: float) -> str:
+    """How the judge preferred, how often its orders disagreed, and whether its verdict goes by the place."""
+    who = f"`{one.candidate}` against `{one.baseline}` on {one.metric}"
+    unasked = _unasked(one)
+    if not one.judged:
+        return f"{who}: no pair of answers was judged in both orders{f'; {unasked}' if unasked else ''}."
+    pairs = "1 pair of answers that was" if one.judged == 1 else f"{one.judged:,} pairs of answers that were"
+    share = percent(one.disagreements / one.judged)
+    text = (
+        f"{who}: of {pairs} judged in both orders it wins {one.wins:,}, loses {one.losses:,} and ties {one.ties:,}; "
+        f"of {one.disagreements:,} ({share}) the orders disagree, which counts as a tie"
+    )
+    return f"{text}{f'; {unasked}' if unasked else ''}. {position_sentence(one, alpha)}"
+
+
+def position_sentence(one: OrderAgreement, alpha: float) -> str:
+    """Whether the judge goes by the place of an answer, tested two-sided at `alpha`."""
+    if one.p_position is None:
+        return "No case leans to either place: there is no sign of position bias."
+    share = "" if one.first_preferred is None else percent(one.first_preferred)
+    if not is_biased(one, alpha):
+        lean = (
+            f"{cases(one.leaning_first)} to the first, {one.leaning_second:,} to the second, {p_text(one.p_position)}"
+        )
+        return f"Position bias is not shown: the answer shown first is preferred {share} of the time ({lean})."
+    place = "first" if one.leaning_first > one.leaning_second else "second"
+    return (
+        f"The judge favours the answer shown {place} (position bias): the first is preferred {share} of the time, "
+        f"{cases(one.leaning_first)} lean to it and {one.leaning_second:,} to the second ({p_text(one.p_position)}). "
+        "Preferences that go by the place become ties, so differences come out smaller than they are."
+    )
+
+
+def is_biased(one: OrderAgreement, alpha: float) -> bool:
+    """Whether a preference for a place is shown."""
+    return one.p_position is not None and one.p_position <= alpha + ROUNDING
+
+
+def order_doubts(
+    orders: Sequence[OrderAgreement], gating: frozenset[tuple[str, str, str]], alpha: float
+) -> tuple[str, ...]:
+    """Gating comparisons whose judge goes by the place of an answer, in sentences."""
+    return tuple(
+        f"`{one.candidate}` against `{one.baseline}` on {one.metric}: {_lowered(position_sentence(one, alpha))}"
+        for one in orders
+        if (one.metric, one.baseline, one.candidate) in gating and is_biased(one, alpha)
+    )
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _unasked(one: OrderAgreement) -> str:
+    """What was decided without a judge: the same answer twice, or one that could not be compared."""
+    won, lost, tied = one.unasked_wins, one.unasked_losses, one.unasked_ties
+    if not won + lost + tied:
+        return ""
+    pairs = "1 more pair was" if won + lost + tied == 1 else f"{won + lost + tied:,} more pairs were"
+    kinds = [f"{tied:,} tied (the same answer twice, or none to compare)"] if tied else []
+    kinds += [f"{won:,} won and {lost:,} lost by an answer that could not be compared"] if won + lost else []
+    return f"{pairs} not asked: {', '.join(kinds)}"

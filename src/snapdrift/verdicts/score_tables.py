@@ -18,8 +18,6 @@ CodeArray = NDArray[np.int8]
 
 OUTCOMES = tuple(Outcome)
 REASONS = tuple(Reason)
-TIED = 0.5
-"""The pairwise score of an answer that is neither better nor worse than the baseline's."""
 NO_CODE = -1
 """Outcomes and reasons are kept as their places in these tuples; this is the code where there is none."""
 _OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
@@ -44,7 +42,7 @@ class MetricScores:
     was planned, and it was not spared by early stopping. `binary` says that `compared` holds 0 and 1 only.
 
     Of a pairwise metric only candidates have scores, means over their baselines; `against` has those against each one,
-    [case, repeat], by the places of baseline and candidate.
+    [case, repeat], by the places of baseline and candidate. What a comparison makes of them goes from `lowest` to 1.
     """
 
     spec: MetricSpec
@@ -56,6 +54,7 @@ class MetricScores:
     grader_errors: NDArray[np.int64]
     reasons: CodeArray
     against: Mapping[tuple[int, int], FloatArray] = field(default_factory=dict)
+    lowest: float = 0.0
 
     @property
     def unmeasured(self) -> BoolArray:
@@ -86,8 +85,9 @@ class MetricScores:
     def between(self, baseline: int, candidate: int) -> MetricScores:
         """The scores as a comparison of two variants takes them: as they are, or of a pairwise metric a preference.
 
-        The candidate's side then has the preference over this baseline, and the baseline's ties with itself wherever
-        it was planned: what is unmeasured of a preference is so on the candidate's side.
+        The candidate's side then has its preference over this baseline, from -1 (lost) to 1 (won), and the baseline's
+        has 0 wherever it was planned, as it ties with itself: so the difference of the two is the preference, and what
+        is unmeasured of it is so on the candidate's side.
         """
         if not self.spec.pairwise:
             return self
@@ -96,14 +96,14 @@ class MetricScores:
         found = self.against.get((baseline, candidate))
         if found is not None:
             planned[[baseline, candidate]] = self.planned[candidate]
-            compared[baseline], passed[baseline] = TIED, 1.0
-            compared[candidate] = np.where(planned[candidate], found, np.nan)
-            passed[candidate] = np.where(np.isnan(compared[candidate]), np.nan, compared[candidate] >= TIED)
-        return replace(self, compared=compared, passed=passed, planned=planned)
+            compared[baseline], passed[baseline] = 0.0, 1.0
+            compared[candidate] = np.where(planned[candidate], 2 * found - 1, np.nan)
+            passed[candidate] = np.where(np.isnan(compared[candidate]), np.nan, compared[candidate] >= 0)
+        return replace(self, compared=compared, passed=passed, planned=planned, lowest=-1.0)
 
     def filled(self, imputation: Imputation, *, candidate: bool) -> float:
         """The value that unmeasured calls of one side take: the worst or the best score there is."""
-        best, worst = (1.0, 0.0) if self.spec.higher_is_better else (0.0, 1.0)
+        best, worst = (1.0, self.lowest) if self.spec.higher_is_better else (self.lowest, 1.0)
         return best if candidate is (imputation is Imputation.FOR_CANDIDATE) else worst
 
 

@@ -28,7 +28,7 @@ NO_SPECS: Mapping[str, MetricSpec] = {}
 def points(value: float, spec: MetricSpec | None = None, *, signed: bool = True) -> str:
     """A difference without its unit: `-2.0`. In percent points, or on the metric's own scale."""
     own = spec is not None and spec.unit != POINTS
-    scaled = value * (spec.scale[1] - spec.scale[0]) if spec is not None and own else value * 100
+    scaled = value * spec.reach if spec is not None and own else value * 100
     digits = 2 if own else 1
     # A difference that rounds to nothing has no sign.
     rounded = round(scaled, digits) + 0.0
