@@ -11,6 +11,8 @@ import pytest
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.judge import JudgeGrader
+from snapdrift.graders.needs import Seen
+from snapdrift.graders.pairwise import PairwiseGrader
 from snapdrift.graders.registry import Registry
 from snapdrift.model import CallKey, Case, Outcome, Response, ToolCall
 from snapdrift.suites.document import parse_document
@@ -30,7 +32,15 @@ def test_the_answer_of_an_example_passes(
     calls = (ToolCall("call_1", call["name"], call["arguments"]) for call in example.get("calls", ()))
     response = answer(example["answer"], tool_calls=tuple(calls))
 
-    if isinstance(grader, JudgeGrader):
+    if isinstance(grader, PairwiseGrader):
+        seen = Seen(others={"old": answer(example["baseline_answer"])})
+        asked = grader.needs(case, response, seen)
+        got = {
+            name: Response(CallKey("c1", "august", 0, name), Outcome.OK, "m", text=text)
+            for name, text in zip(asked, example["verdicts"], strict=True)
+        }
+        scores = grader.read(case, response, got, seen)
+    elif isinstance(grader, JudgeGrader):
         key = CallKey("c1", "august", 0, grader.name)
         verdict = Response(key, Outcome.OK, grader.judge.model, text=example["verdict"])
         scores = grader.read(case, response, {"": verdict})
