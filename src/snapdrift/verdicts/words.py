@@ -71,6 +71,13 @@ def percent(share: float, *, beside: float | None = None) -> str:
     return f"{share:.3%}" if hidden or merged else text
 
 
+def level_text(mean: float, spec: MetricSpec | None = None, *, beside: float | None = None) -> str:
+    """The level of a metric: in percent, or of a pairwise one as a preference from -1 to 1 (`-0.15`)."""
+    if spec is None or not spec.pairwise:
+        return percent(mean, beside=beside)
+    return f"{round(2 * mean - 1, 2) + 0.0:.2f}"
+
+
 def names(items: Sequence[str], limit: int = _NAMED) -> str:
     """Names in a row, the rest counted: `a, b and 3 more`."""
     shown = ", ".join(items[:limit])
