@@ -79,6 +79,23 @@ def test_both_orders_are_asked_of_each_baseline_by_names_of_their_own(parse: Par
     assert '<second_answer>\n"?"' in texts[3]
 
 
+def test_the_judge_sees_the_context_of_the_case_before_the_answers(parse: Parse) -> None:
+    needs = grader_of(parse, {**RUBRIC, "context": "Ask {{ id }}."}).needs(
+        CASE, said("new", "Sorry!"), seen(old=said("old", "No."))
+    )
+
+    question = needs["1.forward"]
+    assert isinstance(question, JudgeQuestion)
+    text = question.conversation.turns[0][0].text
+    assert re.findall(r"^<(\w+)>$", text, re.M) == ["question", "context", "first_answer", "second_answer"]
+    assert '<context>\n"Ask c1."\n</context>' in text
+
+
+@pytest.mark.parametrize(("label", "settled"), [("first", True), ("tie", True), ("both", False), (None, False)])
+def test_a_reply_settles_a_question_where_it_is_a_verdict(label: object, settled: bool) -> None:
+    assert PLAIN.settles(CASE, verdict(label)) is settled
+
+
 def test_the_rules_hold_the_criteria_of_the_case_and_say_nothing_of_whose_answer_is_which(parse: Parse) -> None:
     needs = grader_of(parse).needs(CASE, said("new", "Sorry!"), seen(old=said("old", "No.")))
 
@@ -379,7 +396,9 @@ def test_a_rubric_file_may_say_its_mode(parse: Parse) -> None:
     [
         ({"judge": {**RUBRIC, "mode": "pairwise"}}, "is named by `pairwise:`"),
         ({"pairwise": {**RUBRIC, "mode": "score"}}, "pairwise.mode"),
-        ({"pairwise": {**RUBRIC, "scale": {"a": 1, "b": 2}}}, "unknown key 'scale'"),
+        ({"pairwise": {**RUBRIC, "scale": {"a": 1, "b": 2}}}, "a rubric without `scale`"),
+        ({"pairwise": {**RUBRIC, "votes": 3}}, "a rubric without `votes`, which is for judges of single answers"),
+        ({"pairwise": {**RUBRIC, "colour": "red"}}, "unknown key 'colour'"),
         ({"pairwise": {**RUBRIC, "model": "gpt-4o"}}, "a pinned judge"),
         ({"pairwise": RUBRIC, "not": True}, "`not` left out"),
         ({"pairwise": {"criteria": [], "model": "gpt-4o-2024-11-20"}}, "pairwise.criteria"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ from snapdrift.stats.case_order import Unit
 from snapdrift.verdicts import RunFacts, evaluate
 from snapdrift.verdicts.comparing import compare, plan_comparisons
 from snapdrift.verdicts.looks import stopping_rule, walk
-from snapdrift.verdicts.orders import order_sentence
+from snapdrift.verdicts.orders import is_biased, order_agreements, order_sentence
 from snapdrift.verdicts.score_tables import build_score_tables
 from snapdrift.verdicts.words import comparison_sentence
 
@@ -308,6 +309,20 @@ def test_a_judge_that_goes_by_the_place_is_found_out_and_told() -> None:
     assert "of 12 (30.0%) the orders disagree, which counts as a tie" in sentence
     assert "The judge favours the answer shown first (position bias)" in sentence
     assert any("favours the answer shown first" in warning for warning in evaluation.decision.warnings)
+
+
+def test_a_judge_that_errs_without_looking_at_the_place_is_seldom_suspected() -> None:
+    """A fifth of the verdicts go by luck: at most 5% of such runs may show a bias, within three standard errors."""
+    generator, runs, shown = np.random.default_rng(11), 300, 0
+    labels = np.array(["win", "tie", "loss"])
+    for _ in range(runs):
+        true = generator.choice(labels, 60)
+        orders = [np.where(generator.random(60) < 0.2, generator.choice(labels, 60), true) for _ in range(2)]
+        said = [(str(forward), str(backward)) for forward, backward in zip(*orders, strict=True)]
+        (one,) = order_agreements(results_of({"old": said}), gate_of())
+        shown += is_biased(one, 0.05)
+
+    assert shown / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
 
 
 def test_agreement_on_every_pair_is_no_sign_of_position_bias() -> None:

@@ -125,7 +125,9 @@ def _judge_of(suite: Suite, wanted: str | None) -> JudgeGrader:
             "expected a metric of the family judge"
         )
     if not judges:
-        raise UsageError(f"{suite.path}: no grader of the suite is a judge, so there is nothing to calibrate")
+        of_two = any(spec.pairwise for spec in suite.metrics)
+        found = "no grader of the suite is a judge of single answers" if of_two else "no grader of the suite is a judge"
+        raise UsageError(f"{suite.path}: {found}, so there is nothing to calibrate")
     if wanted is None and len(judges) == 1:
         return next(iter(judges.values()))
     if wanted is None:
