@@ -108,7 +108,18 @@ def test_the_difference_is_wins_minus_losses_and_the_movers_are_the_cases_lost_a
     assert one.newly_failing == ("c12", "c13", "c14", "c15")
     # Among 16 decided cases 12 or more wins: 2517 of 65536 (the binomial's upper tail).
     assert one.p_better == pytest.approx(2517 / 65536)
-    assert one.method == "sign_flip_exact"
+    assert (one.method, one.table, one.ci_newcombe) == ("mcnemar_exact", None, None)
+
+
+def test_cases_lost_and_won_are_weighed_as_discordant_cases_of_a_pass_fail_metric_are(make_results, make_gate) -> None:
+    preferences, plain = results_of({"old": ["win"] * 5 + ["loss"] * 9 + ["tie"] * 26}), gate_of(margin=0.1)
+    base = [0] * 5 + [1] * 9 + [1] * 26
+    passes = make_results({"base": {"right": base}, "cand": {"right": [1] * 5 + [0] * 9 + [1] * 26}})
+
+    (one,), (other,) = compared(preferences, plain), compared(passes, make_gate(margin=0.1))
+
+    assert (one.p_value, one.p_no_worse, one.ci) == (other.p_value, other.p_no_worse, other.ci)
+    assert (one.difference, one.detectable_difference) == (other.difference, other.detectable_difference)
 
 
 def test_a_candidate_that_mostly_loses_has_regressed_and_the_words_count_wins_losses_and_ties() -> None:

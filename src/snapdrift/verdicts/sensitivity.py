@@ -93,7 +93,7 @@ def sufficiency(
         if not entry.gates or entry.margin is None or not pairs:
             continue
         covered = [case for case in cases if case.id in applicable.get(name, every)]
-        single = repeats == 1 and _binary(specs[name], entry.on)
+        single = repeats == 1 and (specs[name].pairwise or _binary(specs[name], entry.on))
         sight = _Sight.of(gate, rule)
         reach = (
             _reach_of_these(gate, entry.margin, len(covered), repeats)
