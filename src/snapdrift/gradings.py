@@ -74,7 +74,10 @@ class OrderAgreement:
     `judged` pairs of answers were judged in both orders: the candidate won in `wins`, lost in `losses`, both orders
     said tie in `ties`, and in `disagreements` the orders did not agree, which counts as a tie. `first_preferred` is the
     share of single verdicts for the answer shown first among those that preferred one (a judge without position bias:
-    about a half), None without any.
+    about a half), None without any. Over both orders the verdicts lean to the place shown first in `leaning_first`
+    cases (or clusters) and to the second in `leaning_second`; `p_position` is the two-sided exact sign test of the two,
+    None where both are 0. The `unasked` pairs were decided without a judge: an answer that could not be compared, or
+    two that are the same.
     """
 
     metric: str
@@ -86,6 +89,12 @@ class OrderAgreement:
     ties: int
     disagreements: int
     first_preferred: float | None
+    leaning_first: int = 0
+    leaning_second: int = 0
+    p_position: float | None = None
+    unasked_wins: int = 0
+    unasked_losses: int = 0
+    unasked_ties: int = 0
 
 
 @dataclass(frozen=True, slots=True)

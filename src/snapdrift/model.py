@@ -620,7 +620,9 @@ class MetricSpec:
     """A metric that a grader produces: `name` (`fields.total`), its kind, and how its values read.
 
     `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say). `labels` is the
-    closed set that answers are sorted into, where there is one.
+    closed set that answers are sorted into, where there is one. A `pairwise` metric is of a candidate against a
+    baseline, 0.5 where neither is better; the baseline has no score of its own, and differences are preferences from
+    -1 (always lost) to 1 (always won), as they are shown.
     """
 
     name: str
@@ -631,6 +633,12 @@ class MetricSpec:
     higher_is_better: bool = True
     judged: bool = False
     labels: tuple[str, ...] = ()
+    pairwise: bool = False
+
+    @property
+    def reach(self) -> float:
+        """How far a difference of 1 is on the scale."""
+        return 1.0 if self.pairwise else self.scale[1] - self.scale[0]
 
 
 @dataclass(frozen=True, slots=True)

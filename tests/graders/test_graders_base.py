@@ -54,7 +54,10 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "output_tokens": {"output_tokens": 100, "accepts": ["ok"]},
     "finish_reason": {"finish_reason": "stop", "accepts": ["ok"]},
     "cached_share": {"cached_share": 0.5, "accepts": ["ok"]},
+    "pairwise": {"pairwise": JUDGE},
 }
+NEVER_INVERTED = {"pairwise"}
+"""Families that refuse `not`: a preference is turned round by comparing the other way round."""
 HOSTILE = {
     "a megabyte": "billing " * 130_000,
     "a megabyte of digits": "1" * 1_000_000,
@@ -116,7 +119,8 @@ def test_infrastructure_failures_are_not_scored(family: str, outcome: Outcome, p
 
 @pytest.mark.parametrize("family", ENTRIES)
 def test_resolving_and_parsing_again_gives_an_equal_grader(family: str, parse: Parse) -> None:
-    first = parse({**ENTRIES[family], "when": {"tag": "reply"}, "not": True, "accepts": ["ok", "refused"]}, [CASE])
+    shared = {"when": {"tag": "reply"}, "not": family not in NEVER_INVERTED, "accepts": ["ok", "refused"]}
+    first = parse({**ENTRIES[family], **shared}, [CASE])
 
     again = parse(first.resolved(), [], default_extract="last_line")
 
@@ -140,7 +144,7 @@ def test_a_resolved_entry_is_plain_json(family: str, parse: Parse) -> None:
 def test_every_measured_response_gets_exactly_one_score_a_metric_and_no_other_any(
     parse: Parse, answer: Answered, family: str, text: str, outcome: Outcome, negate: bool
 ) -> None:
-    grader = parse({**ENTRIES[family], "not": negate}, [CASE])
+    grader = parse({**ENTRIES[family], "not": negate and family not in NEVER_INVERTED}, [CASE])
 
     scores = grader.grade(CASE, answer(text, outcome))
 
@@ -149,7 +153,7 @@ def test_every_measured_response_gets_exactly_one_score_a_metric_and_no_other_an
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    family=st.sampled_from(sorted(set(ENTRIES) - {"judge"})),
+    family=st.sampled_from(sorted(set(ENTRIES) - {"judge"} - NEVER_INVERTED)),
     text=st.sampled_from(["billing", "sales", "3", '{"queue": "billing"}', '{"queue": 1, "total": 3}', "{}", ""])
     | st.text(),
 )

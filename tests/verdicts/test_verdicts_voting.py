@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from snapdrift.gradings import VoteAgreement
-from snapdrift.model import MetricSpec, Reason, Results, Score, ScoreKind
+from snapdrift.model import Gate, MetricSpec, Reason, Results, Score, ScoreKind
 from snapdrift.verdicts.asides import votes_sentence
 from snapdrift.verdicts.gradings import summarise_gradings
 
@@ -23,7 +23,7 @@ def score(case: str, votes: Any, *, variant: str = "base", tie: bool = False, **
 
 def votes_of(make_results: Any, *scores: Score) -> tuple[VoteAgreement, ...]:
     results: Results = make_results({"base": {"kind": [1]}, "cand": {"kind": [1]}}, specs=[SPEC])
-    return summarise_gradings(replace(results, scores=scores)).votes
+    return summarise_gradings(replace(results, scores=scores), Gate("default")).votes
 
 
 def test_votes_are_counted_by_metric_and_variant(make_results: Any) -> None:

@@ -91,6 +91,8 @@ class Grader(BaseModel):
     unit: ClassVar[str] = "points"
     higher_is_better: ClassVar[bool] = True
     judged: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
+    """Whether it compares an answer with those of the variant's baselines: then `Seen.others` has them."""
     reads_json: ClassVar[bool] = False
     """Whether text that a step other than `json` extracts is read as JSON before it is graded."""
     reads_text: ClassVar[bool] = True
@@ -137,6 +139,7 @@ class Grader(BaseModel):
             scale=scale,
             higher_is_better=self.higher_is_better,
             judged=self.judged,
+            pairwise=self.compares,
         )
 
     @property

@@ -63,8 +63,9 @@ Got = Mapping[str, Response | CodeResult]
 class Seen:
     """What a grader may look at besides the answer.
 
-    `conversation` is what the answer replies to, None where that is not known; `others` are the answers of other
-    variants to the same case in the same repeat, by variant.
+    `conversation` is what the answer replies to, None where that is not known; `others` are the answers of the
+    variant's baselines to the same case in the same repeat, by variant in the order of the gate: for a grader that
+    `compares` all of them, `missing` where there is none yet.
     """
 
     conversation: Conversation | None = None

@@ -27,6 +27,7 @@ from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.graders.number import Number
 from snapdrift.graders.operations import CachedShare, Cost, FinishReason, FirstToken, Latency, OutputTokens
+from snapdrift.graders.pairwise import PairwiseGrader
 from snapdrift.graders.path import PathGrader
 from snapdrift.graders.python_code import PythonGrader
 from snapdrift.graders.refusal import Refusal
@@ -53,7 +54,7 @@ FAMILIES: tuple[type[Grader], ...] = (
     *_TEXT,
     *_STRUCTURE,
     *_TOOLS,
-    *(JudgeGrader, PythonGrader),
+    *(JudgeGrader, PairwiseGrader, PythonGrader),
     *(All, AnyOf, Weighted),
     *(Latency, FirstToken, Cost, OutputTokens, FinishReason, CachedShare),
 )

@@ -15,6 +15,8 @@ from snapdrift.graders.workspace_files import document_named
 __all__ = ["Combine", "Example", "JudgeSettings", "Mode", "Rubric", "Sight", "loaded_rubric"]
 
 PASS_FAIL_SCALE: Mapping[str, float] = {"fail": 0.0, "pass": 1.0}
+PAIRWISE = "pairwise"
+"""The mode of a rubric by which two answers are compared."""
 LISTING_REQUEST: Mapping[str, Any] = {"temperature": 0, "max_output_tokens": 2000}
 """The same where one reply holds several verdicts, each with its reason."""
 MOST_LEVELS = 101
@@ -150,6 +152,13 @@ class Rubric(JudgeSettings):
         default_factory=lambda: ["{{ expected }}"],
         description="What the expected answer says: a text, a list, or a template of them.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judges_one_answer(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("mode") == PAIRWISE:
+            raise ValueError("a rubric for single answers; one of `mode: pairwise` is named by `pairwise:`")
+        return value
 
     @model_validator(mode="after")
     def _settings_are_of_the_mode(self) -> Self:

@@ -119,8 +119,15 @@ def judge_models_of(stored: StoredRun, judge: str) -> tuple[str, ...]:
 
 def _judge_of(suite: Suite, wanted: str | None) -> JudgeGrader:
     all_judges = {grader.name: grader for grader in suite.graders if isinstance(grader, JudgeGrader)}
+    if wanted is not None and any(spec.pairwise for spec in suite.metrics if spec.name == wanted):
+        raise UsageError(
+            f"--metric: {wanted!r} is pairwise: people label single answers, which says nothing of a judge of two; "
+            "expected a metric of the family judge"
+        )
     if not all_judges:
-        raise UsageError(f"{suite.path}: no grader of the suite is a judge, so there is nothing to calibrate")
+        of_two = any(spec.pairwise for spec in suite.metrics)
+        found = "no grader of the suite is a judge of single answers" if of_two else "no grader of the suite is a judge"
+        raise UsageError(f"{suite.path}: {found}, so there is nothing to calibrate")
     judges = {name: judge for name, judge in all_judges.items() if judge.calibratable}
     listing = wanted if wanted in all_judges.keys() - judges.keys() else None if judges else next(iter(all_judges))
     if listing is not None:

@@ -149,9 +149,10 @@ def estimate_variants(one: Prepared, earlier: Mapping[str, Expectation], pace: P
 def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str, Estimate]:
     """The estimate of each judge by its name (`judge GRADER`): every answer of every variant that it grades, once.
 
-    An answer adds `answer_tokens` to the question. What it adds at most is not known, so neither is the worst case.
+    One that compares answers is asked about both of each pair of the gate. An answer adds `answer_tokens` to the
+    question. What it adds at most is not known, so neither is the worst case.
     """
-    from snapdrift.pipeline.grading import judges_of
+    from snapdrift.pipeline.grading import baselines_of, judges_of
     from snapdrift.suites.media import Media
     from snapdrift.suites.prompts import render
 
@@ -161,12 +162,14 @@ def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str
     def asked(case: Case) -> Conversation | None:
         return None if prompt is None else render(prompt, case, media)
 
+    compared = baselines_of(one.gate, judges_of(one.suite), one.variants)
     for grader in judges_of(one.suite):
         for judge in grader.judges:
             work = judge_workload(grader, judge, one.cases, one.catalog, asked)
-            work.tokens += round(answer_tokens * work.requests)
+            work.tokens += round(answer_tokens * work.requests * (2 if grader.compares else 1))
             work.exact, work.bound = False, None
-            times = one.repeats * len(one.variants)
+            sides = sum(map(len, compared.values())) if grader.compares else len(one.variants)
+            times = one.repeats * sides
             found[judge.name] = estimate(judge, work, times, one.catalog, assumed_answer(judge), pace)
     return found
 

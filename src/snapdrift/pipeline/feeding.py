@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, CallResult, Case, Gate, Outcome, Response, Results, Score
-from snapdrift.pipeline.grading import code_calls, scores_of
+from snapdrift.pipeline.grading import baselines_of, code_calls, scores_of
 from snapdrift.pipeline.prepare import applicable_cases
 from snapdrift.pipeline.sequences import Record, config_hash, planned_comparisons
 from snapdrift.stats.case_order import CaseBuffer, Unit
@@ -39,10 +39,13 @@ class _Settled:
 
 @dataclass(slots=True)
 class _Judged:
-    """An answer that waits for judges: those still to come, and those that gave no verdict."""
+    """An answer that waits for judges: the calls still to come, and those that gave no verdict.
+
+    One that is compared with others waits for those answers too, of which nothing is asked before they are there.
+    """
 
     response: Response
-    waiting: set[str]
+    waiting: set[CallKey]
     lost: tuple[CallKey, ...] = ()
 
 
@@ -84,7 +87,9 @@ class Feeding:
         except ValueError as error:
             raise StoreError(f"{stored.path}: the run cannot be looked at further: {error}") from error
         self._unit_of = {case: number for number, unit in enumerate(order) for case in unit}
+        self._baselines = baselines_of(gate, self._graders, header.variants)
         self._judged: dict[CallKey, _Judged] = {}
+        self._came: set[CallKey] = set()
         self._put: set[CallKey] = set()
         self.passed_over = record.passed_over
         self.patient = self.state.units < record.looks_from
@@ -97,25 +102,35 @@ class Feeding:
             return []
         return code_calls(self._judgements, self._graders, self._cases[response.call.case_id], response)
 
-    def take_answer(self, response: Response, judges: Collection[str]) -> None:
-        """Takes in how an answer's call ended; `judges` names the calls that judges are asked about it now."""
-        key = response.call
-        if not self._awaits(key):
-            return
-        if response.outcome.measured:
-            gating = {grader.name for grader in self._graders}
-            self._judged[key] = _Judged(response, {asked for asked in judges if asked.partition(".")[0] in gating})
-            self._settle_judged(key)
-        elif not self.patient:
+    def take_answer(self, response: Response, judges: Collection[CallKey]) -> None:
+        """Takes in how an answer's call ended; `judges` are the calls that judges are asked now that it is there.
+
+        They are about this answer, or about answers taken in before that are compared with it.
+        """
+        key, measured = response.call, response.outcome.measured
+        if self._awaits(key) and measured:
+            others = (replace(key, variant=name) for name in self._baselines.get(key.variant, ()))
+            to_come = {other for other in others if other not in self._came and self._awaits(other)}
+            self._judged[key] = _Judged(response, to_come)
+            self._came.add(key)
+        elif self._awaits(key) and not self.patient:
             self.pass_over(key)
+        gating = {grader.name for grader in self._graders}
+        for call in judges:
+            judged = self._judged.get(replace(call, grader=""))
+            if judged is not None and call.judge in gating:
+                judged.waiting.add(call)
+        if measured:
+            self._settle_judged(key)
+            self._no_longer_awaited(key)
 
     def take_verdict(self, call: CallKey, *, failed: bool) -> None:
         """Takes in that a judge's call has ended; it `failed` where it gave no verdict that can be read."""
         answer = replace(call, grader="")
         judged = self._judged.get(answer)
-        if judged is None or call.grader not in judged.waiting or (failed and self.patient):
+        if judged is None or call not in judged.waiting or (failed and self.patient):
             return
-        judged.waiting.discard(call.grader)
+        judged.waiting.discard(call)
         judged.lost += (call,) if failed else ()
         self._settle_judged(answer)
 
@@ -123,6 +138,7 @@ class Feeding:
         """An answer that does not come: its unit goes on without it."""
         if self._awaits(answer):
             self._settle(answer, _Settled(Outcome.API_ERROR, lost=(answer,)))
+            self._no_longer_awaited(answer)
 
     def settle_all(self, until: int) -> None:
         """Passes over what came to no end in the units before `until`, so that all of them are fed."""
@@ -131,7 +147,7 @@ class Feeding:
                 answer = CallKey(case_id, *cast("tuple[str, int]", call))
                 if answer in self._judged:
                     judged = self._judged[answer]
-                    judged.lost += tuple(replace(answer, grader=name) for name in sorted(judged.waiting))
+                    judged.lost += tuple(sorted(call for call in judged.waiting if call.grader))
                     judged.waiting.clear()
                     self._settle_judged(answer)
                 else:
@@ -152,14 +168,24 @@ class Feeding:
             and (answer not in self._put)
         )
 
+    def _no_longer_awaited(self, answer: CallKey) -> None:
+        """Those that are compared with an answer no longer wait for it: it came, or it never will."""
+        for candidate, baselines in self._baselines.items():
+            other = replace(answer, variant=candidate)
+            if answer.variant in baselines and other in self._judged:
+                self._judged[other].waiting.discard(answer)
+                self._settle_judged(other)
+
     def _settle_judged(self, answer: CallKey) -> None:
-        """Puts an answer into the buffer unless it waits for a judge."""
-        judged = self._judged[answer]
-        if judged.waiting:
+        """Puts an answer into the buffer unless it waits for something."""
+        judged = self._judged.get(answer)
+        if judged is None or judged.waiting:
             return
         del self._judged[answer]
         case = self._cases[answer.case_id]
-        scores = tuple(scores_of(self._judgements, self._graders, case, judged.response, self._code))
+        # A grader that lost a verdict has no score here, as it has none where what was passed over is left out.
+        graders = [one for one in self._graders if all(call.judge != one.name for call in judged.lost)]
+        scores = tuple(scores_of(self._judgements, graders, case, judged.response, self._code))
         self._settle(answer, _Settled(judged.response.outcome, scores, judged.lost))
 
     def _settle(self, answer: CallKey, settled: _Settled) -> None:

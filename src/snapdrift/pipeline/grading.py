@@ -13,10 +13,10 @@ from snapdrift.graders.base import Grader
 from snapdrift.graders.base import scores_of as scores_by
 from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion, Seen
-from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Variant
+from snapdrift.model import Call, CallKey, Case, Gate, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
-from snapdrift.pipeline.judgements import Judgements
+from snapdrift.pipeline.judgements import Baselines, Judgements
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
@@ -48,6 +48,25 @@ def graders_of(suite: Suite) -> tuple[Grader, ...]:
     return cast("tuple[Grader, ...]", suite.graders)
 
 
+def baselines_of(gate: Gate, graders: Sequence[Grader], variants: Sequence[Variant]) -> Baselines:
+    """Whose answers those of each candidate are compared with by graders; empty where no grader compares answers.
+
+    They are the baselines that the gate compares the candidate with, among the variants that are asked.
+    """
+    if not any(grader.compares for grader in graders):
+        return {}
+    names, found = {variant.name for variant in variants}, dict[str, dict[str, None]]()
+    for pair in gate.pairs:
+        if {pair.baseline, pair.candidate} <= names:
+            found.setdefault(pair.candidate, {})[pair.baseline] = None
+    return {candidate: tuple(baselines) for candidate, baselines in found.items()}
+
+
+def run_baselines(stored: StoredRun, suite: Suite) -> Baselines:
+    """Whose answers those of each candidate of a run are compared with, under the gate of the run."""
+    return baselines_of(suite.gates[stored.header.gate], graders_of(suite), stored.header.variants)
+
+
 def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of the stored answers and have not answered yet, in the order of the answers.
 
@@ -58,7 +77,7 @@ def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) 
     if not judges:
         return
     cases = _cases_of(stored, suite)
-    found = judgements_of(stored, judges, cases)
+    found = judgements_of(stored, judges, cases, run_baselines(stored, suite))
     yielded: set[CallKey] = set()
     for response in _answers(stored):
         for call, question, measured in found.open(judges, cases[response.call.case_id], response):
@@ -67,9 +86,11 @@ def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) 
                 yield call, question
 
 
-def judgements_of(stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case]) -> Judgements:
+def judgements_of(
+    stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case], baselines: Baselines
+) -> Judgements:
     """The questions of all stored answers, and the stored replies to them."""
-    found = Judgements(stored, run_label(stored))
+    found = Judgements(stored, run_label(stored), baselines)
     for position, response in enumerate(_answers(stored)):
         found.take_in(tuple(graders), cases[response.call.case_id], response, position)
     return found
@@ -92,7 +113,7 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
     the functions of the workspace that graders need.
     """
     cases, graders = _cases_of(stored, suite), graders_of(suite)
-    found = judgements_of(stored, judges_of(suite), cases)
+    found = judgements_of(stored, judges_of(suite), cases, run_baselines(stored, suite))
     answers = _answers(stored)
     while portion := list(islice(answers, PORTION if code else 1)):
         if code:

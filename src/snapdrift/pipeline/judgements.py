@@ -6,19 +6,21 @@ answer, the same things shown. The first in the order of the answers is asked, u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.needs import NOTHING_SEEN, JudgeQuestion, Need, Seen
-from snapdrift.model import Call, CallKey, Case, Request, Response, sha256
+from snapdrift.model import Call, CallKey, Case, Outcome, Request, Response, sha256
 from snapdrift.openai_api.requests import build_request
 from snapdrift.openai_api.sent import conversation_of
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
 
+Baselines = Mapping[str, Sequence[str]]
+"""The baselines of each candidate, in the order of the gate."""
 MOST_ASKED = 3
 """How often a judge is asked the same in one process, while what it replies cannot be read."""
 
@@ -46,8 +48,8 @@ class _Question:
 class Judgements:
     """The questions of the answers that were taken in, and what has come of each."""
 
-    def __init__(self, stored: StoredRun, label: str) -> None:
-        self._stored, self._label = stored, label
+    def __init__(self, stored: StoredRun, label: str, baselines: Baselines) -> None:
+        self._stored, self._label, self._baselines = stored, label, baselines
         self._questions: dict[str, _Question] = {}
         self._identities: dict[CallKey, str] = {}
 
@@ -158,10 +160,17 @@ class Judgements:
 
     def seen(self, grader: Grader, response: Response) -> Seen:
         """What a grader may look at besides the answer, as far as it does."""
-        if not grader.sees_prompt:
+        if not (grader.sees_prompt or grader.compares):
             return NOTHING_SEEN
-        request = self._stored.request(response.call)
-        return Seen(None if request is None else conversation_of(request))
+        request = self._stored.request(response.call) if grader.sees_prompt else None
+        others = self._others(response) if grader.compares else {}
+        return Seen(None if request is None else conversation_of(request), others)
+
+    def _others(self, response: Response) -> dict[str, Response]:
+        """The answers of the variant's baselines; one that is not there keeps its place as a missing one."""
+        names = self._baselines.get(response.call.variant, ())
+        keys = {name: replace(response.call, variant=name) for name in names}
+        return {name: self._stored.response(key) or Response(key, Outcome.MISSING, "") for name, key in keys.items()}
 
     def _asked_of(
         self, graders: tuple[Grader, ...], case: Case, response: Response

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from snapdrift.execution.plan import plan_units
 from snapdrift.model import Call, CallKey, Case, Request, Response
 from snapdrift.pipeline.feeding import Feeding
-from snapdrift.pipeline.grading import judge_request, judgements_of, judges_of
+from snapdrift.pipeline.grading import baselines_of, judge_request, judgements_of, judges_of
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.sequences import (
     RECORD,
@@ -31,6 +31,7 @@ from snapdrift.stats.sequential import LOOK_EVERY
 from snapdrift.store import codec
 
 if TYPE_CHECKING:
+    from snapdrift.graders.base import Grader
     from snapdrift.graders.needs import JudgeQuestion
     from snapdrift.pipeline.stepping import PlannedCalls
     from snapdrift.pipeline.targets import Target
@@ -71,10 +72,12 @@ class Looking:
         self._positions = {call.key: call.position for call in stored.planned()}
         self._questions: deque[tuple[Call, JudgeQuestion]] = deque()
         self._asked: dict[CallKey, JudgeQuestion] = {}
+        self._baselines = baselines_of(gate, self._judges, self._header.variants)
+        self._taken: set[CallKey] = set()
         self._keys: Iterator[CallKey] = iter(())
         self._feeding: Feeding | None = None
         if not self.over:
-            self._judgements = judgements_of(stored, self._judges, self._cases)
+            self._judgements = judgements_of(stored, self._judges, self._cases, self._baselines)
             self._feeding = Feeding(
                 stored, suite, gate, self._record, self._order, self._cases, target.code, self._judgements
             )
@@ -108,7 +111,7 @@ class Looking:
                 found, awaited = self._to_ask(response)
                 planned += [call for call, _ in found]
                 self._questions.extend(found)
-                feeding.take_answer(response, [key.grader for key in awaited])
+                feeding.take_answer(response, awaited)
         self._writer.add_calls(planned)
         self._end_if_resolved(feeding)
 
@@ -123,26 +126,48 @@ class Looking:
         else:
             await self._target.code.call_beside(feeding.code_calls(response))
             found, awaited = self._to_ask(response)
-            for call, _ in found:
+            # At once, so that no other worker's answer comes between finding what is open and saying so.
+            feeding.take_answer(response, awaited)
+            for call, _ in found if not feeding.resolved else ():
                 await self._writer.plan_call(call)
-            if feeding.resolved:  # another worker's answer decided meanwhile
-                return
-            self._questions.extend(found)
-            feeding.take_answer(response, [key.grader for key in awaited])
+            if not feeding.resolved:  # another worker's answer may have decided meanwhile
+                self._questions.extend(found)
         self._end_if_resolved(feeding)
         if feeding.changed:
             await self.keep()
 
     def _to_ask(self, response: Response) -> tuple[list[tuple[Call, JudgeQuestion]], list[CallKey]]:
-        """What judges are to be asked about an answer, and the calls of its own whose verdicts it waits for."""
-        key = response.call
+        """What judges are to be asked now that an answer is there, and the calls whose verdicts are waited for.
+
+        They are about this answer, and about those taken in before that are compared with it.
+        """
         if not response.outcome.measured:
             return [], []
-        case = self._cases[key.case_id]
-        self._judgements.take_in(self._judges, case, response, self._positions[key])
-        ask, awaited = self._judgements.to_ask(self._judges, case, response)
+        self._taken.add(response.call)
+        ask, awaited = self._questions_about(response, self._judges)
+        comparing = tuple(judge for judge in self._judges if judge.compares)
+        for other in self._compared_with(response.call):
+            more, due = self._questions_about(other, comparing)
+            ask += more
+            awaited += due
         self._asked.update((call.key, question) for call, question in ask)
         return ask, awaited
+
+    def _questions_about(
+        self, answer: Response, judges: tuple[Grader, ...]
+    ) -> tuple[list[tuple[Call, JudgeQuestion]], list[CallKey]]:
+        case = self._cases[answer.call.case_id]
+        self._judgements.take_in(judges, case, answer, self._positions[answer.call])
+        return self._judgements.to_ask(judges, case, answer)
+
+    def _compared_with(self, baseline: CallKey) -> Iterator[Response]:
+        """The answers taken in before whose baseline an answer is."""
+        for name, baselines in self._baselines.items():
+            key = replace(baseline, variant=name)
+            if baseline.variant in baselines and key in self._taken:
+                answer = self._stored.response(key)
+                if answer is not None:
+                    yield answer
 
     def _take_verdict(self, feeding: Feeding, response: Response) -> None:
         """Takes in a judge's reply for every answer that it is about; one that cannot be read is asked for again."""

@@ -95,7 +95,8 @@ def judge_workload(
 ) -> Workload:
     """The workload of a judge for one variant's answers, answers that are empty: what they add is not known yet.
 
-    `asked` gives what a case asks, for judges that see it.
+    Of a grader that compares answers it is that of one candidate against one baseline. `asked` gives what a case
+    asks, for judges that see it.
     """
     from snapdrift.graders.needs import JudgeQuestion, Seen
 
@@ -103,8 +104,10 @@ def judge_workload(
     outcome = next(iter(grader.accepts), Outcome.OK)
     workload, info = Workload(), catalog.get(judge.model)
     for case in cases:
-        seen = Seen(asked(case) if asking.sees_prompt else None)
-        needs = asking.needs(case, Response(CallKey(case.id, "", 0), outcome, "", text="."), seen)
+        key = CallKey(case.id, "", 0)
+        others = {"": Response(key, outcome, "", text="?")} if grader.compares else {}
+        seen = Seen(asked(case) if asking.sees_prompt else None, others)
+        needs = asking.needs(case, Response(key, outcome, "", text="."), seen)
         for need in needs.values():
             if isinstance(need, JudgeQuestion) and need.variant.name == judge.name:
                 _add(workload, need.variant, need.conversation, info, steps=False)

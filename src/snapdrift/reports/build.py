@@ -9,7 +9,7 @@ from dataclasses import replace
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
-from snapdrift.reports.cases import AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences
@@ -28,6 +28,7 @@ from snapdrift.reports.view import (
     Lens,
     MustPassStatus,
     MustPassView,
+    OrderView,
     ParityView,
     RunData,
     VariantView,
@@ -38,6 +39,7 @@ from snapdrift.verdicts import claims
 from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sentence, review_sentence
 from snapdrift.verdicts.causes import CONTENT
+from snapdrift.verdicts.orders import is_biased, order_sentence
 from snapdrift.verdicts.rerun_words import rerun_sentences
 from snapdrift.verdicts.words import headline
 
@@ -54,7 +56,7 @@ def build_view(data: RunData) -> View:
     reruns = rerun_sentences(evaluation, data.run.attempt)
     return View(
         run=data.run,
-        headline=typeset(headline(evaluation)),
+        headline=typeset(headline(evaluation, {metric.name: metric for metric in data.metrics})),
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
         change_sentences=_change_sentences(cases, evaluation, lenses, causes),
         resolutions=resolutions_of(evaluation),
@@ -82,6 +84,7 @@ def build_view(data: RunData) -> View:
         calibrations=_calibration_views(data),
         reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
         confusions=confusion_views(evaluation),
+        orders=_order_views(evaluation),
     )
 
 
@@ -93,9 +96,11 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
     ran = {variant.name for variant in data.variants}
     pairs = [pair for pair in pairs if ran.issuperset(pair)]
     if not pairs:
-        return tuple(Lens(m.name, None, v.name, compared=True) for v in data.variants for m in data.metrics)
+        return tuple(
+            Lens(m.name, None, v.name, compared=True, pairwise=m.pairwise) for v in data.variants for m in data.metrics
+        )
     return tuple(
-        Lens(m.name, baseline, candidate, not asked or (m.name, baseline, candidate) in asked)
+        Lens(m.name, baseline, candidate, not asked or (m.name, baseline, candidate) in asked, m.pairwise)
         for baseline, candidate in pairs
         for m in data.metrics
     )
@@ -155,7 +160,7 @@ def _changes(
     for lens, state in zip(lenses, states, strict=True):
         if state in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING) and lens.compared and lens.baseline is not None:
             failing = lens.candidate if state is CaseGroup.NEWLY_FAILING else lens.baseline
-            code = reason_code(index, case_id, failing, lens.metric)
+            code = LOST if lens.pairwise else reason_code(index, case_id, failing, lens.metric)
             changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
     return tuple(changes)
 
@@ -261,6 +266,13 @@ def _calibration_views(data: RunData) -> tuple[CalibrationView, ...]:
     return tuple(
         CalibrationView(one, STATUS_WORDS[one.status], calibration_sentence(one, specs.get(one.metric)))
         for one in data.evaluation.calibrations
+    )
+
+
+def _order_views(evaluation: Evaluation) -> tuple[OrderView, ...]:
+    alpha = round(evaluation.gate.alpha, 12)
+    return tuple(
+        OrderView(one, order_sentence(one, alpha), is_biased(one, alpha)) for one in evaluation.gradings.orders
     )
 
 

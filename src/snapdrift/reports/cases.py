@@ -9,6 +9,9 @@ from enum import Enum, auto
 from snapdrift.model import CallKey, Outcome, Reason, Response, Score
 from snapdrift.reports.view import AnswerView, CaseGroup, Lens
 
+LOST = "lost"
+"""Why a case newly fails or passes a pairwise metric: the other side's answer is preferred."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerIndex:
@@ -57,6 +60,8 @@ def case_state(
         return CaseGroup.NEWLY_FAILING
     if movers and case_id in movers[1]:
         return CaseGroup.NEWLY_PASSING
+    if lens.pairwise:
+        return _preference(index, case_id, lens)
     candidate = _side(index, case_id, lens.candidate, lens.metric)
     baseline = candidate if lens.baseline is None else _side(index, case_id, lens.baseline, lens.metric)
     sides = (baseline, candidate)
@@ -72,6 +77,19 @@ def case_state(
         beyond_the_stop = index.unanswered(case_id) is Outcome.NOT_NEEDED
         return CaseGroup.NOT_NEEDED if beyond_the_stop else CaseGroup.UNCHANGED
     return CaseGroup.NEWLY_FAILING if candidate is _Side.FAILED else CaseGroup.NEWLY_PASSING
+
+
+def _preference(index: AnswerIndex, case_id: str, lens: Lens) -> CaseGroup | None:
+    """The group of a case that the candidate neither wins nor loses: a tie, or something is missing."""
+    outcomes = [index.outcomes(case_id, variant) for variant in (lens.baseline, lens.candidate) if variant is not None]
+    if any(all(outcome is Outcome.NOT_NEEDED for outcome in of_side) for of_side in outcomes):
+        return CaseGroup.NOT_NEEDED
+    if lens.baseline is None:
+        return None
+    scores = index.scores_of(case_id, lens.candidate).get(lens.metric, ())
+    values = [score.facts.get("against", {}).get(lens.baseline, {}).get("value") for score in scores]
+    unanswered = any(not o.measured and o is not Outcome.NOT_NEEDED for of_side in outcomes for o in of_side)
+    return CaseGroup.ERROR if not values or None in values or unanswered else CaseGroup.UNCHANGED
 
 
 def _applies(index: AnswerIndex, case_id: str, metric: str) -> bool:

@@ -142,6 +142,7 @@ class _Names:
                     "name": m.name,
                     "judge": view.judge_label(m.name) if m.judged else None,
                     "graded": is_graded(m),
+                    "pairwise": m.pairwise,
                 }
                 for m in view.metrics
             ],

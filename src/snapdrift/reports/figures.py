@@ -84,7 +84,13 @@ def level(metric: MetricSpec, mean: float | None) -> str:
     if _in_percent(metric):
         return percent(mean)
     low, high = metric.scale
-    return f"{low + mean * (high - low):.2f}"
+    on_scale = round(low + mean * (high - low), 2)
+    return f"{MINUS if on_scale < 0 else ''}{abs(on_scale):.2f}"
+
+
+def side(metric: MetricSpec, mean: float | None) -> str:
+    """The level of one side of a comparison; of a pairwise metric its means are preferences."""
+    return level(metric, (1 + mean) / 2 if metric.pairwise and mean is not None else mean)
 
 
 def level_interval(metric: MetricSpec, ci: tuple[float, float] | None) -> str:
@@ -96,7 +102,7 @@ def level_interval(metric: MetricSpec, ci: tuple[float, float] | None) -> str:
 
 def in_unit(metric: MetricSpec, difference: float) -> float:
     """A difference in score units as it is shown: points of 100, or steps of the metric's scale."""
-    return difference * (100 if _in_percent(metric) else metric.scale[1] - metric.scale[0])
+    return difference * (100 if _in_percent(metric) else metric.reach)
 
 
 def difference(metric: MetricSpec, value: float | None) -> str:

@@ -145,7 +145,7 @@ def named(sentence: str) -> Any:
 def _filters() -> dict[str, Callable[..., Any]]:
     names = (
         "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
-        "magnitude rate"
+        "magnitude rate side"
     )
     own = {"cost": words.cost_text, "cached_share": words.cached_share}
     return {name: getattr(figures, name) for name in names.split()} | own

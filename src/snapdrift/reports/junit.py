@@ -128,7 +128,7 @@ def _breaks_gate(view: View, verdict: Verdict) -> bool:
 def comparison_sentence(row: ComparisonView) -> str:
     """One comparison as a sentence without any text of a case's: what was seen, how sure, and the verdict."""
     c = row.comparison
-    seen = f"{figures.level(row.metric, c.baseline_mean)} to {figures.level(row.metric, c.candidate_mean)}"
+    seen = f"{figures.side(row.metric, c.baseline_mean)} to {figures.side(row.metric, c.candidate_mean)}"
     interval = figures.difference_interval(row.metric, c.ci)
     margin = f", margin {figures.magnitude(row.metric, c.margin)}" if c.margin is not None else ""
     moved = f"; {len(c.newly_failing)} newly fail, {len(c.newly_passing)} newly pass"

@@ -71,7 +71,7 @@ def _head(view: View) -> Iterator[str]:
         yield "| --- | --- | --- | --- | --- | --- |"
     for row in view.comparisons[:_LISTED]:
         c = row.comparison
-        levels = f"{figures.level(row.metric, c.baseline_mean)} → {figures.level(row.metric, c.candidate_mean)}"
+        levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
         warn = "" if c.severity is Severity.FAIL else " (warn)"
         verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}{warn}{left_out(c)}"

@@ -94,13 +94,14 @@ def _judging(view: View) -> Iterator[str]:
         f"votes: {figures.typeset(votes_sentence(one))}" for one in view.evaluation.gradings.votes if one.is_head
     )
     yield from (f"labels: {review}" for review in view.reviews)
+    yield from (f"orders: {figures.typeset(one.sentence)}" for one in view.orders)
 
 
 def _comparison_table(view: View) -> object:
     rows = []
     for row in view.comparisons:
         c = row.comparison
-        levels = f"{figures.level(row.metric, c.baseline_mean)} → {figures.level(row.metric, c.candidate_mean)}"
+        levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
         verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}"
         style = _VERDICT_STYLES.get(c.verdict, "")

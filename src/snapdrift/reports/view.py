@@ -22,6 +22,7 @@ from snapdrift.conclusions import (
     VariantSummary,
 )
 from snapdrift.explanations import Explanation
+from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
@@ -109,13 +110,15 @@ _GROUP_ORDER = {group: rank for rank, group in enumerate(CaseGroup)}
 class Lens:
     """One way to look at the cases: a metric of a candidate against a baseline (None: the variant for itself).
 
-    `compared` tells the metrics that the gate has a margin for from those that are only measured.
+    `compared` tells the metrics that the gate has a margin for from those that are only measured; `pairwise` ones are
+    of the candidate's answer over the baseline's, which has no score of its own.
     """
 
     metric: str
     baseline: str | None
     candidate: str
     compared: bool
+    pairwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +328,15 @@ class Label:
     meaning: str
 
 
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """What a pairwise judge said in both orders, and in words; `biased` where it is shown to go by the place."""
+
+    orders: OrderAgreement
+    sentence: str
+    biased: bool
+
+
 class MustPassStatus(StrEnum):
     """Whether a must-pass case passed."""
 
@@ -383,6 +395,7 @@ class View:
     calibrations: tuple[CalibrationView, ...] = ()
     reviews: tuple[str, ...] = ()
     confusions: tuple[ConfusionView, ...] = ()
+    orders: tuple[OrderView, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

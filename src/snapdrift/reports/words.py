@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import Comparison, Decision
 from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
+from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import CaseGroup, VariantView, View
 from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
@@ -161,21 +162,22 @@ def _are(number: int) -> str:
     return "1 is" if number == 1 else f"{count(number)} are"
 
 
-_WHY: Mapping[Reason, tuple[str, str]] = {
+_WHY: Mapping[str, tuple[str, str]] = {
     Reason.INVALID_JSON: ("is not the JSON asked for", "are not the JSON asked for"),
     Reason.UNEXTRACTED: ("could not be extracted", "could not be extracted"),
     Reason.INVALID_ARGUMENTS: ("calls a tool with invalid arguments", "call a tool with invalid arguments"),
     Reason.TOOL_CALL_AS_TEXT: ("writes a tool call as text", "write a tool call as text"),
     Reason.SCHEMA_VIOLATION: ("breaks the schema", "break the schema"),
     Reason.WRONG: ("is a wrong answer", "are wrong answers"),
+    LOST: ("is lost to the baseline", "are lost to the baseline"),
 }
-"""What one failing answer, or several, did, by the reason of its score."""
+"""What one failing answer, or several, did, by the reason that is shown of its score."""
 
 
 def _why(reasons: Sequence[str]) -> str:
     if len(reasons) < 2:
         return ""
-    told = [(reasons.count(reason.value), *words) for reason, words in _WHY.items()]
+    told = [(reasons.count(reason), *words) for reason, words in _WHY.items()]
     ended = len(reasons) - sum(number for number, _, _ in told)
     kinds = [*told, (ended, "ended without an answer", "ended without an answer")]
     parts = [(number, one if number == 1 else several) for number, one, several in kinds if number]

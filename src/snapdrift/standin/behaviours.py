@@ -59,6 +59,9 @@ class Behaviour(BaseModel):
       something before it calls. Names and JSON of strict functions cannot be got wrong.
     - `judge_fails`, `judge_fails_poor`: how often a judge's verdict is "fail", for an answer that looks fine and for
       one that looks short or refusing. `judge_flips`: how often one of several votes is turned round.
+      one that looks short or refusing.
+    - `judge_first`: how often a judge of two answers says "first" whatever they say. `judge_prefers`: how often else it
+      prefers the longer of two that look fine; the others are ties.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +91,8 @@ class Behaviour(BaseModel):
     judge_fails: Rate = 0.1
     judge_fails_poor: Rate = 0.7
     judge_flips: Rate = 0.05
+    judge_first: Rate = 0.1
+    judge_prefers: Rate = 0.5
 
 
 BUILT_IN: Mapping[str, Behaviour] = {

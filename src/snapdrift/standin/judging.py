@@ -18,6 +18,8 @@ _BAD = ("fail", "failed", "no", "incorrect", "unmet", "not_met", "bad", "unaccep
 _QUOTED = re.compile(r"<([\w-]*(?:answer|response|output|reply)[\w-]*)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _REFUSING = re.compile(r"\b(?:i'm sorry|i am sorry|i can't|i cannot|i won't|as an ai)\b", re.IGNORECASE)
 _SHORT = 20
+FIRST, SECOND, TIE = "first", "second", "tie"
+"""Verdicts that name one of two answers by its place."""
 REASON = "Simulated verdict, drawn by a rate: nobody read the answer."
 
 
@@ -51,11 +53,11 @@ def verdict_for(
 
     The verdict fails with the rate of the behaviour, a higher one where the answer quoted last in the text (between
     tags named like `<answer>`) is empty, under 20 characters or refusing. A list of verdicts has each drawn by itself.
+    Where the verdict is one of two answers by their places, it is as `_preferred` says.
     """
     known = expected if isinstance(expected, Mapping) else {}
     answer = _quoted(text)
-    poor = len(answer) < _SHORT or _REFUSING.search(answer) is not None
-    rate = behaviour.judge_fails_poor if poor else behaviour.judge_fails
+    rate = behaviour.judge_fails_poor if _is_poor(answer) else behaviour.judge_fails
     judging = _Judging(rate, behaviour.judge_flips, vote, (digest(text).hex(), *key))
     listed = listed_verdicts(schema)
     if listed is not None and not listed.keys() & known.keys():
@@ -66,12 +68,36 @@ def verdict_for(
     for name, inner in properties.items():
         if name.lower() not in _VERDICT_NAMES or name in known:
             continue
-        verdict = judging.verdict(_members(resolve(schema, inner)))
+        members = _members(resolve(schema, inner))
+        two = [match[1].strip() for match in _QUOTED.findall(text)][-2:]
+        verdict = judging.verdict(members)
+        if {FIRST, SECOND} <= set(map(str, members)) and len(two) == 2:
+            tie = TIE if TIE in members else FIRST
+            verdict = _preferred((two[0], two[1]), tie, behaviour, key)
         if verdict is None:
             continue
         told = {"reason": REASON} if "reason" in properties else {}
         return {**fill(schema, "verdict", *key), **told, name: verdict}
     return None
+
+
+def _is_poor(answer: str) -> bool:
+    return len(answer) < _SHORT or _REFUSING.search(answer) is not None
+
+
+def _preferred(answers: tuple[str, str], tie: str, behaviour: Behaviour, key: tuple[object, ...]) -> str:
+    """Which of two answers: the first whatever it says, with the rate of the position bias; else by the rule.
+
+    By the rule a poor answer loses to one that is not, and else the longer one wins with the rate of the preference.
+    Both orders of a pair draw the same there, and apart where the place decides.
+    """
+    if draw("place", digest(*answers).hex(), *key) < behaviour.judge_first:
+        return FIRST
+    seed = key[:1]  # what else is in the key tells the orders apart
+    merits = [(not _is_poor(answer), len(answer)) for answer in answers]
+    poor, alike = merits[0][0] != merits[1][0], merits[0] == merits[1]
+    decided = poor or draw("pair", *sorted(digest(answer).hex() for answer in answers), *seed) < behaviour.judge_prefers
+    return tie if alike or not decided else FIRST if merits[0] > merits[1] else SECOND
 
 
 def quoted_answer(text: str) -> str:

@@ -13,7 +13,7 @@ from snapdrift.suites.wording import did_you_mean, listed, quoted
 
 OPERATIONAL = ("cost", "latency_p95", "first_token_p95", "output_tokens")
 """Measures that every run has without a grader; for these more is worse."""
-_OF_SCALE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s+of\s+([0-9]*\.?[0-9]+)\s*")
+_OF_SCALE = re.compile(r"\s*(-?[0-9]*\.?[0-9]+)\s+of\s+([0-9]*\.?[0-9]+)\s*")
 
 
 class MetricGates:
@@ -66,6 +66,8 @@ class MetricGates:
         if margin is not None and not self._compares:
             self._needs_comparison(keys["margin"], "margin")
         at_least = self._level(keys["at_least"], spec) if "at_least" in keys else None
+        if spec.pairwise:
+            self._preference(keys)
         on = keys["on"].value if "on" in keys else None
         yield MetricGate(spec.name, margin=margin, at_least=at_least, severity=_severity(keys), on=on)
 
@@ -78,6 +80,14 @@ class MetricGates:
             found = f"on: passed for {quoted(spec.name)}"
             self._loading.complain(keys["on"].location, found, "expected on: value, as less of it is better")
 
+    def _preference(self, keys: Mapping[str, Key]) -> None:
+        """A preference is one over a baseline, and nothing that passes or fails."""
+        if "at_least" in keys and not self._compares:
+            self._needs_comparison(keys["at_least"], "at_least of a pairwise metric")
+        if "on" in keys and keys["on"].value == "passed":
+            expected = "expected it left out: a preference is compared by its value"
+            self._loading.complain(keys["on"].location, '"passed"', expected)
+
     def _needs_comparison(self, key: Key, name: str) -> None:
         self._loading.complain(
             key.location, f"{name} in a gate that compares nothing", "expected a baseline, or compare"
@@ -85,8 +95,7 @@ class MetricGates:
 
     def _margin(self, key: Key, spec: MetricSpec) -> float | None:
         """A difference in score units: above 0, at most 1."""
-        low, high = spec.scale
-        share = self._share(key, spec, lambda amount: amount / (high - low))
+        share = self._share(key, spec, lambda amount: amount / spec.reach)
         if share is not None and not 0 < share <= 1:
             hint = f"; {share:g} points are {share / 100:g}" if 1 < share <= 100 else ""
             self._loading.complain(key.location, quoted(key.value), f"expected a margin above 0 and at most 1{hint}")
@@ -94,11 +103,14 @@ class MetricGates:
         return share
 
     def _level(self, key: Key, spec: MetricSpec) -> float | None:
-        """A place on the scale, in score units: from 0 to 1."""
+        """A place on the scale, in score units: from 0 to 1. A plain number is that, or a preference from -1 to 1."""
         low, high = spec.scale
         share = self._share(key, spec, lambda amount: (amount - low) / (high - low))
+        if share is not None and spec.pairwise and not isinstance(key.value, str):
+            share = (share - low) / (high - low)
         if share is not None and not 0 <= share <= 1:
-            self._loading.complain(key.location, quoted(key.value), "expected a share from 0 to 1")
+            found = "a preference from -1 to 1" if spec.pairwise else "a share from 0 to 1"
+            self._loading.complain(key.location, quoted(key.value), f"expected {found}")
             return None
         return share
 

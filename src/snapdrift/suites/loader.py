@@ -18,6 +18,7 @@ from snapdrift.suites.loading import Loading
 from snapdrift.suites.media import Media
 from snapdrift.suites.messages import turn_findings
 from snapdrift.suites.outputs import coverage_warnings
+from snapdrift.suites.preferences import check_preferences
 from snapdrift.suites.prompts import TemplateError, read_prompt
 from snapdrift.suites.registry import GraderRegistry, InvalidEntryError, Location, ModelFacts, ParsedGrader
 from snapdrift.suites.repair import read_form
@@ -93,7 +94,7 @@ class _Loader:
         at_cases = ("dataset",) if entry.dataset is not None else ("cases",)
         fakes = fake_hashes(cases, at_cases, loading)
         graders = self._graders(entry, tried, complete=not read.problems)
-        judged = any(metric.judged for grader in graders for metric in grader.metrics)
+        judged = any(metric.judged and not metric.pairwise for grader in graders for metric in grader.metrics)
         if entry.require_calibration and graders and not judged and not self._unread(entry, graders):
             expected = "expected a grader of the family judge; leave it out without one"
             loading.complain(("require_calibration",), "no judge among the graders", expected, key=True)
@@ -102,6 +103,7 @@ class _Loader:
             self._check_calibratable(graders)
         gates = resolve_gates(entry, known, loading)
         check_target(entry, gates, variants, loading)
+        check_preferences(entry, gates, graders, loading)
         if not loading.problems and gates:
             made = {name: resolved.variant for name, resolved in variants.items()}
             check_stopping(entry, gates, Looked(next(iter(gates.values())).gate, made, graders, cases), loading)
@@ -204,7 +206,7 @@ class _Loader:
     def _check_calibratable(self, graders: tuple[ParsedGrader, ...]) -> None:
         """A judge that gives several verdicts an answer has no calibration that could be required of it."""
         for grader in graders:
-            if any(metric.judged for metric in grader.metrics) and not grader.calibratable:
+            if any(metric.judged and not metric.pairwise for metric in grader.metrics) and not grader.calibratable:
                 found = f"the judge {quoted(grader.name)}, which gives several verdicts on an answer"
                 expected = "expected judges in mode score or label, which people's labels can calibrate"
                 self._loading.complain(("require_calibration",), found, expected, key=True)

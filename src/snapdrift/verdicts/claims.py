@@ -60,7 +60,10 @@ def sight_sentence(gate: Gate, comparisons: Sequence[Comparison], specs: Mapping
     unseen = [f"no drop of any size on {metric}" for metric, drop in largest.items() if drop is None]
     sizes = [f"{amount(drop, specs.get(metric))} on {metric}" for metric, drop in largest.items() if drop is not None]
     seen_of = [*([f"drops from {', '.join(sizes)}"] if sizes else []), *unseen]
-    asked = f"; `max_blind` asks for {amount(gate.max_blind)}" if gate.policy is Policy.CATCH else ""
+    # In the terms of what was seen, where that is one thing.
+    units = {spec.unit: spec for metric in largest if (spec := specs.get(metric)) is not None}
+    one = next(iter(units.values())) if len(units) == 1 else None
+    asked = f"; `max_blind` asks for {amount(gate.max_blind, one)}" if gate.policy is Policy.CATCH else ""
     assumed = f"if {percent(gate.discordance)} of results differ, or as many as did where that is more"
     return f"Seen with 80% power, {assumed}: {', '.join(seen_of)}{asked}."
 

@@ -15,7 +15,7 @@ from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.stats.variance import repeats_to_resolve
 from snapdrift.stats.within_cases import pair_repeats
-from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, choose_word, weigh
+from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues, Question, choose_word, weigh
 from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
 from snapdrift.verdicts.score_tables import (
@@ -180,7 +180,7 @@ def _weigh(
     imputation: Imputation | None,
     judging: Judging,
 ) -> _Weighed:
-    scores = tables.metrics[planned.metric]
+    scores = scores_between(planned, tables)
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
     values, pairs = _paired(planned, tables, imputation), _pairing(planned, tables, imputation)
     wanted = scores.planned[baseline].any(axis=-1) & scores.planned[candidate].any(axis=-1)
@@ -216,6 +216,11 @@ def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imp
     return replace(one, evidence=evidence, detectable=detectable, resolving_alpha=looks.resolving_alpha)
 
 
+def scores_between(planned: PlannedComparison, tables: ScoreTables) -> MetricScores:
+    """The scores that a comparison is made of; of a pairwise metric the preferences over this baseline."""
+    return tables.between(planned.metric, planned.pair.baseline, planned.pair.candidate)
+
+
 def judged_sides(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None = None) -> Sides:
     """What the judge says of every case on both sides of a comparison."""
     old, new = map(mean_of_repeats, _sides(planned, tables, imputation))
@@ -232,7 +237,7 @@ def _sides(
     planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None
 ) -> tuple[FloatArray, FloatArray]:
     """The scores [case, repeat] of the baseline and of the candidate, NaN where there is none."""
-    scores = tables.metrics[planned.metric]
+    scores = scores_between(planned, tables)
     fills: tuple[float | None, float | None] = (None, None)
     if imputation is not None:
         fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
@@ -241,7 +246,7 @@ def _sides(
 
 
 def _paired(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> PairedValues:
-    scores, pairs = tables.metrics[planned.metric], _pairing(planned, tables, imputation)
+    scores, pairs = scores_between(planned, tables), _pairing(planned, tables, imputation)
     old, new = (side[pairs] for side in _sides(planned, tables, imputation))
     repeated = scores.compared.shape[-1] > 1
     return PairedValues(
@@ -251,6 +256,7 @@ def _paired(planned: PlannedComparison, tables: ScoreTables, imputation: Imputat
         single=scores.binary and not repeated,
         higher_is_better=scores.spec.higher_is_better,
         repeats=(old, new) if repeated else None,
+        preferences=scores.spec.pairwise,
     )
 
 
@@ -259,8 +265,13 @@ def _movers(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ids of cases that most repeats of the baseline pass and most of the candidate do not, and the reverse.
 
-    Half is not most. With one repeat these are the discordant cells of the table.
+    Half is not most. With one repeat these are the discordant cells of the table. Of a pairwise metric they are the
+    cases that the candidate loses and wins.
     """
+    if scores.spec.pairwise:
+        preference = mean_of_repeats(scores.compared[candidate])
+        lost, won = np.flatnonzero(preference < -ROUNDING), np.flatnonzero(preference > ROUNDING)
+        return tuple(case_ids[index] for index in lost), tuple(case_ids[index] for index in won)
 
     def passes(variant: int) -> FloatArray:
         return mean_of_repeats(scores.passed[variant])

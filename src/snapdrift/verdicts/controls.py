@@ -41,7 +41,9 @@ def _alike(one: Variant, other: Variant) -> bool:
 
 def _control(alias: Variant, snapshot: Variant, tables: ScoreTables, gate: Gate, facts: RunFacts) -> Control:
     pair = Pair(snapshot.name, alias.name, Severity.WARN)
-    planned = [PlannedComparison(pair, name, Severity.WARN, gating=False, margin=None) for name in tables.metrics]
+    # A preference is of the gate's own pairs; whether an alias and its snapshot are one of them is another matter.
+    names = [name for name, scores in tables.metrics.items() if not scores.spec.pairwise]
+    planned = [PlannedComparison(pair, name, Severity.WARN, gating=False, margin=None) for name in names]
     places = [tables.variants[snapshot.name], tables.variants[alias.name]]
     metrics = []
     compared = compare(planned, tables, gate, facts.seed, looks=facts.looks)

@@ -69,6 +69,10 @@ class Findings:
         """A comparison in the words of its metric."""
         return words.comparison_sentence(comparison, self.specs.get(comparison.metric))
 
+    def floor_sentence(self, floor: Floor) -> str:
+        """A floor in the words of its metric."""
+        return _floor_sentence(floor, self.specs.get(floor.metric))
+
 
 def decide(findings: Findings) -> Decision:
     """The first row of the table that holds, with its reasons; else passed, with what a pass would not have seen."""
@@ -120,7 +124,7 @@ def regression_reasons(findings: Findings) -> tuple[str, ...]:
     """What was measured is worse than the gate allows, however much else is missing."""
     return (
         *(findings.sentence(c) for c in _largest_first(findings.gating) if c.verdict is Verdict.REGRESSED),
-        *(_floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
+        *(findings.floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
         *(operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
         *_must_pass_sentences(findings, Severity.FAIL),
         *(words.alias_sentence(move) for move in findings.alias_moves if _fails(findings.gate.alias_moved)),
@@ -139,7 +143,7 @@ def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
         *stopped,
         *findings.shortfalls,
         *(findings.sentence(c) for c in findings.gating if _starved(c)),
-        *(_floor_sentence(floor) for floor in findings.floors if floor.mean is None and _fails(floor.severity)),
+        *(findings.floor_sentence(floor) for floor in findings.floors if floor.mean is None and _fails(floor.severity)),
         *(operational_sentence(o) for o in findings.operational if increase_unknown(o) and _fails(o.severity)),
         *_unmeasured_must_pass(findings),
         *_unasked_must_pass(findings),
@@ -205,7 +209,7 @@ def _word_of_measured(findings: Findings) -> DecisionWord:
 
 
 def _passed_reasons(findings: Findings) -> tuple[str, ...]:
-    floors = (_floor_sentence(floor) for floor in findings.floors if _fails(floor.severity))
+    floors = (findings.floor_sentence(floor) for floor in findings.floors if _fails(floor.severity))
     return (*(findings.sentence(c) for c in findings.gating), *floors)
 
 
@@ -217,7 +221,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
             yield findings.sentence(comparison)
     for floor in findings.floors:
         if floor.broken and not _fails(floor.severity):
-            yield _floor_sentence(floor)
+            yield findings.floor_sentence(floor)
     for operational in findings.operational:
         if (increase_broken(operational) or increase_unknown(operational)) and not _fails(operational.severity):
             yield operational_sentence(operational)
@@ -241,10 +245,11 @@ def _starved(comparison: Comparison) -> bool:
     return comparison.n == 0 or (comparison.verdict is Verdict.INSUFFICIENT and comparison.unmeasured > 0)
 
 
-def _floor_sentence(floor: Floor) -> str:
+def _floor_sentence(floor: Floor, spec: MetricSpec | None) -> str:
+    asked = words.level_text(floor.at_least, spec)
     if floor.mean is None:
-        return f"`{floor.variant}` has no score on {floor.metric}; at least {words.percent(floor.at_least)} is asked."
-    level, asked = words.percent(floor.mean, beside=floor.at_least), words.percent(floor.at_least)
+        return f"`{floor.variant}` has no score on {floor.metric}; at least {asked} is asked."
+    level = words.level_text(floor.mean, spec, beside=floor.at_least)
     return f"`{floor.variant}` reaches {level} on {floor.metric}; at least {asked} is asked."
 
 

@@ -24,6 +24,8 @@ def grader_doubts(planned: Sequence[PlannedComparison], tables: ScoreTables) -> 
 
 def _grader_doubts(one: PlannedComparison, tables: ScoreTables) -> Iterator[str]:
     scores = tables.metrics[one.metric]
+    if scores.spec.pairwise:  # its baseline ties with itself, so that both sides never agree by a fault
+        return
     sides = [tables.variants[one.pair.baseline], tables.variants[one.pair.candidate]]
     scored = ~np.isnan(scores.compared[sides])
     if not scored.any(axis=(1, 2)).all():
@@ -42,7 +44,7 @@ def sight_doubts(
 ) -> tuple[str, ...]:
     """Gating comparisons whose results differ more than the gate assumes, so that they see less than was promised."""
     return tuple(
-        words.sight_sentence(comparison, observed, gate.discordance)
+        words.sight_sentence(comparison, observed, gate.discordance, tables.metrics[one.metric].spec)
         for one, comparison in zip(planned, comparisons, strict=True)
         if one.gating and (observed := observed_discordance(one, tables, gate.target)) > gate.discordance + ROUNDING
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from snapdrift.conclusions import Comparison, Evaluation
 from snapdrift.explanations import Explanation
+from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.answers import Tolerant
@@ -32,8 +33,9 @@ from snapdrift.verdicts.gradings import summarise_gradings
 from snapdrift.verdicts.ledger import build_ledger, find_alias_moves
 from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judged_variants
 from snapdrift.verdicts.operations import measure_operations
+from snapdrift.verdicts.orders import order_doubts
 from snapdrift.verdicts.parity import find_parity
-from snapdrift.verdicts.score_tables import Imputation, ScoreTables, build_score_tables
+from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables, build_score_tables
 from snapdrift.verdicts.summaries import calls_by_variant, summarise_metrics, summarise_variant
 
 _HOW = {
@@ -66,6 +68,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
     moves = find_alias_moves(ledger)
+    gradings = summarise_gradings(results, gate)
     findings = Findings(
         gate=gate,
         specs={spec.name: spec for spec in results.metrics},
@@ -81,7 +84,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         late_calls=0 if looks is None else looks.late(tables),
         imputed=_impute(gate, planned, judged, tables, facts, judges),
         judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
-        grader_doubts=grader_doubts(planned, tables),
+        grader_doubts=grader_doubts(planned, tables) + _order_doubts(planned, gradings, gate),
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
         look_notes=() if sequential is None else sequential_notes(sequential),
@@ -103,7 +106,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         calibrations=calibrations,
         reviews=tally_reviews(facts.judging.labels, tables),
         sequential=sequential,
-        gradings=summarise_gradings(results),
+        gradings=gradings,
     )
 
 
@@ -123,6 +126,11 @@ def _explained(
     return explain(planned, comparisons, results, tables, tolerant, facts.seed)
 
 
+def _order_doubts(planned: Sequence[PlannedComparison], gradings: Gradings, gate: Gate) -> tuple[str, ...]:
+    gating = frozenset(one.comparison for one in planned if one.gating)
+    return order_doubts(gradings.orders, gating, round(gate.alpha, 12))
+
+
 def _present_pairs(gate: Gate, tables: ScoreTables) -> tuple[Pair, ...]:
     return tuple(p for p in gate.pairs if p.baseline in tables.variants and p.candidate in tables.variants)
 
@@ -137,12 +145,13 @@ def _shortfalls(
         counted = f"({int(tables.measured[index].sum()):,} of {int(tables.planned[index].sum()):,})"
         if share < gate.coverage - ROUNDING:
             short.append(f"`{variant}` was measured on {_against(share, gate, f'of its planned calls {counted}')}")
-    sides = dict.fromkeys((one.metric, side) for one in planned if one.gating for side in _variants_of(one.pair))
-    sides |= dict.fromkeys((floor.metric, floor.variant) for floor in floors if floor.severity is Severity.FAIL)
-    for metric, variant in sides:
-        share = tables.metric_coverage(metric, variant)
+    for metric, variant, baseline in _counted(planned, floors, tables):
+        scores, index = _scores_of(metric, variant, baseline, tables), tables.variants[variant]
+        planned_calls = int(scores.planned[index].sum())
+        share = 1.0 - float(scores.unmeasured[index].sum()) / planned_calls if planned_calls else 0.0
         if share < gate.coverage - ROUNDING:
-            calls = f"of the planned calls of `{variant}` that it applies to"
+            against = f" against `{baseline}`" if baseline else ""
+            calls = f"of the planned calls of `{variant}`{against} that it applies to"
             short.append(f"{metric} was scored on {_against(share, gate, calls)}")
     return tuple(short)
 
@@ -164,18 +173,32 @@ def _variants_of(pair: Pair) -> tuple[str, str]:
     return pair.baseline, pair.candidate
 
 
-def _counted(planned: Sequence[PlannedComparison], floors: Sequence[Floor]) -> set[tuple[str, str]]:
-    """The metrics and variants whose unmeasured calls could change the decision."""
-    counted = {(one.metric, side) for one in planned if one.gating for side in _variants_of(one.pair)}
-    return counted | {(floor.metric, floor.variant) for floor in floors if floor.severity is Severity.FAIL}
+def _counted(
+    planned: Sequence[PlannedComparison], floors: Sequence[Floor], tables: ScoreTables
+) -> dict[tuple[str, str, str], None]:
+    """The metrics and variants whose unmeasured calls could change the decision.
+
+    A preference is one of the candidate over a baseline, which is the third; empty where the variant stands for itself.
+    """
+    counted: dict[tuple[str, str, str], None] = {}
+    for one in planned:
+        if one.gating and tables.metrics[one.metric].spec.pairwise:
+            counted[one.metric, one.pair.candidate, one.pair.baseline] = None
+        elif one.gating:
+            counted |= dict.fromkeys((one.metric, side, "") for side in _variants_of(one.pair))
+    return counted | {(floor.metric, floor.variant, ""): None for floor in floors if floor.severity is Severity.FAIL}
+
+
+def _scores_of(metric: str, variant: str, baseline: str, tables: ScoreTables) -> MetricScores:
+    return tables.between(metric, baseline, variant) if baseline else tables.metrics[metric]
 
 
 def _unmeasured_calls(planned: Sequence[PlannedComparison], floors: Sequence[Floor], tables: ScoreTables) -> int:
     """How many calls lack a score that the decision rests on."""
     lacking = np.zeros_like(tables.planned)
-    for metric, variant in _counted(planned, floors):
+    for metric, variant, baseline in _counted(planned, floors, tables):
         index = tables.variants[variant]
-        lacking[index] |= tables.metrics[metric].unmeasured[index]
+        lacking[index] |= _scores_of(metric, variant, baseline, tables).unmeasured[index]
     return int(lacking.sum())
 
 

@@ -68,7 +68,8 @@ class PairedValues:
     """Case means of both sides for the cases that pair, and the cluster of each case.
 
     `single` says that each value is one pass or fail, so that a table can be made. `repeats` are the scores themselves,
-    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one.
+    baseline and candidate as [case, repeat] with NaN where unmeasured; None where each case has one. Of `preferences`
+    the baseline's side is 0 throughout and the candidate's from -1 to 1: each is a difference already.
     """
 
     baseline: FloatArray
@@ -77,12 +78,18 @@ class PairedValues:
     single: bool
     higher_is_better: bool = True
     repeats: tuple[FloatArray, FloatArray] | None = None
+    preferences: bool = False
 
     @property
     def gains(self) -> FloatArray:
         """Differences, turned so that below 0 is worse. Rounding errors of repeats are removed."""
         differences = np.round(self.candidate - self.baseline, 12) + 0.0
         return differences if self.higher_is_better else -differences
+
+    @property
+    def decided_once(self) -> bool:
+        """Whether each difference is that of one pass or fail, or of one preference: -1, 0 or 1."""
+        return self.single or (self.preferences and self.repeats is None)
 
     @property
     def discordance(self) -> float:
@@ -138,13 +145,12 @@ class _Test:
 
 def weigh(values: PairedValues, question: Question) -> Evidence:
     """Tests and interval of one comparison; no tests where no outcome could have shown anything."""
-    single = values.single and not values.clustered
     table = _table(values) if values.single else None
     moment = values.discordance
     if could_never_tell(values, question):
         return Evidence("none", None, None, None, None, moment, table)
-    if single:
-        return _by_table(values, question, moment)
+    if values.decided_once and not values.clustered:
+        return _by_decided(values, question, moment, table)
     test = _by_clusters(values, question) if values.clustered else _by_cases(values, question)
     if values.clustered:
         moment *= _design_effect(values)
@@ -204,7 +210,7 @@ def _agreement_shows(n: int, values: PairedValues, question: Question) -> bool:
         return False
     needed = (
         cases_for_no_worse(question.margin, question.alpha)
-        if values.single
+        if values.decided_once
         else cases_of_agreement(question.margin, question.alpha)
     )
     return needed is not None and n >= needed
@@ -220,18 +226,19 @@ def _table(values: PairedValues) -> PairTable:
     )
 
 
-def _by_table(values: PairedValues, question: Question, moment: float) -> Evidence:
-    table, n = _table(values), values.gains.size
-    worse, better = table.only_baseline, table.only_candidate
-    if not values.higher_is_better:
-        worse, better = better, worse
+def _by_decided(values: PairedValues, question: Question, moment: float, table: PairTable | None) -> Evidence:
+    """By the cases that differ: McNemar's test and Tango's interval take no more than their numbers either way."""
+    gains, n = values.gains, values.gains.size
+    worse, better = int((gains < 0).sum()), int((gains > 0).sum())
     tests = mcnemar(worse, better)
     interval = tango_interval(worse, better, n, question.two_sided)
     no_worse = None if question.margin is None else tango_test(worse, better, n, max(-1.0, -question.margin)).p_greater
     shown = shown_interval(interval, values)
-    counts = (table.both_pass, table.only_baseline, table.only_candidate, table.both_fail)
-    newcombe = newcombe_interval(*counts, question.two_sided)
-    read = (newcombe.low, newcombe.high)
+    read = None
+    if table is not None:
+        counts = (table.both_pass, table.only_baseline, table.only_candidate, table.both_fail)
+        newcombe = newcombe_interval(*counts, question.two_sided)
+        read = (newcombe.low, newcombe.high)
     return Evidence("mcnemar_exact", tests.exact, tests.mid.worse, no_worse, shown, moment, table, read)
 
 

@@ -34,7 +34,12 @@ def explain(
     `planned` and `comparisons` are those of the run in one order, `tables` its scores. Slices and groups are looked for
     where a difference is shown or a drop is not ruled out; cases that changed sides are attributed in any case.
     """
-    wanted = [(plan, one) for plan, one in zip(planned, comparisons, strict=True) if _has_something_to_explain(one)]
+    wanted = [
+        (plan, one)
+        for plan, one in zip(planned, comparisons, strict=True)
+        # A preference is no score of an answer, so it has no second one under a tolerant reading.
+        if _has_something_to_explain(one) and not tables.metrics[one.metric].spec.pairwise
+    ]
     if not wanted:
         return ()
     index = index_scores(results)

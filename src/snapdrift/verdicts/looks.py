@@ -109,12 +109,7 @@ class Looks:
         for name, scores in tables.metrics.items():
             hidden = self._passed_over(scores, tables, imputation)
             hidden |= unfed[None, :, None]
-            metrics[name] = replace(
-                scores,
-                compared=np.where(hidden, np.nan, scores.compared),
-                passed=np.where(hidden, np.nan, scores.passed),
-                planned=scores.planned & ~unfed[None, :, None],
-            )
+            metrics[name] = replace(scores.hiding(hidden), planned=scores.planned & ~unfed[None, :, None])
         return replace(tables, metrics=metrics)
 
     def fed_scores(self, results: Results) -> Results:
@@ -123,10 +118,11 @@ class Looks:
             return results
         fed = {case for unit in self.order[: self.fed] for case in unit}
         graders = {spec.name: spec.grader for spec in results.metrics}
+        lost = {CallKey(key.case_id, key.variant, key.repeat, key.judge) for key in self.passed_over}
 
         def counts(score: Score) -> bool:
             keys = (CallKey(score.case_id, score.variant, score.repeat, by) for by in ("", graders[score.metric]))
-            return score.case_id in fed and self.passed_over.isdisjoint(keys)
+            return score.case_id in fed and lost.isdisjoint(keys)
 
         return replace(results, scores=tuple(filter(counts, results.scores)))
 
@@ -312,7 +308,8 @@ def _unit_values(
 ) -> FloatArray:
     """The mean difference over the cases of each unit that pair, of case means without the calls that are `hidden`."""
     scores = tables.metrics[planned.metric]
-    seen = replace(scores, compared=np.where(hidden, np.nan, scores.compared)) if hidden.any() else scores
+    seen = scores.hiding(hidden) if hidden.any() else scores
+    seen = seen.between(tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate])
     sides = []
     for name, candidate in ((planned.pair.baseline, False), (planned.pair.candidate, True)):
         fill = None if imputation is None else scores.filled(imputation, candidate=candidate)

@@ -62,6 +62,8 @@ def _parity(members: Sequence[Variant], tables: ScoreTables) -> Parity:
     compared = asked & (tables.measured[places] | ~tables.planned[places]).all(axis=(0, 2))
     metrics = []
     for name, scores in tables.metrics.items():
+        if scores.spec.pairwise:  # of a candidate against its baseline: two ways of asking have no score each
+            continue
         agreed = agreement(scores, places, tables.case_ids)
         means = [scores.case_means(place)[agreed.scored] for place in places]
         levels = {v.name: float(m.mean()) if m.size else None for v, m in zip(members, means, strict=True)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -40,6 +40,9 @@ class MetricScores:
     both are NaN where there is no score. `reasons` has the code of each score's reason, grader errors among them, and
     `NO_CODE` where there is no score. `planned` marks the calls that were to be scored: the metric applies, the call
     was planned, and it was not spared by early stopping. `binary` says that `compared` holds 0 and 1 only.
+
+    Of a pairwise metric only candidates have scores, means over their baselines; `against` has those against each one,
+    [case, repeat], by the places of baseline and candidate. What a comparison makes of them goes from `lowest` to 1.
     """
 
     spec: MetricSpec
@@ -50,6 +53,8 @@ class MetricScores:
     unextracted: NDArray[np.int64]
     grader_errors: NDArray[np.int64]
     reasons: CodeArray
+    against: Mapping[tuple[int, int], FloatArray] = field(default_factory=dict)
+    lowest: float = 0.0
 
     @property
     def unmeasured(self) -> BoolArray:
@@ -65,9 +70,40 @@ class MetricScores:
         values = self.compared[variant]
         return values if fill is None else np.where(self.unmeasured[variant], fill, values)
 
+    def hiding(self, hidden: BoolArray) -> MetricScores:
+        """The scores without those of some calls; a preference goes with either side's."""
+        return replace(
+            self,
+            compared=np.where(hidden, np.nan, self.compared),
+            passed=np.where(hidden, np.nan, self.passed),
+            against={
+                (baseline, candidate): np.where(hidden[baseline] | hidden[candidate], np.nan, values)
+                for (baseline, candidate), values in self.against.items()
+            },
+        )
+
+    def between(self, baseline: int, candidate: int) -> MetricScores:
+        """The scores as a comparison of two variants takes them: as they are, or of a pairwise metric a preference.
+
+        The candidate's side then has its preference over this baseline, from -1 (lost) to 1 (won), and the baseline's
+        has 0 wherever it was planned, as it ties with itself: so the difference of the two is the preference, and what
+        is unmeasured of it is so on the candidate's side.
+        """
+        if not self.spec.pairwise:
+            return self
+        shape = self.planned.shape
+        compared, passed, planned = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
+        found = self.against.get((baseline, candidate))
+        if found is not None:
+            planned[[baseline, candidate]] = self.planned[candidate]
+            compared[baseline], passed[baseline] = 0.0, 1.0
+            compared[candidate] = np.where(planned[candidate], 2 * found - 1, np.nan)
+            passed[candidate] = np.where(np.isnan(compared[candidate]), np.nan, compared[candidate] >= 0)
+        return replace(self, compared=compared, passed=passed, planned=planned, lowest=-1.0)
+
     def filled(self, imputation: Imputation, *, candidate: bool) -> float:
         """The value that unmeasured calls of one side take: the worst or the best score there is."""
-        best, worst = (1.0, 0.0) if self.spec.higher_is_better else (0.0, 1.0)
+        best, worst = (1.0, self.lowest) if self.spec.higher_is_better else (self.lowest, 1.0)
         return best if candidate is (imputation is Imputation.FOR_CANDIDATE) else worst
 
 
@@ -88,6 +124,10 @@ class ScoreTables:
     measured: BoolArray
     outcomes: CodeArray
     repeats: dict[int, int] = field(default_factory=dict)
+
+    def between(self, metric: str, baseline: str, candidate: str) -> MetricScores:
+        """A metric's scores as a comparison of two variants takes them."""
+        return self.metrics[metric].between(self.variants[baseline], self.variants[candidate])
 
     def coverage(self, variant: str) -> float:
         """The measured share of the planned calls of a variant; 0 when none was planned."""
@@ -142,35 +182,45 @@ def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
     outcomes[outcomes == _OUTCOME_CODES[Outcome.NOT_NEEDED]] = NO_CODE
     planned = outcomes != NO_CODE
     measured = planned & np.array([outcome.measured for outcome in OUTCOMES])[outcomes]
-    metrics = _empty_metrics(results, gate, cases, planned)
+    metrics = _empty_metrics(results, gate, positions, planned)
     for name, scores in metrics.items():
-        _fill(scores, [score for score in results.scores if score.metric == name], positions, measured)
+        given = [score for score in results.scores if score.metric == name]
+        _fill(scores, given, positions, measured)
+        _fill_preferences(scores, given, positions, measured)
     labels = _cluster_labels(results)
     return ScoreTables(metrics, variants, tuple(cases), labels, planned, measured, outcomes, repeats)
 
 
-def _empty_metrics(results: Results, gate: Gate, cases: dict[str, int], planned: BoolArray) -> dict[str, MetricScores]:
+def _empty_metrics(results: Results, gate: Gate, positions: _Positions, planned: BoolArray) -> dict[str, MetricScores]:
+    variants, cases = positions.variants, positions.cases
+    names = [(one.baseline, one.candidate) for one in gate.pairs]
+    pairs = [(variants[old], variants[new]) for old, new in names if old in variants and new in variants]
     compared_on = {entry.metric: entry.on for entry in gate.metrics}
     metrics = {}
     for spec in results.metrics:
         # A metric without an entry applies to every case.
         applicable = results.applicable.get(spec.name, cases.keys())
         applies = np.array([case in applicable for case in cases], dtype=np.bool_)
+        scored, against = np.ones(len(variants), dtype=np.bool_), dict[tuple[int, int], FloatArray]()
+        if spec.pairwise:
+            against = {pair: np.full(planned.shape[1:], np.nan) for pair in pairs}
+            scored[:] = [place in {candidate for _, candidate in pairs} for place in variants.values()]
         metrics[spec.name] = MetricScores(
             spec=spec,
             binary=_is_binary(spec, compared_on.get(spec.name)),
             compared=np.full(planned.shape, np.nan),
             passed=np.full(planned.shape, np.nan),
-            planned=planned & applies[None, :, None],
+            planned=planned & applies[None, :, None] & scored[:, None, None],
             unextracted=np.zeros(planned.shape[0], dtype=np.int64),
             grader_errors=np.zeros(planned.shape[0], dtype=np.int64),
             reasons=np.full(planned.shape, NO_CODE, dtype=np.int8),
+            against=against,
         )
     return metrics
 
 
 def _is_binary(spec: MetricSpec, on: str | None) -> bool:
-    if on is not None:
+    if on is not None and not spec.pairwise:
         return on == "passed"
     return spec.kind is ScoreKind.PASS_FAIL
 
@@ -189,6 +239,23 @@ def _fill(scores: MetricScores, given: Sequence[Score], positions: _Positions, m
     graded = ~np.isnan(scores.compared)
     scores.grader_errors[:] = ((scores.reasons != NO_CODE) & ~graded).sum(axis=(1, 2))
     scores.unextracted[:] = (np.isin(scores.reasons, _NOT_EXTRACTED) & graded).sum(axis=(1, 2))
+
+
+def _fill_preferences(scores: MetricScores, given: Sequence[Score], positions: _Positions, measured: BoolArray) -> None:
+    """Puts the preferences of a pairwise metric in their places, as far as both answers were measured."""
+    for (baseline, candidate), values in scores.against.items():
+        name = next(name for name, place in positions.variants.items() if place == baseline)
+        own = [score for score in given if positions.variants[score.variant] == candidate]
+        _, cases, repeats = positions.of(own)
+        found = np.array([_preference(score, name) for score in own], dtype=np.float64)
+        kept = (repeats >= 0) & measured[baseline, cases, repeats] & measured[candidate, cases, repeats]
+        values[cases[kept], repeats[kept]] = found[kept]
+        values[~scores.planned[candidate]] = np.nan
+
+
+def _preference(score: Score, baseline: str) -> float:
+    found = score.facts.get("against", {}).get(baseline, {}).get("value")
+    return np.nan if found is None else float(found)
 
 
 def _cluster_labels(results: Results) -> NDArray[np.int64]:

@@ -93,7 +93,7 @@ def sufficiency(
         if not entry.gates or entry.margin is None or not pairs:
             continue
         covered = [case for case in cases if case.id in applicable.get(name, every)]
-        single = repeats == 1 and _binary(specs[name], entry.on)
+        single = repeats == 1 and (specs[name].pairwise or _binary(specs[name], entry.on))
         sight = _Sight.of(gate, rule)
         reach = (
             _reach_of_these(gate, entry.margin, len(covered), repeats)
@@ -103,7 +103,7 @@ def sufficiency(
         enough = reach.catches if gate.policy is Policy.CATCH else reach.proves
         for pair in pairs:
             head = f"{name}, `{pair.candidate}` against `{pair.baseline}`"
-            detail = f"{head}: {_detail(gate, entry.margin, reach, rule, enough=enough)}"
+            detail = f"{head}: {_detail(gate, (entry.margin, specs[name]), reach, rule, enough=enough)}"
             found.append(
                 Sufficiency(
                     metric=name,
@@ -176,7 +176,10 @@ def _cluster_sizes(cases: Sequence[Case]) -> ClusterSums:
     return cluster_sums(np.zeros(len(cases)), labels)
 
 
-def _detail(gate: Gate, margin: float, reach: _Reach, rule: StoppingRule | None, *, enough: bool) -> str:
+def _detail(
+    gate: Gate, asked: tuple[float, MetricSpec], reach: _Reach, rule: StoppingRule | None, *, enough: bool
+) -> str:
+    margin, spec = asked
     gated = f"{words.cases(reach.cases)} gate{'s' if reach.cases == 1 else ''} it"
     if rule is not None:
         gated += " at most, by betting" if rule.share == 1 else " unless it is settled before"
@@ -188,11 +191,11 @@ def _detail(gate: Gate, margin: float, reach: _Reach, rule: StoppingRule | None,
     seen = (
         "no drop of any size is sure enough to be seen"
         if reach.detectable is None
-        else f"drops from {words.amount(reach.detectable)} are seen {assumed}"
+        else f"drops from {words.amount(reach.detectable, spec)} are seen {assumed}"
     )
     catch = f"`max_blind: {gate.max_blind:g}` takes {_needed(reach.cases_for_catch, rule)}"
     proof = _needed(reach.cases_for_prove, rule)
-    prove = f"`prove` at a margin of {words.amount(margin)} takes {proof} without a difference"
+    prove = f"`prove` at a margin of {words.amount(margin, spec)} takes {proof} without a difference"
     text = f"{gated}; {seen}. {catch}; {prove}."
     return text if enough else f"{text} {_mend(gate, reach)}"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from snapdrift.stats.betting import Claim, betting_interval, betting_p_value
 from snapdrift.stats.intervals import Interval
-from snapdrift.stats.paired import SidedP
+from snapdrift.stats.paired import SidedP, sign_flip
 from snapdrift.stats.score_t import ScoreT
 from snapdrift.stats.variance import split_variance
 from snapdrift.stats.within_cases import RepeatPairs, deal_repeats, least_deal_p, pair_repeats
@@ -36,10 +36,15 @@ def weigh_these_cases(values: PairedValues, question: Question) -> Evidence:
     if values.gains.size == 0:
         return Evidence("none", None, None, None, None, 0.0)
     pairs = pair_repeats(baseline, candidate)
-    if _could_never_tell(baseline, candidate, pairs, question):
+    least = 0.5**pairs.differences.size if values.preferences else least_deal_p(baseline, candidate)
+    if _could_never_tell(least, pairs, question):
         return Evidence("none", None, None, None, None, pairs.discordance)
     scale = _scale(baseline, candidate, pairs)
-    if scale is None or len(baseline) <= FEW_CASES or _passes_and_fails(baseline, candidate):
+    if values.preferences and (scale is None or len(baseline) <= FEW_CASES):
+        # Two answers that are judged together change places together: dealing them one by one would say too much.
+        flips = sign_flip(pairs.differences * pairs.weights, question.seed)
+        method, p = "sign_flip_exact" if flips.exact else "sign_flip_monte_carlo", flips.p
+    elif scale is None or len(baseline) <= FEW_CASES or _passes_and_fails(baseline, candidate):
         deals = deal_repeats(baseline, candidate, question.seed)
         method, p = "repeat_deals_exact" if deals.exact else "repeat_deals_monte_carlo", deals.p
     else:
@@ -55,9 +60,9 @@ def turned_repeats(values: PairedValues) -> tuple[FloatArray, FloatArray]:
     return sides if values.higher_is_better else (1.0 - sides[0], 1.0 - sides[1])
 
 
-def _could_never_tell(baseline: FloatArray, candidate: FloatArray, pairs: RepeatPairs, question: Question) -> bool:
-    """Whether neither unanimity nor complete agreement of so many answers would have been significant."""
-    if least_deal_p(baseline, candidate) <= question.alpha:
+def _could_never_tell(least: float, pairs: RepeatPairs, question: Question) -> bool:
+    """Whether neither unanimity (then p is `least`) nor complete agreement of so many answers would be significant."""
+    if least <= question.alpha:
         return False
     if question.margin is None:
         return True

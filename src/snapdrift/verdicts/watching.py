@@ -121,11 +121,12 @@ def key_of(watched: Watched) -> str:
 def night_differences(results: Results, gate: Gate, watched: Sequence[Watched]) -> Mapping[str, NDArray[np.float64]]:
     """For each metric and pair, by `key_of`: candidate minus baseline of each case, NaN where one was not scored."""
     tables = build_score_tables(results, gate)
-    return {
-        key_of(one): tables.metrics[one.metric].case_means(tables.variants[one.candidate])
-        - tables.metrics[one.metric].case_means(tables.variants[one.baseline])
-        for one in watched
-    }
+    found = {}
+    for one in watched:
+        scores = tables.between(one.metric, one.baseline, one.candidate)
+        old, new = (scores.case_means(tables.variants[side]) for side in (one.baseline, one.candidate))
+        found[key_of(one)] = new - old
+    return found
 
 
 def shortfall(results: Results, gate: Gate, watched: Sequence[Watched]) -> str:
@@ -134,7 +135,7 @@ def shortfall(results: Results, gate: Gate, watched: Sequence[Watched]) -> str:
     scored_at_all = False
     for one in watched:
         sides = [tables.variants[one.baseline], tables.variants[one.candidate]]
-        scores = tables.metrics[one.metric]
+        scores = tables.between(one.metric, one.baseline, one.candidate)
         planned = scores.planned[sides].any(axis=-1).all(axis=0)
         scored = planned & ~np.isnan([scores.case_means(side) for side in sides]).any(axis=0)
         cases, missing = int(planned.sum()), int((planned & ~scored).sum())

@@ -6,7 +6,7 @@ reads in that. Every function that says `sentence` returns a whole one, with its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import AliasMove, Comparison, Evaluation, PairTable
@@ -22,12 +22,13 @@ VERDICT_WORDS = {
     Verdict.INSUFFICIENT: "insufficient",
 }
 _NAMED = 5
+NO_SPECS: Mapping[str, MetricSpec] = {}
 
 
 def points(value: float, spec: MetricSpec | None = None, *, signed: bool = True) -> str:
     """A difference without its unit: `-2.0`. In percent points, or on the metric's own scale."""
     own = spec is not None and spec.unit != POINTS
-    scaled = value * (spec.scale[1] - spec.scale[0]) if spec is not None and own else value * 100
+    scaled = value * spec.reach if spec is not None and own else value * 100
     digits = 2 if own else 1
     # A difference that rounds to nothing has no sign.
     rounded = round(scaled, digits) + 0.0
@@ -70,6 +71,13 @@ def percent(share: float, *, beside: float | None = None) -> str:
     return f"{share:.3%}" if hidden or merged else text
 
 
+def level_text(mean: float, spec: MetricSpec | None = None, *, beside: float | None = None) -> str:
+    """The level of a metric: in percent, or of a pairwise one as a preference from -1 to 1 (`-0.15`)."""
+    if spec is None or not spec.pairwise:
+        return percent(mean, beside=beside)
+    return f"{round(2 * mean - 1, 2) + 0.0:.2f}"
+
+
 def names(items: Sequence[str], limit: int = _NAMED) -> str:
     """Names in a row, the rest counted: `a, b and 3 more`."""
     shown = ", ".join(items[:limit])
@@ -93,14 +101,15 @@ def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) 
     change = difference_text(c, spec)
     margin = amount(c.margin, spec) if c.margin is not None else ""
     if c.verdict is Verdict.REGRESSED:
-        return f"{candidate} is worse than {baseline} on {c.metric}: {change}, {_worse_p(c)}; {movement(c)}."
+        return f"{candidate} is worse than {baseline} on {c.metric}: {change}, {_worse_p(c)}; {movement(c, spec)}."
     if c.verdict is Verdict.WORSE_WITHIN_MARGIN:
         within = f"by no more than the margin of {margin}"
-        return f"{candidate} is worse than {baseline} on {c.metric}, {within}: {change}, {_worse_p(c)}; {movement(c)}."
+        shown = f"{change}, {_worse_p(c)}; {movement(c, spec)}"
+        return f"{candidate} is worse than {baseline} on {c.metric}, {within}: {shown}."
     if c.verdict is Verdict.IMPROVED:
         return (
             f"{candidate} is better than {baseline} on {c.metric}: {change}, "
-            f"one-sided {p_text(c.p_better)}; {movement(c)}."
+            f"one-sided {p_text(c.p_better)}; {movement(c, spec)}."
         )
     if c.verdict is Verdict.NO_WORSE:
         return (
@@ -113,12 +122,16 @@ def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) 
     return f"{c.metric} could never tell {candidate} from {baseline}: {_too_little(c)}."
 
 
-def movement(comparison: Comparison) -> str:
+def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
     """How many cases changed sides: `40 cases newly fail, 14 newly pass`.
 
-    Of graded and repeated metrics they are not what the difference is made of, and the words say so.
+    Of graded and repeated metrics they are not what the difference is made of, and the words say so. Of a pairwise
+    metric they are cases lost and won.
     """
     failing, passing = len(comparison.newly_failing), len(comparison.newly_passing)
+    if spec is not None and spec.pairwise:
+        tied = comparison.n - failing - passing
+        return f"of {cases(comparison.n)} it loses {failing:,}, wins {passing:,} and ties {tied:,}"
     verb = "fails" if failing == 1 else "fail"
     moved = f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
     if comparison.method in LABEL_METHODS:
@@ -153,8 +166,8 @@ def alias_sentence(move: AliasMove) -> str:
     return f"{who} ({move.requested}) answered as {names(move.now)}; before, as {names(move.before)}."
 
 
-def headline(evaluation: Evaluation) -> str:
-    """The report's first sentence: who, against whom, on what, how much, how sure."""
+def headline(evaluation: Evaluation, specs: Mapping[str, MetricSpec] = NO_SPECS) -> str:
+    """The report's first sentence: who, against whom, on what, how much, how sure. `specs` say how metrics read."""
     decision = evaluation.decision
     if decision.word is not DecisionWord.PASSED:
         return decision.reasons[0] if decision.reasons else f"The gate `{evaluation.gate.name}` was not passed."
@@ -164,22 +177,22 @@ def headline(evaluation: Evaluation) -> str:
     against = f"{_sides(gating)} on {names(list(dict.fromkeys(c.metric for c in gating)))}"
     if evaluation.gate.policy is Policy.PROVE or all(_shown_no_worse(c) for c in gating):
         return f"Shown to be no worse than the margin allows: {against}."
-    return f"No regression shown: {against}{_blind(evaluation)}."
+    return f"No regression shown: {against}{_blind(evaluation, specs)}."
 
 
-def would_miss_text(metric: str, drop: float) -> str:
+def would_miss_text(metric: str, drop: float, spec: MetricSpec | None = None) -> str:
     """What a pass would not have seen: `drops under 6.0 points on queue`."""
-    return f"drops under {amount(drop)} on {metric}"
+    return f"drops under {amount(drop, spec)} on {metric}"
 
 
-def sight_sentence(comparison: Comparison, observed: float, assumed: float) -> str:
+def sight_sentence(comparison: Comparison, observed: float, assumed: float, spec: MetricSpec | None = None) -> str:
     """What a comparison sees where results differ more than was assumed."""
     c, share, usual = comparison, percent(observed, beside=assumed), percent(assumed, beside=observed)
     differ = f"{share} of results differ" if c.table is not None else f"results differ as if {share} had changed sides"
     seen = (
         "no drop of any size would have been seen"
         if c.detectable_difference is None
-        else f"{would_miss_text(c.metric, c.detectable_difference)} would not have been seen"
+        else f"{would_miss_text(c.metric, c.detectable_difference, spec)} would not have been seen"
     )
     return f"`{c.candidate}` against `{c.baseline}` on {c.metric}: {differ}, more than the {usual} assumed; {seen}."
 
@@ -197,16 +210,16 @@ def _sides(comparisons: Sequence[Comparison]) -> str:
     return f"{candidates} against {quoted(list(dict.fromkeys(c.baseline for c in comparisons)))}"
 
 
-def _blind(evaluation: Evaluation) -> str:
+def _blind(evaluation: Evaluation, specs: Mapping[str, MetricSpec]) -> str:
     missed = evaluation.decision.would_miss
     if not missed:
         return ""
     # Metrics that read the same are blind to the same: one of them alone would hide the others.
-    largest = amount(max(missed.values()))
-    tied = [metric for metric, drop in missed.items() if amount(drop) == largest]
-    return (
-        f"; it would not have seen {would_miss_text(names(tied), max(missed.values()))}{_differing(evaluation, tied)}"
-    )
+    largest = max(missed, key=lambda metric: missed[metric])
+    shown = amount(missed[largest], specs.get(largest))
+    tied = [metric for metric, drop in missed.items() if amount(drop, specs.get(metric)) == shown]
+    text = would_miss_text(names(tied), missed[largest], specs.get(largest))
+    return f"; it would not have seen {text}{_differing(evaluation, tied)}"
 
 
 def _differing(evaluation: Evaluation, metrics: Sequence[str]) -> str:

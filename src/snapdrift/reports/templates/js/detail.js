@@ -207,8 +207,10 @@ function answerBody(answer, marked) {
 }
 
 // A sign and the metric's name; with `spell`, a sign and what it means.
-function scoreMark([metric, , passed, reason], spell = false) {
-  const meaning = passed === null ? "not graded" : passed ? "passes" : "fails";
+function scoreMark([metric, value, passed, reason], spell = false) {
+  const preferred = value > 0.5 ? "wins" : value < 0.5 ? "loses" : "ties";
+  const judged = index.metrics[metric]?.pairwise ? preferred : passed ? "passes" : "fails";
+  const meaning = passed === null ? "not graded" : judged;
   const sign = passed === null ? "!" : passed ? "✓" : "✗";
   return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: meaning }, `${sign} `,
     spell ? meaning : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${word(reason)})`);
