@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from snapdrift.graders.registry import Registry
 from snapdrift.model import Call, CallKey, Case, Endpoint, Outcome, Request, Response, Source, Usage
+from snapdrift.pipeline.grader_code import GraderCode
 from snapdrift.pipeline.grading import collecting_paused, grade_answers
 from snapdrift.store import RunHeader, RunWriter, StoredRun, open_run
 from snapdrift.store.writer import put_response
@@ -190,7 +191,7 @@ def header_of(suite: Suite) -> RunHeader:
 
 def count_scores(stored: StoredRun, suite: Suite) -> int:
     """Grades the answers and lets go of the scores."""
-    return sum(1 for _ in grade_answers(stored, suite))
+    return sum(1 for _ in grade_answers(stored, suite, GraderCode()))
 
 
 def timed(what: str, work: Callable[[], T]) -> T:
@@ -216,7 +217,7 @@ def main() -> None:
                 timed(
                     f"grading by {grader.name} alone", partial(count_scores, loaded, replace(suite, graders=(grader,)))
                 )
-            scores = timed("grading by all, after loading", lambda: list(grade_answers(loaded, suite)))
+            scores = timed("grading by all, after loading", lambda: list(grade_answers(loaded, suite, GraderCode())))
             print(f"{len(scores):,} scores, {sum(bool(s.passed) for s in scores):,} passed")
             timed("storing the scores", partial(writer.replace_scores, scores))
             del scores
