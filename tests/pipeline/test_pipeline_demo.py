@@ -72,11 +72,11 @@ def explained(demo: Any, suite: str) -> dict[tuple[str, str], Any]:
     return {(one["metric"], one["candidate"]): one for one in written["attributions"]}
 
 
-def test_the_demo_ends_with_0_and_six_reports_that_say_simulated(demo):
+def test_the_demo_ends_with_0_and_nine_reports_that_say_simulated(demo):
     done = demo.done
     assert done.returncode == 0, done.stdout + done.stderr
     reports = sorted(demo.reports.glob("*/index.html"))
-    assert len(reports) == 6
+    assert len(reports) == 9
     for path in reports:
         assert f"reports/demo/{path.parent.name}/index.html" in done.stdout
         assert "simulated" in path.read_text(encoding="utf-8")

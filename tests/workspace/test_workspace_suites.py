@@ -64,9 +64,10 @@ def standin() -> StandinConfig:
     return StandinConfig.from_settings(settings, root=ROOT)
 
 
-def test_there_are_six_suites() -> None:
+def test_there_are_nine_suites() -> None:
     assert NAMES == [
-        "invoice-fields", "parcel-desk", "safety-replies", "sentiment", "ticket-triage", "word-problems",
+        "handbook-answers", "invoice-fields", "meeting-fields", "parcel-desk", "returns-desk", "safety-replies",
+        "sentiment", "ticket-triage", "word-problems",
     ]  # fmt: skip
 
 
