@@ -21,7 +21,7 @@ from snapdrift.errors import SuiteError
 from snapdrift.graders.base import Grader
 from snapdrift.graders.registry import Registry
 from snapdrift.graders.rubric import Rubric
-from snapdrift.model import DecisionWord, Outcome, Verdict
+from snapdrift.model import Case, DecisionWord, Outcome, Verdict
 from snapdrift.openai_api import settings
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.catalog_entries import Entry
@@ -276,6 +276,17 @@ def test_the_example_of_labels_is_read(tmp_path: Path) -> None:
 
 def test_the_labels_of_judges_are_those_that_reports_bear() -> None:
     assert [row[0] for row in table("Judges and people")] == list(STATUS_WORDS.values())
+
+
+def test_the_graders_of_the_readme_are_taken() -> None:
+    (block,) = blocks("yaml graders", README)
+    entries = yaml.safe_load(block)["graders"]
+    files = {"graders/helpfulness.yaml": (ROOT / "graders" / "helpfulness.yaml").read_text(encoding="utf-8")}
+    cases = [Case("a", {"message": "Where?"}, {"cites": ["d1"], "total": 3, "due": "2026-01-31", "lines": []})]
+
+    made = [Registry().parse(one, default_extract=None, read=files.__getitem__, cases=cases) for one in entries]
+
+    assert [grader.name for grader in made] == [entry["name"] for entry in entries]
 
 
 def test_the_families_and_the_keys_of_every_grader_are_listed() -> None:
