@@ -15,6 +15,7 @@ from snapdrift.graders.base import Grader
 from snapdrift.graders.comparers import NamedComparer
 from snapdrift.graders.extract import WHOLE_JSON, Alternatives
 from snapdrift.graders.field_comparers import Comparer, below_root, compared, is_settled, kind_of, problem, versions_of
+from snapdrift.graders.field_names import misspelt_field
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.paths import ABSENT, Steps, format_path, look_up, parse_path
 from snapdrift.graders.values import quoted
@@ -52,7 +53,10 @@ class JsonEqual(Grader):
 
     `name.invented`, of which less is better, is the share of the compared fields for which the case expects no value
     (absent, null, or an empty text, list or object) that the answer fills with one; 0 where the case expects a value of
-    each. It is not part of the mean.
+    each. It is not part of the mean. Values inside lists and nested objects count in their own field alone.
+
+    A list that is aligned by a key is worth the share of the values of all its elements, expected and invented, that
+    are right; the key is one of the values. An element that is missing, invented or there twice has none of them right.
     """
 
     family: ClassVar[str] = "json_equal"
@@ -140,19 +144,33 @@ grader:
     def with_cases(self, cases: Sequence[Case]) -> Self:
         """The fields made explicit: the union of the keys of the expected objects, in the order of the cases."""
         if self.fields is not None:
+            self._check_names(cases)
             return self
         found: dict[str, Comparer] = {}
         for case in cases:
-            try:
-                wanted = self.rendered("json_equal", case) if self.applies(case) else None
-            except SnapdriftError:
-                continue  # the loader reports templates that fail, with their own position
+            wanted = self._wanted_or_none(case)
             if isinstance(wanted, dict):
                 found.update({_path_of(key): NamedComparer.EXACT for key in wanted})
         if not found:
             raise ValueError("no case has an expected object to take fields from; name them under `fields:`")
         settings = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**{**settings, "fields": found})
+
+    def _check_names(self, cases: Sequence[Case]) -> None:
+        """Raises `ValueError` for a field that no case expects and that is nearly one that some case does.
+
+        Such a field would be absent on both sides of every case, and right.
+        """
+        wanted = [value for case in cases if isinstance(value := self._wanted_or_none(case), dict)]
+        misspelt = misspelt_field(self.fields or {}, wanted)
+        if misspelt is not None:
+            raise ValueError(misspelt)
+
+    def _wanted_or_none(self, case: Case) -> Any:
+        try:
+            return self.rendered("json_equal", case) if self.applies(case) else None
+        except SnapdriftError:
+            return None  # the loader reports templates that fail, with their own position
 
     def check_case(self, case: Case) -> str | None:
         """An expected value that is no object, or that a field's comparer cannot read."""

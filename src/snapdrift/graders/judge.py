@@ -30,8 +30,9 @@ class JudgeGrader(Grader):
     """A model's verdict by a rubric, as Structured Output with a reason before it.
 
     The rubric says what a verdict is: a score on a scale, a label, a yes or no to each criterion of a checklist, or
-    whether the answer agrees with each fact of an expected one. A verdict that did not come, was refused or cannot be
-    read is a grader error, never a fail and never a pass.
+    whether the answer agrees with each fact of an expected one. `name.contradictions` of the latter passes where no
+    fact is contradicted, and a criterion of a checklist counts as wished: `no` to one of `expect_no` is a pass. A
+    verdict that did not come, was refused or cannot be read is a grader error, never a fail and never a pass.
     """
 
     family: ClassVar[str] = "judge"
@@ -157,10 +158,18 @@ grader:
 
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the settings."""
-        if self.judge.votes > 1 and self.judge.settings.get("temperature") == 0:
-            found = f"judge {self.name}: {self.judge.votes} votes at temperature 0 are nearly the same vote again; "
-            return (found + "set `request: {temperature: 1}` in the rubric so that they can differ.",)
-        return ()
+        votes, found = self.judge.votes, []
+        if votes > 1 and self.judge.settings.get("temperature") == 0:
+            found.append(
+                f"judge {self.name}: {votes} votes at temperature 0 are nearly the same vote again; set "
+                "`request: {temperature: 1}` in the rubric so that they can differ."
+            )
+        if votes % 2 == 0 and (self.judge.lists or self.judge.is_pass_fail):
+            found.append(
+                f"judge {self.name}: {votes} votes can be a tie, which leaves the answer unscored; an odd number of "
+                "votes on two verdicts cannot."
+            )
+        return tuple(found)
 
     def check_case(self, case: Case) -> str | None:
         """A list that is empty for a case, or longer than a schema may be, judges nothing."""

@@ -33,7 +33,7 @@ def nested_grader(entry: Any, info: ValidationInfo, also: Sequence[str] = ()) ->
         raise ValueError("the name of a family, or its entry as a mapping")  # noqa: TRY004  pydantic catches ValueError
     named = [key for key in entry if key in families]
     if len(named) != 1:
-        raise ValueError(_one_family(entry, named, [*also, *(name for name in families if name not in also)]))
+        raise ValueError(_one_family(entry, named, [*also, *(name for name in families if name not in also)], info))
     superfluous = [key for key in _OF_THE_WHOLE if key in entry]
     if superfluous:
         raise ValueError(f"an entry without {', '.join(superfluous)}: here it is about a part of the answer")
@@ -90,18 +90,23 @@ def problem_of(grader: Grader, case: Case, wanted: Any) -> str | None:
 
 
 def _families(info: ValidationInfo) -> Mapping[str, type[Grader]]:
+    return {name: family for name, family in _every_family(info).items() if judges_parts(family)}
+
+
+def _every_family(info: ValidationInfo) -> Mapping[str, type[Grader]]:
     context = info.context
     if isinstance(context, ParseContext) and context.families:
-        families = context.families
-    else:
-        from snapdrift.graders.registry import FAMILIES  # it names the families, and this one is used by some of them
+        return context.families
+    from snapdrift.graders.registry import FAMILIES  # it names the families, and this one is used by some of them
 
-        families = {family.family: family for family in FAMILIES}
-    return {name: family for name, family in families.items() if judges_parts(family)}
+    return {family.family: family for family in FAMILIES}
 
 
-def _one_family(entry: Mapping[Any, Any], named: Sequence[str], known: Sequence[str]) -> str:
+def _one_family(entry: Mapping[Any, Any], named: Sequence[str], known: Sequence[str], info: ValidationInfo) -> str:
     if named:
         return f"exactly one family in an entry, not {', '.join(named)}"
+    of_whole = next((key for key in entry if key in _every_family(info)), None)
+    if of_whole is not None:
+        return f"a family that judges a value alone; {of_whole} needs the whole answer, so give it an entry of its own"
     close = [match for key in entry for match in difflib.get_close_matches(str(key), known, n=1)]
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"

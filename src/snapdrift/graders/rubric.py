@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
@@ -176,9 +177,19 @@ class Rubric(JudgeSettings):
         strangers = set(self.expect_no) - {*self.criteria, "should_not"} if isinstance(self.criteria, dict) else ()
         if strangers:
             raise ValueError(f"`expect_no` with names of criteria, not {', '.join(sorted(strangers))}")
+        self._check_wishes()
+        if self.mode is Mode.SCORE and self.pass_at is not None and self.pass_at > self.ends[1]:
+            raise ValueError(f"`pass_at` on the scale, which ends at {self.ends[1]:g}: nothing could pass")
         for number, example in enumerate(self.examples, 1):
             self._check_example(number, example)
         return self
+
+    def _check_wishes(self) -> None:
+        """A criterion whose name is nearly one of `expect_no` would count the wrong way round."""
+        for name in self.expect_no if isinstance(self.criteria, dict) else ():
+            close = difflib.get_close_matches(name, set(self.criteria), n=1, cutoff=0.8)
+            if name not in self.criteria and close:
+                raise ValueError(f"criteria named as in `expect_no`: {close[0]!r} is there, did you mean {name!r}?")
 
     def _check_labels(self) -> None:
         if len(set(self.labels)) < max(2, len(self.labels)):

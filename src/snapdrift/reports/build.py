@@ -12,7 +12,7 @@ from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
-from snapdrift.reports.failures import failure_sentences
+from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
@@ -77,6 +77,7 @@ def build_view(data: RunData) -> View:
         parity=tuple(ParityView(parity, parity_sentence(parity)) for parity in evaluation.parity),
         controls=_control_views(data),
         failures=failure_sentences(data.responses),
+        ungraded=grader_error_sentences(data.scores),
         operational=tuple(operational_view(one) for one in evaluation.operational),
         claims=_claims(data),
         explanations=explanation_views(data, comparisons),

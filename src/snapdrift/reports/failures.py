@@ -1,15 +1,17 @@
-"""Why calls got no answer, in words: what a run that is short of answers has to say before anything else."""
+"""Why calls got no answer, and answers no score: what a run that is short of them has to say before anything else."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 
-from snapdrift.model import Failure, Outcome, Purpose, Response
+from snapdrift.model import Failure, Outcome, Purpose, Reason, Response, Score
 from snapdrift.reports.figures import count
 
 _SHOWN = 3
 """Kinds of failures that are told; the case list has all."""
+_TOLD = 300
+"""Characters of a grader's own words."""
 
 
 def failure_sentences(responses: Iterable[Response]) -> tuple[str, ...]:
@@ -24,6 +26,26 @@ def failure_sentences(responses: Iterable[Response]) -> tuple[str, ...]:
     sentences = [_sentence(hit) for hit in ordered[:_SHOWN]]
     rest = sum(map(len, ordered[_SHOWN:]))
     return (*sentences, f"{_calls(rest)} for other reasons.") if rest else tuple(sentences)
+
+
+def grader_error_sentences(scores: Iterable[Score]) -> tuple[str, ...]:
+    """For each metric with grader errors, the most frequent first: how many answers, and why not the first."""
+    groups: dict[str, list[Score]] = defaultdict(list)
+    for score in scores:
+        if score.reason is Reason.GRADER_ERROR:
+            groups[score.metric].append(score)
+    ordered = sorted(groups.items(), key=lambda each: -len(each[1]))
+    sentences = [_ungraded(metric, hit) for metric, hit in ordered[:_SHOWN]]
+    rest = len(ordered) - _SHOWN
+    return (*sentences, f"{count(rest)} more metric{'' if rest == 1 else 's'}.") if rest > 0 else tuple(sentences)
+
+
+def _ungraded(metric: str, hit: list[Score]) -> str:
+    score = min(hit, key=lambda each: (each.case_id, each.variant, each.repeat))
+    answers = f"{count(len(hit))} answer{'' if len(hit) == 1 else 's'}"
+    told = " ".join(score.detail.split())
+    told = told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
+    return f"`{metric}` on {answers}, the first of `{score.variant}` on case `{score.case_id}`: {told.rstrip('.')}."
 
 
 def _sentence(hit: list[tuple[Response, Failure]]) -> str:

@@ -78,6 +78,7 @@ def _opening(view: View) -> Iterator[str]:
     yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word == STOPPED_EARLY)
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)
+    yield from (f"not graded: {why}" for why in view.ungraded)
     yield from (f"note: {note}" for note in view.notes)
     yield from (f"parity: {parity.sentence}" for parity in view.parity)
     yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)

@@ -362,7 +362,8 @@ class View:
 
     `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
-    `failures` say why calls got no answer, with a host's own words in them; `explanations` why metrics moved, and
+    `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
+    `explanations` say why metrics moved, and
     `causes` by case the codes of what moved it, each with the number of the lens through which it did.
     """
 
@@ -388,6 +389,7 @@ class View:
     parity: tuple[ParityView, ...] = ()
     controls: tuple[ControlView, ...] = ()
     failures: tuple[str, ...] = ()
+    ungraded: tuple[str, ...] = ()
     operational: tuple[OperationalView, ...] = ()
     claims: Claims = Claims()
     explanations: tuple[ExplanationView, ...] = ()

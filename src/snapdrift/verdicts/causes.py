@@ -112,5 +112,5 @@ def broken_gain_sentence(a: Attribution, spec: MetricSpec | None = None) -> str:
     where = f"{cases(len(gain.case_ids))} ({quoted(gain.case_ids)})"
     return (
         f"`{a.metric}` improves on `{a.candidate}` because answers broke: {share} come from {where} in which its "
-        "answer holds nothing to judge, or scores more than it says."
+        "answer holds nothing to judge for some grader, or scores more than it says."
     )
