@@ -11,6 +11,7 @@ from snapdrift.pipeline.allowance import output_cap
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
+    from snapdrift.graders.needs import JudgeQuestion
     from snapdrift.openai_api.catalog import Catalog, ModelInfo
     from snapdrift.pipeline.prepare import Prepared
     from snapdrift.suites.media import Media
