@@ -60,11 +60,17 @@ class VoteAgreement:
     ties: int
     agreement: float | None
     alpha: float | None
+    part: str = ""
 
     @property
     def is_head(self) -> bool:
         """Whether it is of a judge's own metric, not of a part of it."""
         return "." not in self.metric
+
+    @property
+    def judge(self) -> str:
+        """Who voted: the metric, with the part of a composition where one did."""
+        return f"{self.metric} ({self.part})" if self.part else self.metric
 
 
 @dataclass(frozen=True, slots=True)

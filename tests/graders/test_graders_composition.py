@@ -180,6 +180,8 @@ def test_mistakes_in_parts_are_told_where_they_stand_all_at_once(parse: Parse) -
 @pytest.mark.parametrize(
     ("entry", "location"),
     [
+        ({"all": [PASSES, {"pairwise": JUDGE}]}, ("all", 1, "pairwise")),
+        ({"weighted": [{"grader": {"any": [{"pairwise": JUDGE}]}}]}, ("weighted", 0, "grader", "any", 0, "pairwise")),
         ({"all": []}, ("all",)),
         ({"any": {"exact": "x"}}, ("any",)),
         ({"weighted": [{"weight": 0, "grader": {"exact": "x"}}]}, ("weighted", 0, "weight")),

@@ -230,6 +230,8 @@ def test_hostile_answers_are_asked_about_in_every_mode(
         ({**MODEL, "mode": "label", "criteria": "A.", "scale": {"a": 1, "b": 2}}, "only in mode score"),
         ({**MODEL, "mode": "checklist"}, "`criteria`, at least one"),
         ({**NAMED, "criteria": {"a.b": "A."}}, "names without dots"),
+        ({**NAMED, "criteria": {"a\nb": "A."}}, "names without dots, control characters"),
+        ({**NAMED, "criteria": {" a": "A."}}, "names without dots, control characters or blanks"),
         ({**NAMED, "criteria": {"a": [1]}}, "judge.criteria"),
         ({**NAMED, "expect_no": ["rude"]}, "names of criteria, not rude"),
         ({**NAMED, "pass_at": 2}, "from 0 to 1"),

@@ -348,6 +348,7 @@ def test_a_single_grader_is_taken_by_its_name() -> None:
         ("0.5", PAIR, "names none of its graders"),
         ("a", {"a": likeness("cosine")}, "a: `cosine` compares embeddings"),
         ("a", {"a": multi("b", {"b": string_check("eq")})}, "a: a `multi` inside a `multi`"),
+        ("l + m", {"l": label_model(), "m": score_model(model="gpt-4o-mini-2024-07-18")}, "are of several models"),
         ("a", [], "`graders` is not a mapping"),
         ("a", "a", "`graders` is not a mapping"),
     ],

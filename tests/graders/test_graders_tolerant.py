@@ -14,6 +14,7 @@ from snapdrift.graders.contains import Contains
 from snapdrift.graders.exact import Exact
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.number import Number
+from snapdrift.graders.registry import Registry
 from snapdrift.graders.schema import Schema
 from snapdrift.graders.tolerant import Readings, may_read_otherwise, read_again
 from snapdrift.graders.tool_calls import ToolCalls
@@ -105,6 +106,21 @@ def test_of_several_alternatives_all_are_tried_without_the_fence_before_any_take
 def test_json_without_the_field_holds_nothing_to_judge_in_whatever_form_it_comes() -> None:
     for text in ('{"urgency": 1}', fenced('{"urgency": 1}'), 'Sure: {"urgency": 1}'):
         assert read(queue(), text) == {"queue": NO_FIELD}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"json_equal": {"urgency": 1, "queue": "2 h"}, "fields": {"urgency": "exact", "queue": "duration"}},
+        {"duration": "2 h", "extract": {"json": "queue"}},
+        {"number": 7, "extract": {"json": "queue"}},
+    ],
+)
+def test_a_field_that_holds_no_value_of_its_kind_is_neither_missing_nor_in_bad_form(entry: dict[str, Any]) -> None:
+    grader = Registry().parse(entry, default_extract=None, read=str, cases=[])
+
+    assert read(grader, '{"queue": "billing", "urgency": 1}') == {}
+    assert read(grader, '{"queue": "billing", "urgency": 2}') == {}
 
 
 def test_a_field_that_is_null_is_an_answer() -> None:

@@ -17,8 +17,9 @@ import pytest
 from snapdrift import pipeline
 from snapdrift.errors import SuiteError
 from snapdrift.graders.registry import Registry
-from snapdrift.model import Outcome, Reason, Response
+from snapdrift.model import CallKey, Outcome, Reason, Response
 from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.pipeline.judgements import Reply, shared_with
 from snapdrift.store import open_run
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.workspace import find_workspace
@@ -113,6 +114,18 @@ def test_equal_answers_to_a_case_are_judged_once_and_say_whose_verdict_they_have
     paid = sum(reply.usd or 0.0 for reply in replies(root))
     assert paid > 0
     assert sum(variant["judge_usd"] for variant in found["variants"]) == pytest.approx(paid)
+
+
+def test_votes_that_were_asked_about_two_equal_answers_are_of_one_of_them() -> None:
+    one, other = CallKey("c1", "august", 0), CallKey("c1", "november", 0)
+
+    def votes(*of: CallKey | None, judge: str = "") -> dict[str, Reply]:
+        return {f"{judge}{n}": Reply(Response(one, Outcome.OK, "m"), key) for n, key in enumerate(of, 1)}
+
+    assert shared_with(votes(None, other, None)) is None
+    assert shared_with(votes(one, None, one)) == one
+    assert shared_with({**votes(None, None, judge="kind."), **votes(other, other, judge="tone.")}) == other
+    assert shared_with({}) is None
 
 
 def test_grading_again_asks_nothing_that_was_asked_and_shares_as_before(judged: Make, snapdrift: Command) -> None:

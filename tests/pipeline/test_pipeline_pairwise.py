@@ -22,6 +22,7 @@ from snapdrift.execution.engine import Progress
 from snapdrift.model import Outcome, Purpose, Verdict
 from snapdrift.pipeline.drawing import DrawRequest, draw_sheet
 from snapdrift.pipeline.sequences import order_of
+from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.terminal import render_terminal
 from snapdrift.standin.behaviours import Behaviour
 from snapdrift.standin.config import Profile, StandinConfig
@@ -173,6 +174,14 @@ def test_the_report_says_how_pairs_were_judged_and_shows_the_difference_on_its_s
         "against august, candidate first",
     ]
     assert "Simulated verdict" in score.evidence[0]
+
+
+def test_a_case_that_a_candidate_wins_is_listed_as_won_and_not_as_what_it_was_before(lost) -> None:
+    page, summary = lost.reports.html.read_text(), render_markdown(lost.view)
+    assert "better on november (won)" in summary
+    assert "better on november (lost)" in summary
+    assert "better, november: won" in page
+    assert "was lost" not in page + summary
 
 
 def test_one_model_on_both_sides_gives_nothing_and_asks_nothing(suite, ask) -> None:

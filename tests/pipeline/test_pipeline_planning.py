@@ -159,6 +159,13 @@ def test_a_judge_is_planned_for_the_answers_of_every_variant(plan: Plan) -> None
     assert judge.estimate.worst_usd is None
 
 
+def test_a_judge_beside_a_part_that_accepts_refusals_is_planned_for_every_answer(plan: Plan) -> None:
+    parts = 'all: [{contains: "no", accepts: [refused]}, {judge: {model: gpt-4o-2024-08-06, criteria: Warm?, '
+    made = plan(graders=f"  - {{name: warm, {parts}allow_retiring: true}}}}]}}\n")
+    (judge,) = made.judges
+    assert judge.estimate.calls == 80
+
+
 def test_applications_are_planned_without_a_cost(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "answer.py").write_text("def answer(case):\n    return 'Ada'\n")

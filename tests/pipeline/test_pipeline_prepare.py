@@ -174,6 +174,14 @@ def test_a_composition_with_a_judge_cannot_be_required_to_be_calibrated(workspac
         prepared(path)
 
 
+def test_a_composition_with_a_judge_that_no_margin_is_for_goes_beside_calibrated_judges(workspace):
+    path = suite_of(workspace(more="require_calibration: true\n"))
+    judge = "judge: {criteria: Polite., model: gpt-4o-2024-11-20, allow_retiring: true}"
+    path.write_text(path.read_text().replace("graders:\n", f"graders:\n  - {{name: both, all: [{{{judge}}}]}}\n"))
+
+    assert [grader.name for grader in prepared(path).suite.graders] == ["both", "capital"]
+
+
 def test_a_grader_that_can_never_grade_a_variant_is_warned_about(workspace):
     path = suite_of(workspace())
     entries = "  - {name: quick, any: [{latency: 2}]}\n  - {first_token: 1}\n"

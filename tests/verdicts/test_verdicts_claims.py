@@ -77,6 +77,18 @@ def test_what_could_be_seen_is_said_by_metric_beside_what_is_asked(
     assert ("`max_blind` asks for 10.0 points" in said) is blind
 
 
+def test_what_less_is_better_of_rises_where_it_gets_worse(repeated: Comparison, make_gate: MakeGate) -> None:
+    less = MetricSpec("right.invented", "right", ScoreKind.GRADED, higher_is_better=False)
+    invented = replace(repeated, metric="right.invented", detectable_difference=0.2)
+    unseen = replace(invented, detectable_difference=None)
+    specs = {"right.invented": less}
+
+    assert "drops from 30.0 points on right, rises from 20.0 points on right.invented; " in sight_sentence(
+        make_gate(), [replace(repeated, detectable_difference=0.3), invented], specs
+    )
+    assert "no rise of any size on right.invented" in sight_sentence(make_gate(), [unseen], specs)
+
+
 def test_where_nothing_gates_nothing_is_said_of_sight(repeated: Comparison, make_gate: MakeGate) -> None:
     assert sight_sentence(make_gate(), [replace(repeated, gating=False)], {}) == ""
 

@@ -57,6 +57,26 @@ def test_the_votes_on_another_answer_are_not_counted_twice(make_results: Any) ->
     assert (only.variant, only.answers) == ("base", 1)
 
 
+def test_the_votes_of_the_parts_of_a_composition_are_counted_part_by_part(make_results: Any) -> None:
+    def part(name: str, *votes: str, value: float | None = 1.0, **facts: Any) -> dict[str, Any]:
+        return {"name": name, "value": value, "facts": {"votes": [list(votes)], **facts} if votes else facts}
+
+    nested = part("either", parts=[part("kind", "yes", "yes", "no")])
+    unasked = {"name": "kind", "value": None, "passed": None, "reason": None}
+    tone, inner = votes_of(
+        make_results,
+        score("c1", None, parts=[part("tone", "yes", "yes"), nested]),
+        score("c2", None, parts=[part("tone", "yes", "no", value=None), {**unasked}]),
+        score("c3", None, parts=[part("tone", "no", "no")], verdict_of="base/c1/0"),
+    )
+
+    assert (tone.metric, tone.part, tone.answers, tone.unanimous, tone.ties) == ("kind", "tone", 2, 1, 1)
+    assert (inner.judge, inner.answers) == ("kind (either.kind)", 1)
+    assert inner.agreement == pytest.approx(1 / 3)
+    assert tone.is_head
+    assert votes_sentence(tone).startswith("kind (tone), `base`: 2 votes on 2 answers")
+
+
 def test_the_sentence_says_what_can_be_said() -> None:
     one = VoteAgreement("kind", "base", 3, 1200, 1100, 1, 0.95, 0.81)
 

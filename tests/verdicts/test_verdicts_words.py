@@ -191,6 +191,18 @@ def test_the_headline_names_all_metrics_that_miss_as_much() -> None:
     assert found.endswith("; it would not have seen drops under 6.0 points on queue, tone.")
 
 
+def test_the_headline_calls_the_worse_of_what_less_is_better_of_a_rise() -> None:
+    less = {"invented": MetricSpec("invented", "invented", ScoreKind.GRADED, higher_is_better=False)}
+    unclear = replace(COMPARISON, verdict=Verdict.INCONCLUSIVE)
+
+    def ends(**missed: float) -> str:
+        decision = Decision(DecisionWord.PASSED, would_miss=missed)
+        return words.headline(evaluation(decision, unclear), less).rpartition("seen ")[2]
+
+    assert ends(invented=0.06) == "rises under 6.0 points on invented."
+    assert ends(invented=0.06, queue=0.06) == "drops under 6.0 points on invented, queue."
+
+
 def test_the_headline_says_when_more_results_differ_than_was_assumed() -> None:
     unclear = replace(COMPARISON, verdict=Verdict.INCONCLUSIVE, table=PairTable(60, 15, 15, 10))
     found = words.headline(evaluation(Decision(DecisionWord.PASSED, would_miss={"queue": 0.14}), unclear))

@@ -205,6 +205,10 @@ def _multi(grader: Mapping[str, Any], called: str, variables: Variables) -> Mapp
     missing = [f"{name}: {reason}" for name, part in parts.items() for reason in part.reasons]
     if missing:
         return MappedGrader(called, reasons=tuple(missing))
+    entries = [part.entry or {} for part in parts.values()]
+    models = sorted({str(entry["judge"]["model"]) for entry in entries if "judge" in entry})
+    if len(models) > 1:
+        raise NoEquivalentError(f"its judges are of several models ({', '.join(models)}); here one grader asks one")
     notes = [f"{name}: {note}" for name, part in parts.items() for note in part.notes]
     notes += [f"{name} is left out: the formula does not name it" for name in members if name not in parts]
     files = {path: text for part in parts.values() for path, text in part.files.items()}

@@ -68,7 +68,7 @@ def _graders(entries: Sequence[tuple[Location, Any]], info: ValidationInfo) -> l
             findings.append(Finding(location, quoted(entry), "expected a grader, such as {exact: yes}"))
         else:
             try:
-                made.append(_named_apart(parse(entry), "name" in entry, taken))
+                made.append(_named_apart(_of_one_answer(parse(entry)), "name" in entry, taken))
             except InvalidEntryError as error:
                 findings += [replace(found, location=(*location, *found.location)) for found in error.findings]
     twice = [name for name in names if isinstance(name, str) and names.count(name) > 1]
@@ -77,6 +77,14 @@ def _graders(entries: Sequence[tuple[Location, Any]], info: ValidationInfo) -> l
     if findings:
         raise PartsError(findings)
     return made
+
+
+def _of_one_answer(part: Grader) -> Grader:
+    """The part. Raises `InvalidEntryError` where it compares answers, as a composition has one only."""
+    if part.compares:
+        found = f"{part.family}, which grades no answer alone but one against another"
+        raise InvalidEntryError([Finding((part.family,), found, "expected it as a grader of its own")])
+    return part
 
 
 def _named_apart(part: Grader, is_named: bool, taken: set[str]) -> Grader:  # noqa: FBT001

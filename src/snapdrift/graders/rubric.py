@@ -88,10 +88,14 @@ def _as_criteria(value: Any) -> Any:
         raise ValueError("a text, a list of texts, or for a checklist texts or lists of them by name")
     if isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
         raise ValueError("a list of texts")
-    odd = next((key for key in value if "." in key or not key.strip()), None) if isinstance(value, dict) else None
+    odd = next((key for key in value if not _is_name(key)), None) if isinstance(value, dict) else None
     if odd is not None:
-        raise ValueError(f"names without dots, not {odd!r}: each is a metric")
+        raise ValueError(f"names without dots, control characters or blanks around them, not {odd!r}: each is a metric")
     return value
+
+
+def _is_name(key: str) -> bool:
+    return bool(key) and key == key.strip() and "." not in key and key.isprintable()
 
 
 def _is_criterion(value: Any) -> bool:

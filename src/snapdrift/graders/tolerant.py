@@ -49,7 +49,7 @@ def may_read_otherwise(grader: Grader, score: Score) -> bool:
     best = 0.0 if score.metric in grader.less_is_better else 1.0
     if score.value == best and not grader.negate:
         return False
-    if score.reason.not_extracted:
+    if _is_unread(grader, score):
         return grader.reads_text
     if grader.family == JsonEqual.family:
         return not grader.negate and _tells_of_missing_fields(score)
@@ -69,13 +69,19 @@ def read_again(grader: Grader, case: Case, response: Response, score: Score, too
     if isinstance(grader, ToolCalls):
         return _made_of_text(grader, case, response, tools)
     as_asked = _Attempt(grader, response, None)
-    if isinstance(grader, Schema | JsonEqual) and not score.reason.not_extracted:
+    if isinstance(grader, Schema | JsonEqual) and not _is_unread(grader, score):
         return _readings(as_asked, case, grade(grader, case, response))  # readable, so that only fields can be missing
     for attempt in _attempts(as_asked, extracted=not score.reason.not_extracted):
         scores = grade(attempt.grader, case, attempt.response)
         if scores and not scores[0].reason.not_extracted:
             return _readings(attempt, case, scores)
-    return _no_field_of(grader) if _lacks_path(grader, response) else {}
+    # What was found and holds no value of the kind asked for (a field that is no date) is there.
+    return _no_field_of(grader) if score.extracted_by is None and _lacks_path(grader, response) else {}
+
+
+def _is_unread(grader: Grader, score: Score) -> bool:
+    """Whether nothing to judge was found; a field that a family finds nothing in is one of JSON that was read."""
+    return score.reason.not_extracted and not (grader.family == JsonEqual.family and score.extracted_by is not None)
 
 
 def _tells_of_missing_fields(score: Score) -> bool:

@@ -16,7 +16,7 @@ from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion, Seen
 from snapdrift.model import Call, CallKey, Case, Gate, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
-from snapdrift.pipeline.judgements import Baselines, Judgements
+from snapdrift.pipeline.judgements import Baselines, Judgements, shared_with
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def scores_of(
             needs = found.needs(grader, case, response)
             got |= code.results({name: need for name, need in needs.items() if isinstance(need, CodeCall)})
         scores = _read(grader, case, response, got, found.seen(grader, response))
-        of = next((reply.of for reply in replies.values() if reply.of is not None), None)
+        of = shared_with(replies)
         yield from scores if of is None else (_shared(score, of) for score in scores)
 
 

@@ -19,6 +19,7 @@ from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, OnInconclusive
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store import codec
+from snapdrift.suites.registry import COMPOSITIONS
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
@@ -85,7 +86,7 @@ def require_calibratable_metrics(suite: Suite, gate: Gate) -> None:
     """Raises `UsageError` where a calibration is required of a metric that people cannot label: a composition's."""
     gating = {entry.metric for entry in gate.metrics if entry.margin is not None}
     for grader in suite.graders if suite.require_calibration else ():
-        if grader.name in gating and grader.family in ("all", "any", "weighted") and grader.metrics[0].judged:
+        if grader.name in gating and grader.family in COMPOSITIONS and grader.metrics[0].judged:
             raise UsageError(
                 f"{suite.path}: gate {gate.name}: found a margin for {grader.name}, a composition with a judge, under "
                 "require_calibration; expected the judge as a grader of its own: people label its verdicts"

@@ -193,6 +193,19 @@ class Judgements:
         return reply if same.hash == reply.request_hash else None
 
 
+def shared_with(replies: Mapping[str, Reply]) -> CallKey | None:
+    """The answer whose verdict the replies to one answer's questions are; None where they are of its own.
+
+    Of several votes on one question the first says so: an interrupted run may have asked some of them about one answer
+    and some about an equal one, and each set of votes is of exactly one of them.
+    """
+    first: dict[str, Reply] = {}
+    for name, reply in replies.items():
+        judge, _, vote = name.rpartition(".")
+        first.setdefault(judge if vote.isdigit() else name, reply)
+    return next((reply.of for reply in first.values() if reply.of is not None), None)
+
+
 def judge_key(grader: Grader, name: str, response: Response) -> CallKey:
     """The call by which a judge is asked what a grader needs about an answer."""
     return replace(response.call, grader=f"{grader.name}.{name}" if name else grader.name)

@@ -11,6 +11,7 @@ from snapdrift.pipeline.allowance import output_cap
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
+    from snapdrift.graders.needs import JudgeQuestion
     from snapdrift.openai_api.catalog import Catalog, ModelInfo
     from snapdrift.pipeline.prepare import Prepared
     from snapdrift.suites.media import Media
@@ -98,20 +99,27 @@ def judge_workload(
     Of a grader that compares answers it is that of one candidate against one baseline. `asked` gives what a case
     asks, for judges that see it.
     """
-    from snapdrift.graders.needs import JudgeQuestion, Seen
-
     asking = grader.for_planning()
-    outcome = next(iter(grader.accepts), Outcome.OK)
     workload, info = Workload(), catalog.get(judge.model)
     for case in cases:
-        key = CallKey(case.id, "", 0)
-        others = {"": Response(key, outcome, "", text="?")} if grader.compares else {}
-        seen = Seen(asked(case) if asking.sees_prompt else None, others)
-        needs = asking.needs(case, Response(key, outcome, "", text="."), seen)
-        for need in needs.values():
-            if isinstance(need, JudgeQuestion) and need.variant.name == judge.name:
-                _add(workload, need.variant, need.conversation, info, steps=False)
+        conversation = asked(case) if asking.sees_prompt else None
+        # A composition accepts what any of its parts does; the one that asks may not accept the first of them.
+        questions = (_questions(asking, judge, case, outcome, conversation) for outcome in asking.accepts)
+        for question in next(filter(None, questions), []):
+            _add(workload, question.variant, question.conversation, info, steps=False)
     return workload
+
+
+def _questions(
+    asking: Grader, judge: Variant, case: Case, outcome: Outcome, conversation: Conversation | None
+) -> list[JudgeQuestion]:
+    """What the judge is asked about an answer that ends so, and about another one beside it where two are compared."""
+    from snapdrift.graders.needs import JudgeQuestion, Seen
+
+    key = CallKey(case.id, "", 0)
+    others = {"": Response(key, outcome, "", text="?")} if asking.compares else {}
+    needs = asking.needs(case, Response(key, outcome, "", text="."), Seen(conversation, others))
+    return [need for need in needs.values() if isinstance(need, JudgeQuestion) and need.variant.name == judge.name]
 
 
 def _add(

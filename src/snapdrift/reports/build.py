@@ -17,6 +17,7 @@ from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
+    WON,
     AnswerView,
     CalibrationView,
     CaseGroup,
@@ -160,8 +161,10 @@ def _changes(
     changes = []
     for lens, state in zip(lenses, states, strict=True):
         if state in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING) and lens.compared and lens.baseline is not None:
-            failing = lens.candidate if state is CaseGroup.NEWLY_FAILING else lens.baseline
-            code = LOST if lens.pairwise else reason_code(index, case_id, failing, lens.metric)
+            fails = state is CaseGroup.NEWLY_FAILING
+            failing = lens.candidate if fails else lens.baseline
+            preferred = (LOST if fails else WON) if lens.pairwise else None
+            code = preferred or reason_code(index, case_id, failing, lens.metric)
             changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
     return tuple(changes)
 

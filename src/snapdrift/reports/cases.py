@@ -10,7 +10,7 @@ from snapdrift.model import CallKey, Outcome, Reason, Response, Score
 from snapdrift.reports.view import AnswerView, CaseGroup, Lens
 
 LOST = "lost"
-"""Why a case newly fails or passes a pairwise metric: the other side's answer is preferred."""
+"""Why a case newly fails a pairwise metric: the baseline's answer is preferred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,7 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
 
 def _case_line(case: CaseView, group: CaseGroup) -> str:
     changes = [change for change in case.changes if change.group is group]
-    was = "was " if group is CaseGroup.NEWLY_PASSING else ""
-    codes = [f"{change.metric} on {change.candidate} ({was}{change.reason})" for change in changes]
+    codes = dict.fromkeys(f"{one.metric} on {one.candidate} ({one.told})" for one in changes)  # of several baselines
     return f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
 
 

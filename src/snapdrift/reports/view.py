@@ -26,6 +26,8 @@ from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
 from snapdrift.reports.asked import PromptView
 
+WON = "won"
+"""Why a case newly passes a pairwise metric: its candidate's answer is preferred. The baseline had no score."""
 UNCALIBRATED = "uncalibrated judge"
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
@@ -147,13 +149,18 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A case that newly fails or passes, and the reason code of the failing side."""
+    """A case that newly fails or passes, and the reason code of the failing side; `WON` of a preference."""
 
     metric: str
     baseline: str
     candidate: str
     group: CaseGroup
     reason: str
+
+    @property
+    def told(self) -> str:
+        """The reason as it is listed: of a case that newly passes, what it was before."""
+        return f"was {self.reason}" if self.group is CaseGroup.NEWLY_PASSING and self.reason != WON else self.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,14 @@ from snapdrift.suites.messages import turn_findings
 from snapdrift.suites.outputs import coverage_warnings
 from snapdrift.suites.preferences import check_preferences
 from snapdrift.suites.prompts import TemplateError, read_prompt
-from snapdrift.suites.registry import GraderRegistry, InvalidEntryError, Location, ModelFacts, ParsedGrader
+from snapdrift.suites.registry import (
+    COMPOSITIONS,
+    GraderRegistry,
+    InvalidEntryError,
+    Location,
+    ModelFacts,
+    ParsedGrader,
+)
 from snapdrift.suites.repair import read_form
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
@@ -204,9 +211,14 @@ class _Loader:
         return None
 
     def _check_calibratable(self, graders: tuple[ParsedGrader, ...]) -> None:
-        """A judge that gives several verdicts an answer has no calibration that could be required of it."""
+        """A judge that gives several verdicts an answer has no calibration that could be required of it.
+
+        The judge of a composition is refused where a gate has a margin for it, in words of its own.
+        """
         for grader in graders:
-            if any(metric.judged and not metric.pairwise for metric in grader.metrics) and not grader.calibratable:
+            if grader.family in COMPOSITIONS or grader.calibratable:
+                continue
+            if any(metric.judged and not metric.pairwise for metric in grader.metrics):
                 found = f"the judge {quoted(grader.name)}, which gives several verdicts on an answer"
                 expected = "expected judges in mode score or label, which people's labels can calibrate"
                 self._loading.complain(("require_calibration",), found, expected, key=True)

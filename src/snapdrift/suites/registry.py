@@ -46,6 +46,10 @@ class JudgeAt:
     sees_images: bool = False
 
 
+COMPOSITIONS = ("all", "any", "weighted")
+"""The families of graders that are made of other graders."""
+
+
 class ParsedGrader(Protocol):
     """A grader as the suite sees it."""
 

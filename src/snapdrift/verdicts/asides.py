@@ -132,6 +132,6 @@ def votes_sentence(one: VoteAgreement) -> str:
     alpha = "not to be said (all verdicts are the same)" if one.alpha is None else f"{one.alpha:.2f}"
     ties = f", {one.ties:,} {'tie is' if one.ties == 1 else 'ties are'} unscored" if one.ties else ""
     return (
-        f"{one.metric}, `{one.variant}`: {one.votes} votes on {one.answers:,} answers, {one.unanimous:,} unanimous"
+        f"{one.judge}, `{one.variant}`: {one.votes} votes on {one.answers:,} answers, {one.unanimous:,} unanimous"
         f"{ties}; {agreement} of pairs agree, Krippendorff's alpha {alpha}."
     )

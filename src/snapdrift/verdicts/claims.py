@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from snapdrift.conclusions import Comparison, VarianceParts
 from snapdrift.model import Gate, MetricSpec, Policy, Target
-from snapdrift.verdicts.words import amount, cases, percent, points
+from snapdrift.verdicts.words import amount, cases, for_the_worse, percent, points
 
 ASKED_ONCE = (
     "Each case was asked once, so what the models vary by themselves cannot be told from what differs between cases, "
@@ -48,7 +48,7 @@ def multiplicity_sentence(gate: Gate, gating: int) -> str:
 
 
 def sight_sentence(gate: Gate, comparisons: Sequence[Comparison], specs: Mapping[str, MetricSpec]) -> str:
-    """How small a drop the gating comparisons could see; empty where nothing gates."""
+    """How small a drop (or rise, where less is better) the gating comparisons could see; empty where nothing gates."""
     largest: dict[str, float | None] = {}
     for c in comparisons:
         if c.gating and c.n:
@@ -57,9 +57,13 @@ def sight_sentence(gate: Gate, comparisons: Sequence[Comparison], specs: Mapping
             largest[c.metric] = None if seen is None or known is None else max(known, seen)
     if not largest:
         return ""
-    unseen = [f"no drop of any size on {metric}" for metric, drop in largest.items() if drop is None]
-    sizes = [f"{amount(drop, specs.get(metric))} on {metric}" for metric, drop in largest.items() if drop is not None]
-    seen_of = [*([f"drops from {', '.join(sizes)}"] if sizes else []), *unseen]
+    kind = {metric: for_the_worse(specs.get(metric)) for metric in largest}
+    unseen = [f"no {kind[metric]} of any size on {metric}" for metric, size in largest.items() if size is None]
+    sizes: dict[str, list[str]] = {}
+    for metric, size in largest.items():
+        if size is not None:
+            sizes.setdefault(kind[metric], []).append(f"{amount(size, specs.get(metric))} on {metric}")
+    seen_of = [*(f"{word}s from {', '.join(told)}" for word, told in sizes.items()), *unseen]
     # In the terms of what was seen, where that is one thing.
     units = {spec.unit: spec for metric in largest if (spec := specs.get(metric)) is not None}
     one = next(iter(units.values())) if len(units) == 1 else None

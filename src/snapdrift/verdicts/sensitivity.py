@@ -189,9 +189,9 @@ def _detail(
         gated += f", each by {reach.answers} answers a side"
     assumed = f"with 80% power if {words.percent(gate.discordance)} of results differ"
     seen = (
-        "no drop of any size is sure enough to be seen"
+        f"no {words.for_the_worse(spec)} of any size is sure enough to be seen"
         if reach.detectable is None
-        else f"drops from {words.amount(reach.detectable, spec)} are seen {assumed}"
+        else f"{words.for_the_worse(spec)}s from {words.amount(reach.detectable, spec)} are seen {assumed}"
     )
     catch = f"`max_blind: {gate.max_blind:g}` takes {_needed(reach.cases_for_catch, rule)}"
     proof = _needed(reach.cases_for_prove, rule)

@@ -180,9 +180,14 @@ def headline(evaluation: Evaluation, specs: Mapping[str, MetricSpec] = NO_SPECS)
     return f"No regression shown: {against}{_blind(evaluation, specs)}."
 
 
+def for_the_worse(spec: MetricSpec | None) -> str:
+    """What a change for the worse is called: a `drop`, or a `rise` of what less is better of."""
+    return "drop" if spec is None or spec.higher_is_better else "rise"
+
+
 def would_miss_text(metric: str, drop: float, spec: MetricSpec | None = None) -> str:
     """What a pass would not have seen: `drops under 6.0 points on queue`."""
-    return f"drops under {amount(drop, spec)} on {metric}"
+    return f"{for_the_worse(spec)}s under {amount(drop, spec)} on {metric}"
 
 
 def sight_sentence(comparison: Comparison, observed: float, assumed: float, spec: MetricSpec | None = None) -> str:
@@ -190,7 +195,7 @@ def sight_sentence(comparison: Comparison, observed: float, assumed: float, spec
     c, share, usual = comparison, percent(observed, beside=assumed), percent(assumed, beside=observed)
     differ = f"{share} of results differ" if c.table is not None else f"results differ as if {share} had changed sides"
     seen = (
-        "no drop of any size would have been seen"
+        f"no {for_the_worse(spec)} of any size would have been seen"
         if c.detectable_difference is None
         else f"{would_miss_text(c.metric, c.detectable_difference, spec)} would not have been seen"
     )
@@ -218,7 +223,8 @@ def _blind(evaluation: Evaluation, specs: Mapping[str, MetricSpec]) -> str:
     largest = max(missed, key=lambda metric: missed[metric])
     shown = amount(missed[largest], specs.get(largest))
     tied = [metric for metric, drop in missed.items() if amount(drop, specs.get(metric)) == shown]
-    text = would_miss_text(names(tied), missed[largest], specs.get(largest))
+    named = next((metric for metric in tied if for_the_worse(specs.get(metric)) == "drop"), largest)
+    text = would_miss_text(names(tied), missed[largest], specs.get(named))
     return f"; it would not have seen {text}{_differing(evaluation, tied)}"
 
 
