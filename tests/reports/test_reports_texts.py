@@ -26,7 +26,9 @@ from snapdrift.model import (
     OnInconclusive,
     Outcome,
     Policy,
+    Reason,
     Response,
+    Score,
     Severity,
     Source,
     Verdict,
@@ -42,7 +44,7 @@ from snapdrift.reports import (
 )
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.escaping import markdown, markdown_code, visible
-from snapdrift.reports.failures import failure_sentences
+from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import comparison_sentence, render_junit
@@ -477,3 +479,22 @@ def test_no_more_than_three_kinds_of_failures_are_told() -> None:
     kinds = (FailureKind.BAD_REQUEST, FailureKind.TIMEOUT, FailureKind.SERVER, FailureKind.QUOTA)
     told = failure_sentences(failed("august", str(place), "why", kind) for place, kind in enumerate(kinds))
     assert told[3:] == ("1 call for other reasons.",)
+
+
+def ungraded(metric: str, case_id: str, why: str, reason: Reason = Reason.GRADER_ERROR) -> Score:
+    return Score(case_id, "august", 0, metric, None, None, reason, detail=why)
+
+
+def test_answers_that_could_not_be_graded_say_why_by_metric_and_the_most_frequent_first() -> None:
+    told = grader_error_sentences(
+        [
+            ungraded("tone", "c", "no\n verdict"),
+            ungraded("own", "b", "boom (graders/own.py:9)."),
+            ungraded("own", "a", "boom (graders/own.py:9)."),
+            Score("d", "august", 0, "own", 1.0, passed=True, reason=Reason.PASSED),
+        ]
+    )
+    assert told == (
+        "`own` on 2 answers, the first of `august` on case `a`: boom (graders/own.py:9).",
+        "`tone` on 1 answer, the first of `august` on case `c`: no verdict.",
+    )

@@ -55,6 +55,10 @@ class FakeGrader:
     def judges_at(self) -> Mapping[Location, JudgeAt]:
         return {}
 
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        del case
+        return ()
+
     def applies(self, case: Case) -> bool:
         return self.tag is None or self.tag in case.tags
 

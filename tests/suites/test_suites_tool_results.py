@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from snapdrift.model import Case, Endpoint, Variant
-from snapdrift.suites.tool_names import unused_results
+from snapdrift.suites.tool_names import unknown_tools, unused_results
 from snapdrift.suites.tool_results import (
     CannedResult,
     Match,
@@ -114,3 +115,41 @@ def test_results_of_a_tool_that_no_variant_has_are_told(tools: list[str], expect
 
 def test_a_suite_that_asks_no_model_has_no_use_for_tools_and_is_not_told_so() -> None:
     assert list(unused_results([Case("a", tool_results=GOOD)], [asked({}, Endpoint.PYTHON)])) == []
+
+
+@dataclass(frozen=True)
+class Expecting:
+    """A grader that expects two tools of the case `a` and none of others."""
+
+    name: str = "calls"
+
+    def applies(self, case: Case) -> bool:
+        return case.id == "a"
+
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        return ("find", "pay") if self.applies(case) else ()
+
+
+@pytest.mark.parametrize(
+    ("tools", "endpoint", "told"),
+    [
+        (["find", "pay"], Endpoint.RESPONSES, []),
+        (
+            ["fnid", "pay"],
+            Endpoint.RESPONSES,
+            ['"find" (case "a") is a tool that no variant has: did you mean "fnid"?'],
+        ),
+        ([], Endpoint.RESPONSES, []),
+        (["pay"], Endpoint.PYTHON, []),
+    ],
+    ids=["known", "a slip", "no tools at all", "an application, whose tools are not known"],
+)
+def test_a_tool_that_a_grader_names_and_no_variant_has_is_told(
+    tools: list[str], endpoint: Endpoint, told: list[str]
+) -> None:
+    request = {"tools": [{"type": "function", "name": name, "parameters": {}} for name in tools]}
+    grader: Any = Expecting()
+
+    found = list(unknown_tools([grader], [Case("b"), Case("a")], [asked(request, endpoint)]))
+
+    assert found == [f"grader calls: {each}" for each in told]

@@ -240,6 +240,11 @@ class Grader(BaseModel):
         del case
         return {}
 
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        """The tools that it expects or forbids for a case, as far as that can be told: a check that there are such."""
+        del case
+        return ()
+
     @property
     def judges_at(self) -> Mapping[Location, JudgeAt]:
         """The models that it has asked, by where the entry has their settings; most graders ask none."""

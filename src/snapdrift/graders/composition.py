@@ -105,6 +105,10 @@ class Composition(Grader):
             for location, judge in part.judges_at.items()
         }
 
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        """The tools that its parts name."""
+        return tuple(name for part in self.parts.values() if part.applies(case) for name in part.tools_named(case))
+
     @property
     def sees_prompt(self) -> bool:
         """Whether a part looks at the conversation that was asked."""

@@ -101,10 +101,13 @@ class PairwiseRubric(JudgeSettings):
         default=None, description="Further material to compare by, such as documents, as a template over the case."
     )
 
+    refused: ClassVar[tuple[str, ...]] = ("votes", "sees", "examples", "scale")
+    """Settings that are for judges of single answers."""
+
     @model_validator(mode="before")
     @classmethod
     def _asked_in_both_orders(cls, value: Any) -> Any:
-        of_one = [key for key in ("votes", "sees", "examples", "scale") if isinstance(value, Mapping) and key in value]
+        of_one = [key for key in cls.refused if isinstance(value, Mapping) and key in value]
         if of_one:
             raise ValueError(f"a rubric without `{of_one[0]}`, which is for judges of single answers")
         return value

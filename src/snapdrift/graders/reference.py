@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from snapdrift.graders.base import Grader
 from snapdrift.graders.examples import Example, read_example
 from snapdrift.graders.registry import FAMILIES, Registry
-from snapdrift.model import Outcome, ScoreKind
+from snapdrift.model import MetricSpec, Outcome, ScoreKind
 from snapdrift.suites.workspace import PathError
 
 _HEAD = """\
@@ -57,7 +57,7 @@ One step, or a list of which the first that yields a value wins ([all steps](../
 extract:
   - {json: answer, mode: first_object}    # strict (default): all of it is JSON; fenced: one code fence is removed first
   - {regex: '"answer"\\s*:\\s*"([^"]*)"'}   # group 1, or the whole match where there is no group; all: true for a list
-  - last_line                             # also first_line and whole_text
+  - last_line                             # also first_line, whole_text, and fenced: all of it without one code fence
 ```
 """
 
@@ -130,7 +130,7 @@ def _below(key: str, field: FieldInfo, schema: Mapping[str, Any]) -> Iterator[tu
         below.alias or name: below.description
         for model in _models_in(field.annotation)
         for name, below in model.model_fields.items()
-        if below.description
+        if below.description and name not in getattr(model, "refused", ())
     }
     for one in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         for name, properties in one.get("properties", {}).items():
@@ -147,20 +147,27 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _measures(family: type[Grader], families: Sequence[type[Grader]]) -> str:
     """What the scores are, and the metrics of an example that has several."""
-    kind = "pass or fail" if family.kind is ScoreKind.PASS_FAIL else "a value in [0, 1]"
+    metrics = example_grader(read_example(family.examples[0]), families).metrics if family.examples else ()
+    kinds = {metric.kind for text in family.examples for metric in _heads(text, families)} or {family.kind}
+    low, high = metrics[0].scale if metrics and metrics[0].pairwise else (0, 1)
+    graded = f"a value from {low:g} to {high:g}"
+    words = {ScoreKind.PASS_FAIL: "pass or fail", ScoreKind.GRADED: graded}
+    kind = ", or ".join(word for one, word in words.items() if one in kinds)
     better = "higher" if family.higher_is_better else "lower"
     told = [
-        f"{kind}, {better} is better, differences in {family.unit}",
+        f"{kind}, {better} is better, differences in {family.unit.removeprefix('in ')}",
         *(["judged by a model"] if family.judged else []),
     ]
-    metrics = (
-        [metric.name for metric in example_grader(read_example(family.examples[0]), families).metrics]
-        if family.examples
-        else []
-    )
     if len(metrics) > 1:
-        told.append(f"several metrics (of the first example {', '.join(f'`{name}`' for name in metrics)})")
+        less = [f"`{one.name}`" for one in metrics if not one.higher_is_better]
+        of_less = f"; of {', '.join(less)} less is better" if less else ""
+        told.append(f"several metrics (of the first example {', '.join(f'`{one.name}`' for one in metrics)}{of_less})")
     return "; ".join(told) + "."
+
+
+def _heads(text: str, families: Sequence[type[Grader]]) -> tuple[MetricSpec, ...]:
+    """The metric that bears the grader's name, of an example."""
+    return example_grader(read_example(text), families).metrics[:1]
 
 
 def example_grader(example: Example, families: Sequence[type[Grader]] = FAMILIES) -> Grader:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo, model_validator
 
+from snapdrift.errors import SnapdriftError
 from snapdrift.graders.arguments import Argument, one_or_more, plain_json
 from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import Extraction
@@ -217,6 +218,14 @@ grader:
         mark = Mark(0.0, passed=False, reason=reason, detail=detail, evidence=self._evidence(found, made))
         share = replace(mark, value=found.f1, reason=Reason.WRONG if found.f1 else reason)
         return {self.name: mark, self._f1: share}
+
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        """The expected and the forbidden tools; of a case that cannot be graded only those."""
+        try:
+            wanted = self._wanted(case)
+        except (CannotGradeError, SnapdriftError):
+            wanted = []
+        return (*(call.name for call in wanted), *self.forbidden)
 
     def _wanted(self, case: Case) -> list[WantedCall]:
         written = self.rendered("tool_calls", case)

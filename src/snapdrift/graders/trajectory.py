@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from snapdrift.errors import SnapdriftError
 from snapdrift.graders.arguments import one_or_more, plain_json
 from snapdrift.graders.base import Grader
 from snapdrift.graders.expected import is_template
@@ -156,6 +157,15 @@ grader: {name: way, trajectory: {exact: "{{ expected.tools }}"}}
             if both is not None:
                 return f"the tool {both} is expected and forbidden"
         return None
+
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        """The tools that are to be called and those that must not be."""
+        try:
+            wanted = self.rendered("trajectory", case)
+        except SnapdriftError:
+            wanted = {}
+        lists = [names for order in ORDERS if isinstance(names := wanted.get(order), list)]
+        return (*(str(name) for names in lists for name in names), *self.trajectory.forbidden)
 
     def marks_of(self, case: Case, response: Response, value: Any) -> Mapping[str, Mark]:
         """Looks at the calls and the number of requests."""

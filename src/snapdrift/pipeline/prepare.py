@@ -137,18 +137,23 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
     for variant in suite.variants.values():
         if variant.endpoint.over_http:
             under_test.setdefault(catalog.resolve_alias(variant.model), []).append(variant.name)
-    found: list[str] = []
+    notes: list[str] = []
+    told: dict[str, dict[str, None]] = {}
     for grader in judges_of(suite):
-        found += grader.notes()
+        notes += grader.notes()
         for judge in grader.judges:
-            found += [f"judge {grader.name}: {text}" for text in catalog.warnings(judge.model)]
+            for text in catalog.warnings(judge.model):
+                told.setdefault(text, {})[grader.name] = None
             own = under_test.get(catalog.resolve_alias(judge.model))
             if own:
-                found.append(
-                    f"judge {grader.name}: {judge.model} judges its own answers ({', '.join(own)}): models favour what "
-                    "they wrote themselves; another family judges more fairly."
+                text = (
+                    f"{judge.model} judges its own answers ({', '.join(own)}): models favour what they wrote "
+                    "themselves; another family judges more fairly."
                 )
-    return list(dict.fromkeys(found))
+                told.setdefault(text, {})[grader.name] = None
+    # What is to be said of several judges is said once.
+    about = [f"judge{'s' if len(names) > 1 else ''} {', '.join(names)}: {text}" for text, names in told.items()]
+    return list(dict.fromkeys([*notes, *about]))
 
 
 def misfit_warnings(suite: Suite) -> list[str]:

@@ -42,12 +42,14 @@ from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sente
 from snapdrift.verdicts.causes import CONTENT
 from snapdrift.verdicts.orders import is_biased, order_sentence
 from snapdrift.verdicts.rerun_words import rerun_sentences
+from snapdrift.verdicts.score_tables import as_compared
 from snapdrift.verdicts.words import headline
 
 
 def build_view(data: RunData) -> View:
     """The view model of a run. Pure: the same data gives the same view."""
     evaluation = data.evaluation
+    data = replace(data, metrics=as_compared(data.metrics, evaluation.gate))
     lenses = _lenses(data)
     cases = _case_views(data, lenses)
     variants = _variant_views(data)

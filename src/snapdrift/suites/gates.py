@@ -111,7 +111,11 @@ def _named(
         if word in known:
             found[word] = None
             continue
-        expected = did_you_mean(word, known, f"expected one of {listed(sorted(known), 5)}")
+        expected = did_you_mean(
+            word,
+            known,
+            f"expected one of {listed(sorted(known), 5)}" if known else "expected one that a case has: none has any",
+        )
         loading.complain(location, f"no case has {_NOUNS[name]} {quoted(word)}", expected)
     return tuple(found)
 

@@ -35,7 +35,7 @@ from snapdrift.suites.samples import resolve_sample
 from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.targets import check_target
-from snapdrift.suites.tool_names import unused_results
+from snapdrift.suites.tool_names import unknown_tools, unused_results
 from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
 from snapdrift.suites.variants import ResolvedVariant, resolve_variants
 from snapdrift.suites.wording import did_you_mean, quoted
@@ -131,7 +131,7 @@ class _Loader:
             gate_samples={name: resolved.sample for name, resolved in gates.items()},
             seed=sample.seed if sample is not None else 0,
             budget_usd=entry.budget.usd if entry.budget is not None else None,
-            warnings=self._warnings(variants, cases, entry.repeats or 1),
+            warnings=self._warnings(variants, cases, graders, entry.repeats or 1),
             media=media.read,
             fakes=fakes,
             require_calibration=bool(entry.require_calibration),
@@ -238,7 +238,13 @@ class _Loader:
         written = {name for grader in entry.graders or () if isinstance(name := grader.get("name"), str)}
         return frozenset(written - {grader.name for grader in graders})
 
-    def _warnings(self, variants: dict[str, ResolvedVariant], cases: Sequence[Case], repeats: int) -> tuple[str, ...]:
+    def _warnings(
+        self,
+        variants: dict[str, ResolvedVariant],
+        cases: Sequence[Case],
+        graders: Sequence[ParsedGrader],
+        repeats: int,
+    ) -> tuple[str, ...]:
         found: list[str] = []
         for resolved in variants.values():
             if resolved.outputs is not None:
@@ -247,7 +253,9 @@ class _Loader:
             elif self._catalog is not None and resolved.variant.endpoint.over_http:
                 found.extend(self._catalog.warnings(resolved.variant.model))
                 found.extend(self._catalog.request_warnings(resolved.variant))
-        found.extend(unused_results(cases, (resolved.variant for resolved in variants.values())))
+        made = [resolved.variant for resolved in variants.values()]
+        found.extend(unused_results(cases, made))
+        found.extend(unknown_tools(graders, cases, made))
         return tuple(dict.fromkeys(found))
 
 

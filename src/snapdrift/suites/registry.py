@@ -85,6 +85,9 @@ class ParsedGrader(Protocol):
     def judges_at(self) -> Mapping[Location, JudgeAt]:
         """The models that it has asked, by where the entry has their settings, or names the file that does."""
 
+    def tools_named(self, case: Case) -> tuple[str, ...]:
+        """The tools that it expects or forbids for a case, as far as that can be told."""
+
     def applies(self, case: Case) -> bool:
         """Whether the case is graded by it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judg
 from snapdrift.verdicts.operations import measure_operations
 from snapdrift.verdicts.orders import order_doubts
 from snapdrift.verdicts.parity import find_parity
-from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables, build_score_tables
+from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables, as_compared, build_score_tables
 from snapdrift.verdicts.summaries import calls_by_variant, summarise_metrics, summarise_variant
 
 _HOW = {
@@ -50,6 +51,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     `tolerant` reads an answer again with more tolerance for its form; without it nothing is explained.
     Raises `UsageError` when the gate names a metric or variant that the run does not have.
     """
+    results = replace(results, metrics=as_compared(results.metrics, gate))
     looks = facts.looks
     tables = build_score_tables(results, gate)
     if looks is not None:
