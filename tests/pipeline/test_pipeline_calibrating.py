@@ -196,7 +196,9 @@ def test_a_scale_is_labelled_in_the_rubrics_numbers_and_named_answers_in_the_met
     shutil.copytree(judged, root, ignore=shutil.ignore_patterns(".snapdrift", "reports"))
     rows = read(root / "datasets" / "capitals.jsonl")[10:30]
     write(root / "datasets" / "capitals.jsonl", rows)
-    edit(root, "      allow_retiring: true\n", "      allow_retiring: true\n" + SCALE)
+    edit(
+        root, '      criteria: ["It names {{ expected }}."]\n', '      criteria: ["It names {{ expected }}."]\n' + SCALE
+    )
     edit(root, "NEGATED", str(negated).lower())
     edit(root, "max_blind: 0.25", "max_blind: 0.6")
     assert snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root).returncode in (0, 1)
