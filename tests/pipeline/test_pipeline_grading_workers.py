@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from snapdrift.graders.registry import Registry
-from snapdrift.model import Call, CallKey, Case, Endpoint, Outcome, Request, Response
+from snapdrift.model import Call, CallKey, Case, Endpoint, Gate, Outcome, Request, Response
 from snapdrift.pipeline import grading_workers
 from snapdrift.pipeline.grader_code import GraderCode
 from snapdrift.pipeline.grading import grade_answers
@@ -46,7 +46,8 @@ ANSWERS = (
     "",
     "x" * 100_000,
 )
-"""The same family as an installed package brings it; started as a worker, it does what `{does}` says."""
+
+# A family that a package brings; in a worker, and about one case, it does what is put in.
 FAMILY = '''\
 import os, signal, sys, time
 from typing import Any, ClassVar
@@ -62,7 +63,7 @@ class Brought(Grader):
     brought: str = Field(description="The text.")
 
     def mark(self, case: Any, value: Any) -> Mark:
-        if WORKS and case.id == "c99":
+        if WORKS and case.id == "c100":
             {does}
         return Mark.of(self.brought in value)
 '''
@@ -79,22 +80,25 @@ def made(tmp_path: Path) -> Callable[..., tuple[Path, Suite]]:
         )
         registry = Registry()
         parsed = [registry.parse(entry, default_extract=None, read=str, cases=rows) for entry in (*GRADERS, *more)]
-        suite = Suite("many", "", "evals/many.yaml", "", rows, "0", {}, tuple(parsed), {})
+        suite = Suite("many", "", "evals/many.yaml", "", rows, "0", {}, tuple(parsed), {"default": Gate("default", ())})
         suite = suite_from_stored(json.loads(json.dumps(suite.to_stored())), rows, registry)
         keys = [CallKey(case.id, variant, 0) for case in rows for variant in ("august", "november")]
         path = tmp_path / "run.db"
-        with RunWriter.create(path, _header(suite), rows, [Call(key, len(keys) - n) for n, key in enumerate(keys)]) as w:
+        with RunWriter.create(
+            path, _header(suite), rows, [Call(key, len(keys) - n) for n, key in enumerate(keys)]
+        ) as w:
             asyncio.run(w.apply(lambda connection: [_put(connection, key, n) for n, key in enumerate(keys)]))
         return path, suite
 
     return make
 
 
-def _put(connection: Any, key: CallKey, number: int) -> None:
-    outcome = (Outcome.OK, Outcome.OK, Outcome.OK, Outcome.REFUSED, Outcome.API_ERROR)[number % 5]
-    text = ANSWERS[number % len(ANSWERS)]
-    response = Response(key, outcome, "gpt-4o-2024-08-06", text=text, latency_ms=900.0 + number, refusal="No.")
-    put_response(connection, response, Request(key, 0, Endpoint.RESPONSES, "http://x/v1", {}, "x"))
+def _put(connection: Any, keys: list[CallKey]) -> None:
+    for number, key in enumerate(keys):
+        outcome = (Outcome.OK, Outcome.OK, Outcome.OK, Outcome.REFUSED, Outcome.API_ERROR)[number % 5]
+        text = ANSWERS[number % len(ANSWERS)]
+        response = Response(key, outcome, "gpt-4o-2024-08-06", text=text, latency_ms=900.0 + number, refusal="No.")
+        put_response(connection, response, Request(key, 0, Endpoint.RESPONSES, "http://x/v1", {}, "x"))
 
 
 def _header(suite: Suite) -> RunHeader:
@@ -134,7 +138,7 @@ def graded_here(path: Path, suite: Suite) -> list[tuple[Any, ...]]:
     return stored_rows(path)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 3])
 def test_several_processes_store_byte_for_byte_what_one_does(made, count):
     path, suite = made()
     alone = graded_here(path, suite)
@@ -143,7 +147,7 @@ def test_several_processes_store_byte_for_byte_what_one_does(made, count):
         writer.replace_scores([])
         times = store_scores_of_workers(writer, stored, count)
 
-    assert len(alone) > 150 * 2 * 8
+    assert len(alone) > 1_500
     assert stored_rows(path) == alone
     assert len(times) == count
     assert all(one.grading_s > 0 for one in times)
@@ -161,14 +165,14 @@ def test_a_family_of_an_installed_package_grades_in_a_worker_and_may_print(made,
     assert stored_rows(path) == alone
 
 
-@pytest.mark.parametrize("does", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)", "raise SystemExit(3)"])
+@pytest.mark.parametrize("does", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
 def test_a_worker_that_is_killed_or_ends_leaves_the_scores_that_were_there(made, brought, does):
     brought(does)
     path, suite = made(150, {"brought": "billing"})
     before = graded_here(path, suite)[:7]
 
     with RunWriter.open(path) as writer, open_run(path) as stored:
-        writer.replace_scores([score for score in stored.scores()][:7])
+        writer.replace_scores(stored.scores()[:7])
         with pytest.raises(WorkerFailedError, match="it ended"):
             store_scores_of_workers(writer, stored, 2)
 
@@ -180,7 +184,8 @@ def test_where_a_worker_fails_one_process_grades_all_and_says_so(made, brought, 
     monkeypatch.setattr(grading_workers, "_cores", lambda: 2)
     brought("os.kill(os.getpid(), signal.SIGKILL)")
     path, suite = made(150, {"brought": "billing"})
-    alone, told = graded_here(path, suite), []
+    alone = graded_here(path, suite)
+    told: list[str] = []
 
     with RunWriter.open(path) as writer, open_run(path) as stored:
         writer.replace_scores([])
@@ -196,7 +201,7 @@ def test_a_large_run_is_graded_by_several_processes(made, brought, monkeypatch, 
     monkeypatch.setattr(grading_workers, "_cores", lambda: 2)
     brought(f"open({str(tmp_path / 'a worker was here')!r}, 'w').close()")
     path, suite = made(150, {"brought": "billing"})
-    told = []
+    told: list[str] = []
 
     with RunWriter.open(path) as writer, open_run(path) as stored:
         store_scores(writer, stored, suite, NOTHING, told.append)

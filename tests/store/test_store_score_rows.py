@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from snapdrift.errors import StoreError
 from snapdrift.model import Reason, Score
 from snapdrift.store import RunWriter, codec, open_run
-from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, packed, portions, read_frame, unpacked, write_frame
+from snapdrift.store.score_frames import (
+    END,
+    ROWS,
+    WorkerFailedError,
+    packed,
+    portions,
+    read_frame,
+    unpacked,
+    write_frame,
+)
 from snapdrift.store.score_rows import rows_of
 
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
@@ -39,7 +48,9 @@ scores = st.builds(
     version=texts,
     facts=st.dictionaries(texts, values, max_size=2),
 )
-PASSED = Score("one", "a", 0, "exact", 1.0, True, Reason.PASSED, extracted={"n": [1]}, extracted_by=0, version="exact/1")
+PASSED = Score(
+    "one", "a", 0, "exact", 1.0, True, Reason.PASSED, extracted={"n": [1]}, extracted_by=0, version="exact/1"
+)
 
 
 def written_out(score: Score) -> str:
@@ -110,7 +121,15 @@ def test_what_is_no_frame_or_another_one_is_refused(sent: bytes) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"\xff", b"[", b"7", b'["c", "a", 0]', b'["c", "a", 0, 2]\n"m"\n{}', b'["c", "a", 0, "x"]', b'["c", "a", 0, 1]\nm\n{}'],
+    [
+        b"\xff",
+        b"[",
+        b"7",
+        b'["c", "a", 0]',
+        b'["c", "a", 0, 2]\n"m"\n{}',
+        b'["c", "a", 0, "x"]',
+        b'["c", "a", 0, 1]\nm\n{}',
+    ],
 )
 def test_scores_that_cannot_be_read_are_refused(content: bytes) -> None:
     with pytest.raises(WorkerFailedError, match="cannot be read"):
