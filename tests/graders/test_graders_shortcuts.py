@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -259,6 +259,7 @@ FIELDS = {"queue": "casefold", "total": {"number": 0.1}, "due": "date", "lines[0
 def test_fields_are_marked_as_each_of_them_alone(
     parse: Parse, answer: Answered, expected: dict[str, Any], found: dict[str, Any]
 ) -> None:
+    assume("Infinity" not in json.dumps(found))  # that is no JSON
     case = Case("c1", expected=expected)
     grader = parse({"name": "all", "json_equal": "{{ expected }}", "fields": FIELDS})
     response = answer(json.dumps(found))

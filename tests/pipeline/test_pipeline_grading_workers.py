@@ -84,10 +84,9 @@ def made(tmp_path: Path) -> Callable[..., tuple[Path, Suite]]:
         suite = suite_from_stored(json.loads(json.dumps(suite.to_stored())), rows, registry)
         keys = [CallKey(case.id, variant, 0) for case in rows for variant in ("august", "november")]
         path = tmp_path / "run.db"
-        with RunWriter.create(
-            path, _header(suite), rows, [Call(key, len(keys) - n) for n, key in enumerate(keys)]
-        ) as w:
-            asyncio.run(w.apply(lambda connection: [_put(connection, key, n) for n, key in enumerate(keys)]))
+        calls = [Call(key, len(keys) - number) for number, key in enumerate(keys)]
+        with RunWriter.create(path, _header(suite), rows, calls) as writer:
+            asyncio.run(writer.apply(lambda connection: _put(connection, keys)))
         return path, suite
 
     return make
