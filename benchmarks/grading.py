@@ -3,8 +3,10 @@
 python benchmarks/grading.py [CASES]
 
 Makes a real run file of made-up invoices and answers (most right; some wrong, in other notations, fenced, cut or no
-JSON), then prints wall and CPU seconds of loading the answers, of grading them through the pipeline with each grader
-alone and with all, of grading straight from the file, and of storing the scores. No model is asked.
+JSON), then prints wall and CPU seconds: of loading the answers; of grading them in memory with each grader alone and
+with all; of storing the scores; and of all of it from the file, by one process and by two. What a process that grades a
+share spends on reading and on grading it says itself, by the clock: the longer of the two is what grading takes on two
+cores once the answers are loaded. CPU seconds are this process's and its children's. No model is asked.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from snapdrift.graders.registry import Registry
 from snapdrift.model import Call, CallKey, Case, Endpoint, Outcome, Request, Response, Source, Usage
 from snapdrift.pipeline.grader_code import GraderCode
 from snapdrift.pipeline.grading import collecting_paused, grade_answers
+from snapdrift.pipeline.grading_workers import store_scores_of_workers
 from snapdrift.store import RunHeader, RunWriter, StoredRun, open_run
 from snapdrift.store.writer import put_response
 from snapdrift.suites.loader import load_suite
@@ -194,12 +197,23 @@ def count_scores(stored: StoredRun, suite: Suite) -> int:
     return sum(1 for _ in grade_answers(stored, suite, GraderCode()))
 
 
+def cpu_seconds() -> float:
+    """Of this process, and of its children once they have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def grade_and_store(writer: RunWriter, stored: StoredRun, suite: Suite) -> None:
+    """As a run of few answers does it."""
+    writer.replace_scores(grade_answers(stored, suite, GraderCode()))
+
+
 def timed(what: str, work: Callable[[], T]) -> T:
     """Does it once and prints how long it took."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), cpu_seconds()
     with collecting_paused():  # as a run does it
         made = work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
     print(f"{what:<42} {wall:8.2f} s wall {cpu:8.2f} s CPU", flush=True)
     return made
 
@@ -221,7 +235,10 @@ def main() -> None:
             print(f"{len(scores):,} scores, {sum(bool(s.passed) for s in scores):,} passed")
             timed("storing the scores", partial(writer.replace_scores, scores))
             del scores
-            timed("grading by all, from the file", partial(count_scores, stored, suite))
+            timed("grading and storing, from the file", lambda: grade_and_store(writer, stored, suite))
+            times = timed("the same by two processes", partial(store_scores_of_workers, writer, stored, 2))
+            for number, one in enumerate(times):
+                print(f"  process {number + 1}: reading {one.reading_s:.2f} s, grading {one.grading_s:.2f} s wall")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
 
 

@@ -36,7 +36,7 @@ class Outcome(StrEnum):
         return self not in _UNMEASURED
 
 
-_UNMEASURED = frozenset({Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED})
+_UNMEASURED = (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
 
 
 class Endpoint(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -18,12 +19,14 @@ from snapdrift.graders import json_text
 from snapdrift.graders.base import Grader
 from snapdrift.graders.comparers import NamedComparer, NumberComparer, TextComparer, Tolerances
 from snapdrift.graders.json_text import JsonMode, read_json
+from snapdrift.graders.made_scores import made_score
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, Mark
 from snapdrift.graders.normalise import normalised
 from snapdrift.graders.numerals import as_number, close
+from snapdrift.graders.paths import ABSENT, look_up, parse_path
 from snapdrift.graders.registry import Registry
 from snapdrift.graders.values import KEPT_LIMIT, kept, scrubbed, shortened, text_of
-from snapdrift.model import Case, NormaliseStep, Response
+from snapdrift.model import Case, NormaliseStep, Reason, Response, Score
 
 Parse = Callable[..., Grader]
 Answered = Callable[..., Response]
@@ -215,3 +218,73 @@ def test_an_object_about_as_long_as_is_kept_is_kept_or_shortened_by_its_length(c
     value = {f"key {number:02}": '"' * 100 for number in range(count)}
 
     assert isinstance(kept(value), str) is (len(text_of(value)) > KEPT_LIMIT)
+
+
+@given(
+    st.floats(0, 1e6), st.floats(-3, 3), st.sampled_from([0.0, 0.005, 0.1, 1e-9, 1e300]), st.sampled_from([0, 0.01, 2])
+)
+@example(100.0, 1.0, 0.005, 0.0)
+@example(0.3, 0.0, 0.0, 0.0)
+def test_numbers_about_a_tolerance_apart_are_close_as_they_are_written(
+    wanted: float, times: float, absolute: float, relative: float
+) -> None:
+    found = wanted + times * max(absolute, relative * wanted)
+    comparer = NumberComparer(number=Tolerances(absolute=absolute, relative=relative))
+    target, value = written(wanted), written(found)
+    if target is not None and value is not None:
+        exact = close(value, target, absolute=absolute, relative=relative)
+        assert comparer.equal(found, wanted) is exact
+
+
+MADE = ("c1", "a", 0, "m", 0.5, False, Reason.WRONG, "a detail", {"n": 1}, 0, ("so",), "exact/1:0", {"label": "x"})
+
+
+def test_a_score_made_fast_is_a_score_like_any_other() -> None:
+    made, plain = made_score(*MADE), Score(*MADE)
+
+    assert len(MADE) == len(dataclasses.fields(Score))
+    assert (type(made), made, repr(made)) == (Score, plain, repr(plain))
+    assert copy.deepcopy(made) == dataclasses.replace(made) == plain
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.value = 1.0  # type: ignore[misc]
+
+
+FIELDS = {"queue": "casefold", "total": {"number": 0.1}, "due": "date", "lines[0].n": "exact", "more": "exact"}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(OBJECTS, OBJECTS)
+@example(EXPECTED, EXPECTED)
+@example({"queue": "", "lines": [{}]}, {"queue": None, "total": 0, "due": False, "lines": [], "more": {}})
+def test_fields_are_marked_as_each_of_them_alone(
+    parse: Parse, answer: Answered, expected: dict[str, Any], found: dict[str, Any]
+) -> None:
+    assume("Infinity" not in json.dumps(found))  # that is no JSON
+    case = Case("c1", expected=expected)
+    grader = parse({"name": "all", "json_equal": "{{ expected }}", "fields": FIELDS})
+    response = answer(json.dumps(found))
+    scores = {score.metric: score for score in grader.grade(case, response)}
+
+    alone = {}
+    for field, way in FIELDS.items():
+        one = parse({"name": "all", "json_equal": "{{ expected }}", "fields": {field: way}})
+        alone[field] = one.grade(case, response)[1]
+    values = [score.value for score in alone.values()]
+    wrong = [score for score in alone.values() if score.passed is False]
+
+    assert [(s.metric, s.value, s.reason, s.detail) for s in alone.values()] == [
+        (f"all.{field}", scores[f"all.{field}"].value, scores[f"all.{field}"].reason, scores[f"all.{field}"].detail)
+        for field in FIELDS
+    ]
+    if None in values:
+        assert scores["all"].reason is Reason.GRADER_ERROR
+    else:
+        assert scores["all"].value == pytest.approx(sum(value or 0.0 for value in values) / len(FIELDS))
+        assert scores["all"].passed is not bool(wrong)
+    empty = [field for field in FIELDS if holds_nothing(look_up(expected, parse_path(field)))]
+    filled = [field for field in empty if not holds_nothing(look_up(found, parse_path(field)))]
+    assert scores["all.invented"].value == (len(filled) / len(empty) if empty else 0.0)
+
+
+def holds_nothing(value: Any) -> bool:
+    return value is ABSENT or value is None or value in ("", [], {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
@@ -18,6 +18,7 @@ from snapdrift.errors import SnapdriftError
 from snapdrift.graders import expected
 from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
+from snapdrift.graders.made_scores import made_score
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, Need, Seen
 from snapdrift.graders.values import copied, kept, scrubbed, shortened
@@ -124,6 +125,11 @@ class Grader(BaseModel):
     def metrics(self) -> tuple[MetricSpec, ...]:
         """What the grader measures; the first metric bears the grader's name."""
         return (self._metric(self.name, self.kind),)
+
+    @cached_property
+    def _scored_metrics(self) -> tuple[tuple[str, bool], ...]:
+        """The metrics by name, and whether more of each is better: what each score asks for."""
+        return tuple((metric.name, metric.higher_is_better) for metric in self.metrics)
 
     @cached_property
     def less_is_better(self) -> frozenset[str]:
@@ -269,6 +275,11 @@ class Grader(BaseModel):
         """Whether people can label an answer as its judge does (`snapdrift calibrate`)."""
         return False
 
+    @cached_property
+    def grades_alone(self) -> bool:
+        """Whether the answer and its case are all it takes: it asks nobody, runs nothing, looks at nothing else."""
+        return not (self.judges_at or self.judges or self.code or self.sees_prompt or self.compares)
+
     @property
     def sees_prompt(self) -> bool:
         """Whether it looks at the conversation that was asked (`Seen.conversation`)."""
@@ -341,17 +352,19 @@ def scores_of(
     extracted = None if extraction is None else kept(extraction.value)
     extracted_by = None if extraction is None else extraction.alternative
     call, version, negate = response.call, grader.version, grader.negate
+    case_id, variant, repeat = call.case_id, call.variant, call.repeat
+    of_all = marks if isinstance(marks, Mark) else None
     scores = []
-    for metric in grader.metrics:
-        mark = marks if isinstance(marks, Mark) else marks.get(metric.name, _UNMARKED)
+    for name, higher_is_better in grader._scored_metrics:
+        mark = of_all or cast("Mapping[str, Mark]", marks).get(name, _UNMARKED)
         mark = mark.inverted() if negate else mark
-        mark = mark if metric.higher_is_better else mark.at_worst_where_failed()
+        mark = mark if higher_is_better else mark.at_worst_where_failed()
         scores.append(
-            Score(
-                call.case_id,
-                call.variant,
-                call.repeat,
-                metric.name,
+            made_score(
+                case_id,
+                variant,
+                repeat,
+                name,
                 mark.value,
                 mark.passed,
                 mark.reason,

@@ -36,13 +36,17 @@ class NamedComparer(StrEnum):
 
     def equal(self, found: Any, wanted: Any) -> bool:
         """Whether the two values count as equal. Raises `CannotGradeError` for an expected value it cannot read."""
-        if self is NamedComparer.EXACT or found is None or wanted is None:
+        if self is _EXACT or found is None or wanted is None:
             return same_json(found, wanted)
-        if self is NamedComparer.CASEFOLD:
-            return _same_text(found, wanted, _CASEFOLD)
-        if self is NamedComparer.NUMBER:
-            return _same_number(found, wanted, Tolerances())
-        return _same_date(found, wanted)
+        if self is _DATE:
+            return _same_date(found, wanted)
+        if self is _NUMBER:
+            return _same_number(found, wanted, _NO_TOLERANCES)
+        return _same_text(found, wanted, _CASEFOLD)
+
+
+# Asked for a member, an enum takes longer than texts and numbers take to be compared.
+_EXACT, _NUMBER, _DATE = NamedComparer.EXACT, NamedComparer.NUMBER, NamedComparer.DATE
 
 
 class Tolerances(BaseModel):
@@ -52,6 +56,9 @@ class Tolerances(BaseModel):
 
     absolute: Tolerance = 0.0
     relative: Tolerance = 0.0
+
+
+_NO_TOLERANCES = Tolerances()
 
 
 def _as_tolerances(value: Any) -> Any:
@@ -124,13 +131,34 @@ def _same_text(found: Any, wanted: Any, steps: tuple[NormaliseStep, ...]) -> boo
 
 
 def _same_number(found: Any, wanted: Any, tolerances: Tolerances) -> bool:
-    if type(found) is float and type(wanted) is float and found == wanted and isfinite(found):
-        return True
+    if type(found) is float and type(wanted) is float:
+        clear = _clearly_close(found, wanted, tolerances)
+        if clear is not None:
+            return clear
     target: Fraction | None = as_number(wanted)
     if target is None:
         raise CannotGradeError(f"the expected value {quoted(wanted)} is not a number")
     value = as_number(found)
     return value is not None and close(value, target, absolute=tolerances.absolute, relative=tolerances.relative)
+
+
+def _clearly_close(found: float, wanted: float, tolerances: Tolerances) -> bool | None:
+    """Whether two numbers are close, where that is so clear that no rounding can matter; else None.
+
+    Numbers are compared as they are written, in decimals. A float is off from that by less than 2.3e-16 of itself, and
+    so is the difference of two by less than that of the larger: a thousandth of any difference that is decided here.
+    """
+    if not (isfinite(found) and isfinite(wanted)):
+        return None
+    if found == wanted:
+        return True
+    apart, size = abs(found - wanted), abs(wanted)
+    if apart < 1e-12 * max(abs(found), size):
+        return None
+    allowed = max(tolerances.absolute, tolerances.relative * size)
+    if apart > 2 * allowed:
+        return False
+    return True if apart < allowed / 2 else None
 
 
 def _same_date(found: Any, wanted: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
@@ -34,7 +34,7 @@ from snapdrift.graders.list_alignment import (
     by_position,
     in_any_order,
 )
-from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.marks import PASSED, CannotGradeError, Mark
 from snapdrift.graders.nested import entry_of, expects_of_case, mark_of, nested_grader, problem_of
 from snapdrift.graders.paths import ABSENT, Steps, look_up, parse_path
 from snapdrift.graders.values import quoted
@@ -245,6 +245,8 @@ def versions_of(comparer: Comparer) -> Iterator[str]:
 
 def compared(comparer: Comparer, case: Case, found: Any, wanted: Any) -> Mark:
     """What to think of a found value where another is wanted. `ABSENT` and null are like themselves only."""
+    if comparer.__class__ in _PLAIN and not (found is ABSENT or wanted is ABSENT or found is None or wanted is None):
+        return _compared_plainly(cast("_Plain", comparer), found, wanted)
     if is_settled(comparer):
         wanted = None
         if found is ABSENT or found is None:
@@ -257,11 +259,19 @@ def compared(comparer: Comparer, case: Case, found: Any, wanted: Any) -> Mark:
         return mark_of(comparer.grader, case, found, wanted)
     if isinstance(comparer, ListComparer):
         return comparer.mark(case, found, wanted)
+    return _compared_plainly(comparer, found, wanted)
+
+
+_Plain = NamedComparer | NumberComparer | TextComparer
+_PLAIN = frozenset({NamedComparer, NumberComparer, TextComparer})
+
+
+def _compared_plainly(comparer: _Plain, found: Any, wanted: Any) -> Mark:
     try:
         equal = comparer.equal(found, wanted)
     except CannotGradeError as error:
         return Mark.error(str(error))
-    return Mark.of(equal, "" if equal else f"expected {quoted(wanted)}, found {quoted(found)}")
+    return PASSED if equal else Mark.of(passed=False, detail=f"expected {quoted(wanted)}, found {quoted(found)}")
 
 
 def problem(comparer: Comparer, case: Case, wanted: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
@@ -16,7 +16,7 @@ from snapdrift.graders.comparers import NamedComparer
 from snapdrift.graders.extract import WHOLE_JSON, Alternatives
 from snapdrift.graders.field_comparers import Comparer, below_root, compared, is_settled, kind_of, problem, versions_of
 from snapdrift.graders.field_names import misspelt_field
-from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.marks import PASSED, CannotGradeError, Mark
 from snapdrift.graders.paths import ABSENT, Steps, format_path, look_up, parse_path
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, MetricSpec, Reason, ScoreKind, sha256
@@ -130,8 +130,15 @@ grader:
         return f"{self.name}.{field}"
 
     @cached_property
-    def _metrics_of(self) -> Mapping[str, str]:
-        return {field: self.metric_of(field) for field in self.fields or {}}
+    def _compared_fields(self) -> tuple[_Field, ...]:
+        return tuple(
+            _Field(path, self.metric_of(path), self._steps[path], _only_name(self._steps[path]), way, is_settled(way))
+            for path, way in (self.fields or {}).items()
+        )
+
+    @cached_property
+    def _invented_metric(self) -> str:
+        return self.metric_of(INVENTED)
 
     @cached_property
     def _compared(self) -> frozenset[str | int]:
@@ -188,19 +195,20 @@ grader:
         wanted = self.rendered("json_equal", case)
         if not isinstance(wanted, dict):
             raise CannotGradeError(f"the expected value {quoted(wanted)} is not an object")
-        names = self._metrics_of
         if not isinstance(value, dict):
             wrong = Mark.of(passed=False, detail=f"the answer is {quoted(value)}, not an object")
             worst = replace(wrong, value=1.0)
             return {**{metric.name: wrong for metric in self.metrics}, self.metric_of(INVENTED): worst}
-        fields = self.fields or {}
-        both = {field: (look_up(value, steps), look_up(wanted, steps)) for field, steps in self._steps.items()}
-        marks = {field: compared(way, case, *both[field]) for field, way in fields.items()}
-        return {
-            self.name: self._mean(marks, value),
-            **{names[field]: mark for field, mark in marks.items()},
-            self.metric_of(INVENTED): self._invented(both),
-        }
+        marks = {self.name: PASSED}  # the mean, which is first, is known at the end
+        blank: dict[str, Any] = {}
+        for field in self._compared_fields:
+            found, expected = field.value_in(value), field.value_in(wanted)
+            marks[field.metric] = compared(field.comparer, case, found, expected)
+            if not (_holds_value(expected) or field.settled):
+                blank[field.path] = found
+        marks[self.name] = self._mean(marks, value)
+        marks[self._invented_metric] = _invented(blank)
+        return marks
 
     def missing_fields(self, case: Case, value: Any) -> tuple[str, ...]:
         """The compared fields that the case expects and an extracted object does not have."""
@@ -215,32 +223,53 @@ grader:
         )
 
     def _mean(self, marks: Mapping[str, Mark], value: Mapping[str, Any]) -> Mark:
-        broken = next((mark for mark in marks.values() if mark.value is None), None)
-        if broken is not None:
-            return Mark.error(broken.detail)
-        wrong = [f"{field}: {mark.detail}" for field, mark in marks.items() if not mark.passed]
+        """The mark of the whole, of those by metric; that of the whole among them does not count."""
         extra = [f"{format_path((key,))}: not compared" for key in value if key not in self._compared]
-        mean = sum(mark.value or 0.0 for mark in marks.values()) / len(marks)
-        detail = f"{len(wrong)} of {len(marks)} fields differ: {'; '.join(wrong)}" if wrong else ""
-        return Mark.graded(mean, passed=not wrong, detail=detail, evidence=(*wrong, *extra))
+        others = [(field.path, marks[field.metric]) for field in self._compared_fields]
+        wrong: list[str] = []
+        total = 0.0
+        for path, mark in others:
+            if mark.value is None:
+                return Mark.error(mark.detail)
+            total += mark.value
+            if not mark.passed:
+                wrong.append(f"{path}: {mark.detail}")
+        if not (wrong or extra) and total == len(others):
+            return PASSED
+        detail = f"{len(wrong)} of {len(others)} fields differ: {'; '.join(wrong)}" if wrong else ""
+        return Mark.graded(total / len(others), passed=not wrong, detail=detail, evidence=(*wrong, *extra))
 
-    def _invented(self, both: Mapping[str, tuple[Any, Any]]) -> Mark:
-        """The share of the fields without an expected value that are filled, of what is found and expected by field."""
-        fields = self.fields or {}
-        blank = {
-            field: found
-            for field, (found, wanted) in both.items()
-            if not _holds_value(wanted) and not is_settled(fields[field])
-        }
-        filled = {field: found for field, found in blank.items() if _holds_value(found)}
-        if not filled:
-            return _NOTHING_INVENTED
-        told = tuple(f"{field}: found {quoted(found)}, expected no value" for field, found in filled.items())
-        detail = f"{len(filled)} of {len(blank)} fields without an expected value are filled: {'; '.join(told)}"
-        facts = {INVENTED: list(filled)[:_NAMED_FACTS]}
-        return Mark(
-            len(filled) / len(blank), passed=False, reason=Reason.WRONG, detail=detail, evidence=told, facts=facts
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field as it is compared; `key` is its path where that is one name, `settled`: whatever the case expects."""
+
+    path: str
+    metric: str
+    steps: Steps
+    key: str | None
+    comparer: Comparer
+    settled: bool
+
+    def value_in(self, value: dict[str, Any]) -> Any:
+        """What an object has there, or `ABSENT`."""
+        # Most fields are of the root, and there a name is all it takes.
+        return look_up(value, self.steps) if self.key is None else value.get(self.key, ABSENT)
+
+
+def _only_name(steps: Steps) -> str | None:
+    return steps[0] if len(steps) == 1 and isinstance(steps[0], str) else None
+
+
+def _invented(blank: Mapping[str, Any]) -> Mark:
+    """The share that is filled of the fields without an expected value, of what is found in each."""
+    filled = {path: found for path, found in blank.items() if _holds_value(found)} if blank else {}
+    if not filled:
+        return _NOTHING_INVENTED
+    told = tuple(f"{path}: found {quoted(found)}, expected no value" for path, found in filled.items())
+    detail = f"{len(filled)} of {len(blank)} fields without an expected value are filled: {'; '.join(told)}"
+    facts = {INVENTED: list(filled)[:_NAMED_FACTS]}
+    return Mark(len(filled) / len(blank), passed=False, reason=Reason.WRONG, detail=detail, evidence=told, facts=facts)
 
 
 _NOTHING_INVENTED = Mark(0.0, passed=True, reason=Reason.PASSED)
@@ -249,7 +278,9 @@ _NAMED_FACTS = 20
 
 def _holds_value(value: Any) -> bool:
     """Whether there is something: `false` and 0 are values, an empty text, list or object is none."""
-    return value is not ABSENT and value is not None and value not in ("", [], {})
+    if value is ABSENT or value is None:
+        return False
+    return bool(value) or not isinstance(value, str | list | dict)
 
 
 def _path_of(key: str) -> str:

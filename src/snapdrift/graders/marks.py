@@ -54,7 +54,7 @@ class Mark:
     def of(cls, passed: bool, detail: str = "", evidence: tuple[str, ...] = ()) -> Mark:  # noqa: FBT001  reads as a verdict
         """A pass/fail mark."""
         if passed and not detail and not evidence:
-            return _PASSED
+            return PASSED
         return cls(float(passed), passed, Reason.PASSED if passed else Reason.WRONG, detail, evidence)
 
     @classmethod
@@ -94,5 +94,5 @@ class Mark:
         return replace(self, value=1.0 - self.value, passed=passed, reason=reason, detail=detail)
 
 
-_PASSED = Mark(1.0, passed=True, reason=Reason.PASSED)
+PASSED = Mark(1.0, passed=True, reason=Reason.PASSED)
 """Most marks of a run are this one."""

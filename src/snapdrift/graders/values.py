@@ -60,19 +60,18 @@ def _surely_short(value: Any) -> bool:
     """
     if value.__class__ is not dict:
         return False
-    room = KEPT_LIMIT
-    for key, item in value.items():
-        # A printable character (no surrogate is one) takes two at most (`\\"`), a float 24; quotes and commas 8.
+    texts = list(value)
+    for item in value.values():
         if item.__class__ is str:
-            if not item.isprintable():
-                return False
-            room -= 2 * len(item)
+            texts.append(item)
         elif item.__class__ is not float and item is not None:
             return False
-        if key.__class__ is not str or not key.isprintable():
-            return False
-        room -= 2 * len(key) + 32
-    return room >= 0
+    try:
+        text = "".join(texts)
+    except TypeError:  # a key that is no text
+        return False
+    # A printable character (no surrogate is one) takes two at most (`\"`), a float 24; quotes and commas 8.
+    return 2 * len(text) + 32 * len(value) <= KEPT_LIMIT and text.isprintable()
 
 
 def kept(value: Any) -> Any:

@@ -10,9 +10,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from snapdrift.graders.base import Grader
-from snapdrift.graders.base import scores_of as scores_by
-from snapdrift.graders.marks import Mark
-from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion, Seen
+from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion
+from snapdrift.graders.reading import read_scores
 from snapdrift.model import Call, CallKey, Case, Gate, Request, Response, Score, Variant
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
@@ -91,6 +90,8 @@ def judgements_of(
 ) -> Judgements:
     """The questions of all stored answers, and the stored replies to them."""
     found = Judgements(stored, run_label(stored), baselines)
+    if not graders:
+        return found  # nothing is asked, and reading all answers takes as long as grading some
     for position, response in enumerate(_answers(stored)):
         found.take_in(tuple(graders), cases[response.call.case_id], response, position)
     return found
@@ -143,27 +144,29 @@ def code_calls(found: Judgements, graders: Sequence[Grader], case: Case, respons
 
 def scores_of(
     found: Judgements, graders: Sequence[Grader], case: Case, response: Response, code: GraderCode
-) -> Iterator[Score]:
+) -> list[Score]:
     """The scores of one stored answer by these graders."""
+    scores: list[Score] = []
     for grader in graders:
-        replies = found.replies(grader, case, response) if grader.judges else {}
-        got: dict[str, Response | CodeResult] = {name: reply.response for name, reply in replies.items()}
-        if grader.code:
-            needs = found.needs(grader, case, response)
-            got |= code.results({name: need for name, need in needs.items() if isinstance(need, CodeCall)})
-        scores = _read(grader, case, response, got, found.seen(grader, response))
-        of = shared_with(replies)
-        yield from scores if of is None else (_shared(score, of) for score in scores)
+        if grader.grades_alone:
+            scores += read_scores(grader, case, response)
+        else:
+            scores += _scores_with(found, grader, case, response, code)
+    return scores
 
 
-def _read(
-    grader: Grader, case: Case, response: Response, got: Mapping[str, Response | CodeResult], seen: Seen
-) -> tuple[Score, ...]:
-    """The grader's scores; a defect in a family that a package brings must not end a run that is paid for."""
-    try:
-        return grader.read(case, response, got, seen)
-    except Exception as error:  # noqa: BLE001
-        return scores_by(grader, response, Mark.error(f"the grader failed: {type(error).__name__}: {error}"))
+def _scores_with(
+    found: Judgements, grader: Grader, case: Case, response: Response, code: GraderCode
+) -> Sequence[Score]:
+    """The scores by a grader that takes more than the answer."""
+    replies = found.replies(grader, case, response) if grader.judges else {}
+    got: dict[str, Response | CodeResult] = {name: reply.response for name, reply in replies.items()}
+    if grader.code:
+        needs = found.needs(grader, case, response)
+        got |= code.results({name: need for name, need in needs.items() if isinstance(need, CodeCall)})
+    scores = read_scores(grader, case, response, got, found.seen(grader, response))
+    of = shared_with(replies)
+    return scores if of is None else [_shared(score, of) for score in scores]
 
 
 def _shared(score: Score, of: CallKey) -> Score:

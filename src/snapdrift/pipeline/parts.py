@@ -12,7 +12,7 @@ from snapdrift.errors import Interrupted
 from snapdrift.model import Case, Results, Variant
 from snapdrift.pipeline.allowance import Allowance, worst_cost
 from snapdrift.pipeline.concluding import conclude
-from snapdrift.pipeline.grading import grade_answers
+from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.options import Limits, RunOptions
 from snapdrift.pipeline.prepare import Prepared, applicable_cases, narrowed
 from snapdrift.pipeline.run_files import open_writer
@@ -93,7 +93,7 @@ def ask_part(
             stopped = ask(writer, stored, work)
         except Interrupted:
             raise Interrupted(f"{suite.name}: interrupted; the night counts for nothing, watch again") from None
-        writer.replace_scores(grade_answers(stored, suite, target.code))
+        store_scores(writer, stored, suite, target.code, options.notice)
         conclude(writer, stored, suite, stopped)
         writer.finish(datetime.now(UTC).isoformat(timespec="seconds"))
         money.spent_usd += stored.spent_usd(worst_cost(prepared.catalog))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +39,8 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
-from snapdrift.pipeline.grading import collecting_paused, grade_answers, graders_of, judge_variants
+from snapdrift.pipeline.grading import graders_of, judge_variants
+from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import RunOptions, RunOutcome
@@ -208,9 +208,7 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
-    # A function of the user's may make any cycles of objects: beside one, nothing is held off.
-    with nullcontext() if work.target.code else collecting_paused():
-        writer.replace_scores(grade_answers(stored, work.suite, work.target.code))
+    store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
         work.options.notice(problem)

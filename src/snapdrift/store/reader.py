@@ -130,7 +130,16 @@ class StoredRun:
 
     def responses(self) -> Iterator[Response]:
         """What came back, in planned order, one at a time: memory does not grow with the run."""
-        return map(self._response, self._rows(rows.RESPONSES + " ORDER BY c.position, c.id"))
+        return map(self._response, self._rows(rows.RESPONSES + rows.PLANNED))
+
+    def answer_ids(self) -> list[int]:
+        """The row ids of the calls whose responses are answers, in planned order."""
+        return [row[0] for row in self._rows(rows.ANSWER_IDS)]
+
+    def responses_of(self, ids: Sequence[int]) -> list[Response]:
+        """The responses of a few calls (some hundreds at most) by row id, in planned order."""
+        places = ",".join("?" * len(ids))
+        return list(map(self._response, self._rows(f"{rows.RESPONSES} WHERE c.id IN ({places}){rows.PLANNED}", ids)))
 
     def response(self, key: CallKey) -> Response | None:
         """How a call ended, None where nothing is stored of it."""

@@ -16,6 +16,8 @@ RESPONSES = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.record, r.raw"
     " FROM calls c JOIN responses r ON r.call = c.id"
 )
+PLANNED = " ORDER BY c.position, c.id"
+ANSWER_IDS = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' ORDER BY c.position, c.id"
 ANSWERS = "SELECT r.outcome, r.record FROM calls c JOIN responses r ON r.call = c.id"
 OUTCOMES = "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome FROM calls c JOIN responses r ON r.call = c.id"
 REQUESTS = (

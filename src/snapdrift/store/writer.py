@@ -18,6 +18,7 @@ from snapdrift.store.committer import Committer
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.lock import RunLock
+from snapdrift.store.score_rows import ScoreRow, put_rows, rows_of
 from snapdrift.store.spending import last_request_usd
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class RunWriter:
     def add_scores(self, scores: Iterable[Score]) -> None:
         """Stores scores; one for the same case, variant, repeat and metric replaces the earlier."""
         rows = list(scores)
-        self._do(lambda connection: _put_scores(connection, rows))
+        self._do(lambda connection: put_rows(connection, rows_of(rows)))
 
     def replace_scores(self, scores: Iterable[Score]) -> None:
         """Puts these scores in the place of all that are stored, in one step."""
@@ -134,7 +135,22 @@ class RunWriter:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM scores")
-            _put_scores(connection, rows)
+            put_rows(connection, rows_of(rows))
+
+        self._do(work)
+
+    def replace_score_rows(self, rows: Iterable[ScoreRow]) -> None:
+        """As `replace_scores`, of scores that are written out already and are stored as they come.
+
+        What raises while they come is raised here, and the scores are those that were there before.
+        """
+        given = [rows]
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not given:  # undone and tried again: what has come is gone, and half of them must not pass for all
+                raise StoreError(f"{self.path}: the scores were not stored; try again")
+            connection.execute("DELETE FROM scores")
+            put_rows(connection, given.pop())
 
         self._do(work)
 
@@ -302,19 +318,6 @@ def _keep_cost(connection: sqlite3.Connection, call: int) -> None:
         return
     kept = connection.execute("SELECT value FROM meta WHERE key = ?", (SUPERSEDED_USD,)).fetchone()
     _put_meta(connection, [(SUPERSEDED_USD, repr(row[0] + (float(kept[0]) if kept else 0.0)))])
-
-
-def _put_scores(connection: sqlite3.Connection, scores: Iterable[Score]) -> None:
-    def row(score: Score) -> tuple[object, ...]:
-        record = codec.to_json(score)
-        identity = [record.pop(column) for column in ("case_id", "variant", "repeat", "metric")]
-        return (*identity, codec.text_of(record))
-
-    connection.executemany(
-        "INSERT INTO scores (case_id, variant, repeat, metric, record) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (case_id, variant, repeat, metric) DO UPDATE SET record = excluded.record",
-        map(row, scores),
-    )
 
 
 def call_id(connection: sqlite3.Connection, key: CallKey) -> int:

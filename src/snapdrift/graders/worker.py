@@ -1,0 +1,67 @@
+"""A process that grades a share of a run's answers: `python -m snapdrift.graders.worker RUN NUMBER OF SIZE`.
+
+It opens the run file for reading, makes the graders of the suite that is stored in it, grades every `OF`-th portion of
+`SIZE` answers from the `NUMBER`-th on, and sends the rows of their scores. `pipeline.grading_workers` starts it, for
+suites whose graders all grade alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from snapdrift.graders.base import Grader
+from snapdrift.graders.reading import read_scores
+from snapdrift.graders.registry import Registry
+from snapdrift.store import StoredRun, open_run
+from snapdrift.store.score_frames import END, ROWS, packed, portions, write_frame
+from snapdrift.store.score_rows import rows_of
+from snapdrift.suites.resolved import suite_from_stored
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Grades and sends; whatever goes wrong ends the process, and what is missing tells the other one."""
+    path, number, of, size = Path(arguments[0]), int(arguments[1]), int(arguments[2]), int(arguments[3])
+    gc.disable()  # scores have no cycles, and of a million of them a search for some takes long
+    with _frames() as frames, open_run(path) as stored:
+        _grade(stored, portions(stored.answer_ids(), size)[number::of], frames)
+
+
+def _frames() -> BinaryIO:
+    """Standard output for frames alone: what a grader prints goes nowhere, and so is taken for none."""
+    frames = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return frames
+
+
+def _grade(stored: StoredRun, shares: Sequence[Sequence[int]], frames: BinaryIO) -> None:
+    cases = {case.id: case for case in stored.cases()}
+    suite = suite_from_stored(stored.suite, tuple(cases.values()), Registry())
+    graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
+    reading = grading = 0.0
+    for share in shares:
+        began = time.perf_counter()
+        answers = stored.responses_of(share)
+        read = time.perf_counter()
+        scores = [
+            score
+            for answer in answers
+            for grader in graders
+            for score in read_scores(grader, cases[answer.call.case_id], answer)
+        ]
+        graded = time.perf_counter()
+        write_frame(frames, ROWS, packed(rows_of(scores)))
+        reading, grading = reading + read - began, grading + graded - read
+    write_frame(frames, END, json.dumps({"reading_s": reading, "grading_s": grading}).encode("ascii"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

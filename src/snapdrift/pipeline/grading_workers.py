@@ -1,0 +1,154 @@
+"""Large runs are graded by several processes, each a share of the answers; this one stores what they send.
+
+They are further Python processes, not forks (this one has threads and SQLite connections) and not of `multiprocessing`
+(which would import the program of a caller of the API again). The scores are stored as they come, in the order in which
+one process makes them, in one transaction: all, or none.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from snapdrift.pipeline.grading import collecting_paused, grade_answers, graders_of
+from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
+
+if TYPE_CHECKING:
+    from snapdrift.pipeline.grader_code import GraderCode
+    from snapdrift.store import RunWriter, StoredRun
+    from snapdrift.store.score_rows import ScoreRow
+    from snapdrift.suites.resolved import Suite
+
+FEWEST_ANSWERS = 20_000
+"""Below it a worker takes about as long to start as it would save."""
+MOST_WORKERS = 4
+"""One process stores what they send, and no more than about so many keep it busy."""
+PORTION = 64
+_PIPE_BYTES = 2**20
+_ENDS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTimes:
+    """What a worker spent: seconds of reading its answers from the file, and of grading them."""
+
+    reading_s: float
+    grading_s: float
+
+
+def store_scores(
+    writer: RunWriter, stored: StoredRun, suite: Suite, code: GraderCode, notice: Callable[[str], None]
+) -> None:
+    """Grades the stored answers and puts the scores in the place of those there are, by several processes if it pays.
+
+    Where one of them fails, this one grades all by itself.
+    """
+    count = workers_for(stored, suite)
+    if count > 1:
+        try:
+            store_scores_of_workers(writer, stored, count)
+        except (WorkerFailedError, OSError) as error:
+            notice(f"grading goes on in one process: a process that graded a part failed ({error})")
+        else:
+            return
+    # A function of the user's may make any cycles of objects: beside one, nothing is held off.
+    with nullcontext() if code else collecting_paused():
+        writer.replace_scores(grade_answers(stored, suite, code))
+
+
+def workers_for(stored: StoredRun, suite: Suite) -> int:
+    """How many processes should grade the answers; 1 where this one should.
+
+    Judges, functions of the workspace and comparisons of answers are this process's business, and so is a suite that
+    is another than the run file has.
+    """
+    cores = _cores()
+    if cores < 2 or not sys.executable or not all(grader.grades_alone for grader in graders_of(suite)):
+        return 1
+    if len(stored.answer_ids()) < FEWEST_ANSWERS or stored.suite != _as_stored(suite):
+        return 1
+    known = {case.id: case for case in stored.cases()}
+    return min(cores, MOST_WORKERS) if all(known.get(case.id) == case for case in suite.cases) else 1
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _as_stored(suite: Suite) -> object:
+    return json.loads(json.dumps(suite.to_stored()))
+
+
+def store_scores_of_workers(writer: RunWriter, stored: StoredRun, count: int) -> tuple[WorkerTimes, ...]:
+    """Has so many processes grade the answers of the run as its file has it, and stores what they send.
+
+    Raises `WorkerFailedError` where one fails; the scores in the file are then those that were there before.
+    """
+    times: list[WorkerTimes] = []
+    with started_workers(stored, count) as workers:
+        writer.replace_score_rows(rows_of_workers(stored, workers, times))
+    return tuple(times)
+
+
+def rows_of_workers(
+    stored: StoredRun, workers: Sequence[subprocess.Popen[bytes]], times: list[WorkerTimes]
+) -> Iterator[ScoreRow]:
+    """What the workers send, in the order in which one process would make it; `times` are added when all is there."""
+    streams = [_stream(worker) for worker in workers]
+    for portion in range(len(portions(stored.answer_ids(), PORTION))):
+        yield from unpacked(read_frame(streams[portion % len(streams)], ROWS))
+    times += [_times(read_frame(stream, END)) for stream in streams]
+
+
+def _times(payload: bytes) -> WorkerTimes:
+    try:
+        return WorkerTimes(**json.loads(payload))
+    except (ValueError, TypeError) as error:
+        raise WorkerFailedError(f"it ended with {payload[:60]!r}") from error
+
+
+@contextmanager
+def started_workers(stored: StoredRun, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many processes at work. They end with this, whatever ends it."""
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for number in range(count):
+            workers.append(_started(stored, number, count))  # noqa: PERF401  each is ended if the next cannot start
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.wait(_ENDS_WITHIN_S)
+            _stream(worker).close()
+
+
+def _started(stored: StoredRun, number: int, count: int) -> subprocess.Popen[bytes]:
+    """A worker: the same Python and the same path, in a process group of its own (Ctrl-C is for this process alone)."""
+    arguments = (str(stored.path.resolve()), str(number), str(count), str(PORTION))
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    worker = subprocess.Popen(  # noqa: S603  this program, with a path and numbers
+        [sys.executable, "-P", "-m", "snapdrift.graders.worker", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path},
+        process_group=0,
+    )
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # so that a worker need not wait while what others sent is stored
+        with suppress(OSError):
+            fcntl.fcntl(_stream(worker), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return worker
+
+
+def _stream(worker: subprocess.Popen[bytes]) -> BinaryIO:
+    return cast("BinaryIO", worker.stdout)

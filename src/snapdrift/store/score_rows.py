@@ -1,0 +1,85 @@
+"""Scores as rows of a run file: what `codec` makes of them, written out for this one record, as there are a million.
+
+The text of a record is, byte for byte, what `codec.text_of` makes of its fields without those that have a column.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring_ascii as _quoted  # what `json` itself writes texts with
+from math import isfinite
+
+from snapdrift.model import Reason, Score
+from snapdrift.store import codec
+
+ScoreRow = tuple[str, str, int, str, str]
+"""Case, variant, repeat, metric and the rest as JSON."""
+_CACHE_KIB = 65_536
+_INSERT = (
+    "INSERT INTO scores (case_id, variant, repeat, metric, record) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (case_id, variant, repeat, metric) DO UPDATE SET record = excluded.record"
+)
+_COLUMNS = ("case_id", "variant", "repeat", "metric")
+_PASSED = Reason.PASSED
+_WORDS = {True: "true", False: "false"}
+_REASONS = {reason: _quoted(reason.value) for reason in Reason}
+_PASSED_HEAD = '{"value":1.0,"passed":true,"reason":"passed","detail":'
+_NOTHING = object()
+
+
+def rows_of(scores: Iterable[Score]) -> Iterator[ScoreRow]:
+    """The rows of scores, in their order."""
+    last, extracted = _NOTHING, ""
+    for score in scores:
+        if score.extracted is not last:
+            # The metrics of a grader keep the same object, which takes longest to write out.
+            last = score.extracted
+            extracted = codec.dumps(last)
+        yield score.case_id, score.variant, score.repeat, score.metric, _record(score, extracted)
+
+
+def put_rows(connection: sqlite3.Connection, rows: Iterable[ScoreRow]) -> None:
+    """Stores rows inside a transaction; one for the same case, variant, repeat and metric replaces the earlier."""
+    before = int(connection.execute("PRAGMA cache_size").fetchone()[0])
+    # The index of a large run has to fit, or its pages are written and read again and again.
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    try:
+        connection.executemany(_INSERT, rows)
+    finally:
+        connection.execute(f"PRAGMA cache_size = {before}")
+
+
+def _record(score: Score, extracted: str) -> str:
+    """The record of a score, of which what was extracted is written out already."""
+    value, passed, by, evidence, facts = score.value, score.passed, score.extracted_by, score.evidence, score.facts
+    if not (
+        value is not None
+        and value.__class__ is float
+        and isfinite(value)
+        and (passed is True or passed is False)
+        and score.reason.__class__ is Reason
+        and score.detail.__class__ is str
+        and (by is None or by.__class__ is int)
+        and score.version.__class__ is str
+        and evidence.__class__ is tuple
+        and facts.__class__ is dict
+    ):
+        return _any_record(score)
+    if passed and value == 1.0 and score.reason is _PASSED:
+        head = _PASSED_HEAD
+    else:
+        head = f'{{"value":{value!r},"passed":{_WORDS[passed]},"reason":{_REASONS[score.reason]},"detail":'
+    return (
+        f'{head}{_quoted(score.detail)},"extracted":{extracted},"extracted_by":{"null" if by is None else by}'
+        f',"evidence":{codec.dumps(evidence) if evidence else "[]"},"version":{_quoted(score.version)}'
+        f',"facts":{codec.dumps(facts) if facts else "{}"}}}'
+    )
+
+
+def _any_record(score: Score) -> str:
+    """The same the long way: a score without a value, or one with a field of another type than declared."""
+    record = codec.to_json(score)
+    for column in _COLUMNS:
+        del record[column]
+    return codec.text_of(record)
