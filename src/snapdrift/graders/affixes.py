@@ -9,7 +9,7 @@ from pydantic import Field
 from snapdrift.graders.arguments import Argument
 from snapdrift.graders.base import Grader
 from snapdrift.graders.exact import Normalise
-from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.marks import CannotGradeError, Mark, case_problem
 from snapdrift.graders.normalise import normalised
 from snapdrift.graders.values import quoted, text_of
 from snapdrift.model import Case, NormaliseStep
@@ -28,11 +28,7 @@ class _Affix(Grader):
 
     def check_case(self, case: Case) -> str | None:
         """A text without characters, which every answer begins and ends with."""
-        try:
-            self._options(case)
-        except CannotGradeError as error:
-            return str(error)
-        return None
+        return case_problem(self._options, case)
 
     def _options(self, case: Case) -> list[str]:
         wanted = self.rendered(self.family, case)

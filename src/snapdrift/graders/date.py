@@ -10,7 +10,7 @@ from pydantic import Field, Strict
 from snapdrift.graders.arguments import Argument
 from snapdrift.graders.base import Grader
 from snapdrift.graders.calendar_dates import DayOrder, first_date
-from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError, case_problem
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case
 
@@ -50,11 +50,7 @@ grader: {name: arrives, date: "{{ expected.arrives }}", order: day_first, within
 
     def check_case(self, case: Case) -> str | None:
         """An expected value that is no date."""
-        try:
-            self._expected(case)
-        except CannotGradeError as error:
-            return str(error)
-        return None
+        return case_problem(self._expected, case)
 
     def _expected(self, case: Case) -> datetime.date:
         wanted = self.rendered("date", case)

@@ -10,7 +10,7 @@ from pydantic import Field
 from snapdrift.graders.arguments import Argument, Tolerance
 from snapdrift.graders.base import Grader
 from snapdrift.graders.lengths_of_time import Clock, Unit, first_duration
-from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError, case_problem
 from snapdrift.graders.numerals import as_number, written
 from snapdrift.graders.values import quoted, text_of
 from snapdrift.model import Case
@@ -55,11 +55,7 @@ grader: {name: length, duration: "{{ expected }}", number_unit: minutes, within:
 
     def check_case(self, case: Case) -> str | None:
         """An expected value that is no length of time."""
-        try:
-            self._expected(case)
-        except CannotGradeError as error:
-            return str(error)
-        return None
+        return case_problem(self._expected, case)
 
     def _expected(self, case: Case) -> Fraction:
         wanted = self.rendered("duration", case)

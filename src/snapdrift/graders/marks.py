@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from snapdrift.model import Reason
+from snapdrift.model import Case, Reason
 
 
 class NotExtractedError(Exception):
@@ -24,6 +24,15 @@ class InvalidJsonError(NotExtractedError):
 
 class CannotGradeError(Exception):
     """The grader, not the answer, is at fault: the score becomes `grader_error`. The text is for a person."""
+
+
+def case_problem(read: Callable[[Case], object], case: Case) -> str | None:
+    """Why a case can never be graded: the sentence with which reading what it expects fails; None where it does not."""
+    try:
+        read(case)
+    except CannotGradeError as error:
+        return str(error)
+    return None
 
 
 _JUDGED = (Reason.PASSED, Reason.WRONG, Reason.SCHEMA_VIOLATION, Reason.TOOL_CALL_AS_TEXT)

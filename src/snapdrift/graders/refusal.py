@@ -14,7 +14,7 @@ from snapdrift.graders.arguments import not_empty, one_or_more
 from snapdrift.graders.base import Accepts, Grader
 from snapdrift.graders.expected import is_template
 from snapdrift.graders.extract import Extraction
-from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.marks import CannotGradeError, Mark, case_problem
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, Outcome, Response
 
@@ -162,11 +162,7 @@ grader: {name: answers, refusal: false}
 
     def check_case(self, case: Case) -> str | None:
         """An expectation that is neither true nor false."""
-        try:
-            self._expected(case)
-        except CannotGradeError as error:
-            return str(error)
-        return None
+        return case_problem(self._expected, case)
 
     def _expected(self, case: Case) -> bool:
         wanted = self.rendered("refusal", case)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from snapdrift.graders.arguments import Argument, Share
 from snapdrift.graders.base import Grader
 from snapdrift.graders.exact import Normalise
-from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.marks import CannotGradeError, Mark, case_problem
 from snapdrift.graders.normalise import normalised
 from snapdrift.graders.text_measures import Measure, similarity
 from snapdrift.graders.values import quoted, text_of
@@ -69,11 +69,7 @@ grader: {name: near, similarity: [ISO 9001 certified, certified by ISO 9001], me
 
     def check_case(self, case: Case) -> str | None:
         """A list without a text to compare with."""
-        try:
-            self._options(case)
-        except CannotGradeError as error:
-            return str(error)
-        return None
+        return case_problem(self._options, case)
 
     def _options(self, case: Case) -> list[str]:
         wanted = self.rendered("similarity", case)
