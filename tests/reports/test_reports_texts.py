@@ -485,12 +485,13 @@ def ungraded(metric: str, case_id: str, why: str, reason: Reason = Reason.GRADER
     return Score(case_id, "august", 0, metric, None, None, reason, detail=why)
 
 
-def test_answers_that_could_not_be_graded_say_why_by_metric_and_the_most_frequent_first() -> None:
+def test_answers_that_could_not_be_graded_say_why_by_grader_and_the_most_frequent_first() -> None:
     told = grader_error_sentences(
         [
             ungraded("tone", "c", "no\n verdict"),
             ungraded("own", "b", "boom (graders/own.py:9)."),
             ungraded("own", "a", "boom (graders/own.py:9)."),
+            ungraded("own.part", "a", "boom (graders/own.py:9)."),
             Score("d", "august", 0, "own", 1.0, passed=True, reason=Reason.PASSED),
         ]
     )

@@ -29,23 +29,31 @@ def failure_sentences(responses: Iterable[Response]) -> tuple[str, ...]:
 
 
 def grader_error_sentences(scores: Iterable[Score]) -> tuple[str, ...]:
-    """For each metric with grader errors, the most frequent first: how many answers, and why not the first."""
+    """For each grader with errors, the most frequent first: how many answers it could not grade, and why not the first.
+
+    What it could not grade under one of its metrics it mostly could not under any: the sentence names the grader.
+    """
     groups: dict[str, list[Score]] = defaultdict(list)
     for score in scores:
         if score.reason is Reason.GRADER_ERROR:
-            groups[score.metric].append(score)
-    ordered = sorted(groups.items(), key=lambda each: -len(each[1]))
-    sentences = [_ungraded(metric, hit) for metric, hit in ordered[:_SHOWN]]
+            groups[score.metric.partition(".")[0]].append(score)
+    ordered = sorted(groups.items(), key=lambda each: -_answers(each[1]))
+    sentences = [_ungraded(grader, hit) for grader, hit in ordered[:_SHOWN]]
     rest = len(ordered) - _SHOWN
-    return (*sentences, f"{count(rest)} more metric{'' if rest == 1 else 's'}.") if rest > 0 else tuple(sentences)
+    return (*sentences, f"{count(rest)} more grader{'' if rest == 1 else 's'}.") if rest > 0 else tuple(sentences)
 
 
-def _ungraded(metric: str, hit: list[Score]) -> str:
+def _answers(scores: Iterable[Score]) -> int:
+    return len({(score.case_id, score.variant, score.repeat) for score in scores})
+
+
+def _ungraded(grader: str, hit: list[Score]) -> str:
     score = min(hit, key=lambda each: (each.case_id, each.variant, each.repeat))
-    answers = f"{count(len(hit))} answer{'' if len(hit) == 1 else 's'}"
+    number = _answers(hit)
+    answers = f"{count(number)} answer{'' if number == 1 else 's'}"
     told = " ".join(score.detail.split())
     told = told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
-    return f"`{metric}` on {answers}, the first of `{score.variant}` on case `{score.case_id}`: {told.rstrip('.')}."
+    return f"`{grader}` on {answers}, the first of `{score.variant}` on case `{score.case_id}`: {told.rstrip('.')}."
 
 
 def _sentence(hit: list[tuple[Response, Failure]]) -> str:
