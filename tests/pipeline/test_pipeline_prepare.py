@@ -166,7 +166,7 @@ def test_no_suites_at_all_is_an_error():
 
 def test_a_composition_with_a_judge_cannot_be_required_to_be_calibrated(workspace):
     path = suite_of(workspace(more="require_calibration: true\n"))
-    judge = "judge: {criteria: Polite., model: gpt-4o-2024-11-20}"
+    judge = "judge: {criteria: Polite., model: gpt-4o-2024-11-20, allow_retiring: true}"
     graders = path.read_text().replace('exact: "{{ expected }}"', f"all: [{{{judge}}}]")
     path.write_text(graders)
 

@@ -84,7 +84,7 @@ def test_a_record_is_byte_for_byte_what_the_codec_writes(some: list[Score]) -> N
         {"version": None},
         {"evidence": None, "facts": None},
     ],
-    ids=repr,
+    ids=lambda changed: " and ".join(changed) or "nothing",
 )
 def test_a_field_of_an_unusual_kind_is_written_as_the_codec_writes_it(changed: dict[str, Any]) -> None:
     score = replace(PASSED, **changed)
