@@ -162,3 +162,10 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall(found: set[str], expect
         precision, recall = backwards.recall, overlap.recall
         mean = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         assert overlap.f1 == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(("measure", "told"), [("subset_of", ('invented "d9"',)), ("recall_of", ('missing "d2"',))])
+def test_the_evidence_has_only_what_the_measure_looks_at(measure: str, told: tuple[str, ...], score: Scored) -> None:
+    found = score({"set": ["d1", "d2"], "measure": measure}, '["d1", "d9"]')
+
+    assert found.evidence == told

@@ -198,16 +198,10 @@ grader: {name: palette, set: [red, green, blue], measure: subset_of, split: ","}
         """Compares the two sets."""
         expected = self._expected(case)
         overlap = Overlap.of(self._found(value), expected)
-        told = {
-            SetMeasure.SUBSET_OF: (_told("invented", overlap.invented),),
-            SetMeasure.RECALL_OF: (_told("missing", overlap.missing),),
-        }.get(self.measure, (_told("missing", overlap.missing), _told("invented", overlap.invented)))
-        detail = "; ".join(filter(None, told))
-        evidence = tuple(
-            f"{word} {quoted(item)}"
-            for word, items in (("missing", overlap.missing), ("invented", overlap.invented))
-            for item in items[:EVIDENCE_LIMIT]
-        )
+        told = {"missing": overlap.missing, "invented": overlap.invented}
+        told.pop({SetMeasure.SUBSET_OF: "missing", SetMeasure.RECALL_OF: "invented"}.get(self.measure, ""), None)
+        detail = "; ".join(filter(None, (_told(word, items) for word, items in told.items())))
+        evidence = tuple(f"{word} {quoted(item)}" for word, items in told.items() for item in items[:EVIDENCE_LIMIT])
         if self.measure is SetMeasure.EQUAL:
             return Mark.of(not (overlap.missing or overlap.invented), detail, evidence)
         if self.measure is SetMeasure.SUBSET_OF:
