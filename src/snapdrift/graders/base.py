@@ -201,10 +201,14 @@ class Grader(BaseModel):
     @cached_property
     def version(self) -> str:
         """`family/version:settings-hash`. What the grader is called and which cases it sees is not part of it."""
-        settings = {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
+        settings = self.versioned()
         if self.distribution:
             settings["distribution"] = self.distribution
         return f"{self.family}/{self.family_version}:{sha256(settings)[:12]}"
+
+    def versioned(self) -> dict[str, Any]:
+        """The settings that the version covers."""
+        return {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
 
     def with_cases(self, cases: Sequence[Case]) -> Self:
         """The grader with what it takes from the dataset made explicit. Raises `ValueError` with a sentence."""

@@ -16,13 +16,14 @@ from snapdrift.graders.ballots import Ballot, UnreadableVerdictError, read_ballo
 from snapdrift.graders.base import Grader, grade, scores_of
 from snapdrift.graders.judge_items import Item, grouped, items_of
 from snapdrift.graders.judge_marks import marks_of
+from snapdrift.graders.judge_settings import scoring_settings
 from snapdrift.graders.judge_words import instructions
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.rubric import Mode, Rubric, Sight, loaded_rubric
 from snapdrift.graders.showing import material_of
 from snapdrift.graders.values import quoted, scrubbed
-from snapdrift.model import Case, Conversation, MetricSpec, Response, Score, ScoreKind, Variant, sha256
+from snapdrift.model import Case, Conversation, MetricSpec, Response, Score, ScoreKind, Variant
 from snapdrift.suites.registry import JudgeAt, Location
 
 
@@ -125,12 +126,9 @@ grader:
         head = self._metric(self.name, ScoreKind.GRADED, (0.0, 1.0) if rubric.lists else rubric.ends)
         return (head, *(self._metric(f"{self.name}.{part}", kind) for part, kind in parts.items()))
 
-    @cached_property
-    def version(self) -> str:
-        """`judge/version:settings-hash`. Whether a model is let judge that is shut down soon changes no score."""
-        settings = {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
-        settings["judge"] = {key: value for key, value in settings["judge"].items() if key != "allow_retiring"}
-        return f"{self.family}/{self.family_version}:{sha256(settings)[:12]}"
+    def versioned(self) -> dict[str, Any]:
+        """The settings that can change a score."""
+        return scoring_settings(super().versioned(), "judge")
 
     def argument(self, attribute: str) -> Any:
         """The parts of the rubric that may hold templates."""
@@ -213,17 +211,8 @@ grader:
         return self._variant(1)
 
     def _variant(self, items: int) -> Variant:
-        rubric = self.judge
-        verdicts = verdict_format(rubric.verdicts, items if rubric.lists else None)
-        text = {**rubric.settings.get("text", {}), "format": verdicts}
-        return Variant(
-            name=f"judge {self.name}",
-            model=rubric.model,
-            endpoint=rubric.endpoint,
-            request={**rubric.settings, "text": text},
-            prompt={},
-            host=rubric.host,
-        )
+        form = verdict_format(self.judge.verdicts, items if self.judge.lists else None)
+        return self.judge.variant(self.name, form)
 
     def marks(self, case: Case, value: Any) -> Mapping[str, Mark]:
         """Without a verdict there is nothing to say."""

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from snapdrift.graders.arguments import one_or_more, plain_json
-from snapdrift.model import Endpoint
+from snapdrift.model import Endpoint, Variant
 
 DEFAULT_REQUEST: Mapping[str, Any] = {"temperature": 0, "max_output_tokens": 500}
 MOST_VOTES = 25
@@ -148,6 +148,17 @@ class JudgeSettings(BaseModel):
         merged = {**self.defaults, **self.request}
         return {key: value for key, value in merged.items() if value is not None}
 
+    def variant(self, name: str, verdict_format: Mapping[str, Any]) -> Variant:
+        """The judge of a grader as something to call, which replies in the Structured Output format."""
+        return Variant(
+            name=f"judge {name}",
+            model=self.model,
+            endpoint=self.endpoint,
+            request={**self.settings, "text": {**self.settings.get("text", {}), "format": dict(verdict_format)}},
+            prompt={},
+            host=self.host,
+        )
+
     @property
     def shown(self) -> tuple[Sight, ...]:
         """What the judge is shown, in the order in which it is."""
@@ -159,6 +170,12 @@ class JudgeSettings(BaseModel):
             or (sight is Sight.CONTEXT and self.context is not None)
         )
         return tuple(sight for sight in _ORDER if sight in sees)
+
+
+def scoring_settings(entry: Mapping[str, Any], argument: str) -> dict[str, Any]:
+    """What of a judge's settings can change a score: not whether a model is let judge that is shut down soon."""
+    rubric = {key: value for key, value in entry[argument].items() if key != "allow_retiring"}
+    return {**entry, argument: rubric}
 
 
 def _plain(field: FieldInfo) -> Any:

@@ -16,10 +16,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.arguments import not_empty, one_or_more
+from snapdrift.graders.ballots import UnreadableVerdictError, read_ballot, verdict_format
 from snapdrift.graders.base import Grader, scores_of
 from snapdrift.graders.extract import Extraction
-from snapdrift.graders.json_text import read_json
-from snapdrift.graders.judge_settings import JudgeSettings
+from snapdrift.graders.judge_settings import JudgeSettings, scoring_settings
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.material import block
 from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
@@ -30,14 +30,12 @@ from snapdrift.model import (
     Conversation,
     Message,
     MetricSpec,
-    Outcome,
     Reason,
     Response,
     Score,
     ScoreKind,
     TextPart,
     Variant,
-    sha256,
 )
 from snapdrift.suites.registry import JudgeAt, Location
 
@@ -199,12 +197,9 @@ grader: {name: better, pairwise: {criteria: It says what happens next., model: g
         rubric = getattr(self, attribute)
         return {"criteria": list(rubric.criteria), "question": rubric.question, "context": rubric.context}
 
-    @cached_property
-    def version(self) -> str:
-        """`pairwise/version:settings-hash`. Whether a model is let judge that is shut down soon changes no score."""
-        settings = {key: value for key, value in self.resolved().items() if key not in ("name", "when")}
-        settings[PAIRWISE] = {key: value for key, value in settings[PAIRWISE].items() if key != "allow_retiring"}
-        return f"{self.family}/{self.family_version}:{sha256(settings)[:12]}"
+    def versioned(self) -> dict[str, Any]:
+        """The settings that can change a score."""
+        return scoring_settings(super().versioned(), PAIRWISE)
 
     @property
     def judges_at(self) -> Mapping[Location, JudgeAt]:
@@ -214,24 +209,7 @@ grader: {name: better, pairwise: {criteria: It says what happens next., model: g
     @cached_property
     def variant(self) -> Variant:
         """The judge as something to call."""
-        # The reason comes first: a verdict that is written before its reason is not informed by it.
-        properties = {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": list(VERDICTS)}}
-        schema = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-        verdict = {"type": "json_schema", "name": "verdict", "strict": True, "schema": schema}
-        settings = self.pairwise.settings
-        return Variant(
-            name=f"judge {self.name}",
-            model=self.pairwise.model,
-            endpoint=self.pairwise.endpoint,
-            request={**settings, "text": {**settings.get("text", {}), "format": verdict}},
-            prompt={},
-            host=self.pairwise.host,
-        )
+        return self.pairwise.variant(self.name, verdict_format(VERDICTS, None))
 
     def needs(self, case: Case, response: Response, seen: Seen = NOTHING_SEEN) -> Mapping[str, Need]:
         """Two questions for each baseline's answer that there is something to ask about."""
@@ -267,7 +245,10 @@ grader: {name: better, pairwise: {criteria: It says what happens next., model: g
     def settles(self, case: Case, reply: Response) -> bool:
         """Whether a reply of the judge can be read as a verdict."""
         del case
-        return bool(_verdict_in(reply)[0])
+        try:
+            return bool(read_ballot(reply, VERDICTS, None))
+        except UnreadableVerdictError:
+            return False
 
     def marks(self, case: Case, value: Any) -> Mapping[str, Mark]:
         """An answer for itself is no better and no worse than any."""
@@ -314,11 +295,15 @@ grader: {name: better, pairwise: {criteria: It says what happens next., model: g
         said: dict[Order, Preference] = {}
         evidence = []
         for order in Order:
-            verdict, reason = _verdict_in(got.get(_need(number, order)))
-            if not verdict:
-                return _unmeasured(f"{_shown(order)}, {reason}")
-            said[order] = order.preference(verdict)
-            evidence.append(f"{_shown(order)}: {said[order].value}{': ' if reason else ''}{reason}")
+            reply = got.get(_need(number, order))
+            if not isinstance(reply, Response):
+                return _unmeasured(f"{_shown(order)}, the judge was not asked")
+            try:
+                (vote,) = read_ballot(reply, VERDICTS, None)
+            except UnreadableVerdictError as error:
+                return _unmeasured(f"{_shown(order)}, {error}")
+            said[order] = order.preference(vote.label)
+            evidence.append(f"{_shown(order)}: {said[order].value}{': ' if vote.reason else ''}{vote.reason}")
         forward, backward = said.values()
         preference = forward if forward is backward else Preference.TIE
         agreed = "in both orders" if forward is backward else "as the two orders disagree"
@@ -348,24 +333,6 @@ def _unasked(own: _Side, other: _Side) -> tuple[Preference, str] | None:
 
 def _unmeasured(why: str) -> _Against:
     return _Against(None, {"value": None}, f"not measured: {why}")
-
-
-def _verdict_in(answer: object) -> tuple[str, str]:
-    """A verdict and its reason; an empty verdict, and why there is none."""
-    if not isinstance(answer, Response):
-        return "", "the judge was not asked"
-    if answer.outcome is not Outcome.OK:
-        why = answer.failure.message if answer.failure else answer.refusal or answer.finish_reason or "no verdict"
-        return "", f"the judge's call ended as {answer.outcome.value}: {why}"
-    try:
-        content = read_json(answer.text)
-    except NotExtractedError as error:
-        return "", f"the judge's verdict cannot be read: {error}"
-    label = content.get("verdict") if isinstance(content, dict) else None
-    if label not in VERDICTS:
-        return "", f"the judge's verdict {quoted(content)} names none of {', '.join(VERDICTS)}"
-    reason = content.get("reason")
-    return label, reason if isinstance(reason, str) else ""
 
 
 def _mark(own: _Side, found: Mapping[str, _Against]) -> Mark:
