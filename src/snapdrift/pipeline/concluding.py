@@ -25,7 +25,8 @@ from snapdrift.suites.registry import InvalidEntryError
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
-    from snapdrift.reports.view import RunData, View
+    from snapdrift.reports.data import RunData
+    from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
     from snapdrift.store import RunWriter
     from snapdrift.suites.resolved import Suite

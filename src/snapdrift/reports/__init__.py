@@ -4,10 +4,11 @@ Importing this package is quick: Jinja and rich are loaded by the renderer that 
 """
 
 from snapdrift.reports.build import build_view
+from snapdrift.reports.data import Provenance, RunData
 from snapdrift.reports.source import run_data
 from snapdrift.reports.terminal import render_line, render_terminal
 from snapdrift.reports.verdict_json import render_verdict, render_verdicts, verdict_document
-from snapdrift.reports.view import Provenance, RunData, View
+from snapdrift.reports.view import View
 from snapdrift.reports.write import ReportPaths, write_junit_and_summary, write_reports
 
 __all__ = [

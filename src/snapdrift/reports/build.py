@@ -11,6 +11,7 @@ from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason,
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
+from snapdrift.reports.data import RunData
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
@@ -31,7 +32,6 @@ from snapdrift.reports.view import (
     MustPassView,
     OrderView,
     ParityView,
-    RunData,
     VariantView,
     View,
 )

@@ -2,10 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from snapdrift.conclusions import Evaluation
 from snapdrift.gradings import Confusion
 from snapdrift.reports.figures import MINUS, NONE
-from snapdrift.reports.view import ConfusionView, LabelRow, Matrix, MatrixRow, View
+
+if TYPE_CHECKING:
+    from snapdrift.reports.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """The answers to cases that expect `label`, by the label found (`place` is its own), and those that named none."""
+
+    label: str
+    place: int
+    counts: tuple[int, ...]
+    missed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A variant's confusion of labels; `extra` names the columns of `missed`."""
+
+    variant: str
+    labels: tuple[str, ...]
+    extra: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """Precision, recall and F1 of a label on each side, and the difference of F1."""
+
+    label: str
+    expected: int
+    baseline: tuple[str, str, str] | None
+    candidate: tuple[str, str, str]
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionView:
+    """Which labels a candidate takes for which, beside its baseline (None: it has none)."""
+
+    metric: str
+    baseline: str | None
+    candidate: str
+    sentence: str
+    notes: tuple[str, ...]
+    matrices: tuple[Matrix, ...]
+    rows: tuple[LabelRow, ...]
+    macro: str
 
 
 def confusion_views(evaluation: Evaluation) -> tuple[ConfusionView, ...]:

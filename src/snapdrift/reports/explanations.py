@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from snapdrift.explanations import Explanation
 from snapdrift.model import FormatCause, MetricSpec, ScoreKind, Verdict
+from snapdrift.reports.data import RunData
 from snapdrift.reports.figures import typeset
-from snapdrift.reports.view import ComparisonView, ExplanationView, Lens, RunData
+from snapdrift.reports.view import ComparisonView, ExplanationView, Lens
 from snapdrift.verdicts.causes import (
     CAUSE_WORDS,
     CONTENT,

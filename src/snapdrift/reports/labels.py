@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from snapdrift.calibrations import JudgeStatus
 from snapdrift.conclusions import Evaluation, VariantSummary
 from snapdrift.model import Source
-from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, RunData, VariantView
+from snapdrift.reports.data import RunData
+from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, VariantView
 from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, MetricSpec, Source
 from snapdrift.reports.asked import PromptView, read_prompt
+from snapdrift.reports.data import PromptOf, Provenance, RunData
 from snapdrift.reports.thumbnails import Album
-from snapdrift.reports.view import PromptOf, Provenance, RunData
 
 if TYPE_CHECKING:
     from snapdrift.store.reader import StoredRun

@@ -1,12 +1,12 @@
 """The view model: everything that a report says about a run, before any of it is laid out.
 
-`RunData` is what goes in (a stored run, read), `View` what comes out of `build_view` (in `build.py`); each rendering
-is a function of `View`. Nothing here is markup and nothing is escaped: texts are as the run holds them.
+`View` is what `build_view` (in `build.py`) makes of a run's `RunData` (in `data.py`); each rendering is a function of
+`View`. Nothing here is markup and nothing is escaped: texts are as the run holds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -23,69 +23,14 @@ from snapdrift.conclusions import (
 )
 from snapdrift.explanations import Explanation
 from snapdrift.gradings import OrderAgreement
-from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source, Variant
+from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.confusions import ConfusionView
+from snapdrift.reports.data import Provenance
 
 WON = "won"
 """Why a case newly passes a pairwise metric: its candidate's answer is preferred. The baseline had no score."""
 UNCALIBRATED = "uncalibrated judge"
-PromptOf = Callable[[str, str], PromptView | None]
-"""Gives the rendered prompt of (case id, variant name), or None when it is not known."""
-
-
-# --------------------------------------------------------------------------------------------------------- what goes in
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a run comes from: enough to make it again. Times are ISO 8601 in UTC; `suite_path` is what is typed."""
-
-    run_id: str
-    suite: str
-    gate: str
-    started_at: str
-    finished_at: str | None = None
-    description: str = ""
-    suite_path: str = ""
-    seed: int = 0
-    attempt: int = 1
-    suite_hash: str = ""
-    dataset_hash: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    git_commit: str | None = None
-    git_dirty: bool = False
-    partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RunData:
-    """A run as reports read it, apart from how it is stored.
-
-    `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
-    a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
-    `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
-    without an answer were not needed.
-    """
-
-    run: Provenance
-    cases: tuple[Case, ...]
-    variants: tuple[Variant, ...]
-    metrics: tuple[MetricSpec, ...]
-    responses: tuple[Response, ...]
-    scores: tuple[Score, ...]
-    evaluation: Evaluation
-    repeats: int = 1
-    warnings: tuple[str, ...] = ()
-    prompt: PromptOf | None = None
-    asked: Source = Source.OPENAI
-    spared: frozenset[str] = frozenset()
-
-    def unanswered(self, case_id: str) -> Outcome:
-        """What became of a planned call about a case that has no response."""
-        return Outcome.NOT_NEEDED if case_id in self.spared else Outcome.MISSING
-
-
-# ------------------------------------------------------------------------------------------------------- what comes out
 
 
 class CaseGroup(StrEnum):
@@ -280,51 +225,6 @@ class CalibrationView:
     calibration: JudgeCalibration
     label: str
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixRow:
-    """The answers to cases that expect `label`, by the label found (`place` is its own), and those that named none."""
-
-    label: str
-    place: int
-    counts: tuple[int, ...]
-    missed: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A variant's confusion of labels; `extra` names the columns of `missed`."""
-
-    variant: str
-    labels: tuple[str, ...]
-    extra: tuple[str, ...]
-    rows: tuple[MatrixRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """Precision, recall and F1 of a label on each side, and the difference of F1."""
-
-    label: str
-    expected: int
-    baseline: tuple[str, str, str] | None
-    candidate: tuple[str, str, str]
-    change: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConfusionView:
-    """Which labels a candidate takes for which, beside its baseline (None: it has none)."""
-
-    metric: str
-    baseline: str | None
-    candidate: str
-    sentence: str
-    notes: tuple[str, ...]
-    matrices: tuple[Matrix, ...]
-    rows: tuple[LabelRow, ...]
-    macro: str
 
 
 @dataclass(frozen=True, slots=True)
