@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.reports.browsing import SCREEN, Open, Opened, open_in
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey as Key
@@ -33,12 +35,12 @@ from snapdrift.model import (
     Variant,
 )
 from snapdrift.model import Reason as Why
-from snapdrift.reports import Provenance, RunData
+from snapdrift.reports import Provenance, RunData, build_view, write_reports
 from snapdrift.reports.asked import PromptView
 from snapdrift.verdicts import RunFacts, evaluate
 
 if TYPE_CHECKING:
-    pass
+    from playwright.sync_api import Browser, BrowserContext
 
 _QUEUES = ("billing", "delivery", "account", "returns")
 _TICKETS = (
@@ -228,3 +230,25 @@ def _fences_looked_past(score: Score) -> Reading | None:
 def make_run() -> Callable[..., RunFactory]:
     """The factory of runs: `make_run(cases=30).build()`."""
     return RunFactory
+
+
+@pytest.fixture(scope="module")
+def usual_page(make_run: Callable[..., RunFactory], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of 60 cases, one answer each."""
+    return write_reports(build_view(make_run(cases=60).build()), tmp_path_factory.mktemp("usual")).html
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport=SCREEN, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(usual_page: Path, tmp_path: Path, context: BrowserContext) -> Open:
+    def open_page(data: RunData | None = None, fragment: str = "", **emulated: Any) -> Opened:
+        path = usual_page if data is None else write_reports(build_view(data), tmp_path).html
+        return open_in(context, path, fragment, **emulated)
+
+    return open_page

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.reports.browsing import Open
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 from snapdrift.model import Source
 from snapdrift.reports import RunData, build_view, write_reports
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
-
 pytestmark = pytest.mark.browser
 MakeRun = Callable[..., Any]
-SCREEN = {"width": 1400, "height": 900}
 HOSTILE = [
     "<script>document.title='owned'</script>",
     "</script><script>document.title='owned'</script>",
@@ -31,77 +31,6 @@ HOSTILE = [
     "]]> \x00\x07\x1b[31m",
     "<!-- <style>*{display:none}</style>",
 ]
-
-
-@dataclass
-class Opened:
-    """A page with everything that it complained about or asked for."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).first.inner_text()
-
-    def count_of(self, group: str) -> int:
-        return int(self.text(f"[data-kind={group}] .count").replace(",", ""))
-
-    @property
-    def selected(self) -> str:
-        return self.text(".case-head h3")
-
-    def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-
-    def wait(self, expression: str) -> None:
-        """Waits until an expression holds. (Playwright's own wait evaluates strings: the policy forbids it.)"""
-        self.page.evaluate(
-            f"""() => new Promise((done, fail) => {{
-                const end = performance.now() + 10000;
-                const look = () => {{
-                    if ({expression}) done();
-                    else if (performance.now() > end) fail(new Error("it never held"));
-                    else requestAnimationFrame(look);
-                }};
-                look();
-            }})"""
-        )
-
-
-Open = Callable[..., Opened]
-
-
-@pytest.fixture(scope="module")
-def usual_page(make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of 60 cases, one answer each."""
-    return write_reports(build_view(make_run(cases=60).build()), tmp_path_factory.mktemp("usual")).html
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport=SCREEN, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def open_page(usual_page: Path, tmp_path: Path, context: BrowserContext) -> Open:
-    def open_page(data: RunData | None = None, fragment: str = "", **emulated: Any) -> Opened:
-        path = usual_page if data is None else write_reports(build_view(data), tmp_path).html
-        opened = Opened(context.new_page())
-        opened.page.set_default_timeout(15_000)
-        opened.page.on("console", lambda message: opened.complaints.append(message.text))
-        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on("request", lambda request: opened.requests.append(request.url))
-        if emulated:
-            opened.page.emulate_media(**emulated)
-        opened.page.goto(path.as_uri() + fragment)
-        opened.page.wait_for_selector("html[data-ready]")
-        opened.page.wait_for_selector(".rerun, .case > .none", state="attached")
-        return opened
-
-    return open_page
 
 
 def test_the_page_opens_without_a_complaint(open_page: Open) -> None:

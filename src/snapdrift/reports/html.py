@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATE = "index.html.j2"
-SCRIPTS = ("data.js", "diff.js", "state.js", "list.js", "detail.js", "page.js")
+STYLES = ("base.css", "sections.css", "list.css", "case.css", "media.css")
+"""The parts of the page's style, in the order in which they are joined into one: the media queries come last."""
+
+SCRIPTS = ("data.js", "diff.js", "state.js", "list.js", "answers.js", "facts.js", "detail.js", "page.js")
 """The parts of the page's script, in the order in which they are joined into one."""
 
 CHANGED_ROWS = 500
@@ -185,6 +188,7 @@ def _context(view: View, payload: Payload) -> dict[str, Any]:
         "listed_few": LISTED_FEW,
         "changed": changed[:CHANGED_ROWS],
         "changed_hidden": max(len(changed) - CHANGED_ROWS, 0),
+        "styles": STYLES,
         "scripts": SCRIPTS,
         "payload": payload,
     }
