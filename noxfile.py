@@ -47,6 +47,16 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def accept(session: nox.Session) -> None:
+    """Writes the accepted views, texts and reference page anew; read the difference before it is committed."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    accepted = ("tests/reports/test_reports_texts.py", "tests/graders/test_graders_examples.py")
+    session.run("pytest", "-q", "-k", "accepted or reference", *accepted, env={"SNAPDRIFT_ACCEPT": "1"})
+    session.run("git", "diff", "--stat", external=True)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """The tests that drive a real Chromium; unlike `tests` it fails where there is none."""
     install(session, "test")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.reports.browsing import Open
+from tests.reports.hostile import HOSTILE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,18 +20,6 @@ from snapdrift.reports import RunData, build_view, write_reports
 
 pytestmark = pytest.mark.browser
 MakeRun = Callable[..., Any]
-HOSTILE = [
-    "<script>document.title='owned'</script>",
-    "</script><script>document.title='owned'</script>",
-    "<img src=x onerror=\"document.title='owned'\">",
-    "<svg onload=\"document.title='owned'\"><script>document.title='owned'</script></svg>",
-    "[click](javascript:document.title='owned')",
-    "line\u2028separator\u2029and \u202ereversed\u202c",
-    "lone \ud800 surrogate",
-    "{{ 7 * 7 }} {% if x %} ${document.title='owned'} `",
-    "]]> \x00\x07\x1b[31m",
-    "<!-- <style>*{display:none}</style>",
-]
 
 
 def test_the_page_opens_without_a_complaint(open_page: Open) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from snapdrift.conclusions import AliasMove, Comparison, Decision, Evaluation, PairTable
+from snapdrift.conclusions import AliasMove, Comparison, Decision, Evaluation, PairTable, VarianceParts
 from snapdrift.model import DecisionWord, Gate, MetricSpec, Policy, ScoreKind, Severity, Verdict
 from snapdrift.verdicts import words
 
@@ -56,9 +56,16 @@ def test_one_case_reads_as_one() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REGRESSED, Verdict.WORSE_WITHIN_MARGIN, Verdict.IMPROVED])
-def test_graded_and_repeated_metrics_say_what_newly_failing_means(verdict: Verdict) -> None:
+def test_repeated_metrics_say_what_newly_failing_means(verdict: Verdict) -> None:
     meaning = "(a case passes where most of its answers do; the difference counts smaller changes too)"
-    assert said(verdict=verdict, table=None).endswith(f"40 cases newly fail, 14 newly pass {meaning}.")
+    split = VarianceParts(3.0, 0.1, 0.1, 0.25, False, 0.01, 0.01, 0.01, 0.01, 0.01, "cases")
+    told = said(verdict=verdict, table=None, variance=split)
+    assert told.endswith(f"40 cases newly fail, 14 newly pass {meaning}.")
+
+
+def test_graded_metrics_of_one_answer_a_case_do_not_speak_of_most_answers() -> None:
+    told = said(verdict=Verdict.REGRESSED, table=None)
+    assert told.endswith("40 cases newly fail, 14 newly pass (the difference counts smaller changes too).")
 
 
 def test_worse_within_the_margin_names_the_margin() -> None:

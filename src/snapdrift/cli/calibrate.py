@@ -42,6 +42,7 @@ def calibrate(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    report_url: o.ReportUrl = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -68,7 +69,9 @@ def calibrate(
         return
     _refuse(_DRAWING, (metric, pair, seed, sheet), "--draw")
     with Printer(quiet=quiet, json=json) as printer:
-        options = pipeline.RunOptions(output=pipeline.Output(out, junit, summary), notice=printer.notice)
+        options = pipeline.RunOptions(
+            output=pipeline.Output(out, junit, summary, report_url=report_url), notice=printer.notice
+        )
         made = pipeline.calibrate_run(run, labels or [], options, Path.cwd())
         printer.notice(calibrated.taken(made))
         if not (json or quiet):

@@ -82,6 +82,16 @@ OutDir = Annotated[
 ]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Also write junit.xml here.", metavar="PATH")]
 Summary = Annotated[Path | None, typer.Option("--summary", help="Also write summary.md here.", metavar="PATH")]
+ReportUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--report-url",
+        help="Where the page will be found, for the link in summary.md and JUnit: an artefact's URL.",
+        metavar="URL",
+        envvar="SNAPDRIFT_REPORT_URL",
+        callback=lambda url: _url(url),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (the format of verdict.json).")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress; one line of result a suite, its report and its run.")
@@ -136,6 +146,12 @@ def target(
         base_url=base_url,
         key_env=key_env,
     )
+
+
+def _url(text: str | None) -> str | None:
+    if text is None or (re.fullmatch(r"https?://[^\s/]+\S*", text) and text.isprintable()):
+        return text
+    raise typer.BadParameter(f"found {text!r}, expected an http or https URL, like https://ci.example/artifact/7")
 
 
 def _finite(usd: float | None) -> float | None:

@@ -17,6 +17,7 @@ def report(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    report_url: o.ReportUrl = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -30,6 +31,6 @@ def report(
     from snapdrift.cli.printing import Printer
 
     with Printer(quiet=quiet, json=json) as printer:
-        output = pipeline.Output(out, junit, summary)
+        output = pipeline.Output(out, junit, summary, report_url=report_url)
         outcomes = pipeline.report_runs(runs, pipeline.RunOptions(output=output), Path.cwd())
         printer.outcomes(outcomes)

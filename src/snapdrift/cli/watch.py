@@ -38,6 +38,7 @@ def watch(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    report_url: o.ReportUrl = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON (format `snapdrift.watch/1`).")] = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -62,7 +63,7 @@ def watch(
             gate=gate,
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary),
+            output=pipeline.Output(out, junit, summary, report_url=report_url),
             code=not no_code,
             command=o.command_line(),
             progress=printer.progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -211,14 +211,22 @@ def write_run_reports(
     """
     from snapdrift.reports import build_view, write_reports
 
-    view = build_view(stored_data(stored, suite, catalog))
     out_dir = output.out_dir / (part or "") if output.out_dir else _own_folder(stored, suite, workspace)
+    view = build_view(stored_data(stored, suite, catalog))
+    view = replace(view, address=output.report_url or _shown_path(out_dir / "index.html", workspace))
     templates = workspace.root / "reports" / "templates"
     with _telling([view], out_dir):
         paths = write_reports(view, out_dir, templates if templates.is_dir() else None)
     if output.out_dir is None:
         _point_latest(out_dir)
     return view, paths
+
+
+def _shown_path(page: Path, workspace: Workspace) -> str:
+    """A page's path in the workspace; outside of it, its own."""
+    root = workspace.root.resolve()
+    page = page.resolve()
+    return (page.relative_to(root) if page.is_relative_to(root) else page).as_posix()
 
 
 def write_ci_files(views: Sequence[View], output: Output) -> None:

@@ -79,12 +79,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder."""
+    """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder.
+
+    `report_url` is where the page will be found by who reads the summary elsewhere: that of a CI artefact, say.
+    """
 
     out_dir: Path | None = None
     junit: Path | None = None
     summary: Path | None = None
     state_dir: Path | None = None
+    report_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ def build_view(data: RunData) -> View:
         reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
         confusions=confusion_views(evaluation),
         orders=_order_views(evaluation),
+        comment=data.comment,
     )
 
 
@@ -182,7 +183,7 @@ def _prompts(data: RunData, case: Case) -> Mapping[str, PromptView]:
 
 
 def _change_sentences(
-    cases: Iterable[CaseView],
+    cases: Sequence[CaseView],
     evaluation: Evaluation,
     lenses: Sequence[Lens],
     causes: Mapping[str, Sequence[tuple[int, str]]],
@@ -194,6 +195,7 @@ def _change_sentences(
     for view in cases:
         for change in view.changes:
             moved[change.baseline, change.candidate, change.group][view.case.id].append(change)
+    elsewhere = _failing_elsewhere(cases, lenses)
     sentences = []
     for baseline, candidate in pairs:
         failing = moved[baseline, candidate, CaseGroup.NEWLY_FAILING]
@@ -201,8 +203,19 @@ def _change_sentences(
         named = candidate if len(pairs) > 1 else None
         reasons = [changes[0].reason for changes in failing.values()]
         why = [_cause(case_id, changes, numbers, causes) for case_id, changes in failing.items()]
-        sentences.append((candidate, change_sentence(named, reasons, len(passing), why)))
+        others = len(elsewhere[baseline, candidate] - failing.keys())
+        sentences.append((candidate, change_sentence(named, reasons, len(passing), why, others)))
     return tuple(sentences)
+
+
+def _failing_elsewhere(cases: Sequence[CaseView], lenses: Sequence[Lens]) -> Mapping[tuple[str | None, str], set[str]]:
+    """By pair the cases that newly fail on a metric for which the gate has no margin."""
+    found: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+    for view in cases:
+        for lens, state in zip(lenses, view.states, strict=True):
+            if state is CaseGroup.NEWLY_FAILING and not lens.compared:
+                found[lens.baseline, lens.candidate].add(view.case.id)
+    return found
 
 
 def _claims(data: RunData) -> Claims:

@@ -41,7 +41,7 @@ class RunData:
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
-    without an answer were not needed.
+    without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too.
     """
 
     run: Provenance
@@ -56,6 +56,7 @@ class RunData:
     prompt: PromptOf | None = None
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
+    comment: str = "ids"
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

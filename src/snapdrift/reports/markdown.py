@@ -1,16 +1,29 @@
-"""`summary.md`: what fits a pull-request comment. Ids and reason codes only, no text of a case or an answer."""
+"""`summary.md`: what fits a pull-request comment.
+
+Ids and reason codes only; what a case or an answer says is in it where the suite's `privacy` wishes so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
-from snapdrift.model import Severity
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
+from snapdrift.reports.excerpts import excerpts
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
-from snapdrift.reports.words import GROUP_WORDS, VERDICT_SHAPES, badge, batch_sentence, cached_sentence, left_out
+from snapdrift.reports.words import (
+    GROUP_WORDS,
+    VERDICT_SHAPES,
+    badge,
+    batch_sentence,
+    cached_sentence,
+    interval_sentence,
+    left_out,
+    standing_note,
+)
 
 LIMIT = 60_000
 """Characters: GitHub refuses comments above 65,536."""
@@ -21,6 +34,8 @@ _LISTED = 200
 _GROUPS = 10
 _CLAIMS = 20
 _IDS = 10
+_EXCERPT = 300
+_IN_URLS = "/:?#[]@!$&'()*+,;=%~"
 
 
 def render_markdown(*views: View) -> str:
@@ -73,10 +88,14 @@ def _head(view: View) -> Iterator[str]:
         c = row.comparison
         levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
-        warn = "" if c.severity is Severity.FAIL else " (warn)"
-        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}{warn}{left_out(c)}"
+        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word} {standing_note(c)}".rstrip() + left_out(c)
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
+    yield ""
+    if view.comparisons:
+        yield f"{_sentence(interval_sentence(view))}  "
+    if view.address:
+        yield _link(view.address)
     yield ""
     yield from (f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS])
     yield from (f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS])
@@ -93,6 +112,13 @@ def _head(view: View) -> Iterator[str]:
         if len(failed) > 20:
             yield f"- and {len(failed) - 20} more"
         yield ""
+
+
+def _link(address: str) -> str:
+    """The way to the page: a link where there is a URL, else the path as text, which a comment could not link to."""
+    if address.startswith(("https://", "http://")):
+        return f"[Open the report](<{quote(encodable(address), safe=_IN_URLS)}>)"
+    return f"Report: {markdown_code(shortened(address, 400))}"
 
 
 def _judges(view: View) -> Iterator[str]:
@@ -129,6 +155,8 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
     used = len(opening) + 200
     for case in cases[:_LISTED]:
         text = _case_line(case, group)
+        if view.comment == "text":
+            text += _excerpts(case)
         used += len(text) + 1
         if used > room:
             break
@@ -136,6 +164,14 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
     if len(lines) < len(cases):
         lines.append(f"- and {len(cases) - len(lines)} more, in the report")
     return opening + "\n".join(lines) + "\n\n</details>\n\n"
+
+
+def _excerpts(case: CaseView) -> str:
+    return "".join(f"\n  - {markdown(what)}: {_code_of(told)}" for what, told in excerpts(case))
+
+
+def _code_of(text: str) -> str:
+    return markdown_code(shortened(text, _EXCERPT))
 
 
 def _case_line(case: CaseView, group: CaseGroup) -> str:

@@ -78,6 +78,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "confusions": [_plain(one) for one in view.evaluation.gradings.confusions],
         "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
+        "changes": [_plain(change) | {"case": case.case.id} for case in view.changed for change in case.changes],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,

@@ -84,6 +84,21 @@ def verdict_word(comparison: Comparison) -> str:
     return word
 
 
+def standing_note(comparison: Comparison) -> str:
+    """Beside a verdict that cannot fail the gate: why not; else nothing."""
+    if comparison.margin is None:
+        return "(no margin asked)"
+    return "" if comparison.gating else "(warns only)"
+
+
+def interval_sentence(view: View) -> str:
+    """What the intervals beside differences are, and that they decide nothing; empty where nothing is compared."""
+    if not view.comparisons:
+        return ""
+    level = f"{1 - 2 * view.evaluation.gate.alpha:.4g}"
+    return f"Intervals are {float(level) * 100:g}% intervals, for reading; the tests decide."
+
+
 def left_out(comparison: Comparison) -> str:
     """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
     number = comparison.unmeasured_calls
@@ -123,22 +138,37 @@ def batch_sentence(view: View) -> str:
 
 
 def change_sentence(
-    candidate: str | None, failing_reasons: Sequence[str], passing: int, causes: Sequence[str | None] = ()
+    candidate: str | None,
+    failing_reasons: Sequence[str],
+    passing: int,
+    causes: Sequence[str | None] = (),
+    elsewhere: int = 0,
 ) -> str:
     """How many cases newly fail and newly pass, and why the former do.
 
     `failing_reasons` has one reason code for each newly failing case, `causes` what it is attributed to (None: not
-    known; the reasons are told then); `candidate` is named where there are several.
+    known; the reasons are told then); `candidate` is named where there are several. `elsewhere` counts the cases that
+    newly fail only on metrics for which the gate has no margin: they are not among the others.
     """
     who = f"{candidate}: " if candidate else ""
+    return who + _changed_text(failing_reasons, passing, causes) + _elsewhere(elsewhere)
+
+
+def _elsewhere(number: int) -> str:
+    if not number:
+        return ""
+    return f" {count(number)} more newly fail{'s' if number == 1 else ''} only on metrics without a margin."
+
+
+def _changed_text(failing_reasons: Sequence[str], passing: int, causes: Sequence[str | None]) -> str:
     failing = len(failing_reasons)
     if not failing and not passing:
-        return f"{who}no case newly fails or newly passes."
+        return "no case newly fails or newly passes."
     fails = "1 case newly fails" if failing == 1 else f"{count(failing) if failing else 'no'} cases newly fail"
     passes = f"{count(passing) if passing else 'none'} newly pass{'' if passing > 1 else 'es'}"
     known = [cause for cause in causes if cause is not None]
     why = _attributed(known) if known and len(known) == failing else _why(failing_reasons)
-    return f"{who}{fails}, {passes}{why}."
+    return f"{fails}, {passes}{why}."
 
 
 def _attributed(causes: Sequence[str]) -> str:

@@ -138,6 +138,8 @@ def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
         return f"by the judge's verdicts {moved}, the difference is by people's labels"
     if comparison.table is not None:
         return moved
+    if comparison.variance is None:  # one answer a case
+        return f"{moved} (the difference counts smaller changes too)"
     return f"{moved} (a case passes where most of its answers do; the difference counts smaller changes too)"
 
 
