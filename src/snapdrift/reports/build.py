@@ -89,6 +89,8 @@ def build_view(data: RunData) -> View:
         reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
         confusions=confusion_views(evaluation),
         orders=_order_views(evaluation),
+        comment=data.comment,
+        redacted=data.redaction.names,
     )
 
 

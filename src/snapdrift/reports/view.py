@@ -271,7 +271,8 @@ class View:
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
     `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
     `explanations` say why metrics moved, and
-    `causes` by case the codes of what moved it, each with the number of the lens through which it did.
+    `causes` by case the codes of what moved it, each with the number of the lens through which it did;
+    `redacted` names what was taken out of all texts.
     """
 
     run: Provenance
@@ -305,6 +306,8 @@ class View:
     reviews: tuple[str, ...] = ()
     confusions: tuple[ConfusionView, ...] = ()
     orders: tuple[OrderView, ...] = ()
+    comment: str = "ids"
+    redacted: tuple[str, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
