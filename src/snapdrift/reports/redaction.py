@@ -26,7 +26,7 @@ _HIDDEN = re.compile(rf"{WORD}{ANSWER} [A-Z]{{1,3}}(, about [\d,]{{3,11}} charac
 _OWN_STOP = re.compile(r"the deadline came before every call was asked|the budget of \$[^;]*")
 """Why asking ended early, where the sentence is the program's own and not the words of a host."""
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
-_DETAILS, _RESULT, _VALUE = f"{WORD}details", f"{WORD}tool result", f"{WORD}value"
+_DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
 
 Hide = Callable[[str], str]
 
@@ -103,9 +103,7 @@ class Redactor:
 
     def score(self, score: Score) -> Score:
         """A score with its value, its reason and nothing that quotes."""
-        extracted = None if score.extracted is None else _VALUE
-        detail = _GRADER if score.detail else ""
-        return replace(score, detail=detail, extracted=extracted, evidence=(), facts={})
+        return replace(score, detail=_GRADER if score.detail else "", extracted=None, evidence=(), facts={})
 
     def evaluation(self, evaluation: Evaluation) -> Evaluation:
         """What was concluded, without what it quotes of answers and hosts."""
