@@ -6,7 +6,8 @@ import base64
 import json
 import re
 import zlib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from tests.reports.planted import ANSWER, COLUMNS, PROMPT, STOPPED, TOOL, WORDS, planted, word
@@ -132,6 +133,21 @@ def test_a_length_is_told_of_long_texts_only_and_to_the_nearest_hundred(run) -> 
         assert shown == "redacted: answer A" + (", about 1,200 characters" if length == "long" else "")
 
 
+@dataclass(frozen=True, slots=True)
+class LaterRunData(RunData):
+    """A run with fields that redaction has never heard of."""
+
+    remark: str = ""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+
+
+def test_what_is_new_in_a_run_is_left_out_until_somebody_says_that_it_may_be_shown(run) -> None:
+    known = {each.name: getattr(run, each.name) for each in fields(run)}
+    later = LaterRunData(**known, remark="swordfish", remarks={"a": "swordfish"})
+    assert "swordfish" not in repr(redacted(later, Privacy(("answer",))))
+    assert "swordfish" in repr(redacted(later, Privacy()))
+
+
 def test_redacting_twice_changes_nothing(run) -> None:
     for rules in (Privacy(("answer",), ("question",)), Privacy(("tool_results",))):
         once = redacted(run, rules, STOPPED)
@@ -161,6 +177,15 @@ def test_a_label_says_what_is_missing_wherever_the_run_is_told_of(run) -> None:
     for name, text in renderings(view).items():
         assert "redacted: answer, expected, context" in " ".join(text.split()).replace("\\", ""), name
     assert json.loads(render_verdict(view))["labels"][-1]["word"] == word_of
+
+
+def test_columns_with_hostile_names_and_many_of_them_are_told_harmlessly(run) -> None:
+    names = {f"\u202ex{'y' * 99}{number}": "swordfish" for number in range(50)}
+    data = replace(run, cases=tuple(replace(case, variables=names) for case in run.cases))
+    label = build_view(redacted(data, Privacy(keep=()))).labels[-1]
+    assert "\u202e" not in label.word + label.meaning
+    assert label.word.endswith("and 48 more")
+    assert "and 12 more; rendered prompts" in label.meaning
 
 
 def test_what_comments_hold_is_as_the_suite_says(run) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.explanations import Explanation
@@ -27,6 +28,9 @@ _OWN_STOP = re.compile(r"the deadline came before every call was asked|the budge
 """Why asking ended early, where the sentence is the program's own and not the words of a host."""
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
+_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared")
+"""The fields of a run that hold nothing of a case's texts."""
+_REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment")
 
 Hide = Callable[[str], str]
 
@@ -149,6 +153,7 @@ def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
         return replace(data, comment=rules.comment)
     return replace(
         data,
+        **_unknown(data),
         cases=tuple(map(redactor.case, data.cases)),
         responses=tuple(map(redactor.response, data.responses)),
         scores=tuple(map(redactor.score, data.scores)),
@@ -157,6 +162,15 @@ def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
         redaction=redactor.redaction,
         comment=rules.comment,
     )
+
+
+def _unknown(data: RunData) -> dict[str, Any]:
+    """The fields of a run of which nothing here says whether they may be shown, as they are when they are not given."""
+    found: dict[str, Any] = {}
+    for each in fields(data):
+        if each.name not in _SHOWN + _REDACTED:
+            found[each.name] = each.default_factory() if each.default_factory is not MISSING else each.default
+    return found
 
 
 def _kept(text: str) -> str:
