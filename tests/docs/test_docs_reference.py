@@ -37,6 +37,7 @@ from snapdrift.suites.datasets import load_cases
 from snapdrift.suites.gate_entries import GateEntry, MetricEntry, SampleEntry
 from snapdrift.suites.labels import LabelRow, read_labels
 from snapdrift.suites.loader import load_suite
+from snapdrift.suites.privacy import PrivacyEntry
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.suite import MessageEntry, PartEntry, PromptEntry, SuiteFile, VariantEntry
 from snapdrift.suites.tool_results import check_tool_results
@@ -173,6 +174,7 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
         ("Messages", 1, PartEntry, ""),
         ("Keys of a variant", 0, VariantEntry, "variant"),
         ("Keys of a sample", 0, SampleEntry, ""),
+        ("Privacy", 0, PrivacyEntry, "privacy"),
         ("Gates", 0, GateEntry, ""),
         ("Gates", 1, MetricEntry, ""),
         ("The workspace", 0, Config, ""),

@@ -151,7 +151,6 @@ def test_a_suite_without_variants_is_an_error(mistakes: Mistakes, good: str) -> 
 
 
 LATER = [
-    ("suite: triage\n", "suite: triage\nprivacy: {redact: [answer]}\n", "2:1: privacy"),
     ("suite: triage\n", "suite: triage\nbudget: {per_day: 3}\n", "2:10: budget.per_day"),
     ("{variant: august}", "{ref: merge-base}", "12:14: gate.baseline.ref"),
     ("{variant: august}", "{run: latest}", "12:14: gate.baseline.run"),

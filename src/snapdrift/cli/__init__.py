@@ -52,6 +52,7 @@ COMMANDS = (
     "grade",
     "compare",
     "report",
+    "export",
     "history",
     "watch",
     "calibrate",

@@ -14,6 +14,7 @@ from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
 from snapdrift.pipeline.demo import Demo, run_demo
 from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
 from snapdrift.pipeline.explaining import explain_case
+from snapdrift.pipeline.exporting import Exported, export_run
 from snapdrift.pipeline.history import read_history
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
@@ -26,6 +27,7 @@ __all__ = [
     "Demo",
     "DrawRequest",
     "DrawnSheet",
+    "Exported",
     "Limits",
     "Night",
     "Output",
@@ -41,6 +43,7 @@ __all__ = [
     "draw_sheet",
     "exit_code_of",
     "explain_case",
+    "export_run",
     "plan_suites",
     "read_history",
     "regrade_run",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
@@ -70,12 +71,20 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
     with open_run(path) as stored:
         require_finished(stored)
         suite, catalog = load_stored_suite(stored, workspace)
-        evaluation = evaluate_stored(stored, suite, earlier_models(stored, path.parent))
-        kept = stored.evaluation
-        if kept is not None:  # which verdicts came before is a fact of its time, and nothing new is decided here
-            evaluation = replace(evaluation, draws=kept.draws, earlier=kept.earlier)
-        data = stored_data(stored, suite, catalog)
-        return Compared(build_view(replace(data, evaluation=evaluation)), evaluation)
+        evaluation = _compared_again(stored, suite, path)
+        return Compared(build_view(stored_data(stored, suite, catalog, evaluation)), evaluation)
+
+
+def _compared_again(stored: StoredRun, suite: Suite, path: Path) -> Evaluation:
+    """What the stored scores come to; of an exported run what was concluded, for its answers are not there."""
+    kept = stored.evaluation
+    if kept is not None and stored.header.redacted:
+        return kept
+    evaluation = evaluate_stored(stored, suite, earlier_models(stored, path.parent))
+    if kept is None:
+        return evaluation
+    # Which verdicts came before is a fact of its time, and nothing new is decided here.
+    return replace(evaluation, draws=kept.draws, earlier=kept.earlier)
 
 
 def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:

@@ -45,8 +45,11 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, C
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.resolved import suite_from_stored
 
+    cases = stored.cases()
+    # What is expected was taken out of an exported run: nothing there tells whether graders fit the cases.
+    fitting = () if stored.header.redacted else cases
     try:
-        suite = suite_from_stored(stored.suite, stored.cases(), Registry())
+        suite = replace(suite_from_stored(stored.suite, fitting, Registry()), cases=cases)
     except InvalidEntryError as error:
         raise StoreError(
             f"{stored.path}: found a grader that this installation cannot make ({error}); a family that a package "
@@ -172,16 +175,19 @@ def require_finished(stored: StoredRun) -> None:
         raise StoreError(f"run {run} is not finished; go on with it: `snapdrift resume {run}`")
 
 
-def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
-    """The run as reports read it.
+def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: Evaluation | None = None) -> RunData:
+    """The run as reports may show it: without what the suite's privacy rules take out.
 
-    Raises `StoreError` when nothing was concluded from it yet, and when its scores are of several versions.
+    With an `evaluation`, as concluded from again. Raises `StoreError` when nothing was concluded from it yet, and when
+    its scores are of several versions.
     """
+    from snapdrift.reports.redaction import redacted
     from snapdrift.reports.source import run_data
 
     data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
     _require_unmixed(stored, data.scores)
-    return data
+    data = data if evaluation is None else replace(data, evaluation=evaluation)
+    return redacted(data, suite.privacy, stored.meta(STOPPED) or "")
 
 
 def asked_source(stored: StoredRun) -> Source:

@@ -68,7 +68,7 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     directory = runs_dir(prepared.workspace, options)
     earlier = earlier_run(prepared, header, options)
     if earlier is not None:
-        return _take_up(earlier, options)
+        return _take_up(earlier, prepared, options)
     _tell_what_is_not_taken_up(directory, header, options)
     seed, design, meta = prepared.suite.seed, prepared.design, dict[str, str]()
     if design is None:
@@ -93,11 +93,16 @@ def earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> P
     return None if fresh else _same_run(runs_dir(prepared.workspace, options), header.identity, finished=finished)
 
 
-def _take_up(path: Path, options: RunOptions) -> RunWriter:
-    """The same run again: its answers stand, what failed is asked again, and the attempt is counted."""
+def _take_up(path: Path, prepared: Prepared, options: RunOptions) -> RunWriter:
+    """The same run again: its answers stand, what failed is asked again, and the attempt is counted.
+
+    What its reports show is what the suite says now.
+    """
     writer = RunWriter.open(path)
     with open_run(path) as stored:
-        header = replace(stored.header, attempt=stored.header.attempt + (stored.evaluation is not None))
+        attempt = stored.header.attempt + (stored.evaluation is not None)
+        suite = {**stored.suite, "privacy": prepared.suite.privacy.to_stored()}
+        header = replace(stored.header, attempt=attempt, suite_stored=suite)
     writer.replace_header(header)
     options.notice(
         f"{header.suite}: takes up run {header.run_id} of the same commit, suite and gate, attempt {header.attempt}; "

@@ -90,6 +90,7 @@ def build_view(data: RunData) -> View:
         confusions=confusion_views(evaluation),
         orders=_order_views(evaluation),
         comment=data.comment,
+        redacted=data.redaction.names,
     )
 
 

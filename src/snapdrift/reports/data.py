@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, Source, Variant
+from snapdrift.privacy import Redaction
 from snapdrift.reports.asked import PromptView
 
 PromptOf = Callable[[str, str], PromptView | None]
@@ -41,7 +42,8 @@ class RunData:
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
-    without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too.
+    without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too;
+    `redaction` is what was taken out of all of this.
     """
 
     run: Provenance
@@ -57,6 +59,7 @@ class RunData:
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
     comment: str = "ids"
+    redaction: Redaction = field(default_factory=Redaction)
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

@@ -127,6 +127,7 @@ class _Names:
             "gate": view.run.gate,
             "standin": any(v.source in (Source.SIMULATED, Source.RECORDED) for v in view.variants),
             "repeats": view.repeats,
+            "redacted": list(view.redacted),
             "variants": [
                 {
                     "name": v.summary.name,

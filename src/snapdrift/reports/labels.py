@@ -8,11 +8,17 @@ from collections.abc import Iterable, Iterator
 from snapdrift.calibrations import JudgeStatus
 from snapdrift.conclusions import Evaluation, VariantSummary
 from snapdrift.model import Source
+from snapdrift.privacy import Redaction
 from snapdrift.reports.data import RunData
+from snapdrift.reports.escaping import line, shortened
+from snapdrift.reports.redaction import WORD
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, VariantView
 from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
 
+_NAMED, _TOLD = 4, 40
+"""Names of what is redacted that the label itself lists, and that its sentence does."""
+_NAME = 60
 STOPPED_EARLY = "stopped early"
 """The label of a run that a look ended."""
 _MEANINGS = {
@@ -60,7 +66,22 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
         labels.append(Label(STOPPED_EARLY, stopped))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
+    if data.redaction:
+        labels.append(_of_redaction(data.redaction))
     return tuple(labels)
+
+
+def _of_redaction(redaction: Redaction) -> Label:
+    """What the suite's privacy rules took out, and what goes with it."""
+    names = [shortened(line(name), _NAME) for name in redaction.names]  # columns are named by whoever made the dataset
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    prompt = "; rendered prompts are not shown, the kept columns stand in their place" if redaction.prompt else ""
+    meaning = (
+        f"By the suite's privacy rules, left out: {', '.join(names[:_TOLD])}{more}{prompt}. What graders, judges and "
+        "hosts say in words goes too, for it quotes; outcomes, reason codes and numbers are all here."
+    )
+    return Label(f"{WORD}{shown}", meaning)
 
 
 def _of_judges(data: RunData) -> Iterator[Label]:

@@ -273,7 +273,7 @@ class View:
     `explanations` say why metrics moved, and
     `causes` by case the codes of what moved it, each with the number of the lens through which it did. `comment` says
     whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `address` is where the
-    page is, a URL or a path, empty where that is not known.
+    page is, a URL or a path, empty where that is not known; `redacted` names what was taken out of all texts.
     """
 
     run: Provenance
@@ -309,6 +309,7 @@ class View:
     orders: tuple[OrderView, ...] = ()
     comment: str = "ids"
     address: str = ""
+    redacted: tuple[str, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

@@ -23,7 +23,8 @@ class RunHeader:
 
     `identity` is the hash of commit, suite and gate by which an earlier run is taken up; `suite_stored` the suite as
     resolved, files inlined; `catalog` the facts about models that were used; `started_at` ISO 8601, UTC; `variants`
-    those that were planned (a partial run may leave some of the suite's out).
+    those that were planned (a partial run may leave some of the suite's out); `redacted` names what an exported run no
+    longer holds.
     """
 
     run_id: str
@@ -45,3 +46,4 @@ class RunHeader:
     partial: bool
     command: str
     variants: tuple[Variant, ...] = ()
+    redacted: tuple[str, ...] = ()

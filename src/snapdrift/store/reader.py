@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -270,6 +271,21 @@ class StoredRun:
         from snapdrift.store.frames import build_frames
 
         return build_frames(self)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever a writer does meanwhile."""
+        with explained(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    def copy_into(self, connection: sqlite3.Connection) -> None:
+        """Copies the whole file, as it is at one moment, into an empty database."""
+        with explained(self.path):
+            self._connection.backup(connection)
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -18,6 +18,7 @@ from snapdrift.store.committer import Committer
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.lock import RunLock
+from snapdrift.store.reader import StoredRun, open_run
 from snapdrift.store.score_rows import ScoreRow, put_rows, rows_of
 from snapdrift.store.spending import last_request_usd
 
@@ -64,9 +65,14 @@ class RunWriter:
 
     @classmethod
     def open(cls, path: Path) -> RunWriter:
-        """Goes on with an existing run file; raises `RunBusyError` when another process does."""
+        """Goes on with an existing run file; raises `RunBusyError` when another process does.
+
+        Raises `StoreError` for an exported run that no longer holds what its grading rests on.
+        """
         if not path.is_file():
             raise StoreError(f"{path}: there is no such run file")
+        with open_run(path) as stored:
+            require_whole(stored)
         lock = RunLock.take(path)
         try:
             return cls(path, lock, connect_writer(path))
@@ -97,11 +103,11 @@ class RunWriter:
 
     async def plan_call(self, call: Call) -> None:
         """Adds a planned call from within the event loop; one that is planned already stays as it is."""
-        await self.apply(lambda connection: _put_calls(connection, [call]))
+        await self.apply(lambda connection: put_calls(connection, [call]))
 
     async def keep_meta(self, key: str, value: str) -> None:
         """As `set_meta`, from within the event loop."""
-        await self.apply(lambda connection: _put_meta(connection, [(key, value)]))
+        await self.apply(lambda connection: put_meta(connection, [(key, value)]))
 
     async def apply(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does the work of another module of the store in one transaction; returns its result once that is durable.
@@ -117,12 +123,12 @@ class RunWriter:
     def add_cases(self, cases: Iterable[Case]) -> None:
         """Adds cases behind those there are; one that is there keeps its place and gets the new content."""
         rows = [(case.id, codec.dumps(case)) for case in cases]
-        self._do(lambda connection: _put_cases(connection, rows))
+        self._do(lambda connection: put_cases(connection, rows))
 
     def add_calls(self, calls: Iterable[Call]) -> None:
         """Adds planned calls (a judge's, say); those that are planned already stay as they are."""
         rows = list(calls)
-        self._do(lambda connection: _put_calls(connection, rows))
+        self._do(lambda connection: put_calls(connection, rows))
 
     def add_scores(self, scores: Iterable[Score]) -> None:
         """Stores scores; one for the same case, variant, repeat and metric replaces the earlier."""
@@ -169,11 +175,11 @@ class RunWriter:
     def finish(self, finished_at: str) -> None:
         """Marks the run as finished at an ISO 8601 time."""
         rows = [("state", RunState.FINISHED.value), ("finished_at", finished_at)]
-        self._do(lambda connection: _put_meta(connection, rows))
+        self._do(lambda connection: put_meta(connection, rows))
 
     def set_meta(self, key: str, value: str) -> None:
         """Stores a text of the run as a whole under a name."""
-        self._do(lambda connection: _put_meta(connection, [(key, value)]))
+        self._do(lambda connection: put_meta(connection, [(key, value)]))
 
     def close(self) -> None:
         """Commits what is queued, folds the log into the file (one file is left, to be copied), frees the lock."""
@@ -203,6 +209,16 @@ class RunWriter:
         return self._committer.submit(work).result()
 
 
+def require_whole(stored: StoredRun) -> None:
+    """Raises `StoreError` for an exported run from which something was taken out."""
+    gone = stored.header.redacted
+    if gone:
+        raise StoreError(
+            f"{stored.path}: an export from which {', '.join(gone)} was taken out; it can be reported and compared, "
+            "not resumed, graded or calibrated: use the run file that it was made from"
+        )
+
+
 def _build(
     path: Path, header: RunHeader, cases: Iterable[Case], calls: Iterable[Call], meta: Mapping[str, str]
 ) -> None:
@@ -217,9 +233,9 @@ def _build(
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
         own = [("header", codec.dumps(header)), ("state", RunState.RUNNING.value)]
-        _put_meta(connection, [*meta.items(), *own])
-        _put_cases(connection, [(case.id, codec.dumps(case)) for case in cases])
-        _put_calls(connection, calls)
+        put_meta(connection, [*meta.items(), *own])
+        put_cases(connection, [(case.id, codec.dumps(case)) for case in cases])
+        put_calls(connection, calls)
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -234,17 +250,20 @@ def _build(
         os.close(folder)
 
 
-def _put_meta(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+def put_meta(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+    """Stores texts of the run as a whole by their names, inside a transaction."""
     connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
 
 
-def _put_cases(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+def put_cases(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
+    """Stores cases (id, record) behind those there are, inside a transaction."""
     connection.executemany(
         "INSERT INTO cases (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record", rows
     )
 
 
-def _put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
+def put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
+    """Stores planned calls, inside a transaction; those that are there stay as they are."""
     connection.executemany(
         "INSERT INTO calls (position, case_id, variant, repeat, grader) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         ((call.position, *_key_columns(call.key)) for call in calls),
@@ -257,7 +276,7 @@ def put_response(connection: sqlite3.Connection, response: Response, request: Re
     _keep_cost(connection, call)
     connection.execute(
         "INSERT OR REPLACE INTO responses (call, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?)",
-        (call, *_response_columns(response, last_request_usd(response))),
+        (call, *response_columns(response, last_request_usd(response))),
     )
     # The last answer stood among the steps while it was not known that it is the last.
     connection.execute("DELETE FROM steps WHERE call = ? AND number >= ?", (call, len(response.steps)))
@@ -269,13 +288,14 @@ def _put_step(connection: sqlite3.Connection, request: Request, response: Respon
     call = call_id(connection, request.call)
     connection.execute(
         "INSERT OR REPLACE INTO steps (call, number, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?, ?)",
-        (call, request.step, *_response_columns(response, response.usd)),
+        (call, request.step, *response_columns(response, response.usd)),
     )
     _put_followed(connection, call, steps[-1:])
     put_request(connection, call, request)
 
 
-def _response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
+def response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
+    """A response as its row has it after the call: outcome, dollars, record, body as received."""
     record = codec.to_json(response)
     raw = compress(record.pop("raw"))
     for column in ("call", "outcome"):
@@ -317,7 +337,7 @@ def _keep_cost(connection: sqlite3.Connection, call: int) -> None:
     if row is None or not row[0]:
         return
     kept = connection.execute("SELECT value FROM meta WHERE key = ?", (SUPERSEDED_USD,)).fetchone()
-    _put_meta(connection, [(SUPERSEDED_USD, repr(row[0] + (float(kept[0]) if kept else 0.0)))])
+    put_meta(connection, [(SUPERSEDED_USD, repr(row[0] + (float(kept[0]) if kept else 0.0)))])
 
 
 def call_id(connection: sqlite3.Connection, key: CallKey) -> int:

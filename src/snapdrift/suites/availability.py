@@ -37,8 +37,6 @@ def refuse(location: Location, loading: Loading) -> None:
 
 
 def _suite_keys(entry: SuiteFile) -> Iterator[Location]:
-    if entry.privacy is not None:
-        yield ("privacy",)
     if entry.budget is not None and entry.budget.per_day is not None:
         yield ("budget", "per_day")
 

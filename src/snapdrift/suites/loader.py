@@ -19,6 +19,7 @@ from snapdrift.suites.media import Media
 from snapdrift.suites.messages import turn_findings
 from snapdrift.suites.outputs import coverage_warnings
 from snapdrift.suites.preferences import check_preferences
+from snapdrift.suites.privacy import resolve_privacy
 from snapdrift.suites.prompts import TemplateError, read_prompt
 from snapdrift.suites.registry import (
     COMPOSITIONS,
@@ -110,6 +111,7 @@ class _Loader:
             self._check_calibratable(graders)
         gates = resolve_gates(entry, known, loading)
         check_target(entry, gates, variants, loading)
+        privacy = resolve_privacy(entry.privacy, cases, loading)
         check_preferences(entry, gates, graders, loading)
         if not loading.problems and gates:
             made = {name: resolved.variant for name, resolved in variants.items()}
@@ -136,6 +138,7 @@ class _Loader:
             fakes=fakes,
             require_calibration=bool(entry.require_calibration),
             early_stop=bool(entry.early_stop),
+            privacy=privacy,
         )
 
     def _cases(self, entry: SuiteFile) -> CasesRead:

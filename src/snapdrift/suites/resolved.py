@@ -22,6 +22,7 @@ from snapdrift.model import (
     Variant,
     sha256,
 )
+from snapdrift.privacy import Privacy
 from snapdrift.suites.registry import GraderRegistry, ParsedGrader
 from snapdrift.suites.sampling import Sample, draw
 from snapdrift.suites.workspace import PathError
@@ -37,7 +38,7 @@ class Suite:
     `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
-    `early_stop` ends a run as soon as its gate is resolved.
+    `early_stop` ends a run as soon as its gate is resolved; `privacy` is what reports and exports do not show.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Suite:
     fakes: Mapping[str, str] = field(default_factory=dict)
     require_calibration: bool = False
     early_stop: bool = False
+    privacy: Privacy = field(default_factory=Privacy)
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -71,7 +73,8 @@ class Suite:
 
         That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
         which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates, early
-        stopping and whether calibration is required. Not: the suite's name and text, description, budgets, warnings.
+        stopping and whether calibration is required. Not: the suite's name and text, description, budgets, warnings,
+        what its reports show.
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
@@ -120,6 +123,7 @@ class Suite:
             "fakes": dict(self.fakes),
             "require_calibration": self.require_calibration,
             "early_stop": self.early_stop,
+            "privacy": self.privacy.to_stored(),
         }
 
 
@@ -153,6 +157,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         fakes=data.get("fakes", {}),
         require_calibration=data.get("require_calibration", False),
         early_stop=data.get("early_stop", False),
+        privacy=Privacy.from_stored(data.get("privacy")),
     )
 
 

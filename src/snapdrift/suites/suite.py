@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema, model_validator
 
 from snapdrift.suites.gate_entries import Budget, GateEntry, SampleEntry
+from snapdrift.suites.privacy import PrivacyEntry
 from snapdrift.suites.scope import check_endpoint
 from snapdrift.suites.shapes import LIST, MAPPING, TEXT, Entry, LacksKeyError, forms
 
@@ -233,4 +234,5 @@ class SuiteFile(Entry):
     """The most requests of one call, where tools are carried out (default 8)."""
     require_calibration: bool | None = None
     """Whether a judge's verdict counts only where people's labels show that its bias is inside the margin."""
-    privacy: dict[str, Any] | None = None
+    privacy: PrivacyEntry | None = None
+    """What reports, comments and exported run files do not show."""

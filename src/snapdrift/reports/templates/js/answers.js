@@ -10,9 +10,9 @@ function spoken(answer) {
 function answersBeside(entry, detail, sides, repeat) {
   const chosen = [sides.left, sides.right].filter((side) => side >= 0).map((side) => ({ side, answer: answerOf(detail, side, repeat) }));
   const texts = chosen.map(({ answer }) => answer ? spoken(answer) : "");
-  const markable = diffing && texts.length === 2 && texts[0] && texts[1] && texts[0] !== texts[1] && Math.max(texts[0].length, texts[1].length) <= LONG;
+  const markable = diffing && !index.redacted.includes("answer") && texts.length === 2 && texts[0] && texts[1] && texts[0] !== texts[1] && Math.max(texts[0].length, texts[1].length) <= LONG;
   const diff = markable ? wordDiff(texts[0], texts[1]) : null;
-  const note = texts.length < 2 || chosen.some(({ answer }) => !answer || answer.failure) ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
+  const note = texts.length < 2 || chosen.some(({ answer }) => !answer || answer.failure) ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : index.redacted.includes("answer") ? "The two answers differ." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
   return make("div", { class: "answers" },
     make("div", { class: "tools" },
       index.repeats > 1 ? repeatButtons(repeat) : null,

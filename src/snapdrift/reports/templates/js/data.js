@@ -59,6 +59,9 @@ function thumbnail(number) {
 // A reason or an outcome as people call it.
 const word = (code) => code === "ok" ? "ok" : index.words[code] ?? code;
 
+// What stands in the place of a text that privacy rules took out: no text, so nothing searches or compares it.
+const isRedacted = (text) => index.redacted.length > 0 && String(text).startsWith("redacted: ");
+
 // All text of a case that a search looks through, joined by a character that no search can type.
 function haystack(place) {
   if (haystacks[place] === null) {
@@ -70,7 +73,7 @@ function haystack(place) {
       texts.push(...(answer.steps ?? []).flat(3).map(String));
       for (const score of answer.scores) texts.push(score[3], score[4], score[5] ?? "");
     }
-    haystacks[place] = texts.join("\u0001");
+    haystacks[place] = texts.filter((text) => !isRedacted(text)).join("\u0001");
   }
   return haystacks[place];
 }

@@ -1,0 +1,129 @@
+"""`export`: a run file to give away, without what the suite's privacy rules take out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snapdrift.errors import UsageError
+from snapdrift.model import Case, Request, Response, Variant, sha256
+from snapdrift.pipeline.concluding import STOPPED, require_finished
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.reruns import REACHED
+from snapdrift.pipeline.run_files import locate_run
+from snapdrift.privacy import PROMPT, Privacy, columns_of
+from snapdrift.store import SPARED, RunHeader, StoredRun, codec, open_run
+from snapdrift.store.exports import Records, write_copy, write_records
+from snapdrift.suites.privacy import wrong_name
+
+if TYPE_CHECKING:
+    from snapdrift.reports.redaction import Redactor
+
+_KEPT = ("state", "finished_at", REACHED, SPARED)
+"""What an export says of the run as a whole beside its header and its conclusions: what reports read, and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Where an export is, and what was taken out of it (nothing: it is a whole copy)."""
+
+    run_id: str
+    path: Path
+    redacted: tuple[str, ...]
+
+
+def export_run(text: str, out: Path, redact: Sequence[str], options: RunOptions, cwd: Path) -> Exported:
+    """Writes a finished run to another file, redacted by the rules that it was made under and `redact` besides.
+
+    Without rules it is a whole copy. Raises `StoreError` for a run that is under way and a file that is there already,
+    `UsageError` for a name that means nothing.
+    """
+    from snapdrift.reports.redaction import Redactor
+
+    _, path = locate_run(text, options, cwd)
+    with open_run(path) as stored, stored.at_one_moment():
+        require_finished(stored)
+        cases, header = stored.cases(), stored.header
+        rules = _rules(stored, cases, redact)
+        redactor = Redactor.of(rules, cases, header.variants, stored.meta(STOPPED) or "")
+        names = redactor.redaction.names
+        if names:
+            write_records(_records(stored, cases, rules, redactor), out)
+    if not names:
+        with open_run(path) as stored:
+            write_copy(stored, out)
+    return Exported(header.run_id, out, names)
+
+
+def _rules(stored: StoredRun, cases: Sequence[Case], redact: Sequence[str]) -> Privacy:
+    """The rules of the stored suite, made stricter."""
+    columns = columns_of(cases)
+    for name in redact:
+        told = wrong_name(name, columns)
+        if told is not None:
+            raise UsageError(f"--redact: {told}")
+    rules = Privacy.from_stored(stored.suite.get("privacy"))
+    return replace(rules, redact=tuple(dict.fromkeys([*rules.redact, *redact])))
+
+
+def _records(stored: StoredRun, cases: Sequence[Case], rules: Privacy, redactor: Redactor) -> Records:
+    meta = {key: text for key in _KEPT if (text := stored.meta(key)) is not None}
+    evaluation = stored.evaluation
+    if evaluation is not None:
+        meta["evaluation"] = codec.dumps(redactor.evaluation(evaluation))
+    return Records(
+        header=_header(stored.header, rules, redactor),
+        meta=meta,
+        cases=map(redactor.case, cases),
+        calls=stored.planned(),
+        requests=_requests(stored, redactor),
+        responses=(_response(response, redactor) for response in stored.responses()),
+        scores=map(redactor.score, stored.scores()),
+    )
+
+
+def _response(response: Response, redactor: Redactor) -> Response:
+    return redactor.judgement(response) if response.call.grader else redactor.response(response)
+
+
+def _requests(stored: StoredRun, redactor: Redactor) -> Iterator[Request]:
+    """The first request of each answer, where prompts are shown; later ones hold answers, and judges' hold all."""
+    if redactor.redaction.prompt:
+        return
+    for call in stored.calls():
+        request = None if call.grader else stored.request(call)
+        if request is not None and request.endpoint.over_http:
+            yield request
+
+
+def _header(header: RunHeader, rules: Privacy, redactor: Redactor) -> RunHeader:
+    """The header with its suite redacted, and marked.
+
+    Its identity is another one: no run takes up the answers of an export.
+    """
+    names, hidden = redactor.redaction.names, rules.hides_part(PROMPT)
+    suite = {
+        **header.suite_stored,
+        "source": "",  # it may hold the cases themselves
+        "privacy": rules.to_stored(),
+        "media": {} if redactor.redaction.prompt else header.suite_stored.get("media", {}),
+    }
+    if hidden:
+        suite["variants"] = [_without_prompt(variant) for variant in suite["variants"]]
+    variants = tuple(map(_bare, header.variants)) if hidden else header.variants
+    identity = sha256([header.identity, *names])
+    return replace(header, suite_stored=suite, variants=variants, redacted=names, identity=identity)
+
+
+def _bare(variant: Variant) -> Variant:
+    return replace(variant, prompt={}, request=_without_tools(variant.request))
+
+
+def _without_prompt(variant: Mapping[str, Any]) -> dict[str, Any]:
+    return {**variant, "prompt": {}, "request": _without_tools(variant["request"])}
+
+
+def _without_tools(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key != "tools"}

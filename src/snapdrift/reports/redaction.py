@@ -1,0 +1,212 @@
+"""Takes out of a run what its suite's privacy rules do not show, before anything is made of it.
+
+A rendering never sees what is taken out, so it cannot show it; an exported run file is made of the same records.
+Placeholders keep what a reviewer needs and what tells nothing of the text: that something stood there, whether two
+texts of a case are the same (they bear the same letter), and about how long a long one is. What is redacted already
+stays as it is, so that an export reads as the run that it was made from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
+
+from snapdrift.conclusions import Evaluation
+from snapdrift.explanations import Explanation
+from snapdrift.model import Attempt, Case, Failure, Response, Score, Step, ToolCall, ToolResult, Variant
+from snapdrift.privacy import ANSWER, EXPECTED, PROMPT, TOOL_RESULTS, Privacy, Redaction, redaction_of
+from snapdrift.reports.data import RunData
+
+WORD = "redacted: "
+"""Every placeholder begins with it; `templates/js/data.js` knows them by it."""
+_LONG = 200
+"""Characters from which a text's length, to the nearest hundred, tells nothing that a reader could guess by."""
+_HIDDEN = re.compile(rf"{WORD}{ANSWER} [A-Z]{{1,3}}(, about [\d,]{{3,11}} characters)?")
+_OWN_STOP = re.compile(r"the deadline came before every call was asked|the budget of \$[^;]*")
+"""Why asking ended early, where the sentence is the program's own and not the words of a host."""
+_GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
+_DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
+_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared")
+"""The fields of a run that hold nothing of a case's texts."""
+_REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment")
+
+Hide = Callable[[str], str]
+
+
+@dataclass
+class _Letters:
+    """Names the texts of one case: the same text has the same letter."""
+
+    known: dict[str, str] = field(default_factory=dict)
+
+    def hide(self, text: str) -> str:
+        """The placeholder of a text of a model; what is empty stays empty."""
+        if not text or _HIDDEN.fullmatch(text):
+            return text
+        letter = self.known.setdefault(text, _letters(len(self.known)))
+        length = f", about {round(len(text), -2):,} characters" if len(text) >= _LONG else ""
+        return f"{WORD}{ANSWER} {letter}{length}"
+
+
+@dataclass
+class Redactor:
+    """Redacts the records of one run, each of which can come by itself. `stopped` says why asking ended early."""
+
+    rules: Privacy
+    redaction: Redaction
+    tools: frozenset[str] = frozenset()
+    stopped: str = ""
+    _letters: dict[str, _Letters] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rules: Privacy, cases: Sequence[Case], variants: Sequence[Variant], stopped: str = "") -> Redactor:
+        """What the rules come to for these cases and variants."""
+        tools = frozenset() if rules.hides_part(PROMPT) else frozenset(_tool_names(variants))
+        return cls(rules, redaction_of(rules, cases, variants), tools, stopped)
+
+    @property
+    def answers(self) -> bool:
+        """Whether what models wrote is hidden."""
+        return ANSWER in self.redaction.names
+
+    def case(self, case: Case) -> Case:
+        """The case, with a placeholder in the place of each redacted column."""
+        hides = self.rules.hides_column
+        results = case.tool_results
+        return replace(
+            case,
+            variables={name: WORD + name if hides(name) else value for name, value in case.variables.items()},
+            expected=WORD + EXPECTED if hides(EXPECTED) and case.expected is not None else case.expected,
+            tool_results={} if results is not None and hides(TOOL_RESULTS) else results,
+        )
+
+    def response(self, response: Response) -> Response:
+        """How a call ended, without the body as received: that repeats what was asked."""
+        letters = self._letters.setdefault(response.call.case_id, _Letters())
+        hide: Hide = letters.hide if self.answers else _kept
+        return replace(
+            response,
+            text=hide(response.text),
+            refusal=None if response.refusal is None else hide(response.refusal),
+            tool_calls=tuple(self._call(call, hide) for call in response.tool_calls),
+            steps=tuple(self._step(step, hide) for step in response.steps),
+            detail=_DETAILS if response.detail else "",
+            failure=_failure(response.failure),
+            attempts=tuple(_attempt(attempt) for attempt in response.attempts),
+            raw="",
+            request_hash="",
+        )
+
+    def judgement(self, response: Response) -> Response:
+        """What a judge said, of which nothing is left but how it ended and what it took."""
+        steps = tuple(replace(s, text="", tool_calls=(), results=(), said=(), said_by=()) for s in response.steps)
+        bare = replace(response, text="", tool_calls=(), steps=steps)
+        return replace(self.response(bare), refusal=None)
+
+    def score(self, score: Score) -> Score:
+        """A score with its value, its reason and nothing that quotes."""
+        return replace(score, detail=_GRADER if score.detail else "", extracted=None, evidence=(), facts={})
+
+    def evaluation(self, evaluation: Evaluation) -> Evaluation:
+        """What was concluded, without what it quotes of answers and hosts."""
+        decision = evaluation.decision
+        return replace(
+            evaluation,
+            attributions=tuple(map(_explanation, evaluation.attributions)),
+            decision=replace(
+                decision, reasons=self._sentences(decision.reasons), warnings=self._sentences(decision.warnings)
+            ),
+        )
+
+    def _sentences(self, sentences: Iterable[str]) -> tuple[str, ...]:
+        if not self.stopped or _OWN_STOP.fullmatch(self.stopped):
+            return tuple(sentences)
+        return tuple(each.replace(self.stopped, f"asking ended early ({_HOST})") for each in sentences)
+
+    def _call(self, call: ToolCall, hide: Hide) -> ToolCall:
+        known = not self.answers or call.name in self.tools
+        return replace(call, name=call.name if known else hide(call.name), arguments=hide(call.arguments))
+
+    def _step(self, step: Step, hide: Hide) -> Step:
+        said = step.said if not self.redaction.prompt else tuple(WORD + PROMPT for _ in step.said)
+        results = tuple(self._result(result, hide) for result in step.results)
+        calls = tuple(self._call(call, hide) for call in step.tool_calls)
+        return replace(step, text=hide(step.text), tool_calls=calls, results=results, said=said)
+
+    def _result(self, result: ToolResult, hide: Hide) -> ToolResult:
+        """What a tool gave back: it may echo what it was called with, and come from a column of the case."""
+        if not (self.answers or self.redaction.prompt):
+            return result
+        name = result.name if not self.answers or result.name in self.tools else hide(result.name)
+        return replace(result, name=name, output=_RESULT if result.output else "", matched="")
+
+
+def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
+    """The run as its reports may show it; `stopped` is the sentence that says why asking ended early, if it did.
+
+    Redacting what is redacted already changes nothing.
+    """
+    redactor = Redactor.of(rules, data.cases, data.variants, stopped)
+    if not redactor.redaction:
+        return replace(data, comment=rules.comment)
+    return replace(
+        data,
+        **_unknown(data),
+        cases=tuple(map(redactor.case, data.cases)),
+        responses=tuple(map(redactor.response, data.responses)),
+        scores=tuple(map(redactor.score, data.scores)),
+        evaluation=redactor.evaluation(data.evaluation),
+        prompt=None if redactor.redaction.prompt else data.prompt,
+        redaction=redactor.redaction,
+        comment=rules.comment,
+    )
+
+
+def _unknown(data: RunData) -> dict[str, Any]:
+    """The fields of a run of which nothing here says whether they may be shown, as they are when they are not given."""
+    found: dict[str, Any] = {}
+    for each in fields(data):
+        if each.name not in _SHOWN + _REDACTED:
+            found[each.name] = each.default_factory() if each.default_factory is not MISSING else each.default
+    return found
+
+
+def _kept(text: str) -> str:
+    return text
+
+
+def _letters(number: int) -> str:
+    """A, B, ... Z, AA, AB, ..."""
+    letters = ""
+    number += 1
+    while number:
+        number, place = divmod(number - 1, 26)
+        letters = chr(ord("A") + place) + letters
+    return letters
+
+
+def _failure(failure: Failure | None) -> Failure | None:
+    return None if failure is None else replace(failure, message=_HOST, code=None)
+
+
+def _attempt(attempt: Attempt) -> Attempt:
+    return replace(attempt, failure=_failure(attempt.failure))
+
+
+def _explanation(explanation: Explanation) -> Explanation:
+    groups = tuple(replace(group, pattern=_GRADER, example=_GRADER) for group in explanation.groups)
+    return replace(explanation, groups=groups)
+
+
+def _tool_names(variants: Iterable[Variant]) -> Iterable[str]:
+    """The names of the tools that a suite gives its variants; a model may call others, made up of anything."""
+    for variant in variants:
+        tools = variant.request.get("tools")
+        for tool in tools if isinstance(tools, Sequence) and not isinstance(tools, str) else ():
+            if isinstance(tool, Mapping):
+                inner = tool.get("function")
+                name = inner.get("name") if isinstance(inner, Mapping) else tool.get("name")
+                if isinstance(name, str):
+                    yield name
