@@ -15,6 +15,7 @@ from snapdrift.pipeline.demo import Demo, run_demo
 from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
 from snapdrift.pipeline.explaining import explain_case
 from snapdrift.pipeline.history import read_history
+from snapdrift.pipeline.indexing import index_runs
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
@@ -41,6 +42,7 @@ __all__ = [
     "draw_sheet",
     "exit_code_of",
     "explain_case",
+    "index_runs",
     "plan_suites",
     "read_history",
     "regrade_run",
