@@ -105,6 +105,7 @@ class Found:
 
 
 def look_at(directory: Path, folder: Path) -> Found:
+    """What is there now of run files and of reports; equal as long as nothing changes."""
     stamps: dict[str, Stamp] = {}
     for path in sorted(directory.glob("*.db"), key=lambda one: one.name, reverse=True):
         try:

@@ -145,7 +145,7 @@ def _roles(finished: Iterable[FinishedRun]) -> _Roles:
 
 
 def _split(series: Sequence[Series]) -> tuple[list[Series], list[Series]]:
-    """The series that go on, and those in whose place others have come; looked at by gate, metric, variant and source."""
+    """The series that go on, and those in whose place others have come: of other cases, or another grader version."""
     newest: dict[tuple[str, ...], Series] = {}
     for one in series:
         key = _key(one)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from snapdrift.reports.escaping import visible
 from snapdrift.reports.files import whole_file
 from snapdrift.reports.html import render_page
 from snapdrift.reports.runs_index import UNFINISHED, IndexView
@@ -15,8 +18,19 @@ STYLES = ("base.css", "sections.css", "runs.css", "media.css")
 
 def render_index(view: IndexView, templates_dir: Path | None = None) -> str:
     """The page; raises `ConfigError` for a template of `templates_dir` that cannot be rendered."""
-    context = {"view": view, "styles": STYLES, "unfinished": UNFINISHED, "width": WIDTH, "height": HEIGHT}
+    context = {"view": spelled(view), "styles": STYLES, "unfinished": UNFINISHED, "width": WIDTH, "height": HEIGHT}
     return render_page(TEMPLATE, context, templates_dir)
+
+
+def spelled(value: Any) -> Any:
+    """A value with every text in it spelled out where its characters act instead of showing."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, tuple):
+        return tuple(map(spelled, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{entry.name: spelled(getattr(value, entry.name)) for entry in fields(value)})
+    return value
 
 
 def write_index(view: IndexView, path: Path, templates_dir: Path | None = None) -> None:
