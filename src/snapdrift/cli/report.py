@@ -44,5 +44,6 @@ def report(
         raise UsageError("found no RUN; expected at least one, or --index for the list of all runs alone")
     with Printer(quiet=quiet, json=json) as printer:
         output = pipeline.Output(out, junit, summary)
-        outcomes = pipeline.report_runs(runs, pipeline.RunOptions(output=output), Path.cwd())
+        options = pipeline.RunOptions(output=output, notice=printer.notice)
+        outcomes = pipeline.report_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)
