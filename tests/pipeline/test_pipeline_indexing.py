@@ -20,6 +20,7 @@ from snapdrift.pipeline.indexing import look_at, read_runs, write_index_of
 from snapdrift.pipeline.run_cache import FILE_NAME, read_cache
 from snapdrift.reports.runs_html import write_index
 from snapdrift.reports.runs_index import IndexData
+from snapdrift.store import StoredRun, open_run
 
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 SUITE = """\
@@ -125,8 +126,12 @@ def test_run_names_the_list_but_not_where_quiet_or_json_is_asked_for(root: Path,
 def test_a_file_is_read_once_and_again_when_it_changed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(root)
     opened: list[str] = []
-    before = indexing.open_run
-    monkeypatch.setattr(indexing, "open_run", lambda path: (opened.append(path.name), before(path))[1])
+
+    def counted(path: Path) -> StoredRun:
+        opened.append(path.name)
+        return open_run(path)
+
+    monkeypatch.setattr(indexing, "open_run", counted)
     kept = read(root)
     assert opened == []
     assert len(kept.runs) == 4
