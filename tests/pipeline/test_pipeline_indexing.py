@@ -192,6 +192,7 @@ def test_only_so_many_runs_of_a_suite_are_listed_and_the_others_counted(
 
     assert sorted(run.run_id for run in data.runs) == [path.stem for path in runs_of(root)[2:]]
     assert data.unlisted == {"capitals": 2}
+    assert [run.run_id for run in data.drawn] == [runs_of(root)[1].stem]  # a partial run takes no whole one's place
 
 
 def test_what_another_command_ends_with_meanwhile_is_in_the_list(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

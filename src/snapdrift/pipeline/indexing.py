@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 LISTED = 200
-"""How many runs of a suite are listed and drawn, the newest; the rest is counted."""
+"""How many runs of a suite are listed, the newest, and how many of those that feed lines are drawn."""
 _TRIES = 3
 _SAID = 400
 
@@ -169,12 +169,19 @@ def read_runs(there: Found) -> IndexData:
             kept[name] = cached(stamp, fresh[name])
     if kept != known:
         write_cache(state_dir, kept)
-    deleted = _deleted(there)
-    every = deleted | fresh
-    of_suites = {name: run.suite for name, run in kept.items()} | {name: run.suite for name, run in every.items()}
+    every = _deleted(there) | fresh
+    of_suites = {name: run.suite for name, run in (kept | every).items()}
+    feeding = {name: run.suite for name, run in kept.items() if run.feeds}
+    feeding |= {name: run.suite for name, run in fresh.items() if run.finished}
     listed, unlisted = _newest(of_suites)
-    runs = [every[name] if name in every else _record(kept[name], there.directory / name) for name in listed]
-    return IndexData(tuple(runs), there.reports, unlisted, tuple(unreadable))
+    rows = set(listed)
+    drawn = [name for name in _newest(feeding)[0] if name not in rows]
+
+    def records(names: list[str]) -> tuple[IndexedRun, ...]:
+        found = (every[name] if name in every else _record(kept[name], there.directory / name) for name in names)
+        return tuple(found)
+
+    return IndexData(records(listed), there.reports, unlisted, tuple(unreadable), records(drawn))
 
 
 def _newest(of_suites: Mapping[str, str]) -> tuple[list[str], dict[str, int]]:

@@ -1,7 +1,7 @@
 """What the list of all runs needs of each run file, remembered beside them: a file is read once, not after every run.
 
-A line of `runs_index.jsonl` is a file's name, stamp and suite, a tab, and the record. The file is written anew as a
-whole and can be deleted at any time.
+A line of `runs_index.jsonl` is a file's name, stamp, suite and whether it feeds lines, a tab, and the record. It is
+written anew as a whole and can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -29,10 +29,14 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class CachedRun:
-    """What is remembered of a run file; `record` is the JSON of an `IndexedRun`, read only where it is shown."""
+    """What is remembered of a run file; `record` is the JSON of an `IndexedRun`, read only where it is shown.
+
+    `feeds` says whether lines are made of it.
+    """
 
     stamp: Stamp
     suite: str
+    feeds: bool
     record: str
 
     def run(self) -> IndexedRun:
@@ -44,7 +48,7 @@ class CachedRun:
 
 def cached(stamp: Stamp, run: IndexedRun) -> CachedRun:
     """A run as it is remembered."""
-    return CachedRun(stamp, run.suite, codec.dumps(run))
+    return CachedRun(stamp, run.suite, run.finished is not None, codec.dumps(run))
 
 
 def read_cache(state_dir: Path) -> dict[str, CachedRun]:
@@ -59,8 +63,8 @@ def read_cache(state_dir: Path) -> dict[str, CachedRun]:
         for line in lines:
             key, _, record = line.partition("\t")
             match _parsed(key):
-                case [str(name), int(changed), int(size), str(suite)]:
-                    found[name] = CachedRun((changed, size), suite, record)
+                case [str(name), int(changed), int(size), str(suite), bool(feeds)]:
+                    found[name] = CachedRun((changed, size), suite, feeds, record)
     return found
 
 
@@ -71,7 +75,7 @@ def write_cache(state_dir: Path, runs: Mapping[str, CachedRun]) -> None:
     with whole_file(state_dir / FILE_NAME) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(_HEAD) + "\n")
         for name, run in runs.items():
-            file.write(f"{json.dumps([name, *run.stamp, run.suite])}\t{run.record}\n")
+            file.write(f"{json.dumps([name, *run.stamp, run.suite, run.feeds])}\t{run.record}\n")
 
 
 def _parsed(text: str) -> Any:

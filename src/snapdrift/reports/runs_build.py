@@ -44,7 +44,8 @@ _CHANGED = {
 def build_index(data: IndexData, now: datetime) -> IndexView:
     """The view model. Suites are in the order of their newest runs."""
     runs = sorted(data.runs, key=lambda run: (run.started_at, run.run_id), reverse=True)
-    finished = [run.finished for run in runs if run.finished is not None]
+    feeding = sorted((*runs, *data.drawn), key=lambda run: (run.started_at, run.run_id), reverse=True)
+    finished = [run.finished for run in feeding if run.finished is not None]
     moves, series = find_moves(finished), build_series(finished)
     by_suite: dict[str, list[IndexedRun]] = defaultdict(list)
     for run in runs:

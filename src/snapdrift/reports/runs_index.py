@@ -51,6 +51,8 @@ class IndexedRun:
 class IndexData:
     """The runs that are listed, how many more there are by suite, and the run files that could not be read.
 
+    `drawn` are further runs, which only lines are made of: where many partial ones came since, say.
+
     `reports` has by run the address of its report, relative to the list; only of reports that exist.
     """
 
@@ -58,6 +60,7 @@ class IndexData:
     reports: Mapping[str, str] = field(default_factory=dict)
     unlisted: Mapping[str, int] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    drawn: tuple[IndexedRun, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------------- what comes out
