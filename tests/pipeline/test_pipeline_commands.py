@@ -11,6 +11,7 @@ import pytest
 
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 RUN = ("run", "evals/capitals.yaml", "--recordings", "datasets/recordings.jsonl")
+REPORT_FILES = {"index.html", "verdict.json", "junit.xml", "summary.md", "results.csv", "results.parquet"}
 
 
 def edit(root: Path, old: str, new: str) -> None:
@@ -31,12 +32,12 @@ def nothing_was_run(root: Path) -> bool:
 # ------------------------------------------------------------ exit 0, 1, 4, 5
 
 
-def test_a_run_without_a_regression_ends_with_0_and_four_reports(workspace, snapdrift):
+def test_a_run_without_a_regression_ends_with_0_and_its_reports(workspace, snapdrift):
     root = workspace()
     done = snapdrift(*RUN, cwd=root)
     assert done.returncode == 0, done.stderr
     reports = root / "reports" / "capitals" / "latest"
-    assert {path.name for path in reports.iterdir()} == {"index.html", "verdict.json", "junit.xml", "summary.md"}
+    assert {path.name for path in reports.iterdir()} == REPORT_FILES
     assert verdict(root)["decision"]["word"] == "passed"
     assert str(reports.resolve() / "index.html") in done.stdout
 

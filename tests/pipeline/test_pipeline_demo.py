@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +83,13 @@ def test_the_demo_ends_with_0_and_nine_reports_that_say_simulated(demo):
         assert "simulated" in path.read_text(encoding="utf-8")
     assert "NOT as built" not in done.stdout
     assert done.stderr == "" or "warning" in done.stderr
+
+
+def test_the_list_of_the_demos_runs_leads_to_each_report_and_labels_it(demo):
+    page = (demo.reports / "index.html").read_text(encoding="utf-8")
+    links = set(re.findall(r'<a href="([^"]+)">', page))
+    assert links == {f"{path.parent.name}/index.html" for path in demo.reports.glob("*/index.html")}
+    assert page.count('<span class="label">simulated</span>') >= 9
 
 
 def test_the_drop_of_the_older_triage_client_is_code_fences_and_nothing_else(demo):

@@ -15,7 +15,7 @@ from snapdrift.pipeline.concluding import asked_source
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.targets import STANDIN
 
-FOUR = {"index.html", "verdict.json", "junit.xml", "summary.md"}
+FILES = {"index.html", "verdict.json", "junit.xml", "summary.md", "results.csv", "results.parquet"}
 NOVEMBER = "gpt-4o-2024-11-20"
 ANSWERS = ("--recordings", "datasets/recordings.jsonl")
 RUN = ("run", "evals/capitals.yaml", *ANSWERS)
@@ -44,7 +44,7 @@ def test_junit_and_summary_are_written_besides_those_of_the_run(workspace, snapd
     root = workspace()
     done = snapdrift(*RUN, "--junit", tmp_path / "ci" / "j.xml", "--summary", tmp_path / "ci" / "s.md", cwd=root)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in folder(root).iterdir()} == FOUR
+    assert {path.name for path in folder(root).iterdir()} == FILES
     assert (tmp_path / "ci" / "j.xml").read_text() == (folder(root) / "junit.xml").read_text()
     assert (tmp_path / "ci" / "s.md").read_text() == (folder(root) / "summary.md").read_text()
 
@@ -68,7 +68,7 @@ def test_several_suites_make_one_junit_file_and_one_summary(two_suites, snapdrif
         "### capitals", "### capitals-again",
     ]  # fmt: skip
     for suite in SUITES:
-        assert {path.name for path in folder(two_suites, suite).iterdir()} == FOUR
+        assert {path.name for path in folder(two_suites, suite).iterdir()} == FILES
 
 
 def test_json_of_several_suites_is_one_array(two_suites, snapdrift):
@@ -118,7 +118,7 @@ def test_a_folder_named_latest_is_left_alone_and_is_no_failure(workspace, snapdr
     (root / "reports" / "capitals" / "latest" / "mine").mkdir(parents=True)
     done = snapdrift(*RUN, cwd=root)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in folder(root).iterdir()} == FOUR
+    assert {path.name for path in folder(root).iterdir()} == FILES
     assert (root / "reports" / "capitals" / "latest" / "mine").is_dir()
 
 
@@ -140,7 +140,7 @@ def test_a_stand_in_that_only_failed_is_labelled_and_never_called_openai(workspa
     done = snapdrift(*RUN, cwd=root)
     assert done.returncode == 3, done.stderr
     assert "[simulated]" in done.stdout.splitlines()[0]
-    for name in FOUR:
+    for name in FILES - {"results.parquet"}:
         assert "simulated" in (folder(root) / name).read_text(), name
     verdict = json.loads((folder(root) / "verdict.json").read_text())
     assert {variant["source"] for variant in verdict["variants"]} == {"simulated"}

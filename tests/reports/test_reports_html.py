@@ -192,7 +192,7 @@ def test_a_template_that_cannot_be_rendered_says_where(
 def test_reports_are_written_whole_and_nothing_else_is_left(make_run: MakeRun, tmp_path: Path) -> None:
     write_reports(build_view(make_run().build()), tmp_path / "new" / "folder")
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
-    assert names == ["index.html", "junit.xml", "summary.md", "verdict.json"]
+    assert names == ["index.html", "junit.xml", "results.csv", "results.parquet", "summary.md", "verdict.json"]
 
 
 def test_junit_and_summary_of_one_run_are_those_of_its_folder(make_run: MakeRun, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_when_a_file_cannot_be_replaced_no_draft_is_left(make_run: MakeRun, tmp_
     (tmp_path / "index.html").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_reports(build_view(make_run().build()), tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "results.csv", "results.parquet"}
 
 
 def test_what_cannot_be_written_is_named_and_not_its_draft(make_run: MakeRun, tmp_path: Path) -> None:

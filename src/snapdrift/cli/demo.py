@@ -32,4 +32,6 @@ def demo(
         options = pipeline.RunOptions(progress=printer.progress, command=o.command_line())
         shown = pipeline.run_demo(options, out)
     typer.echo(tables.demonstrated(shown), nl=False)
+    if not quiet and shown and shown[0].outcome.index:
+        typer.echo(f"all runs: {shown[0].outcome.index}")
     raise typer.Exit(ExitCode.ERROR if any(one.surprises for one in shown) else ExitCode.PASSED)

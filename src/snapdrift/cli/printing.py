@@ -85,6 +85,8 @@ class Printer:
             typer.echo(f"run: {outcome.run_id}{attempt}")
             if not self._quiet:
                 typer.echo("")
+        if not self._quiet and outcomes and outcomes[-1].index:
+            typer.echo(f"all runs: {outcomes[-1].index}")
         if len(outcomes) > 1:
             for outcome in outcomes:
                 typer.echo(f"{int(outcome.exit_code)}  {outcome.evaluation.decision.word.value:<13} {outcome.suite}")

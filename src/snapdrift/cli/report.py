@@ -8,12 +8,17 @@ from typing import Annotated
 import typer
 
 from snapdrift.cli import options as o
+from snapdrift.errors import UsageError
 
 
 def report(
     runs: Annotated[
-        list[str], typer.Argument(help="Runs: ids (or their beginnings), files, or `latest`.", metavar="RUN...")
-    ],
+        list[str] | None,
+        typer.Argument(help="Runs: ids (or their beginnings), files, or `latest`.", metavar="RUN..."),
+    ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="Write only the list of all runs, `reports/index.html`.")
+    ] = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
@@ -26,11 +31,20 @@ def report(
     Examples:
       snapdrift report latest
       snapdrift report artefact/20261122-140305-8f3a.db --out report/
+      snapdrift report --index
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
 
+    if index:
+        if runs or out or junit or summary or json:
+            raise UsageError("--index: found with a run or another option; expected it alone: it writes only the list")
+        typer.echo(f"all runs: {pipeline.index_runs(pipeline.RunOptions(), Path.cwd())}")
+        return
+    if not runs:
+        raise UsageError("found no RUN; expected at least one, or --index for the list of all runs alone")
     with Printer(quiet=quiet, json=json) as printer:
         output = pipeline.Output(out, junit, summary, report_url=report_url)
-        outcomes = pipeline.report_runs(runs, pipeline.RunOptions(output=output), Path.cwd())
+        options = pipeline.RunOptions(output=output, notice=printer.notice)
+        outcomes = pipeline.report_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)

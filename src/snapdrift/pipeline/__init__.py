@@ -16,6 +16,7 @@ from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
 from snapdrift.pipeline.explaining import explain_case
 from snapdrift.pipeline.exporting import Exported, export_run
 from snapdrift.pipeline.history import read_history
+from snapdrift.pipeline.indexing import index_runs
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
@@ -44,6 +45,7 @@ __all__ = [
     "exit_code_of",
     "explain_case",
     "export_run",
+    "index_runs",
     "plan_suites",
     "read_history",
     "regrade_run",

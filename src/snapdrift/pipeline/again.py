@@ -25,6 +25,7 @@ from snapdrift.pipeline.concluding import (
 )
 from snapdrift.pipeline.grader_code import open_code
 from snapdrift.pipeline.grading import graders_of, judge_variants, pending_questions
+from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
@@ -46,7 +47,8 @@ def report_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[R
     """
     outcomes = tuple(_report(text, options, cwd, several=len(texts) > 1) for text in texts)
     write_ci_files([outcome.view for outcome in outcomes], options.output)
-    return outcomes
+    index = refresh_index(locate_run(texts[0], options, cwd)[0], options)
+    return tuple(replace(outcome, index=index) for outcome in outcomes)
 
 
 def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunOutcome:
@@ -112,7 +114,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             stopped = ask(writer, stored, work, answers=False) if judges else ""
             outcome = finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
             write_ci_files([outcome.view], options.output)
-            return outcome
+            return replace(outcome, index=refresh_index(workspace, options))
 
 
 @contextmanager

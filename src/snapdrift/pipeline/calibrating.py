@@ -19,6 +19,7 @@ from snapdrift.pipeline.concluding import (
     write_run_reports,
 )
 from snapdrift.pipeline.drawing import require_calibratable
+from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.judge_records import known_records, records_dir, write_records
 from snapdrift.pipeline.label_rows import labels_of_rows
 from snapdrift.pipeline.labelling import LabelKey, label_key, store_labelling, store_records, stored_labelling
@@ -76,7 +77,8 @@ def calibrate_run(text: str, files: Sequence[Path], options: RunOptions, cwd: Pa
         view, reports = write_run_reports(stored, suite, catalog, workspace, options.output)
         write_ci_files([view], options.output)
         header = stored.header
-        outcome = RunOutcome(header.run_id, header.suite, path, header.attempt, evaluation, view, reports)
+        index = refresh_index(workspace, options)
+        outcome = RunOutcome(header.run_id, header.suite, path, header.attempt, evaluation, view, reports, index)
         return Calibrated(outcome, taken, records)
 
 

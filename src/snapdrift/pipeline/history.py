@@ -80,7 +80,7 @@ class _Reader:
                 if self._gate is not None and header.gate != self._gate:
                     self.known.add(f"{header.suite} under the gate {header.gate}")
                     return
-                run = _finished(stored, header)
+                run = finished_run(stored, header)
         except StoreError:
             self.left_out[UNREADABLE] += 1
             return
@@ -97,7 +97,7 @@ def _inside(suite: str, workspace: Workspace) -> tuple[str, ...]:
     return (path.relative_to(workspace.root).as_posix(),) if path.is_relative_to(workspace.root) else ()
 
 
-def _finished(stored: StoredRun, header: RunHeader) -> FinishedRun | str:
+def finished_run(stored: StoredRun, header: RunHeader) -> FinishedRun | str:
     """The run as history reads it, or why it does not count."""
     from snapdrift.verdicts.history import FinishedRun
 

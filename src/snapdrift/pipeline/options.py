@@ -132,7 +132,10 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """A finished run: what was decided, and where its pages and its run file are."""
+    """A finished run: what was decided, and where its pages and its run file are.
+
+    `index` is the list of all runs, None where there is none.
+    """
 
     run_id: str
     suite: str
@@ -141,6 +144,7 @@ class RunOutcome:
     evaluation: Evaluation
     view: View
     reports: ReportPaths
+    index: Path | None = None
 
     @property
     def exit_code(self) -> ExitCode:

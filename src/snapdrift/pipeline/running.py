@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ from snapdrift.pipeline.concluding import (
 )
 from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.grading_workers import store_scores
+from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import RunOptions, RunOutcome
@@ -124,6 +125,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
                 except LeftRunning as running:
                     left.append(str(running))
                     options.notice(left[-1])
+        index = refresh_index(prepared[0].workspace, options)
+        outcomes = [replace(outcome, index=index) for outcome in outcomes]
         if outcomes:
             write_ci_files([outcome.view for outcome in outcomes], options.output)
         if left:
@@ -160,7 +163,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_same_target(path, target.reached(spender.variants), before)
             outcome = _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
             write_ci_files([outcome.view], options.output)
-            return outcome
+            return replace(outcome, index=refresh_index(workspace, options))
 
 
 def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> str:

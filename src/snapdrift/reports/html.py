@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,19 +93,26 @@ def render_html(view: View, templates_dir: Path | None = None) -> str:
     Templates in `templates_dir` come before the bundled ones, which they can extend by the name
     `snapdrift/index.html.j2`, block by block. Raises `ConfigError` for a template that cannot be rendered.
     """
+    payload = embed(view)
+    return render_page(TEMPLATE, _context(view, payload), templates_dir, images=payload.thumbnails != "[]")
+
+
+def render_page(
+    template: str, context: Mapping[str, Any], templates_dir: Path | None = None, *, images: bool = False
+) -> str:
+    """A template as a page with its policy, as `render_html` has one; raises `ConfigError` as it does."""
     from jinja2 import TemplateError
 
     inline = _Inline()
     environment = _environment(templates_dir, inline)
-    payload = embed(view)
     try:
-        page = environment.get_template(TEMPLATE).render(_context(view, payload), policy=inline.placeholder)
+        page = environment.get_template(template).render(context, policy=inline.placeholder)
     except TemplateError as error:
-        where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or TEMPLATE}"
+        where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or template}"
         line = getattr(error, "lineno", None)
         place = f"{where}:{line}" if line else where
         raise ConfigError(f"{place}: report template cannot be rendered: {error}") from error
-    return encodable(page).replace(inline.placeholder, inline.policy(images=payload.thumbnails != "[]"), 1)
+    return encodable(page).replace(inline.placeholder, inline.policy(images=images), 1)
 
 
 def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:

@@ -182,7 +182,7 @@ class VariantView:
     @property
     def priced(self) -> bool:
         """Whether its answers have a price; an application and a file of outputs need not say one."""
-        return self.summary.endpoint.over_http or self.summary.usd is not None
+        return is_priced(self.summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,9 +345,7 @@ class View:
     @property
     def usd(self) -> float | None:
         """What the run cost, judges included and what has no price left out; None when a price is not known."""
-        costs = [v.summary.usd for v in self.variants if v.priced]
-        known = [usd for usd in costs if usd is not None]
-        return sum(known) + sum(v.summary.judge_usd for v in self.variants) if len(known) == len(costs) else None
+        return usd_of([v.summary for v in self.variants])
 
     @property
     def batch_usd(self) -> float:
@@ -363,6 +361,18 @@ class View:
     def paid(self) -> bool:
         """Whether anybody was paid for an answer; the costs of replayed and made-up ones are only reckoned."""
         return any(v.source in (Source.OPENAI, Source.HOST) for v in self.variants)
+
+
+def is_priced(summary: VariantSummary) -> bool:
+    """Whether a variant's answers have a price; an application and a file of outputs need not say one."""
+    return summary.endpoint.over_http or summary.usd is not None
+
+
+def usd_of(summaries: Sequence[VariantSummary]) -> float | None:
+    """What variants cost, judges included and what has no price left out; None when a price is not known."""
+    costs = [summary.usd for summary in summaries if is_priced(summary)]
+    known = [usd for usd in costs if usd is not None]
+    return sum(known) + sum(summary.judge_usd for summary in summaries) if len(known) == len(costs) else None
 
 
 SOURCE_LABELS: Mapping[Source, str] = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snapdrift.reports.files import whole_file
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import render_junit
 from snapdrift.reports.markdown import render_markdown
+from snapdrift.reports.results_files import write_results
 from snapdrift.reports.verdict_json import render_verdict
 from snapdrift.reports.view import View
 
@@ -26,10 +26,10 @@ class ReportPaths:
 
 
 def write_reports(view: View, out_dir: Path, templates_dir: Path | None = None) -> ReportPaths:
-    """Writes `index.html`, `verdict.json`, `junit.xml` and `summary.md`.
+    """Writes `index.html`, `verdict.json`, `junit.xml`, `summary.md`, `results.csv` and `results.parquet`.
 
-    Everything is rendered before anything is written. Folders are made. Raises `ConfigError` for a template of
-    `templates_dir` that cannot be rendered, `OSError` with the path that cannot be written.
+    What can fail to be rendered is rendered before anything is written. Folders are made. Raises `ConfigError` for a
+    template of `templates_dir` that cannot be rendered, `OSError` with the path that cannot be written.
     """
     paths = ReportPaths(
         html=out_dir / "index.html",
@@ -43,6 +43,7 @@ def write_reports(view: View, out_dir: Path, templates_dir: Path | None = None) 
         paths.summary: render_markdown(view),
         paths.verdict: render_verdict(view),  # last: who waits for it finds the others there
     }
+    write_results(view, out_dir)
     for path, text in texts.items():
         _write_whole(path, text)
     return paths
@@ -60,21 +61,5 @@ def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: 
 
 
 def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _replace(path, text)
-    except OSError as error:  # which names the draft, a file that nobody asked for
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.chmod(0o644)  # mkstemp's 0600 would keep a CI's artefact step from reading it
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
