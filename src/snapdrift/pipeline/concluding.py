@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Score, Source
-from snapdrift.pipeline.labelling import judging_facts
+from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
@@ -177,11 +177,17 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
 
     Raises `StoreError` when nothing was concluded from it yet, and when its scores are of several versions.
     """
+    from snapdrift.pipeline.offering import label_levels, offered_sheets
     from snapdrift.reports.source import run_data
 
     data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
     _require_unmixed(stored, data.scores)
-    return data
+    return replace(
+        data,
+        labels=labels_that_hold(stored),
+        label_levels=label_levels(suite),
+        sheets=offered_sheets(stored, suite),
+    )
 
 
 def asked_source(stored: StoredRun) -> Source:

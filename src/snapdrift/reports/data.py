@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, Source, Variant
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.blind import BlindSheet
 
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
@@ -41,7 +43,9 @@ class RunData:
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
-    without an answer were not needed.
+    without an answer were not needed. `labels` are people's, of answers that are as they were; `label_levels` the
+    numbers of a graded metric that has only some, and which of them pass; `sheets` the answers to label blind.
+    `markable` is False where answers are not shown as the run has them: what nobody can read, nobody should mark.
     """
 
     run: Provenance
@@ -56,6 +60,10 @@ class RunData:
     prompt: PromptOf | None = None
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
+    labels: tuple[HumanLabel, ...] = ()
+    label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
+    sheets: tuple[BlindSheet, ...] = ()
+    markable: bool = True
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""
