@@ -7,7 +7,7 @@ sides, and what was passed over before it is counted as in a sheet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from snapdrift.calibrations import DrawnPair, HumanLabel, LabelDraw, Labelling, LabelPurpose
