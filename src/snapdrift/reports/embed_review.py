@@ -1,4 +1,4 @@
-"""What the page carries for its reviewers: how answers can be marked, what people said, and the sheets to label blind."""
+"""What the page carries for reviewers: how answers can be marked, what people said, and sheets to label blind."""
 
 from __future__ import annotations
 

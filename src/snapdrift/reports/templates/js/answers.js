@@ -43,7 +43,8 @@ function answerCard(detail, side, answer, at, marked) {
       answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
       answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
       answer?.first !== undefined ? make("span", {}, `first token ${seconds(answer.first)}`) : null,
-      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null));
+      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null,
+      marking(currentEntry(), side, answer, at)));
 }
 
 // What came before the last answer: each request's text and tool calls, and what it was answered with.
