@@ -193,13 +193,15 @@ function reviewSentence() {
   return parts.join(", ") + (hasUnsaved() ? ", not exported since" : ", exported") + (keptInBrowser ? "" : "; this browser keeps nothing: export before you leave");
 }
 
-function refreshReviewBar() { document.getElementById("review-count").textContent = reviewSentence(); }
+function refreshReviewBar() {
+  document.getElementById("review-count").textContent = reviewSentence();
+  for (const id of ["who", "rater"]) document.getElementById(id).value = raterNow;
+}
 
 function refreshMarkings() {
   for (const element of caseElement.querySelectorAll(".marking")) fillMarking(element);
   refreshReviewBar();
   drawRows();
-  if (!raterNow && reviewCounts().marked) document.getElementById("who").hidden = false;
 }
 
 function tell(text) { document.getElementById("review-said").textContent = text; }
@@ -235,8 +237,7 @@ const REVIEW_KEYS = {
 function startReview() {
   readReview();
   refreshReviewBar();
-  const who = document.getElementById("who");
-  who.addEventListener("submit", (event) => { event.preventDefault(); nameRater(who.elements.rater.value.trim()); who.hidden = true; refreshMarkings(); });
+  document.getElementById("who").addEventListener("change", (event) => { nameRater(event.target.value.trim()); refreshMarkings(); });
   window.addEventListener("storage", (event) => { if (event.key === REVIEW_KEY || event.key === RATER_KEY) { readReview(); changesMade.length = 0; refreshMarkings(); } });
   window.addEventListener("beforeunload", (event) => { if (!keptInBrowser && hasUnsaved()) event.preventDefault(); });
   startReviewFiles();

@@ -99,7 +99,7 @@ function labelProblem(metric, label) {
 async function takeRows(text) {
   const { problems, rows } = await readRows(text);
   const list = document.getElementById("review-problems");
-  list.replaceChildren(...problems.map((problem) => make("li", {}, shown(problem))));
+  list.replaceChildren(make("ul", {}, problems.map((problem) => make("li", {}, shown(problem)))));
   if (problems.length) { sayImported("nothing was taken"); return; }
   const values = [];
   let replaced = 0;
@@ -124,7 +124,6 @@ function describeExport() {
   const left = comments ? `; ${number(comments)} ${comments === 1 ? "comment stays" : "comments stay"} in this browser: a row needs a mark beside its comment` : "";
   document.getElementById("labels-told").textContent = `${number(rows.length)} ${rows.length === 1 ? "row" : "rows"}${left}`;
   document.getElementById("accepted-told").textContent = `${number(accepted)} ${accepted === 1 ? "case" : "cases"}`;
-  document.getElementById("rater").value = raterNow;
   for (const id of ["save-labels", "copy-labels"]) document.getElementById(id).disabled = !rows.length;
   for (const id of ["save-accepted", "copy-accepted"]) document.getElementById(id).disabled = !accepted;
 }
@@ -152,7 +151,7 @@ function startReviewFiles() {
   on("copy-labels", "labels", "copy", () => navigator.clipboard.writeText(asLines(labelRows())));
   on("save-accepted", "accepted", "download", () => download("accepted.yaml", yaml(), "application/yaml"));
   on("copy-accepted", "accepted", "copy", () => navigator.clipboard.writeText(yaml()));
-  at("rater").addEventListener("change", () => { nameRater(at("rater").value.trim()); at("who").hidden = true; refreshMarkings(); });
+  at("rater").addEventListener("change", () => { nameRater(at("rater").value.trim()); refreshMarkings(); });
   at("review-open").addEventListener("click", () => {
     at("until").value ||= inDays(ACCEPTED_DAYS);
     for (const id of ["exported", "imported"]) at(id).textContent = "";
