@@ -14,8 +14,12 @@ from typing import Any
 import pytest
 from tests.judged import NOVEMBER, judged_workspace, of_answer, read, truth, write
 
+from snapdrift.pipeline.concluding import load_stored_suite
 from snapdrift.pipeline.labelling import stored_records
+from snapdrift.pipeline.offering import label_levels, offered_sheets
+from snapdrift.reports.blind import BlindRow, BlindSheet
 from snapdrift.store import open_run
+from snapdrift.suites.workspace import find_workspace
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +133,11 @@ def test_a_scale_is_labelled_in_the_rubrics_numbers_and_named_answers_in_the_met
     edit(root, "max_blind: 0.25", "max_blind: 0.6")
     assert snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root).returncode in (0, 1)
     snapdrift("calibrate", "latest", "--draw", "20", "-o", "sheet.jsonl", cwd=root)
-    sheet = read(root / "sheet.jsonl")
+    sheet, (offered, levels) = read(root / "sheet.jsonl"), offered_of(root)
+    assert offered.choices == tuple(
+        (word, 6.0 - number if negated else number) for word, number in (("bad (1)", 1), ("ok (3)", 3), ("good (5)", 5))
+    )
+    assert levels == {"right": ((1.0, False), (3.0, negated), (5.0, True))}
     assert sheet[0]["scale"] == {"bad": 1, "ok": 3, "good": 5}
     labels = [{**row, "label": 5 if truth(row) else 3} for row in sheet]
     write(root / "labels.jsonl", [*labels[1:], {**labels[0], "label": 4}])
@@ -439,17 +447,20 @@ def test_the_report_offers_what_a_sheet_holds_in_its_order_and_no_answer_twice(r
     assert [row.answer for row in left] == [row["answer"] for row in rows[30:]]
 
 
-def offered_rows(root: Path) -> tuple[Any, ...]:
-    from snapdrift.pipeline.concluding import load_stored_suite
-    from snapdrift.pipeline.offering import offered_sheets
-    from snapdrift.suites.workspace import find_workspace
+def offered_rows(root: Path) -> tuple[BlindRow, ...]:
+    sheet, levels = offered_of(root)
+    assert sheet.choices == (("pass", True), ("fail", False))
+    assert levels == {}
+    return sheet.rows
 
+
+def offered_of(root: Path) -> tuple[BlindSheet, dict[str, Any]]:
+    """The one sheet that the run's page offers, and the numbers of graded metrics."""
     (path,) = (root / ".snapdrift" / "runs").glob("*.db")
     with open_run(path) as stored:
         suite, _ = load_stored_suite(stored, find_workspace(root))
-        (sheet,) = offered_sheets(stored, suite)
-    assert sheet.choices == (("pass", True), ("fail", False))
-    return sheet.rows
+        (sheet,) = offered_sheets(stored, suite, stored.scores())
+        return sheet, label_levels(suite)
 
 
 def test_a_part_of_a_suite_is_not_calibrated_with(root, snapdrift) -> None:

@@ -15,10 +15,10 @@ from tests.judged import judged_workspace, truth
 from tests.reports.browsing import Open, Opened, open_in
 
 from snapdrift.model import MustPass
-from snapdrift.suites.labels import read_labels
+from snapdrift.suites.labels import LabelRow, read_labels
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, Dialog
 
 pytestmark = pytest.mark.browser
 
@@ -127,10 +127,16 @@ def test_a_page_that_may_not_keep_anything_says_so_and_warns_before_it_is_left(
     context: BrowserContext, usual_page: Path
 ) -> None:
     context.add_init_script("Storage.prototype.setItem = () => { throw new Error('refused'); };")
-    opened, warned = open_in(context, usual_page), []
+    opened = open_in(context, usual_page)
+    warned: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        warned.append(dialog.type)
+        dialog.accept()
+
     opened.press("r")
     assert "this browser keeps nothing: export before you leave" in opened.text("#review-count")
-    opened.page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.accept()))
+    opened.page.on("dialog", leave)
     opened.page.locator("#review-count").click()  # a page that nobody touched is never asked for
     opened.page.reload()
     opened.page.wait_for_selector("html[data-ready]")
@@ -158,13 +164,10 @@ def test_rows_know_their_answer_by_the_hash_that_the_run_has_whatever_its_text(
     hashes = {response.call.case_id: response.answer_hash for response in data.responses
               if response.call.variant == "november"}  # fmt: skip
 
-    entries = [written.entry for written in read_labels(path, "labels.jsonl")]
-    assert (
-        {entry.case: entry.answer for entry in entries}
-        == {  # type: ignore[union-attr]
-            case.id: hashes[case.id] for case in data.cases[: len(HOSTILE)]
-        }
-    )
+    entries = [entry for written in read_labels(path, "labels.jsonl") if isinstance(entry := written.entry, LabelRow)]
+    assert {entry.case: entry.answer for entry in entries} == {
+        case.id: hashes[case.id] for case in data.cases[: len(HOSTILE)]
+    }
     assert {(entry.run, entry.rater, entry.label) for entry in entries} == {(data.run.run_id, "Ada", False)}
     assert all(entry.labelled_at.endswith("+00:00") for entry in entries)
     assert opened.text("#exported") == "downloaded"

@@ -86,13 +86,19 @@ class DrawOrder:
 
 
 def order_of(
-    stored: StoredRun, judge: JudgeGrader, comparison: Comparison, labelling: Labelling, seed: int | None = None
+    stored: StoredRun,
+    judge: JudgeGrader,
+    comparison: Comparison,
+    labelling: Labelling,
+    seed: int | None = None,
+    models: tuple[str, ...] | None = None,
 ) -> DrawOrder:
     """The order for a comparison and the judge as it is written and as it answered.
 
-    A draw that was begun keeps its seed, else it is `seed`, else the run's.
+    A draw that was begun keeps its seed, else it is `seed`, else the run's. `models` are `judge_models_of` the judge,
+    where they are known: reading them takes all responses.
     """
-    models = judge_models_of(stored, judge.name)
+    models = judge_models_of(stored, judge.name) if models is None else models
     same = [one for one in labelling.draws if one.comparison == comparison]
     begun = next((one for one in same if measured_by(one) == (comparison, judge.version, models)), None)
     chosen = begun.seed if begun else stored.header.seed if seed is None else seed
@@ -137,8 +143,8 @@ def answer_of(stored: StoredRun, key: CallKey) -> Response:
 def _eligible(stored: StoredRun, comparison: Comparison) -> dict[str, Repeats]:
     """By case the repeats of both sides that have a score, for the cases that have one on both, in the run's order."""
     metric, *sides = comparison
-    scored: dict[str, Repeats] = {case.id: ([], []) for case in stored.cases()}
-    for score in stored.scores():
+    scored: dict[str, Repeats] = {case_id: ([], []) for case_id in stored.case_ids()}
+    for score in stored.score_values():
         if score.metric == metric and score.value is not None and score.variant in sides:
             scored[score.case_id][sides.index(score.variant)].append(score.repeat)
     return {case_id: repeats for case_id, repeats in scored.items() if all(repeats)}

@@ -7,12 +7,13 @@ sides, and what was passed over before it is counted as in a sheet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from snapdrift.calibrations import DrawnPair, HumanLabel, LabelDraw, Labelling, LabelPurpose
 from snapdrift.graders.judge import JudgeGrader
-from snapdrift.pipeline.draw_order import Comparison, DrawOrder, order_of, with_draw
+from snapdrift.model import Score
+from snapdrift.pipeline.draw_order import DrawOrder, judge_models_of, order_of, with_draw
 from snapdrift.pipeline.labelling import scale_for_people, stored_labelling
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.sequences import record_of
@@ -28,16 +29,20 @@ OFFERED = 100
 """So many pairs of a comparison are offered in the page, or all that were drawn, where that is more."""
 
 
-def offered_sheets(stored: StoredRun, suite: Suite) -> tuple[BlindSheet, ...]:
-    """A sheet for each judged comparison of a run that can be calibrated with; none where nothing is left to label."""
+def offered_sheets(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> tuple[BlindSheet, ...]:
+    """A sheet for each judged comparison of a run that can be calibrated with; none where nothing is left to label.
+
+    `scores` are the run's. Those of another version of a judge than the suite's can be shown, and not calibrated.
+    """
     if stored.state is not RunState.FINISHED or stored.header.partial or record_of(stored) is not None:
         return ()
+    versions = {(score.metric, score.version) for score in scores}
     labelling = stored_labelling(stored)
-    sheets = []
-    for judge, comparison in _judged(stored, suite):
-        order = order_of(stored, judge, comparison, labelling)
-        if _is_scored_by(stored, judge) and order.possible:
-            sheets.append(_sheet(stored, suite, judge, order, labelling))
+    sheets = [
+        _sheet(stored, suite, judge, order, labelling)
+        for judge, order in _orders(stored, suite, labelling)
+        if {version for metric, version in versions if metric == judge.name} == {judge.version}
+    ]
     return tuple(sheet for sheet in sheets if sheet.rows)
 
 
@@ -56,10 +61,9 @@ def reached_draws(
         if label.purpose is LabelPurpose.CALIBRATION
     }
     draws = labelling.draws
-    for judge, comparison in _judged(stored, suite):
+    for judge, order in _orders(stored, suite, labelling):
         if judge.name not in given:
             continue
-        order = order_of(stored, judge, comparison, labelling)
         offered = _offered(order, labelling)
         whole = [index for index, pair in enumerate(offered.pairs) if _places_of(offered, pair) <= places]
         if whole and whole[-1] + 1 > order.drawn:
@@ -67,17 +71,15 @@ def reached_draws(
     return draws
 
 
-def _judged(stored: StoredRun, suite: Suite) -> Iterator[tuple[JudgeGrader, Comparison]]:
+def _orders(stored: StoredRun, suite: Suite, labelling: Labelling) -> Iterator[tuple[JudgeGrader, DrawOrder]]:
+    """The order of each comparison that people can label, with its judge."""
     gate = narrowed(suite.gates[stored.header.gate], stored.header.variants)
     for grader in suite.graders:
         if isinstance(grader, JudgeGrader) and grader.calibratable:
+            models = judge_models_of(stored, grader.name)
             for pair in gate.pairs:
-                yield grader, (grader.name, pair.baseline, pair.candidate)
-
-
-def _is_scored_by(stored: StoredRun, judge: JudgeGrader) -> bool:
-    """Whether the stored scores are of the judge as the suite has it; others can be shown, and not calibrated."""
-    return {score.version for score in stored.scores() if score.metric == judge.name} == {judge.version}
+                comparison = (grader.name, pair.baseline, pair.candidate)
+                yield grader, order_of(stored, grader, comparison, labelling, models=models)
 
 
 def _offered(order: DrawOrder, labelling: Labelling) -> LabelDraw:

@@ -67,7 +67,7 @@ function fillMarking(element) {
 }
 
 function metricChoice(metric) {
-  if (markable.length < 2) return make("span", { class: "muted" }, shown(index.metrics[metric].name));
+  if (markable.length < 2) return "";
   return make("select", { "aria-label": "Metric to mark by", "data-focus": "metric", on: { change: (event) => { chosenMetric = Number(event.target.value); refreshMarkings(); } } },
     markable.map((place) => make("option", { value: place, selected: place === metric }, index.metrics[place].name)));
 }

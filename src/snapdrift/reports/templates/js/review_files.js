@@ -101,11 +101,11 @@ async function takeRows(text) {
   const list = document.getElementById("review-problems");
   list.replaceChildren(make("ul", {}, problems.map((problem) => make("li", {}, shown(problem)))));
   if (problems.length) { sayImported("nothing was taken"); return; }
-  const values = [];
+  const values = [], places = new Map(cases.map(({ id, place }) => [id, place]));
   let replaced = 0;
   for (const [key, { row }] of rows) {
     const metric = index.metrics.findIndex((each) => each.name === row.metric);
-    const answer = answerOf(details[cases.find((entry) => entry.id === row.case).place], variantNumber(row.variant), row.repeat);
+    const answer = answerOf(details[places.get(row.case)], variantNumber(row.variant), row.repeat);
     const before = review.marks.get(key);
     replaced += before && before.label !== null && before.label !== row.label ? 1 : 0;
     values.push([key, { answer: row.answer, label: row.label, comment: row.comment ?? "", labelled_at: row.labelled_at ?? "", doubts: doubts(metric, row.label, answer) }]);
