@@ -459,7 +459,8 @@ def offered_of(root: Path) -> tuple[BlindSheet, dict[str, Any]]:
     (path,) = (root / ".snapdrift" / "runs").glob("*.db")
     with open_run(path) as stored:
         suite, _ = load_stored_suite(stored, find_workspace(root))
-        (sheet,) = offered_sheets(stored, suite, stored.scores())
+        assert stored.evaluation is not None
+        (sheet,) = offered_sheets(stored, suite, stored.scores(), stored.evaluation)
         return sheet, label_levels(suite)
 
 

@@ -116,7 +116,7 @@ def test_the_metric_in_view_is_marked_and_a_scale_by_its_numbers_only(open_page:
     field.fill("2.5")
     field.press("Enter")
     assert "the grader says that it passes (" in right_mark(opened)
-    opened.page.locator(".marking").nth(1).locator("select").select_option("queue")
+    opened.page.locator(".mark-by select").select_option(label="queue")
     opened.page.locator(".marking").nth(1).get_by_role("button", name="wrong").click()
     labels = {row["metric"]: row["label"] for row in rows_of(exported(opened, "#save-labels"))}
 

@@ -186,7 +186,7 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
         data,
         labels=labels_that_hold(stored),
         label_levels=label_levels(suite),
-        sheets=offered_sheets(stored, suite, data.scores),
+        sheets=offered_sheets(stored, suite, data.scores, data.evaluation),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from snapdrift.calibrations import DrawnPair, HumanLabel, LabelDraw, Labelling, LabelPurpose
+from snapdrift.conclusions import Evaluation
 from snapdrift.graders.judge import JudgeGrader
 from snapdrift.model import Score
 from snapdrift.pipeline.draw_order import DrawOrder, judge_models_of, order_of, with_draw
@@ -29,10 +30,13 @@ OFFERED = 100
 """So many pairs of a comparison are offered in the page, or all that were drawn, where that is more."""
 
 
-def offered_sheets(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> tuple[BlindSheet, ...]:
+def offered_sheets(
+    stored: StoredRun, suite: Suite, scores: Iterable[Score], concluded: Evaluation
+) -> tuple[BlindSheet, ...]:
     """A sheet for each judged comparison of a run that can be calibrated with; none where nothing is left to label.
 
-    `scores` are the run's. Those of another version of a judge than the suite's can be shown, and not calibrated.
+    `scores` are the run's, and `concluded` what was concluded from it, which knows the models that judged. Scores of
+    another version of a judge than the suite's can be shown, and not calibrated.
     """
     if stored.state is not RunState.FINISHED or stored.header.partial or record_of(stored) is not None:
         return ()
@@ -40,7 +44,7 @@ def offered_sheets(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> 
     labelling = stored_labelling(stored)
     sheets = [
         _sheet(stored, suite, judge, order, labelling)
-        for judge, order in _orders(stored, suite, labelling)
+        for judge, order in _orders(stored, suite, labelling, concluded)
         if {version for metric, version in versions if metric == judge.name} == {judge.version}
     ]
     return tuple(sheet for sheet in sheets if sheet.rows)
@@ -61,7 +65,7 @@ def reached_draws(
         if label.purpose is LabelPurpose.CALIBRATION
     }
     draws = labelling.draws
-    for judge, order in _orders(stored, suite, labelling):
+    for judge, order in _orders(stored, suite, labelling, stored.evaluation):
         if judge.name not in given:
             continue
         offered = _offered(order, labelling)
@@ -71,12 +75,16 @@ def reached_draws(
     return draws
 
 
-def _orders(stored: StoredRun, suite: Suite, labelling: Labelling) -> Iterator[tuple[JudgeGrader, DrawOrder]]:
+def _orders(
+    stored: StoredRun, suite: Suite, labelling: Labelling, concluded: Evaluation | None
+) -> Iterator[tuple[JudgeGrader, DrawOrder]]:
     """The order of each comparison that people can label, with its judge."""
+    judged_by = {} if concluded is None else {one.metric: one.judge_models for one in concluded.calibrations}
     gate = narrowed(suite.gates[stored.header.gate], stored.header.variants)
     for grader in suite.graders:
         if isinstance(grader, JudgeGrader) and grader.calibratable:
-            models = judge_models_of(stored, grader.name)
+            models = judged_by.get(grader.name)
+            models = judge_models_of(stored, grader.name) if models is None else models
             for pair in gate.pairs:
                 comparison = (grader.name, pair.baseline, pair.candidate)
                 yield grader, order_of(stored, grader, comparison, labelling, models=models)

@@ -16,7 +16,7 @@ function answersBeside(entry, detail, sides, repeat) {
   return make("div", { class: "answers" },
     make("div", { class: "tools" },
       index.repeats > 1 ? repeatButtons(repeat) : null,
-      make("span", { class: "muted" }, note),
+      make("span", { class: "muted" }, note), metricChoice(entry),
       make("button", { type: "button", class: "plain", "aria-pressed": String(diffing), title: "d", on: { click: toggleDiff } }, "mark differing words")),
     make("div", { class: "beside" }, chosen.map(({ side, answer }, at) => answerCard(detail, side, answer, at, diff?.[at ? "right" : "left"]))));
 }

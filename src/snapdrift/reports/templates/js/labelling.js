@@ -61,6 +61,7 @@ async function drawRow() {
     make("p", { class: "choices", role: "group", "aria-label": "Your verdict" }, sheet.choices.map(([name, label], place) =>
       make("button", { type: "button", "aria-pressed": String(mark?.label === label), on: { click: () => sayBlind(label) } }, make("kbd", {}, `${place + 1}`), " ", shown(name)))));
   body.scrollTop = 0;
+  if (!document.activeElement?.closest("#labelling")) body.focus();  // the button that was pressed is gone
 }
 
 async function sayBlind(label) {

@@ -4,8 +4,9 @@ const UNMEASURED = new Set(["api_error", "missing", "not_needed"]);
 const markable = index.metrics.map((metric, place) => place).filter((place) => !index.metrics[place].pairwise);
 const mustPass = new Set(index.must_pass);
 let chosenMetric = -1;
+let reviewing = true;
 
-const isMarkable = (answer) => index.markable && markable.length > 0 && !!answer && !UNMEASURED.has(answer.outcome);
+const isMarkable = (answer) => reviewing && index.markable && markable.length > 0 && !!answer && !UNMEASURED.has(answer.outcome);
 const answerHash = (answer) => sha256(answer.text || answer.refusal || "");
 const onScale = (metric, value) => { const [low, high] = index.marking[metric][0]; return low + value * (high - low); };
 
@@ -59,17 +60,19 @@ function fillMarking(element) {
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
   const label = mark?.label ?? null, open = element.commenting || mark?.comment;
   element.replaceChildren(
-    make("span", { class: "key" }, "Review"), metricChoice(metric), ...labelControls(element, metric, label),
+    make("span", { class: "key" }, "Review"), ...labelControls(element, metric, label),
     make("button", { type: "button", class: "plain", "data-focus": "comment-button", "aria-expanded": String(!!open), title: "c", on: { click: () => commentOn(element) } }, "comment"),
     label === null ? "" : make("span", { class: doubts(metric, label, answer) ? "agreement doubted" : "agreement" }, agreement(metric, label, answer)),
     open ? commentField(element, key, mark) : "", othersSaid(entry, side, answer));
   if (focused) element.querySelector(`[data-focus="${focused}"]`)?.focus({ preventScroll: true });
 }
 
-function metricChoice(metric) {
-  if (markable.length < 2) return "";
-  return make("select", { "aria-label": "Metric to mark by", "data-focus": "metric", on: { change: (event) => { chosenMetric = Number(event.target.value); refreshMarkings(); } } },
-    markable.map((place) => make("option", { value: place, selected: place === metric }, index.metrics[place].name)));
+// The metric by which both answers are marked, where there are several.
+function metricChoice(entry) {
+  if (!reviewing || !index.markable || markable.length < 2) return null;
+  const metric = metricToMark(entry);
+  return make("label", { class: "mark-by" }, "review by ", make("select", { on: { change: (event) => { chosenMetric = Number(event.target.value); refreshMarkings(); } } },
+    markable.map((place) => make("option", { value: place, selected: place === metric }, index.metrics[place].name))));
 }
 
 function labelControls(element, metric, label) {
@@ -147,7 +150,7 @@ function failingMetrics(entry) {
 }
 
 function acceptance(entry) {
-  if (!failingMetrics(entry).length) return null;
+  if (!reviewing || !failingMetrics(entry).length) return null;
   if (mustPass.has(entry.place)) return make("span", { class: "muted", title: "must-pass cases cannot be accepted" }, "must pass: not to be accepted");
   return make("button", { type: "button", class: "plain accept", title: "a", "aria-pressed": String(review.accepted.has(entry.id)), on: { click: () => accept(entry) } }, review.accepted.has(entry.id) ? "accepted" : "accept");
 }
@@ -189,11 +192,13 @@ function reviewSign(entry) {
 function reviewSentence() {
   const { marked, blind, comments, accepted } = reviewCounts();
   const parts = [marked && `${number(marked)} marked`, comments && `${number(comments)} only commented`, accepted && `${number(accepted)} accepted`, blind && `${number(blind)} labelled blind`].filter(Boolean);
+  if (!parts.length && !index.markable) return "answers are not shown here, so they cannot be marked";
   if (!parts.length) return hasUnsaved() ? "nothing marked" : "nothing marked yet";
   return parts.join(", ") + (hasUnsaved() ? ", not exported since" : ", exported") + (keptInBrowser ? "" : "; this browser keeps nothing: export before you leave");
 }
 
 function refreshReviewBar() {
+  if (!reviewing) return;
   document.getElementById("review-count").textContent = reviewSentence();
   for (const id of ["who", "rater"]) document.getElementById(id).value = raterNow;
 }
@@ -235,6 +240,9 @@ const REVIEW_KEYS = {
 };
 
 function startReview() {
+  reviewing = !!document.getElementById("review-files");  // a workspace's template may leave the block out
+  for (const bar of document.querySelectorAll(".review-bar")) bar.hidden = !reviewing;
+  if (!reviewing) return;
   readReview();
   refreshReviewBar();
   document.getElementById("who").addEventListener("change", (event) => { nameRater(event.target.value.trim()); refreshMarkings(); });
