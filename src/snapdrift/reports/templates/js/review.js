@@ -71,7 +71,7 @@ function fillMarking(element) {
 function metricChoice(entry) {
   if (!reviewing || !index.markable || markable.length < 2) return null;
   const metric = metricToMark(entry);
-  return make("label", { class: "mark-by" }, "review by ", make("select", { on: { change: (event) => { chosenMetric = Number(event.target.value); refreshMarkings(); } } },
+  return make("label", { class: "mark-by" }, "review by ", make("select", { "aria-label": "Metric to review by", on: { change: (event) => { chosenMetric = Number(event.target.value); refreshMarkings(); } } },
     markable.map((place) => make("option", { value: place, selected: place === metric }, index.metrics[place].name))));
 }
 
@@ -160,7 +160,7 @@ function acceptedWhy(entry) {
   if (!said) return null;
   const write = (event) => { record("accepted", [[entry.id, { ...said, why: event.target.value }]], `why ${entry.id}`); refreshReviewBar(); };
   return make("label", { class: "accepted-why" }, make("span", { class: "muted" }, "accepted because"),
-    make("input", { type: "text", class: "why", value: said.why, on: { input: write, keydown: leaveOnEnter } }));
+    make("input", { type: "text", class: "why", "aria-label": "Why the case is accepted", value: said.why, on: { input: write, keydown: leaveOnEnter } }));
 }
 
 async function accept(entry) {
