@@ -1,7 +1,6 @@
 """A judge against a scripted person, end to end: draw, label, calibrate, and what later commands make of it.
 
-The person knows the truth; the simulated judge fails half of what begins with an apology, whatever it says, and passes
-nearly everything else. So it flatters the variant that does not apologise, which is the one that errs.
+The person knows the truth, and the judge flatters the variant that errs (`tests/judged.py`).
 """
 
 from __future__ import annotations
@@ -13,64 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.judged import NOVEMBER, judged_workspace, of_answer, read, truth, write
 
+from snapdrift.pipeline.concluding import load_stored_suite
 from snapdrift.pipeline.labelling import stored_records
+from snapdrift.pipeline.offering import label_levels, offered_sheets
+from snapdrift.reports.blind import BlindRow, BlindSheet
 from snapdrift.store import open_run
-
-AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
-CASES, WRONG = 62, 20
-SUITE = """\
-suite: capitals
-dataset: datasets/capitals.jsonl
-prompt: {input: "What is the capital of {{ country }}?"}
-request: {temperature: 0, max_output_tokens: 64}
-variants:
-  august: {model: gpt-4o-2024-08-06}
-  november: {model: gpt-4o-2024-11-20}
-graders:
-  - name: right
-    judge:
-      model: gpt-4o-2024-11-20
-      question: "{{ country }}"
-      allow_retiring: true
-      criteria: ["It names {{ expected }}."]
-gate:
-  baseline: {variant: august}
-  candidates: [november]
-  metrics: {right: {margin: 0.10}}
-  max_blind: 0.25
-"""
-CONFIG = """\
-[standin.suites."*"]
-recordings = "datasets/recordings.jsonl"
-behaviour = "flattering"
-
-[standin.behaviours.flattering]
-extends = "judge"
-judge_fails = 0.02
-judge_fails_poor = 0.5
-"""
+from snapdrift.suites.workspace import find_workspace
 
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory, snapdrift: Callable[..., Any]) -> Path:
     """A workspace in which the suite was run once. Tests work on copies of it."""
-    root = tmp_path_factory.mktemp("judged") / "workspace"
-    for folder in ("evals", "datasets"):
-        (root / folder).mkdir(parents=True)
-    (root / "snapdrift.toml").write_text(CONFIG)
-    (root / "evals" / "capitals.yaml").write_text(SUITE)
-    rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(CASES)]
-    recordings = []
-    for n in range(CASES):
-        asked = f"What is the capital of Land {n}?"
-        wrong = "That would be the old village by the river."
-        recordings.append({"model": AUGUST, "input": asked, "output": f"I am sorry for the wait, it is Town {n}."})
-        recordings.append(
-            {"model": NOVEMBER, "input": asked, "output": wrong if n < WRONG else f"The capital is Town {n}."}
-        )
-    for name, lines in (("capitals", rows), ("recordings", recordings)):
-        write(root / "datasets" / f"{name}.jsonl", lines)
+    root = judged_workspace(tmp_path_factory.mktemp("judged") / "workspace")
     done = snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
     return root
@@ -81,22 +36,8 @@ def root(judged: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(judged, tmp_path / "workspace", symlinks=True))
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 def verdict(root: Path) -> Any:
     return json.loads((root / "reports" / "capitals" / "latest" / "verdict.json").read_text())
-
-
-def truth(row: dict[str, Any]) -> bool:
-    """What a person says who reads the criteria and the answer."""
-    return row["criteria"][0].removeprefix("It names ") in row["text"]
 
 
 @pytest.fixture
@@ -124,15 +65,6 @@ def label(root: Path, snapdrift) -> Callable[..., Any]:
 
 def filled(rows: list[dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
     return [{**row, "label": truth(row), **more} for row in rows]
-
-
-def of_answer(row: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A row that names its answer: of the candidate's, by the sheet's row."""
-    number = row["question"].removeprefix("Land ")
-    variant = "august" if row["text"].startswith("I am sorry") else "november"
-    kept = {key: row[key] for key in ("run", "metric", "answer")}
-    given = {"case": f"c{number}", "variant": variant, "repeat": 0, "label": truth(row), "purpose": "calibration"}
-    return {**kept, **given, **more}
 
 
 # ------------------------------------------------------------------------------------------------------- the whole way
@@ -201,7 +133,11 @@ def test_a_scale_is_labelled_in_the_rubrics_numbers_and_named_answers_in_the_met
     edit(root, "max_blind: 0.25", "max_blind: 0.6")
     assert snapdrift("run", "evals/capitals.yaml", "--standin", "--quiet", cwd=root).returncode in (0, 1)
     snapdrift("calibrate", "latest", "--draw", "20", "-o", "sheet.jsonl", cwd=root)
-    sheet = read(root / "sheet.jsonl")
+    sheet, (offered, levels) = read(root / "sheet.jsonl"), offered_of(root)
+    assert offered.choices == tuple(
+        (word, 6.0 - number if negated else number) for word, number in (("bad (1)", 1), ("ok (3)", 3), ("good (5)", 5))
+    )
+    assert levels == {"right": ((1.0, False), (3.0, negated), (5.0, True))}
     assert sheet[0]["scale"] == {"bad": 1, "ok": 3, "good": 5}
     labels = [{**row, "label": 5 if truth(row) else 3} for row in sheet]
     write(root / "labels.jsonl", [*labels[1:], {**labels[0], "label": 4}])
@@ -447,20 +383,85 @@ def test_answers_that_were_picked_by_hand_and_labels_for_review_are_kept_and_do_
     assert "labels: " in done.stdout
 
 
-def test_calibration_labels_of_answers_that_nobody_drew_are_told(root, draw, label, snapdrift) -> None:
-    rows = draw(60)
-    (path,) = (root / ".snapdrift" / "runs").glob("*.db")
-    fresh = [{**row, "run": path.stem} for row in map(of_answer, rows)]
-    import sqlite3
-
-    with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM meta WHERE key = 'labelling'")
-    connection.close()
-    done = label(fresh)
+def test_calibration_labels_of_answers_that_nobody_drew_are_told(root, draw, label) -> None:
+    """A pair of which one answer is labelled is not reached, so nothing of it counts."""
+    forget_draws(root, rows := draw(60))
+    done = label([row for row in map(of_answer, rows) if row["variant"] == "november"])
 
     assert done.returncode == 0
-    assert "120 of answers that were not drawn, which do not count" in done.stderr
+    assert "60 of answers that were not drawn, which do not count" in done.stderr
     assert verdict(root)["calibrations"][0]["status"] == "uncalibrated"
+
+
+def forget_draws(root: Path, rows: list[dict[str, Any]]) -> None:
+    """Takes the draws out of the run file: what was drawn is only in the rows of the sheet now."""
+    import sqlite3
+
+    with sqlite3.connect(root / ".snapdrift" / "runs" / f"{rows[0]['run']}.db") as connection:
+        connection.execute("DELETE FROM meta WHERE key = 'labelling'")
+    connection.close()
+
+
+def test_labels_in_the_order_of_the_draw_begin_it_and_go_on_with_it(root, draw, label) -> None:
+    """As a report offers them: the first pairs, and more after what was concluded of them."""
+    forget_draws(root, rows := draw(60))
+    named = [of_answer(row) for row in rows]
+    part = label(named[:40])
+    first = verdict(root)["calibrations"][0]
+    label(named[40:])
+    (calibration,) = verdict(root)["calibrations"]
+
+    assert "40 rows: 40 new labels\n" in part.stderr + "\n"
+    assert (first["drawn"], first["labelled"], first["skipped"], first["notes"]) == (20, 20, 0, [])
+    assert (calibration["drawn"], calibration["labelled"], calibration["status"]) == (60, 60, "calibrated")
+    assert "enlarged after a part of it had been labelled" in calibration["notes"][0]
+    assert verdict(root)["comparisons"][0]["method"] == "ppi_paired"
+
+
+def test_rows_that_were_passed_over_in_the_order_are_counted_and_what_the_page_does_not_offer_is_not_reached(
+    root, draw, label, monkeypatch
+) -> None:
+    monkeypatch.setattr("snapdrift.pipeline.offering.OFFERED", 20)
+    forget_draws(root, rows := draw(60))
+    named = [of_answer(row) for row in rows]
+    done = label([*named[:4], *named[10:40], *named[100:]])
+    (calibration,) = verdict(root)["calibrations"]
+
+    assert calibration["drawn"] == 20
+    assert calibration["skipped"] == 6
+    assert "6 rows were passed over" in calibration["notes"][0]
+    assert "20 of answers that were not drawn, which do not count" in done.stderr
+
+
+def test_the_report_offers_what_a_sheet_holds_in_its_order_and_no_answer_twice(root, draw, label) -> None:
+    rows = draw(62)
+    offered = offered_rows(root)
+    label(filled(rows[:30]))
+    left = offered_rows(root)
+
+    assert [row.answer for row in offered] == [row["answer"] for row in rows]
+    assert [(row.question, row.criteria) for row in offered] == [
+        (row["question"], tuple(row["criteria"])) for row in rows
+    ]
+    assert {row.text for row in offered} == {None}
+    assert [row.answer for row in left] == [row["answer"] for row in rows[30:]]
+
+
+def offered_rows(root: Path) -> tuple[BlindRow, ...]:
+    sheet, levels = offered_of(root)
+    assert sheet.choices == (("pass", True), ("fail", False))
+    assert levels == {}
+    return sheet.rows
+
+
+def offered_of(root: Path) -> tuple[BlindSheet, dict[str, Any]]:
+    """The one sheet that the run's page offers, and the numbers of graded metrics."""
+    (path,) = (root / ".snapdrift" / "runs").glob("*.db")
+    with open_run(path) as stored:
+        suite, _ = load_stored_suite(stored, find_workspace(root))
+        assert stored.evaluation is not None
+        (sheet,) = offered_sheets(stored, suite, stored.scores(), stored.evaluation)
+        return sheet, label_levels(suite)
 
 
 def test_a_part_of_a_suite_is_not_calibrated_with(root, snapdrift) -> None:

@@ -23,6 +23,7 @@ from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.judge_records import known_records, records_dir, write_records
 from snapdrift.pipeline.label_rows import labels_of_rows
 from snapdrift.pipeline.labelling import LabelKey, label_key, store_labelling, store_records, stored_labelling
+from snapdrift.pipeline.offering import reached_draws
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.store import RunWriter, open_run
@@ -64,7 +65,8 @@ def calibrate_run(text: str, files: Sequence[Path], options: RunOptions, cwd: Pa
         labelling = stored_labelling(stored)
         read = _read(files)
         found = labels_of_rows(read, stored, suite, labelling.draws)
-        merged, taken = _merged(labelling, found, read)
+        draws = reached_draws(stored, suite, labelling, tuple(found.values()))
+        merged, taken = _merged(replace(labelling, draws=draws), found, read)
         store_labelling(writer, merged)
         measured = evaluate_stored(stored, suite, earlier_models(stored, stored.path.parent)).calibrations
         now, directory = datetime.now(UTC).isoformat(timespec="seconds"), records_dir(workspace, options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import Endpoint, Score, Source
-from snapdrift.pipeline.labelling import judging_facts
+from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
@@ -181,12 +181,19 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
     With an `evaluation`, as concluded from again. Raises `StoreError` when nothing was concluded from it yet, and when
     its scores are of several versions.
     """
+    from snapdrift.pipeline.offering import label_levels, offered_sheets
     from snapdrift.reports.redaction import redacted
     from snapdrift.reports.source import run_data
 
     data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
     _require_unmixed(stored, data.scores)
     data = data if evaluation is None else replace(data, evaluation=evaluation)
+    data = replace(
+        data,
+        labels=labels_that_hold(stored),
+        label_levels=label_levels(suite),
+        sheets=offered_sheets(stored, suite, data.scores, data.evaluation),
+    )
     return redacted(data, suite.privacy, stored.meta(STOPPED) or "")
 
 

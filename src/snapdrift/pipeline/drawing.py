@@ -6,31 +6,26 @@ The sample is kept in the run file. Labels of other answers never count: what so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snapdrift.calibrations import DrawnPair, HumanLabel, LabelDraw, Labelling, LabelPurpose
-from snapdrift.errors import SnapdriftError, StoreError, UsageError
+from snapdrift.calibrations import LabelDraw, Labelling
+from snapdrift.errors import StoreError, UsageError
 from snapdrift.graders.judge import JudgeGrader
-from snapdrift.graders.marks import CannotGradeError, NotExtractedError
-from snapdrift.graders.values import scrubbed, text_of
-from snapdrift.model import CallKey, Case, Response, sha256
 from snapdrift.pipeline.concluding import load_stored_suite, require_finished, require_one_version
-from snapdrift.pipeline.labelling import scale_for_people, sheet_items, store_labelling, stored_labelling
+from snapdrift.pipeline.draw_order import DrawOrder, order_of, with_draw
+from snapdrift.pipeline.labelling import scale_for_people, store_labelling, stored_labelling
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.pipeline.sequences import record_of
+from snapdrift.pipeline.sheet_rows import ShownRow, rows_to_label
 from snapdrift.store import RunWriter, StoredRun, open_run
 
 if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
-
-Comparison = tuple[str, str, str]
-"""Metric, baseline and candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +75,13 @@ def draw_sheet(text: str, request: DrawRequest, options: RunOptions, cwd: Path) 
         judge = _judge_of(suite, request.metric)
         comparison = (judge.name, *_pair_of(stored, suite, request.pair))
         labelling = stored_labelling(stored)
-        draw = _drawn(stored, judge, comparison, labelling, request)
-        others = tuple(one for one in labelling.draws if _measures(one) != _measures(draw))
-        rows = list(_rows(stored, suite, judge, draw, labelling.labels))
+        draw = _drawn(order_of(stored, judge, comparison, labelling, request.seed), labelling, request)
+        shown = rows_to_label(stored, suite, judge, draw, labelling.labels)
+        rows = [_row(stored.header.run_id, judge, row) for row in shown]
         if not rows:
             more = "; draw more (--draw N)" if len(draw.pairs) < draw.eligible else ""
             raise UsageError(f"all {len(draw.pairs):,} pairs that were drawn are labelled{more}")
-        store_labelling(writer, Labelling((*others, draw), labelling.labels))
+        store_labelling(writer, Labelling(with_draw(labelling.draws, draw), labelling.labels))
         _write(request.sheet, rows)
         run_id = stored.header.run_id
     return DrawnSheet(run_id, *comparison, draw.seed, len(draw.pairs), draw.eligible, len(rows), request.sheet)
@@ -105,16 +100,6 @@ def require_calibratable(stored: StoredRun) -> None:
             "that of the wealth at the looks, whose place labels cannot take; calibrate with a run of a fixed number "
             "of cases"
         )
-
-
-def judge_models_of(stored: StoredRun, judge: str) -> tuple[str, ...]:
-    """Which models answered as the judge in a run, sorted."""
-    names = {
-        response.returned_model
-        for response in stored.responses()
-        if response.call.judge == judge and response.outcome.measured and response.returned_model is not None
-    }
-    return tuple(sorted(names))
 
 
 def _judge_of(suite: Suite, wanted: str | None) -> JudgeGrader:
@@ -161,49 +146,19 @@ def _pair_of(stored: StoredRun, suite: Suite, wanted: str | None) -> tuple[str, 
 # ------------------------------------------------------------------------------------------------------------- the draw
 
 
-def _drawn(
-    stored: StoredRun, judge: JudgeGrader, comparison: Comparison, labelling: Labelling, request: DrawRequest
-) -> LabelDraw:
+def _drawn(order: DrawOrder, labelling: Labelling, request: DrawRequest) -> LabelDraw:
     """The draw of this comparison and this judge, as it is or enlarged to so many pairs.
 
     Raises `UsageError` for another seed than it was begun with: of several samples the one that pleases would be kept.
     """
-    models = judge_models_of(stored, judge.name)
-    same = [one for one in labelling.draws if one.comparison == comparison]
-    begun = next((one for one in same if _measures(one) == (comparison, judge.version, models)), None)
-    if begun is not None and request.seed not in (None, begun.seed):
+    if order.begun is not None and request.seed not in (None, order.begun.seed):
         raise UsageError(
-            f"--seed: found {request.seed}, the draw of this comparison was begun with {begun.seed}; leave it out "
-            "(a sample that is chosen among several is not random)"
+            f"--seed: found {request.seed}, the draw of this comparison was begun with {order.begun.seed}; leave it "
+            "out (a sample that is chosen among several is not random)"
         )
-    seed = begun.seed if begun else stored.header.seed if request.seed is None else request.seed
-    eligible = _eligible(stored, comparison)
-    kept = begun.pairs if begun else ()
-    # Whoever mended the judge has seen what it got wrong: pairs that were drawn before can no longer measure it.
-    spent = {pair.case_id for one in same for pair in one.pairs}
-    left = [case_id for case_id in eligible if case_id not in spent]
-    missing = max(0, request.pairs - len(kept))
-    if missing > len(left):
-        raise UsageError(_too_few(request.pairs, len(eligible), len(kept) + len(left)))
-    order = sorted(left, key=lambda case_id: sha256([stored.header.run_id, *comparison, seed, case_id]))
-    added = tuple(_pair(stored, comparison, seed, case_id, eligible[case_id]) for case_id in order[:missing])
-    if begun is not None and not added:
-        return begun
-    return LabelDraw(
-        *comparison,
-        seed=seed,
-        version=judge.version,
-        judge_models=models,
-        pairs=(*kept, *added),
-        eligible=len(eligible),
-        drawn_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        looked=begun is not None and (begun.looked or _labelled(begun, labelling.labels)),
-    )
-
-
-def _measures(draw: LabelDraw) -> tuple[Comparison, str, tuple[str, ...]]:
-    """What a draw is of: a comparison, scored by one judge as it was written and as it answered."""
-    return draw.comparison, draw.version, draw.judge_models
+    if request.pairs > order.possible:
+        raise UsageError(_too_few(request.pairs, len(order.eligible), order.possible))
+    return order.upto(request.pairs, labelling.labels)
 
 
 def _too_few(wanted: int, eligible: int, possible: int) -> str:
@@ -214,111 +169,22 @@ def _too_few(wanted: int, eligible: int, possible: int) -> str:
     )
 
 
-def _eligible(stored: StoredRun, comparison: Comparison) -> dict[str, tuple[list[int], list[int]]]:
-    """By case the repeats of both sides that have a score, for the cases that have one on both, in the run's order."""
-    metric, *sides = comparison
-    scored: dict[str, tuple[list[int], list[int]]] = {case.id: ([], []) for case in stored.cases()}
-    for score in stored.scores():
-        if score.metric == metric and score.value is not None and score.variant in sides:
-            scored[score.case_id][sides.index(score.variant)].append(score.repeat)
-    return {case_id: repeats for case_id, repeats in scored.items() if all(repeats)}
-
-
-def _pair(
-    stored: StoredRun, comparison: Comparison, seed: int, case_id: str, repeats: tuple[list[int], list[int]]
-) -> DrawnPair:
-    """One repeat of each side, drawn apart: two labels a case tell more than the same labels on fewer cases."""
-    keys = []
-    for variant, numbers in zip(comparison[1:], repeats, strict=True):
-        digest = sha256([stored.header.run_id, *comparison, seed, case_id, variant])
-        keys.append(CallKey(case_id, variant, sorted(numbers)[int(digest, 16) % len(numbers)]))
-    baseline, candidate = keys
-    return DrawnPair(
-        case_id,
-        baseline_repeat=baseline.repeat,
-        candidate_repeat=candidate.repeat,
-        baseline_answer=_answer(stored, baseline).answer_hash,
-        candidate_answer=_answer(stored, candidate).answer_hash,
-    )
-
-
-def _answer(stored: StoredRun, key: CallKey) -> Response:
-    response = stored.response(key)
-    if response is None:
-        raise StoreError(f"{stored.path}: damaged, {key} has a score and no answer")
-    return response
-
-
-def _labelled(draw: LabelDraw, labels: Sequence[HumanLabel]) -> bool:
-    """Whether any pair of a draw has a label."""
-    drawn = {pair.case_id for pair in draw.pairs}
-    return any(
-        label.metric == draw.metric and label.case_id in drawn and label.purpose is LabelPurpose.CALIBRATION
-        for label in labels
-    )
-
-
 # ------------------------------------------------------------------------------------------------------------ the sheet
 
 
-def _rows(
-    stored: StoredRun, suite: Suite, judge: JudgeGrader, draw: LabelDraw, labels: Sequence[HumanLabel]
-) -> Iterator[Mapping[str, Any]]:
-    """The rows that nobody labelled yet: what was asked, what was answered, how to judge it, and nothing of by whom."""
-    cases = {case.id: case for case in suite.cases}
-    done = {
-        (label.case_id, label.answer)
-        for label in labels
-        if label.metric == draw.metric and label.purpose is LabelPurpose.CALIBRATION
+def _row(run_id: str, judge: JudgeGrader, shown: ShownRow) -> Mapping[str, Any]:
+    """A row of the sheet: what was asked, what was answered, how to judge it, and nothing of by whom."""
+    return {
+        "item": shown.item.item,
+        "run": run_id,
+        "metric": judge.name,
+        "question": shown.question,
+        "text": shown.text,
+        "criteria": list(shown.criteria),
+        "scale": scale_for_people(judge.judge),
+        "answer": shown.item.answer,
+        "label": None,
     }
-    for item in sheet_items(draw, stored.header.run_id):
-        if (item.case_id, item.answer) in done:
-            continue
-        case = cases[item.case_id]
-        response = _answer(stored, CallKey(item.case_id, *item.places[0]))
-        if response.answer_hash != item.answer:
-            continue
-        yield {
-            "item": item.item,
-            "run": stored.header.run_id,
-            "metric": draw.metric,
-            "question": _question(stored, judge, draw, case),
-            "text": scrubbed(_graded_part(judge, response)),
-            "criteria": [scrubbed(text_of(line)) for line in judge.rendered("judge", case)["criteria"]],
-            "scale": scale_for_people(judge.judge),
-            "answer": item.answer,
-            "label": None,
-        }
-
-
-def _question(stored: StoredRun, judge: JudgeGrader, draw: LabelDraw, case: Case) -> Any:
-    """What was asked, in words that are the same for both sides, so that they do not tell them apart.
-
-    What the judge is told, where the rubric says so; else the prompt, where both sides had the same; else the case.
-    """
-    from snapdrift.reports.asked import read_prompt
-    from snapdrift.reports.thumbnails import Album
-
-    told = judge.rendered("judge", case)["question"]
-    if told is not None:
-        return scrubbed(text_of(told))
-    requests = [stored.request(CallKey(case.id, variant, 0)) for variant in (draw.baseline, draw.candidate)]
-    prompts = {
-        read_prompt(request, {}, Album()).text
-        for request in requests
-        if request is not None and request.endpoint.over_http
-    }
-    if len(prompts) == 1 and None not in requests:
-        return scrubbed(prompts.pop())
-    return scrubbed(text_of(dict(case.variables)))
-
-
-def _graded_part(judge: JudgeGrader, response: Response) -> str:
-    """The part of the answer that the judge was shown; all of it, where nothing could be taken out."""
-    try:
-        return text_of(judge.value_in(response).value)
-    except (NotExtractedError, CannotGradeError, SnapdriftError):
-        return response.said
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -103,7 +103,7 @@ def judging_facts(stored: StoredRun, suite: Suite) -> JudgingFacts:
     from snapdrift.verdicts.facts import JudgingFacts
 
     run_id, labelling = stored.header.run_id, stored_labelling(stored)
-    fresh = [label for label in labelling.labels if _is_of_this_answer(stored, label)]
+    fresh = labels_that_hold(stored)
     known = set(map(label_key, fresh))
     stale = Counter(
         label.metric
@@ -114,7 +114,7 @@ def judging_facts(stored: StoredRun, suite: Suite) -> JudgingFacts:
         required=suite.require_calibration,
         run=run_id,
         draws=labelling.draws,
-        labels=tuple(fresh),
+        labels=fresh,
         stale=dict(stale),
         skipped={draw.comparison: passed_over(draw, run_id, labelling.labels) for draw in labelling.draws},
         records=stored_records(stored),
@@ -124,6 +124,11 @@ def judging_facts(stored: StoredRun, suite: Suite) -> JudgingFacts:
             if isinstance(grader, JudgeGrader) and grader.calibratable
         },
     )
+
+
+def labels_that_hold(stored: StoredRun) -> tuple[HumanLabel, ...]:
+    """The labels of answers that are still the ones that were labelled. Raises `StoreError`."""
+    return tuple(label for label in stored_labelling(stored).labels if _is_of_this_answer(stored, label))
 
 
 LabelKey = tuple[str, str, int, str, str, str]

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
@@ -91,6 +92,9 @@ def build_view(data: RunData) -> View:
         orders=_order_views(evaluation),
         comment=data.comment,
         redacted=data.redaction.names,
+        label_levels=data.label_levels,
+        sheets=data.sheets,
+        markable=data.markable,
     )
 
 
@@ -117,6 +121,9 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
 
 def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
     index = _index(data)
+    labels: dict[CallKey, list[HumanLabel]] = defaultdict(list)
+    for label in data.labels:
+        labels[CallKey(label.case_id, label.variant, label.repeat)].append(label)
     movers = {
         (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
         for c in data.evaluation.comparisons
@@ -127,7 +134,7 @@ def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]
             case_state(index, case.id, lens, movers.get((lens.metric, lens.baseline or "", lens.candidate)))
             for lens in lenses
         )
-        answers = _answers(data, index, case.id)
+        answers = _answers(data, index, case.id, labels)
         group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
         views.append(CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, {}))
     # Prompts last and in the page's order: there is room for so many thumbnails, and what changed comes first.
@@ -143,7 +150,9 @@ def _index(data: RunData) -> AnswerIndex:
     return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores, data.unanswered)
 
 
-def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerView, ...]:
+def _answers(
+    data: RunData, index: AnswerIndex, case_id: str, labels: Mapping[CallKey, Sequence[HumanLabel]]
+) -> tuple[AnswerView, ...]:
     order = {metric.name: place for place, metric in enumerate(data.metrics)}
     answers = []
     for variant in data.variants:
@@ -152,10 +161,12 @@ def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerVie
             for score in of_metric:
                 by_repeat[score.repeat].append(score)
         for repeat in range(data.repeats):
-            response: Response | None = index.responses.get(CallKey(case_id, variant.name, repeat))
+            key = CallKey(case_id, variant.name, repeat)
+            response: Response | None = index.responses.get(key)
             scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
             outcome = response.outcome if response else data.unanswered(case_id)
-            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores)))
+            said = tuple(labels.get(key, ()))
+            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores), said))
     return tuple(answers)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, Source, Variant
 from snapdrift.privacy import Redaction
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.blind import BlindSheet
 
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
@@ -43,7 +45,10 @@ class RunData:
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
     without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too;
-    `redaction` is what was taken out of all of this.
+    `redaction` is what was taken out of all of this. `labels` are people's, of answers that are as they were;
+    `label_levels` the numbers of a graded metric that has only some, and which of them pass; `sheets` the answers to
+    label blind.
+    `markable` is False where answers are not shown as the run has them: what nobody can read, nobody should mark.
     """
 
     run: Provenance
@@ -60,6 +65,10 @@ class RunData:
     spared: frozenset[str] = frozenset()
     comment: str = "ids"
     redaction: Redaction = field(default_factory=Redaction)
+    labels: tuple[HumanLabel, ...] = ()
+    label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
+    sheets: tuple[BlindSheet, ...] = ()
+    markable: bool = True
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

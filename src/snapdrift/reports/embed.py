@@ -16,6 +16,7 @@ from typing import Any
 
 from snapdrift.model import Outcome, Reason, Response, Source, Step, ToolCall
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.embed_review import review_index, said_of, sheets_to_label
 from snapdrift.reports.explanations import cause_words, is_graded
 from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
 from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
@@ -41,11 +42,13 @@ class Payload:
     """What is embedded: index and thumbnails as JSON that is safe inside a script element, the chunks in base64.
 
     `thumbnails` is an array of data URLs, apart from the chunks so that an image that many cases show is there once.
+    `sheets` is one more chunk, "" where there is nothing to label blind.
     """
 
     index: str
     chunks: tuple[str, ...]
     thumbnails: str = "[]"
+    sheets: str = ""
 
 
 def embed(view: View) -> Payload:
@@ -63,7 +66,9 @@ def embed(view: View) -> Payload:
     index = names.index(view)
     index["chunks"] = [len(group) for group in groups]
     chunks = tuple(_pack("[" + ",".join(group) + "]") for group in groups)
-    return Payload(_inert(_json(index)), chunks, _inert(_json(list(names.thumbnails))))
+    index |= review_index(view, names.metrics, names.variants)
+    sheets = _pack(_json(sheets_to_label(view, names.variants))) if view.sheets else ""
+    return Payload(_inert(_json(index)), chunks, _inert(_json(list(names.thumbnails))), sheets)
 
 
 def _json(value: Any) -> str:
@@ -205,12 +210,13 @@ class _Names:
 
     def answer(self, view: AnswerView) -> dict[str, Any]:
         """One answer; keys without a value are left out."""
-        response = view.response
+        response, said = view.response, said_of(view, self.metrics)
         entry: dict[str, Any] = {
             "variant": self.variants.get(view.variant, -1),
             "repeat": view.repeat,
             "outcome": view.outcome.value,
             "scores": [self.score(view, place) for place in range(len(view.scores))],
+            **({"labels": said} if said else {}),
         }
         if response is None:
             return entry

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATE = "index.html.j2"
-STYLES = ("base.css", "sections.css", "list.css", "case.css", "media.css")
+STYLES = ("base.css", "sections.css", "list.css", "case.css", "review.css", "media.css")
 """The parts of the page's style, in the order in which they are joined into one: the media queries come last."""
 
-SCRIPTS = ("data.js", "diff.js", "state.js", "list.js", "answers.js", "facts.js", "detail.js", "page.js")
+SCRIPTS = (
+    *("data.js", "diff.js", "state.js", "list.js", "answers.js", "facts.js", "detail.js"),
+    *("digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js", "page.js"),
+)
 """The parts of the page's script, in the order in which they are joined into one."""
 
 CHANGED_ROWS = 500

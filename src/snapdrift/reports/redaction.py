@@ -28,9 +28,9 @@ _OWN_STOP = re.compile(r"the deadline came before every call was asked|the budge
 """Why asking ended early, where the sentence is the program's own and not the words of a host."""
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
-_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared")
+_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels")
 """The fields of a run that hold nothing of a case's texts."""
-_REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment")
+_REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment", "markable")
 
 Hide = Callable[[str], str]
 
@@ -161,6 +161,7 @@ def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
         prompt=None if redactor.redaction.prompt else data.prompt,
         redaction=redactor.redaction,
         comment=rules.comment,
+        markable=data.markable and not redactor.answers,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from snapdrift.calibrations import JudgeCalibration, JudgeStatus
+from snapdrift.calibrations import HumanLabel, JudgeCalibration, JudgeStatus
 from snapdrift.conclusions import (
     Comparison,
     Control,
@@ -25,6 +25,7 @@ from snapdrift.explanations import Explanation
 from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score, Severity, Source
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.blind import BlindSheet
 from snapdrift.reports.confusions import ConfusionView
 from snapdrift.reports.data import Provenance
 
@@ -110,13 +111,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """How one planned call ended, with its scores. `response` is None for a call that was never answered."""
+    """How one planned call ended, with its scores and what people said of it.
+
+    `response` is None for a call that was never answered.
+    """
 
     variant: str
     repeat: int
     outcome: Outcome
     response: Response | None
     scores: tuple[Score, ...]
+    labels: tuple[HumanLabel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +279,7 @@ class View:
     `causes` by case the codes of what moved it, each with the number of the lens through which it did. `comment` says
     whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `address` is where the
     page is, a URL or a path, empty where that is not known; `redacted` names what was taken out of all texts.
+    `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
     run: Provenance
@@ -310,6 +316,9 @@ class View:
     comment: str = "ids"
     address: str = ""
     redacted: tuple[str, ...] = ()
+    label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
+    sheets: tuple[BlindSheet, ...] = ()
+    markable: bool = True
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

@@ -16,7 +16,7 @@ function answersBeside(entry, detail, sides, repeat) {
   return make("div", { class: "answers" },
     make("div", { class: "tools" },
       index.repeats > 1 ? repeatButtons(repeat) : null,
-      make("span", { class: "muted" }, note),
+      make("span", { class: "muted" }, note), metricChoice(entry),
       make("button", { type: "button", class: "plain", "aria-pressed": String(diffing), title: "d", on: { click: toggleDiff } }, "mark differing words")),
     make("div", { class: "beside" }, chosen.map(({ side, answer }, at) => answerCard(detail, side, answer, at, diff?.[at ? "right" : "left"]))));
 }
@@ -43,7 +43,8 @@ function answerCard(detail, side, answer, at, marked) {
       answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
       answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
       answer?.first !== undefined ? make("span", {}, `first token ${seconds(answer.first)}`) : null,
-      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null));
+      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null,
+      marking(currentEntry(), side, answer, at)));
 }
 
 // What came before the last answer: each request's text and tool calls, and what it was answered with.

@@ -20,7 +20,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const isFolded = (group) => folded.has(group.name) && !state.q && state.group !== group.name && !state.why && !state.cause && !state.outcome;
+const isFolded = (group) => folded.has(group.name) && !state.q && state.group !== group.name && !state.why && !state.cause && !state.outcome && !state.review;
 
 function refreshList() {
   const everyGroup = filteredGroups();
@@ -83,7 +83,7 @@ function caseRow({ entry }) {
   return make("a", {
     class: "row", href: address({ case: entry.id, left: "", right: "", repeat: "" }), "aria-current": selected ? "true" : null,
     on: { click: (event) => { if (!event.metaKey && !event.ctrlKey && !event.shiftKey) { event.preventDefault(); select(entry, "click"); } } },
-  }, make("span", { class: "name" }, shown(entry.id)), make("span", { class: "moved" }, shown([...new Set(moved)].join(", "))));
+  }, make("span", { class: "name" }, shown(entry.id)), reviewSign(entry), make("span", { class: "moved" }, shown([...new Set(moved)].join(", "))));
 }
 
 // The lenses through which a case newly fails or passes, as the filters leave them.

@@ -22,6 +22,7 @@ function fillFilters() {
   const forms = causes.some((cause) => cause.form) ? ["format"] : [];
   options(filterElements.cause, "format or content", [...forms, ...causes.map((cause) => cause.code)], [...forms.map(() => "any format"), ...causes.map((cause) => cause.word)]);
   options(filterElements.tag, "every tag", index.tags);
+  options(filterElements.review, "reviewed or not", ["unmarked", "marked", "disagree", "accepted"], ["not marked", "marked", "marked otherwise than graded", "accepted"]);
 }
 
 function showFilters() {
@@ -85,11 +86,12 @@ function nextVariant() {
 const KEY_ACTIONS = {
   j: () => step(1), k: () => step(-1), d: toggleDiff, v: nextVariant,
   p: () => { const prompt = caseElement.querySelector("details.prompt"); if (prompt) prompt.open = !prompt.open; },
+  ...REVIEW_KEYS,
   "/": () => filterElements.q.focus(), "?": () => document.getElementById("keys").showModal(),
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("keys").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const inField = event.target instanceof Element && event.target.closest("input, select, textarea");
   if (event.key === "Escape" && inField) { event.target.blur(); return; }
   if (inField || !Object.hasOwn(KEY_ACTIONS, event.key)) return;
@@ -124,6 +126,7 @@ function listen() {
 function start() {
   showTheme(storedTheme());
   fillFilters();
+  startReview();
   listen();
   followAddress();
   document.documentElement.dataset.ready = "true";

@@ -1,6 +1,6 @@
 // What is shown, as the URL fragment says it: `#case=refund-017&metric=queue&q=fence`. Every state has an address.
 
-const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "q"];
+const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "review", "q"];
 const KEYS = ["case", ...FILTERS, "left", "right", "repeat"];
 const state = Object.fromEntries(KEYS.map((key) => [key, ""]));
 let lastMove = "";
@@ -78,6 +78,7 @@ function filteredGroups() {
     if (state.outcome && !entry.odd.some(([v, outcome]) => outcome === state.outcome && among(v))) continue;
     if (state.why && !entry.why.some(([v, m, reason]) => reason === state.why && among(v) && (metric < 0 || m === metric))) continue;
     if (state.cause && !entry.causes.some(([lens, cause]) => through.has(lens) && isCause(cause, state.cause))) continue;
+    if (state.review && !passesReview(entry, state.review)) continue;
     if (state.q && (!matches || !matches(details[entry.place] ? haystack(entry.place) : entry.id))) continue;
     result[group.rank].entries.push(entry);
   }
