@@ -177,9 +177,11 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog) -> RunData:
 
     Raises `StoreError` when nothing was concluded from it yet, and when its scores are of several versions.
     """
+    from snapdrift.pipeline.pricing import price_sentences
     from snapdrift.reports.source import run_data
 
-    data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    warnings, price = model_warnings(stored, suite, catalog), price_sentences(catalog)
+    data = run_data(stored, suite.metrics, warnings, asked_source(stored), price)
     _require_unmixed(stored, data.scores)
     return data
 

@@ -114,7 +114,7 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
 
 
 def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
-    index = _index(data)
+    index, judged = _index(data), _replies(data)
     movers = {
         (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
         for c in data.evaluation.comparisons
@@ -125,7 +125,7 @@ def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]
             case_state(index, case.id, lens, movers.get((lens.metric, lens.baseline or "", lens.candidate)))
             for lens in lenses
         )
-        answers = _answers(data, index, case.id)
+        answers = _answers(data, index, case.id, judged)
         group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
         views.append(CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, {}))
     # Prompts last and in the page's order: there is room for so many thumbnails, and what changed comes first.
@@ -141,7 +141,17 @@ def _index(data: RunData) -> AnswerIndex:
     return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores, data.unanswered)
 
 
-def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerView, ...]:
+def _replies(data: RunData) -> Mapping[CallKey, list[Response]]:
+    """The responses of judges by the call whose answer they are of."""
+    found: dict[CallKey, list[Response]] = defaultdict(list)
+    for response in data.judged:
+        found[replace(response.call, grader="")].append(response)
+    return found
+
+
+def _answers(
+    data: RunData, index: AnswerIndex, case_id: str, judged: Mapping[CallKey, Sequence[Response]]
+) -> tuple[AnswerView, ...]:
     order = {metric.name: place for place, metric in enumerate(data.metrics)}
     answers = []
     for variant in data.variants:
@@ -150,10 +160,13 @@ def _answers(data: RunData, index: AnswerIndex, case_id: str) -> tuple[AnswerVie
             for score in of_metric:
                 by_repeat[score.repeat].append(score)
         for repeat in range(data.repeats):
-            response: Response | None = index.responses.get(CallKey(case_id, variant.name, repeat))
+            key = CallKey(case_id, variant.name, repeat)
+            response: Response | None = index.responses.get(key)
             scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
             outcome = response.outcome if response else data.unanswered(case_id)
-            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores)))
+            price = data.price(response) if data.price is not None and response is not None else None
+            of_judges = tuple(judged.get(key, ()))
+            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores), of_judges, price or ""))
     return tuple(answers)
 
 

@@ -12,6 +12,9 @@ from snapdrift.reports.asked import PromptView
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
 
+PriceOf = Callable[[Response], str | None]
+"""Gives the price that a response was reckoned at, with its source, as a sentence; None when it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -39,6 +42,7 @@ class RunData:
     """A run as reports read it, apart from how it is stored.
 
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
+    `judged` are the responses of judges, whose call says which answer they are of and for which grader;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
     without an answer were not needed.
@@ -54,8 +58,10 @@ class RunData:
     repeats: int = 1
     warnings: tuple[str, ...] = ()
     prompt: PromptOf | None = None
+    price: PriceOf | None = None
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
+    judged: tuple[Response, ...] = ()
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

@@ -110,13 +110,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """How one planned call ended, with its scores. `response` is None for a call that was never answered."""
+    """How one planned call ended, with its scores. `response` is None for a call that was never answered.
+
+    `judged` are the responses of judges that were asked about it, `price` is the price that its cost was reckoned at.
+    """
 
     variant: str
     repeat: int
     outcome: Outcome
     response: Response | None
     scores: tuple[Score, ...]
+    judged: tuple[Response, ...] = ()
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True)
