@@ -15,6 +15,7 @@ from snapdrift.reports.data import RunData
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
+from snapdrift.reports.judging import replies_by_answer
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
@@ -114,7 +115,7 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
 
 
 def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
-    index, judged = _index(data), _replies(data)
+    index, judged = _index(data), replies_by_answer(data)
     movers = {
         (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
         for c in data.evaluation.comparisons
@@ -139,14 +140,6 @@ def _index(data: RunData) -> AnswerIndex:
     for score in data.scores:
         scores[score.case_id, score.variant][score.metric].append(score)
     return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores, data.unanswered)
-
-
-def _replies(data: RunData) -> Mapping[CallKey, list[Response]]:
-    """The responses of judges by the call whose answer they are of."""
-    found: dict[CallKey, list[Response]] = defaultdict(list)
-    for response in data.judged:
-        found[replace(response.call, grader="")].append(response)
-    return found
 
 
 def _answers(

@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from snapdrift.model import Outcome, Reason, Response, Source, Step, ToolCall, Usage
+from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.explanations import cause_words, is_graded
 from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
@@ -104,14 +103,19 @@ def _step(step: Step) -> list[Any]:
     ]
 
 
-def _judged(judged: Sequence[Response], replies: dict[str, int]) -> dict[str, Any]:
-    """The judges of an answer as `[grader, what the verdict is for, number of the reply]`; none: nothing.
+def _judged(case_id: str, view: AnswerView, replies: dict[str, int]) -> dict[str, Any]:
+    """The judges of an answer as `[grader, what the verdict is for, number of the reply, 1 if shared]`; none: nothing.
 
     `replies` numbers the distinct ones of a case: equal questions are asked once, and their reply is of each answer.
     """
     told = [
-        [r.call.judge, r.call.grader.partition(".")[2], replies.setdefault(_json(_reply(r)), len(replies))]
-        for r in judged
+        [
+            r.call.judge,
+            r.call.grader.partition(".")[2],
+            replies.setdefault(_json(_reply(r)), len(replies)),
+            int(replace(r.call, grader="") != CallKey(case_id, view.variant, view.repeat)),
+        ]
+        for r in view.judged
     ]
     return {"judged": told} if told else {}
 
@@ -164,6 +168,7 @@ class _Names:
             "suite": view.run.suite_path or view.run.suite,
             "gate": view.run.gate,
             "standin": any(v.source in (Source.SIMULATED, Source.RECORDED) for v in view.variants),
+            "partial": int(view.run.partial),
             "repeats": view.repeats,
             "variants": [
                 {
@@ -223,7 +228,7 @@ class _Names:
         """Everything else about a case; each distinct prompt, and each distinct reply of a judge, once."""
         prompts = list(dict.fromkeys(view.prompts.values()))
         replies: dict[str, int] = {}
-        answers = [self.answer(answer) | _judged(answer.judged, replies) for answer in view.answers]
+        answers = [self.answer(answer) | _judged(view.case.id, answer, replies) for answer in view.answers]
         return {
             "expected": None if view.case.expected is None else _shown(view.case.expected),
             "cluster": view.case.cluster,

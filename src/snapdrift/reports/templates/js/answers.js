@@ -22,7 +22,7 @@ function answersBeside(detail, columns) {
 function answerColumn(said, place) {
   const { columns, at } = place, { answer } = said, expected = said.column.side === EXPECTED;
   const card = make("section", { class: expected ? "answer expectation" : "answer", "aria-label": said.title },
-    make("header", {}, sideChoice(columns, at), repeatChoice(columns, at), expected ? null : byline(said), removeButton(columns, at)),
+    make("header", {}, sideChoice(columns, at), repeatChoice(columns, at), columns.length > 2 && !at ? make("span", { class: "muted", title: "the others are compared with it" }, "reference") : null, expected ? null : byline(said), removeButton(columns, at)),
     saidAll(said, place),
     expected ? make("footer", {}, "from the dataset") : answerFoot(answer));
   if (place.rows) card.style.gridRow = `span ${place.rows + Number(place.traced) + 2}`;

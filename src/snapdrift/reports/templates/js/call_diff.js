@@ -21,7 +21,8 @@ function alignCalls(left, right) {
     else { found[i] = j === null ? null : { call: j, moved: false }; place = i + 1; }
   }
   for (const one of spare) {
-    const lost = left.findIndex((call, i) => found[i] === null && sameCall(call, right[one.call]));
+    const isLost = (alike) => left.findIndex((call, i) => found[i] === null && alike(call, right[one.call]));
+    const equal = isLost(sameCall), lost = equal >= 0 ? equal : isLost((a, b) => a.name === b.name);
     if (lost >= 0) found[lost] = { call: one.call, moved: true };
     else before[one.place].push(one.call);
   }
@@ -33,7 +34,7 @@ const inOrder = (left, right) => Array.from({ length: Math.max(left.length, righ
 
 // How a call stands to the one of the first answer, in words.
 function callState(call, reference, moved, place) {
-  if (!sameCall(call, reference)) return "other arguments";
+  if (!sameCall(call, reference)) return moved ? `moved, call ${place + 1} here, with other arguments` : "other arguments";
   return moved ? `the same, but moved: call ${place + 1} here` : call.given === reference.given ? "the same" : "the same, written otherwise";
 }
 

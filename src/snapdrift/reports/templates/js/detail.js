@@ -138,8 +138,10 @@ function long(tag, text, pieces = null) {
 // A shell takes a single-quoted text as it is.
 const quoted = (text) => /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
+// The command that asks this case again, of the variants that the run asked where those were not all.
 function rerun(entry) {
-  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${index.standin ? " --standin" : ""}`;
+  const variants = index.partial ? index.variants.map(({ name }) => ` --variant=${quoted(name)}`).join("") : "";
+  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${variants}${index.standin ? " --standin" : ""}`;
   return make("p", { class: "rerun" }, make("span", { class: "key" }, "Rerun"), make("code", {}, shown(command)), copyButton("copy", () => command));
 }
 

@@ -17,7 +17,7 @@ function mergedRows(diffs) {
   });
   const row = (reference, rows) => merged.push({
     reference, cells: [reference, ...rows.map((each) => each?.right ?? null)], states: rows.map((each) => each?.state ?? null),
-    paths: rows.map((each) => each?.path ?? ""), moved: rows.map((each) => each?.moved ?? ""),
+    references: rows.map((each) => each?.left ?? null), paths: rows.map((each) => each?.path ?? ""), moved: rows.map((each) => each?.moved ?? ""),
   });
   while (known.some((queue) => queue.length)) {
     const between = extras();
@@ -69,13 +69,13 @@ function otherLine({ cells, states, paths, moved }, at) {
 }
 
 // A line of the reference differs where it does from any of the others.
-function referenceLine({ reference, states, paths, moved }, saids) {
+function referenceLine({ reference, references, states, paths, moved }, saids) {
   if (!reference) return make("div", { class: "ln absent" });
   const differing = states.map((each, place) => each !== null && each !== SAME ? place : -1).filter((place) => place >= 0);
   if (!differing.length) return codeLine(reference, "", "");
   const [one] = differing, how = states[one];
   const words = moved[one] ? `moved ${moved[one]}` : differing.length < states.length ? `differs in ${inWords(saids, differing.map((place) => saids[place + 1]))}` : how === CHANGED ? "changed" : "only here";
-  const line = states.length > 1 ? { ...reference, runs: null } : reference;
+  const line = differing.length > 1 ? { ...reference, runs: null } : references[one];
   return codeLine(line, moved[one] ? "moved" : how, `${words}, at ${paths[one] || "the whole answer"}`);
 }
 

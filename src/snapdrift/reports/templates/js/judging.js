@@ -56,8 +56,10 @@ function replyFacts(reply) {
 
 // What the judges of an answer took, all graders together.
 function judgesCost(detail, answer) {
-  const replies = answer.judged.map(([, , place]) => detail.judges[place]);
+  const replies = answer.judged.filter(([, , , isShared]) => !isShared).map(([, , place]) => detail.judges[place]), shared = answer.judged.length - replies.length;
+  const rest = shared ? `${number(shared)} asked about an equal answer` : "";
+  if (!replies.length) return rest;
   const known = replies.filter(({ usd }) => usd !== undefined), tokens = replies.reduce((sum, reply) => reply.tokens ? sum.map((each, at) => each + reply.tokens[at]) : sum, [0, 0, 0, 0]);
   const cost = known.length ? `${dollars(known.reduce((sum, { usd }) => sum + usd, 0))}${known.length < replies.length ? ` for ${known.length} of them` : ""}` : "price unknown";
-  return `${number(replies.length)} ${replies.length === 1 ? "answer" : "answers"}, ${cost}, ${tokensInWords(tokens)} tokens`;
+  return `${number(replies.length)} ${replies.length === 1 ? "answer" : "answers"}, ${cost}, ${tokensInWords(tokens)} tokens${rest && `; ${rest}`}`;
 }
