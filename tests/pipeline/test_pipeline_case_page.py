@@ -26,27 +26,6 @@ Command = Callable[..., Any]
 USAGE = Usage(1000, 400, 100)
 
 
-@pytest.mark.browser
-def test_the_command_that_a_page_gives_asks_the_case_again(
-    workspace: Make, snapdrift: Command, chromium: Browser
-) -> None:
-    root = workspace(cases=3)
-    first = snapdrift("run", "evals/capitals.yaml", "--standin", "--variant", "november", cwd=root)
-    assert first.returncode in (0, 1, 3, 4, 5), first.stderr
-    page = chromium.new_page()
-    page.goto((root / "reports" / "capitals" / "latest" / "index.html").resolve().as_uri() + "#case=c1")
-    page.wait_for_selector(".rerun")
-    program, *arguments = shlex.split(page.locator(".rerun code").inner_text())
-    page.close()
-    assert program == "snapdrift"
-    again = snapdrift(*arguments, cwd=root)
-    assert again.returncode in (0, 1, 3, 4, 5), again.stderr
-    newest = max((root / ".snapdrift" / "runs").glob("*.db"))
-    with open_run(newest) as run:
-        assert {(call.case_id, call.variant) for call in run.calls()} == {("c1", "november")}
-        assert {response.source for response in run.responses()} <= {Source.RECORDED, Source.SIMULATED}
-
-
 def test_what_judges_wrote_and_the_price_of_a_call_go_into_the_report(workspace: Make, snapdrift: Command) -> None:
     root = workspace(cases=2)
     (root / "graders").mkdir()
@@ -111,12 +90,33 @@ def test_a_price_that_does_not_give_the_stored_cost_is_not_named() -> None:
 
 
 def test_a_price_of_the_runs_own_is_not_told_as_the_catalogues() -> None:
-    own = {"gpt-4o": {"price": {"input": 7, "output": 9}}}
+    own = {"gpt-4o": {"price": {"input": 7, "cached": 3, "output": 9}}}
     assert priced(cost("gpt-4o", own), own) == (
-        "$7.00 in, $9.00 out per 1,000,000 tokens of gpt-4o: figures that the run was made with, which are not those "
-        "of this version's catalogue"
+        "$7.00 in, $3.00 cached, $9.00 out per 1,000,000 tokens of gpt-4o: figures that the run was made "
+        "with, which are not those of this version's catalogue"
     )
 
 
 def test_what_an_application_says_that_it_cost_has_no_price() -> None:
     assert priced(cost("gpt-4o"), source=Source.PYTHON) == "said by the application"
+
+
+@pytest.mark.browser
+def test_the_command_that_a_page_gives_asks_the_case_again(
+    workspace: Make, snapdrift_process: Command, chromium: Browser
+) -> None:
+    root = workspace(cases=3)
+    first = snapdrift_process("run", "evals/capitals.yaml", "--standin", "--variant", "november", cwd=root)
+    assert first.returncode in (0, 1, 3, 4, 5), first.stderr
+    page = chromium.new_page()
+    page.goto((root / "reports" / "capitals" / "latest" / "index.html").resolve().as_uri() + "#case=c1")
+    page.wait_for_selector(".rerun")
+    program, *arguments = shlex.split(page.locator(".rerun code").inner_text())
+    page.close()
+    assert program == "snapdrift"
+    again = snapdrift_process(*arguments, cwd=root)
+    assert again.returncode in (0, 1, 3, 4, 5), again.stderr
+    newest = max((root / ".snapdrift" / "runs").glob("*.db"))
+    with open_run(newest) as run:
+        assert {(call.case_id, call.variant) for call in run.calls()} == {("c1", "november")}
+        assert {response.source for response in run.responses()} <= {Source.RECORDED, Source.SIMULATED}

@@ -279,14 +279,14 @@ def test_tool_calls_are_aligned_and_their_arguments_compared(at: Callable[[str],
     assert opened.text(".calls summary .preview").startswith("november: 2 same, 1 moved, 1 extra; alias: 3 missing")
     rows = [row.split("\t") for row in opened.page.locator(".calls tbody tr").all_inner_texts()]
     assert [row[0] for row in rows] == ["call 1", "call 2", "call 3", "extra call"]
-    november = [row[2] for row in rows]
+    november = [row[2].strip() for row in rows]
     assert november[0].startswith("the same, written otherwise")
     assert november[1].startswith("moved, call 3 here, with other arguments")
     assert "sum: 1.10 → 11" in november[1]
     assert november[2] == "the same"
     assert "only here" in november[3]
     assert "its arguments are no JSON object" in november[3]
-    assert [row[3] for row in rows] == ["missing", "missing", "missing", "–"]
+    assert [row[3].strip() for row in rows] == ["missing", "missing", "missing", "–"]
     assert opened.complaints == []
 
 

@@ -128,11 +128,24 @@ function long(tag, text, pieces = null) {
   if (pieces) element.append(...pieces);
   else if (text.length <= LONG) element.append(...shown(text));
   else {
-    element.append(...shown(text.slice(0, LONG)), make("button", {
-      type: "button", class: "more", on: { click: () => element.replaceChildren(...shown(text)) },
+    const parts = partsOf(text), whole = () => parts.map((part) => make("span", { class: "part" }, shown(part)));
+    element.append(...shown(parts[0]), make("button", {
+      type: "button", class: "more", on: { click: () => element.replaceChildren(...whole()) },
     }, `… show all ${number(text.length)} characters`));
   }
   return element;
+}
+
+// A long text in parts, of which a browser lays out those in sight. They end with a line, else between words.
+function partsOf(text) {
+  const parts = [];
+  for (let from = 0; from < text.length;) {
+    const window = text.slice(from, from + LONG), last = Math.max(window.lastIndexOf("\n") + 1 || window.lastIndexOf(" ") + 1, 0);
+    const fits = from + LONG >= text.length ? window.length : last > LONG / 2 ? last : window.length - Number(/[\ud800-\udbff]$/.test(window));
+    parts.push(text.slice(from, from + fits));
+    from += fits;
+  }
+  return parts;
 }
 
 // A shell takes a single-quoted text as it is.

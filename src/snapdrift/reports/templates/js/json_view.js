@@ -85,7 +85,7 @@ function codeLine({ depth, head, body, tail, runs }, how, words) {
   const alone = how === ONLY_LEFT || how === ONLY_RIGHT || how === "moved";
   const code = make("span", { class: "code" }, alone ? make("mark", {}, shown(head), shown(body)) : [...shown(head), ...value], shown(tail));
   code.style.marginLeft = `${2 * depth}ch`;
-  return make("div", { class: `ln ${how}`, title: words || null }, how ? make("span", { class: "sign", "aria-hidden": "true" }, SIGNS[how]) : null, words ? make("span", { class: "spoken" }, `${words}: `) : null, code);
+  return make("div", { class: `ln${how ? ` is-${how}` : ""}`, title: words || null }, how ? make("span", { class: "sign", "aria-hidden": "true" }, SIGNS[how]) : null, words ? make("span", { class: "spoken" }, `${words}: `) : null, code);
 }
 
 // What changed, path by path, for each column beside the first.

@@ -60,6 +60,6 @@ function judgesCost(detail, answer) {
   const rest = shared ? `${number(shared)} asked about an equal answer` : "";
   if (!replies.length) return rest;
   const known = replies.filter(({ usd }) => usd !== undefined), tokens = replies.reduce((sum, reply) => reply.tokens ? sum.map((each, at) => each + reply.tokens[at]) : sum, [0, 0, 0, 0]);
-  const cost = known.length ? `${dollars(known.reduce((sum, { usd }) => sum + usd, 0))}${known.length < replies.length ? ` for ${known.length} of them` : ""}` : "price unknown";
+  const cost = known.length ? `${dollars(known.reduce((sum, { usd }) => sum + usd, 0))}${known.length < replies.length ? ` for ${known.length} of them` : ""}` : "at no known price";
   return `${number(replies.length)} ${replies.length === 1 ? "answer" : "answers"}, ${cost}, ${tokensInWords(tokens)} tokens${rest && `; ${rest}`}`;
 }
