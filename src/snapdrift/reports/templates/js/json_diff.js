@@ -162,11 +162,21 @@ function likeness(left, right) {
   if (isContainer(left) !== isContainer(right)) return 0;
   if (!isContainer(left)) return left.kind === right.kind ? 0.1 : 0.05;
   if (left.kind !== right.kind) return 0;
-  const parts = (value) => value.kind === "array" ? value.items.map(signature) : value.members.map(({ name, value: inner }) => `${JSON.stringify(name)}:${signature(inner)}`);
-  const [a, b] = [parts(left), new Set(parts(right))];
-  const names = left.kind === "object" ? new Set(right.members.map(({ name }) => name)) : b;
-  const known = left.kind === "object" ? left.members.filter(({ name }) => names.has(name)).length / Math.max(left.members.length, 1) : 0;
-  return 0.05 + 0.2 * known + a.filter((part) => b.has(part)).length / Math.max(a.length, b.size, 1);
+  const a = bagOf(left), b = bagOf(right), known = left.kind === "object" ? share(left.names, right.names) : 0;
+  return 0.05 + 0.2 * known + share(a, b);
+}
+
+// The members or items of a container as a set of signatures; kept, as each is compared with many.
+function bagOf(value) {
+  if (value.kind === "object") value.names ??= new Set(value.members.map(({ name }) => name));
+  value.bag ??= new Set(value.kind === "array" ? value.items.map(signature) : value.members.map(({ name, value: inner }) => `${JSON.stringify(name)}:${signature(inner)}`));
+  return value.bag;
+}
+
+function share(a, b) {
+  let common = 0;
+  for (const each of a) common += b.has(each);
+  return common / Math.max(a.size, b.size, 1);
 }
 
 // Of long lists: equal items by the word diff's way, and what is between them in pairs.

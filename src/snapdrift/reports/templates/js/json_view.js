@@ -3,6 +3,7 @@
 const CHANGES_LISTED = 12;
 const CONTEXT = 3;
 const SHORTEST_FOLD = 10;
+const MOST_LINES = 400;
 let unfoldedCase = null;
 
 // The rows of all columns: `[{cells, states, path, moved}]`. Lines of the reference stand on a level; what only others have
@@ -31,7 +32,7 @@ function mergedRows(diffs) {
 
 const isSame = ({ states }) => states.every((each) => each === SAME || each === null);
 
-// The rows with long stretches of the same left out, until they are asked for.
+// The rows with long stretches of the same left out, and the end of what is very long, until they are asked for.
 function foldedRows(rows) {
   if (unfoldedCase === state.case) return rows;
   const kept = [];
@@ -44,20 +45,20 @@ function foldedRows(rows) {
     if (end === at) { kept.push(rows[at]); end += 1; }
     at = end;
   }
-  return kept;
+  return kept.length > MOST_LINES + SHORTEST_FOLD ? [...kept.slice(0, MOST_LINES), { folded: kept.length - MOST_LINES, more: true }] : kept;
 }
 
 const SIGNS = { changed: "≠", left: "+", right: "+", moved: "↕" };
 
 function jsonBody(rows, at, saids) {
-  const body = make("div", { class: "json", dir: "ltr" }, rows.map((row) => row.folded ? foldRow(row.folded, at) : at ? otherLine(row, at) : referenceLine(row, saids)));
+  const body = make("div", { class: "json", dir: "ltr" }, rows.map((row) => row.folded ? foldRow(row, at) : at ? otherLine(row, at) : referenceLine(row, saids)));
   body.style.gridRow = `span ${rows.length}`;
   return body;
 }
 
-function foldRow(lines, at) {
+function foldRow({ folded: lines, more }, at) {
   if (at) return make("div", { class: "ln fold", "aria-hidden": "true" }, "⋯");
-  return make("div", { class: "ln fold" }, make("button", { type: "button", class: "plain", on: { click: () => { unfoldedCase = state.case; drawCase(); } } }, `⋯ ${number(lines)} lines the same`));
+  return make("div", { class: "ln fold" }, make("button", { type: "button", class: "plain", on: { click: () => { unfoldedCase = state.case; drawCase(); } } }, more ? `⋯ ${number(lines)} more lines` : `⋯ ${number(lines)} lines the same`));
 }
 
 function otherLine({ cells, states, paths, moved }, at) {
