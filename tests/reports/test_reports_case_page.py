@@ -263,11 +263,17 @@ def test_json_that_is_too_much_is_compared_by_words_or_not_at_all(make_run: Make
 
 def test_long_stretches_of_the_same_are_left_out_until_they_are_wanted(make_run: MakeRun, open_page: Open) -> None:
     said = {("billing-001", name): {"text": json.dumps([*range(60), name])} for name in ("august", "november", "alias")}
+    said |= {("delivery-002", "august"): {"text": json.dumps([*range(450)])}}
+    said |= {("delivery-002", "november"): {"text": json.dumps([*range(1000, 1450)])}}
     opened = open_page(told(make_run(cases=3).build(), said), fragment="#case=billing-001&sides=august,november,alias")
     assert opened.text(".ln.fold button") == "⋯ 57 lines the same"
     opened.page.locator(".ln.fold button").click()
     opened.wait("document.querySelectorAll('.answer:first-child .ln').length === 63")
     assert "differs" not in "".join(opened.page.locator(".answer:first-child .spoken").all_text_contents())
+    opened.page.evaluate("location.hash = 'case=delivery-002&sides=august,november'")
+    opened.wait("document.querySelector('.case-head h3').textContent === 'delivery-002'")
+    assert opened.text(".ln.fold button") == "⋯ 52 more lines"
+    assert opened.text(".paths .key") == "450 places differ"
     assert opened.complaints == []
 
 
