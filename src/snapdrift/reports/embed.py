@@ -156,7 +156,8 @@ class _Names:
         self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
         self.thumbnails: dict[str, int] = {}
-        self.prices: dict[str, int] = {}
+        told = dict.fromkeys(a.price for case in view.cases for a in case.answers if a.price)
+        self.prices = {price: place for place, price in enumerate(told)}
         self.causes = cause_words(view.causes)
         places = {word.code: place for place, word in enumerate(self.causes)}
         self.moved_by = {case: [[lens, places[code]] for lens, code in found] for case, found in view.causes.items()}
@@ -280,7 +281,7 @@ class _Names:
             "first": None if response.first_token_ms is None else round(response.first_token_ms, 1),
             "rate": None if rate is None else round(rate, 1),
             "usd": response.usd,
-            "price": self.prices.setdefault(view.price, len(self.prices)) if view.price else None,
+            "price": self.prices.get(view.price),
             "batched": response.batched or None,
             "tier": response.service_tier,
             "steps": [_step(step) for step in response.steps],

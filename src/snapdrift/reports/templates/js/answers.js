@@ -24,7 +24,7 @@ function answerColumn(said, place) {
   const card = make("section", { class: expected ? "answer expectation" : "answer", "aria-label": said.title },
     make("header", {}, sideChoice(columns, at), repeatChoice(columns, at), columns.length > 2 && !at ? make("span", { class: "muted", title: "the others are compared with it" }, "reference") : null, expected ? null : byline(said), removeButton(columns, at)),
     saidAll(said, place),
-    expected ? make("footer", {}, "from the dataset") : answerFoot(answer));
+    expected ? make("footer", {}, "from the dataset") : answerFoot(said));
   if (place.rows) card.style.gridRow = `span ${place.rows + Number(place.traced) + 2}`;
   return card;
 }
@@ -46,7 +46,7 @@ function saidAll(said, { body, rows, traced }) {
   return all;
 }
 
-function answerFoot(answer) {
+function answerFoot({ answer }) {
   return make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome", title: answer.detail ?? null }, word(answer.outcome)) : null,
     answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
     answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,

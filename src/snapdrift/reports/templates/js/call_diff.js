@@ -41,7 +41,7 @@ function callState(call, reference, moved, place) {
 function callsTable(detail, columns) {
   const answered = columns.filter(({ side }) => side !== EXPECTED);
   const calls = answered.map(({ side, repeat }) => callsOf(answerOf(detail, side, repeat)));
-  if (!calls.some((each) => each.length)) return "";
+  if (areRedacted() || !calls.some((each) => each.length)) return "";
   const [first, ...others] = calls, aligned = others.map((each) => alignCalls(first, each)), rows = [];
   for (let at = 0; at <= first.length; at += 1) {
     const extra = Math.max(0, ...aligned.map(({ before }) => before[at].length));

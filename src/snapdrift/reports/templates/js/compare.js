@@ -17,6 +17,7 @@ function inWords(all, saids) {
 }
 
 function modesOf(saids) {
+  if (areRedacted()) return ["plain"];
   const [first, ...others] = saids;
   const json = others.length && isContainer(first.json.value) && others.some(({ json: { value } }) => isContainer(value));
   return json ? ["json", "words", "plain"] : ["words", "plain"];
@@ -26,8 +27,11 @@ function modesOf(saids) {
 function modeOf(saids, modes) {
   if (modes.includes(state.mode)) return state.mode;
   const values = saids.map(({ json }) => json.value);
-  return modes[0] === "json" && values.every(isContainer) && values.some((value) => signature(value) !== signature(values[0])) ? "json" : "words";
+  return modes[0] === "json" && values.every(isContainer) && values.some((value) => signature(value) !== signature(values[0])) ? "json" : modes[modes.length - 2] ?? "plain";
 }
+
+// Answers that were taken out of the page say only whether they are the same: their words are not compared.
+const areRedacted = () => index.redacted?.includes("answer") ?? false;
 
 function nextMode() {
   const entry = currentEntry(), detail = entry && details[entry.place];
@@ -56,7 +60,7 @@ function compareColumns(saids) {
   const comparable = first.given && first.text ? others.filter(({ given, text }) => given && text) : [];
   if (!others.length || !saids.every(({ given }) => given)) return comparable.length ? markColumns(saids, result) : result;
   if (others.every(({ text }) => text === first.text)) return { ...result, notes: [saids.length > 2 ? "All answers shown are the same." : sameNote(saids)] };
-  return markColumns(saids, result);
+  return areRedacted() ? { ...result, notes: ["The answers differ."] } : markColumns(saids, result);
 }
 
 const sameNote = (saids) => saids.some(({ column }) => column.side === EXPECTED) ? "The answer is what was expected, letter by letter." : "The two answers are the same.";
