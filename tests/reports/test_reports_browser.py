@@ -219,13 +219,13 @@ def test_slash_goes_to_the_search_and_letters_there_are_letters(open_page: Open)
 
 
 def test_differing_words_are_marked_on_both_sides(open_page: Open) -> None:
-    opened = open_page(fragment="#case=delivery-002")
+    opened = open_page(fragment="#case=delivery-002&mode=words")
     sides = [opened.page.locator(f".answer:nth-child({place}) mark").all_text_contents() for place in (1, 2)]
     assert sides == [["Sorry"], ["```json\n", "We are sorry", "\n```"]]
 
 
 def test_the_two_sides_without_their_marks_are_what_they_share(open_page: Open) -> None:
-    opened = open_page(fragment="#case=delivery-002")
+    opened = open_page(fragment="#case=delivery-002&mode=words")
     unmarked = """(place) => {
         const pre = document.querySelectorAll('.answer pre')[place].cloneNode(true);
         pre.querySelectorAll('mark').forEach((mark) => mark.remove()); return pre.textContent.replace(/\\s+/g, ''); }"""
@@ -233,7 +233,7 @@ def test_the_two_sides_without_their_marks_are_what_they_share(open_page: Open) 
 
 
 def test_d_takes_the_marks_away_and_brings_them_back(open_page: Open) -> None:
-    opened = open_page(fragment="#case=delivery-002")
+    opened = open_page(fragment="#case=delivery-002&mode=words")
     opened.press("d")
     opened.wait("document.querySelectorAll('.answer mark').length === 0")
     opened.press("d")
@@ -244,29 +244,29 @@ def test_d_takes_the_marks_away_and_brings_them_back(open_page: Open) -> None:
 def test_an_answer_is_shown_as_it_was_given(make_run: MakeRun, open_page: Open) -> None:
     data: RunData = make_run(cases=60).build()
     given = next(r.text for r in data.responses if (r.call.case_id, r.call.variant) == ("delivery-002", "november"))
-    opened = open_page(data, fragment="#case=delivery-002")
+    opened = open_page(data, fragment="#case=delivery-002&mode=plain")
     assert opened.page.locator(".answer pre").nth(1).text_content() == given
 
 
-def test_v_changes_the_variant_on_the_right(open_page: Open) -> None:
+def test_v_changes_the_variant_in_the_last_column(open_page: Open) -> None:
     opened = open_page(fragment="#case=delivery-002")
     opened.press("v")
-    opened.wait("new URLSearchParams(location.hash.slice(1)).get('right') === 'alias'")
-    assert opened.page.locator(".answer select").nth(1).input_value() == "alias"
+    opened.wait("new URLSearchParams(location.hash.slice(1)).get('sides') === 'august,alias'")
+    assert opened.page.locator(".answer select").nth(1).locator("option:checked").inner_text() == "alias"
 
 
 def test_any_two_variants_can_stand_side_by_side(open_page: Open) -> None:
     opened = open_page(fragment="#case=delivery-002")
-    opened.page.locator(".answer select").first.select_option("alias")
-    opened.wait("location.hash.includes('left=alias')")
-    assert opened.page.locator(".answer select").first.input_value() == "alias"
+    opened.page.locator(".answer select").first.select_option(label="alias")
+    opened.wait("location.hash.includes('sides=alias%2Cnovember')")
+    assert opened.page.locator(".answer select").first.locator("option:checked").inner_text() == "alias"
 
 
 def test_each_repeat_can_be_read(make_run: MakeRun, open_page: Open) -> None:
     opened = open_page(make_run(cases=12, repeats=3).build(), fragment="#case=billing-005")
     opened.page.locator(".repeats button").nth(1).click()
     opened.wait("location.hash.includes('repeat=1')")
-    assert "fails" in opened.page.locator(".pairwise").first.inner_text()
+    assert "fails" in opened.page.locator(".pairwise", has_text="Scores").inner_text()
 
 
 def test_a_case_shows_why_it_failed_and_how_to_run_it_again(open_page: Open) -> None:
@@ -482,7 +482,7 @@ def test_the_case_says_what_is_the_matter_with_its_form(open_page: Open) -> None
 def test_a_case_beside_another_variant_is_not_explained_by_what_moved_this_one(open_page: Open) -> None:
     opened = open_page(fragment="#metric=valid&variant=november&cause=code_fence")
     opened.press("v")
-    opened.wait("new URLSearchParams(location.hash.slice(1)).get('right') === 'alias'")
+    opened.wait("new URLSearchParams(location.hash.slice(1)).get('sides') === 'august,alias'")
     assert opened.page.locator(".why-moved").count() == 0
 
 

@@ -182,10 +182,12 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
     its scores are of several versions.
     """
     from snapdrift.pipeline.offering import label_levels, offered_sheets
+    from snapdrift.pipeline.pricing import price_sentences
     from snapdrift.reports.redaction import redacted
     from snapdrift.reports.source import run_data
 
-    data = run_data(stored, suite.metrics, model_warnings(stored, suite, catalog), asked_source(stored))
+    warnings, price = model_warnings(stored, suite, catalog), price_sentences(catalog)
+    data = run_data(stored, suite.metrics, warnings, asked_source(stored), price)
     _require_unmixed(stored, data.scores)
     data = data if evaluation is None else replace(data, evaluation=evaluation)
     data = replace(

@@ -16,6 +16,7 @@ from snapdrift.reports.data import RunData
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
+from snapdrift.reports.judging import replies_by_answer
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
@@ -120,7 +121,7 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
 
 
 def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
-    index = _index(data)
+    index, judged = _index(data), replies_by_answer(data)
     labels: dict[CallKey, list[HumanLabel]] = defaultdict(list)
     for label in data.labels:
         labels[CallKey(label.case_id, label.variant, label.repeat)].append(label)
@@ -134,7 +135,7 @@ def _case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]
             case_state(index, case.id, lens, movers.get((lens.metric, lens.baseline or "", lens.candidate)))
             for lens in lenses
         )
-        answers = _answers(data, index, case.id, labels)
+        answers = _answers(data, index, case.id, labels, judged)
         group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
         views.append(CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, {}))
     # Prompts last and in the page's order: there is room for so many thumbnails, and what changed comes first.
@@ -151,7 +152,11 @@ def _index(data: RunData) -> AnswerIndex:
 
 
 def _answers(
-    data: RunData, index: AnswerIndex, case_id: str, labels: Mapping[CallKey, Sequence[HumanLabel]]
+    data: RunData,
+    index: AnswerIndex,
+    case_id: str,
+    labels: Mapping[CallKey, Sequence[HumanLabel]],
+    judged: Mapping[CallKey, Sequence[Response]],
 ) -> tuple[AnswerView, ...]:
     order = {metric.name: place for place, metric in enumerate(data.metrics)}
     answers = []
@@ -165,8 +170,11 @@ def _answers(
             response: Response | None = index.responses.get(key)
             scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
             outcome = response.outcome if response else data.unanswered(case_id)
-            said = tuple(labels.get(key, ()))
-            answers.append(AnswerView(variant.name, repeat, outcome, response, tuple(scores), said))
+            price = data.price(response) if data.price is not None and response is not None else None
+            said, of_judges = tuple(labels.get(key, ())), tuple(judged.get(key, ()))
+            answers.append(
+                AnswerView(variant.name, repeat, outcome, response, tuple(scores), said, of_judges, price or "")
+            )
     return tuple(answers)
 
 

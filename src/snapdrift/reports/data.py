@@ -15,6 +15,9 @@ from snapdrift.reports.blind import BlindSheet
 PromptOf = Callable[[str, str], PromptView | None]
 """Gives the rendered prompt of (case id, variant name), or None when it is not known."""
 
+PriceOf = Callable[[Response], str | None]
+"""Gives the price that a response was reckoned at, with its source, as a sentence; None when it is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -42,6 +45,7 @@ class RunData:
     """A run as reports read it, apart from how it is stored.
 
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
+    `judged` are the responses of judges, whose call says which answer they are of and for which grader;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
     without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too;
@@ -61,6 +65,7 @@ class RunData:
     repeats: int = 1
     warnings: tuple[str, ...] = ()
     prompt: PromptOf | None = None
+    price: PriceOf | None = None
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
     comment: str = "ids"
@@ -69,6 +74,7 @@ class RunData:
     label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
+    judged: tuple[Response, ...] = ()
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

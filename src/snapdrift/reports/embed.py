@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from snapdrift.model import Outcome, Reason, Response, Source, Step, ToolCall
+from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.embed_review import review_index, said_of, sheets_to_label
 from snapdrift.reports.explanations import cause_words, is_graded
@@ -24,6 +24,7 @@ from snapdrift.verdicts.speed import tokens_per_second
 
 CHUNK_CHARACTERS = 256 * 1024
 _ONE_LINE = 90
+_JUDGES_FACTS = ("items", "votes", "against")
 STATE_CODES = {
     CaseGroup.NEWLY_FAILING: "f",
     CaseGroup.NEWLY_PASSING: "p",
@@ -107,6 +108,46 @@ def _step(step: Step) -> list[Any]:
     ]
 
 
+def _judged(case_id: str, view: AnswerView, replies: dict[str, int]) -> dict[str, Any]:
+    """The judges of an answer as `[grader, what the verdict is for, number of the reply, 1 if shared]`; none: nothing.
+
+    `replies` numbers the distinct ones of a case: equal questions are asked once, and their reply is of each answer.
+    """
+    told = [
+        [
+            r.call.judge,
+            r.call.grader.partition(".")[2],
+            replies.setdefault(_json(_reply(r)), len(replies)),
+            int(replace(r.call, grader="") != CallKey(case_id, view.variant, view.repeat)),
+        ]
+        for r in view.judged
+    ]
+    return {"judged": told} if told else {}
+
+
+def _reply(response: Response) -> dict[str, Any]:
+    """What a judge wrote, and what it took; keys without a value are left out."""
+    usage, failure = response.usage, response.failure
+    facts = {
+        "outcome": response.outcome.value,
+        "text": response.text,
+        "refusal": response.refusal,
+        "failure": failure and f"{failure.kind.value}: {failure.message}",
+        "requested": response.requested_model,
+        "returned": response.returned_model,
+        "source": response.source.value,
+        "tokens": usage and _tokens(usage),
+        "usd": response.usd,
+        "latency": None if response.latency_ms is None else round(response.latency_ms, 1),
+        "request_id": response.request_id,
+    }
+    return {key: value for key, value in facts.items() if value not in (None, "")}
+
+
+def _tokens(usage: Usage) -> list[int]:
+    return [usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens]
+
+
 def _last_calls(response: Response) -> tuple[ToolCall, ...]:
     """The tool calls of the last request: a response has those of all its requests, in order."""
     return response.tool_calls[sum(len(step.tool_calls) for step in response.steps) :]
@@ -120,6 +161,8 @@ class _Names:
         self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
         self.thumbnails: dict[str, int] = {}
+        told = dict.fromkeys(a.price for case in view.cases for a in case.answers if a.price)
+        self.prices = {price: place for place, price in enumerate(told)}
         self.causes = cause_words(view.causes)
         places = {word.code: place for place, word in enumerate(self.causes)}
         self.moved_by = {case: [[lens, places[code]] for lens, code in found] for case, found in view.causes.items()}
@@ -131,6 +174,7 @@ class _Names:
             "suite": view.run.suite_path or view.run.suite,
             "gate": view.run.gate,
             "standin": any(v.source in (Source.SIMULATED, Source.RECORDED) for v in view.variants),
+            "partial": int(view.run.partial),
             "repeats": view.repeats,
             "redacted": list(view.redacted),
             "variants": [
@@ -146,6 +190,7 @@ class _Names:
             "metrics": [
                 {
                     "name": m.name,
+                    "grader": m.grader,
                     "judge": view.judge_label(m.name) if m.judged else None,
                     "graded": is_graded(m),
                     "pairwise": m.pairwise,
@@ -162,6 +207,7 @@ class _Names:
                 ]
                 for lens in view.lenses
             ],
+            "prices": list(self.prices),
             "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
             "words": ENDING_WORDS,
             "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
@@ -186,15 +232,18 @@ class _Names:
         return [view.case.id, states, list(view.case.tags), sorted(odd), sorted(why), causes]
 
     def details(self, view: CaseView) -> dict[str, Any]:
-        """Everything else about a case; each distinct prompt once."""
+        """Everything else about a case; each distinct prompt, and each distinct reply of a judge, once."""
         prompts = list(dict.fromkeys(view.prompts.values()))
+        replies: dict[str, int] = {}
+        answers = [self.answer(answer) | _judged(view.case.id, answer, replies) for answer in view.answers]
         return {
             "expected": None if view.case.expected is None else _shown(view.case.expected),
             "cluster": view.case.cluster,
             "variables": None if prompts else _shown(dict(view.case.variables)),
             "prompts": [self.prompt(prompt) for prompt in prompts],
             "prompt": [prompts.index(view.prompts[name]) if name in view.prompts else -1 for name in self.variants],
-            "answers": [self.answer(answer) for answer in view.answers],
+            "answers": answers,
+            **({"judges": [json.loads(reply) for reply in replies]} if replies else {}),
         }
 
     def prompt(self, prompt: PromptView) -> dict[str, Any]:
@@ -235,10 +284,11 @@ class _Names:
             "returned": response.returned_model,
             "request_id": response.request_id,
             "latency": None if response.latency_ms is None else round(response.latency_ms, 1),
-            "tokens": usage and [usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens],
+            "tokens": usage and _tokens(usage),
             "first": None if response.first_token_ms is None else round(response.first_token_ms, 1),
             "rate": None if rate is None else round(rate, 1),
             "usd": response.usd,
+            "price": self.prices.get(view.price),
             "batched": response.batched or None,
             "tier": response.service_tier,
             "steps": [_step(step) for step in response.steps],
@@ -250,8 +300,10 @@ class _Names:
         return entry | {key: value for key, value in facts.items() if value not in (None, "", [])}
 
     def score(self, view: AnswerView, place: int) -> list[Any]:
-        """`[metric, value, passed, reason, detail, extracted, alternative, evidence]`."""
+        """`[metric, value, passed, reason, detail, extracted, alternative, evidence]`, of judges with their facts."""
         s = view.scores[place]
         metric = self.metrics.get(s.metric, -1)
         extracted = None if s.extracted is None else _shown(s.extracted)
-        return [metric, s.value, s.passed, s.reason.value, s.detail, extracted, s.extracted_by, list(s.evidence)]
+        told = [metric, s.value, s.passed, s.reason.value, s.detail, extracted, s.extracted_by, list(s.evidence)]
+        facts = {name: s.facts[name] for name in _JUDGES_FACTS if name in s.facts} if view.judged else {}
+        return [*told, facts] if facts else told

@@ -35,8 +35,9 @@ STYLES = ("base.css", "sections.css", "list.css", "case.css", "review.css", "med
 """The parts of the page's style, in the order in which they are joined into one: the media queries come last."""
 
 SCRIPTS = (
-    *("data.js", "diff.js", "state.js", "list.js", "answers.js", "facts.js", "detail.js"),
-    *("digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js", "page.js"),
+    *("data.js", "diff.js", "json_read.js", "json_diff.js", "state.js", "list.js"),
+    *("sides.js", "compare.js", "json_view.js", "answers.js", "call_diff.js", "repeats.js", "judging.js", "facts.js"),
+    *("detail.js", "digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js", "page.js"),
 )
 """The parts of the page's script, in the order in which they are joined into one."""
 

@@ -28,7 +28,7 @@ _OWN_STOP = re.compile(r"the deadline came before every call was asked|the budge
 """Why asking ended early, where the sentence is the program's own and not the words of a host."""
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
-_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels")
+_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price")
 """The fields of a run that hold nothing of a case's texts."""
 _REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment", "markable")
 

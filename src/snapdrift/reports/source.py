@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
-from snapdrift.model import CallKey, MetricSpec, Source
+from snapdrift.model import CallKey, MetricSpec, Response, Source
 from snapdrift.reports.asked import PromptView, read_prompt
-from snapdrift.reports.data import PromptOf, Provenance, RunData
+from snapdrift.reports.data import PriceOf, PromptOf, Provenance, RunData
 from snapdrift.reports.thumbnails import Album
 
 if TYPE_CHECKING:
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
 
 def run_data(
-    stored: StoredRun, metrics: Sequence[MetricSpec], warnings: Sequence[str] = (), asked: Source = Source.OPENAI
+    stored: StoredRun,
+    metrics: Sequence[MetricSpec],
+    warnings: Sequence[str] = (),
+    asked: Source = Source.OPENAI,
+    price: PriceOf | None = None,
 ) -> RunData:
     """The run as reports read it; raises `StoreError` when nothing was concluded from it yet.
 
     `metrics` are those of the suite's graders, `warnings` sentences about its models: both are parsed from the stored
-    suite and catalogue by the caller, so that reports know neither. `asked` is the source of variants without answers.
+    suite and catalogue by the caller, so that reports know neither, and `price` says what they were reckoned at.
+    `asked` is the source of variants without answers.
     """
     header, evaluation = stored.header, stored.evaluation
     if evaluation is None:
@@ -29,6 +35,7 @@ def run_data(
             f"{stored.path}: nothing was concluded from this run yet; "
             f"`snapdrift resume {header.run_id}` goes on with it"
         )
+    answers, judged = _responses(stored)
     return RunData(
         run=Provenance(
             run_id=header.run_id,
@@ -50,7 +57,7 @@ def run_data(
         cases=stored.cases(),
         variants=header.variants,
         metrics=tuple(metrics),
-        responses=tuple(response for response in stored.responses() if not response.call.grader),
+        responses=answers,
         scores=stored.scores(),
         evaluation=evaluation,
         repeats=header.planned_repeats,
@@ -58,7 +65,21 @@ def run_data(
         prompt=_prompts(stored),
         asked=asked,
         spared=stored.spared_cases(),
+        price=price,
+        judged=judged,
     )
+
+
+def _responses(stored: StoredRun) -> tuple[tuple[Response, ...], tuple[Response, ...]]:
+    """The answers, and the responses of judges: of these no body, which nothing reads."""
+    answers: list[Response] = []
+    judged: list[Response] = []
+    for response in stored.responses():
+        if response.call.grader:
+            judged.append(replace(response, raw=""))
+        else:
+            answers.append(response)
+    return tuple(answers), tuple(judged)
 
 
 def _prompts(stored: StoredRun) -> PromptOf:

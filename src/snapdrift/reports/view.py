@@ -113,7 +113,8 @@ class Change:
 class AnswerView:
     """How one planned call ended, with its scores and what people said of it.
 
-    `response` is None for a call that was never answered.
+    `response` is None for a call that was never answered. `judged` are the responses of judges that were asked about
+    it, `price` is the price that its cost was reckoned at.
     """
 
     variant: str
@@ -122,6 +123,8 @@ class AnswerView:
     response: Response | None
     scores: tuple[Score, ...]
     labels: tuple[HumanLabel, ...] = ()
+    judged: tuple[Response, ...] = ()
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,44 +7,52 @@ function spoken(answer) {
   return [answer.text, answer.refusal, ...tools].filter(Boolean).join("\n");
 }
 
-function answersBeside(entry, detail, sides, repeat) {
-  const chosen = [sides.left, sides.right].filter((side) => side >= 0).map((side) => ({ side, answer: answerOf(detail, side, repeat) }));
-  const texts = chosen.map(({ answer }) => answer ? spoken(answer) : "");
-  const markable = diffing && !index.redacted.includes("answer") && texts.length === 2 && texts[0] && texts[1] && texts[0] !== texts[1] && Math.max(texts[0].length, texts[1].length) <= LONG;
-  const diff = markable ? wordDiff(texts[0], texts[1]) : null;
-  const note = texts.length < 2 || chosen.some(({ answer }) => !answer || answer.failure) ? "" : texts[0] === texts[1] ? "The two answers are the same." : diff && !diff.complete ? "The answers differ too much to mark single words." : index.redacted.includes("answer") ? "The two answers differ." : !diff && diffing && texts[0] && texts[1] ? "The answers are too long to mark single words." : "";
+// The columns of a case, marked by how they differ from the first.
+function answersBeside(detail, columns) {
+  const saids = columns.map((column) => saidBy(detail, column));
+  const comparison = compareColumns(saids), traced = saids.some(({ answer }) => answer?.steps);
   return make("div", { class: "answers" },
     make("div", { class: "tools" },
-      index.repeats > 1 ? repeatButtons(repeat) : null,
-      make("span", { class: "muted" }, note), metricChoice(entry),
-      make("button", { type: "button", class: "plain", "aria-pressed": String(diffing), title: "d", on: { click: toggleDiff } }, "mark differing words")),
-    make("div", { class: "beside" }, chosen.map(({ side, answer }, at) => answerCard(detail, side, answer, at, diff?.[at ? "right" : "left"]))));
+      make("span", { class: "muted note", role: "status" }, comparison.notes.join(" ")), metricChoice(currentEntry()),
+      repeatButtons(columns), columns.length > 1 ? modeButtons(comparison.modes, comparison.mode) : null, addChoice(columns, detail)),
+    comparison.above,
+    make("div", { class: "beside" }, saids.map((said, at) => answerColumn(said, { columns, at, traced, body: comparison.bodies[at], rows: comparison.rows }))));
 }
 
-function toggleDiff() { diffing = !diffing; drawCase(); }
-
-function repeatButtons(repeat) {
-  return make("span", { class: "repeats", role: "group", "aria-label": "repeat" }, "repeat ", Array.from({ length: index.repeats }, (_, each) =>
-    make("button", { type: "button", class: "plain", "aria-pressed": String(each === repeat), on: { click: () => { change({ repeat: each ? String(each) : "" }, "click"); drawCase(); } } }, each + 1)));
+function answerColumn(said, place) {
+  const { columns, at } = place, { answer } = said, expected = said.column.side === EXPECTED;
+  const card = make("section", { class: expected ? "answer expectation" : "answer", "aria-label": said.title },
+    make("header", {}, sideChoice(columns, at), repeatChoice(columns, at), columns.length > 2 && !at ? make("span", { class: "muted", title: "the others are compared with it" }, "reference") : null, expected ? null : byline(said), removeButton(columns, at)),
+    saidAll(said, place),
+    expected ? make("footer", {}, "from the dataset") : answerFoot(said, at));
+  if (place.rows) card.style.gridRow = `span ${place.rows + Number(place.traced) + 2}`;
+  return card;
 }
 
-function answerCard(detail, side, answer, at, marked) {
-  const variant = index.variants[side], key = at ? "right" : "left";
-  const choice = make("select", {
-    "aria-label": at ? "Variant on the right" : "Variant on the left",
-    on: { change: (event) => { change({ [key]: event.target.value }, "click"); drawCase(); } },
-  }, index.variants.map((each) => make("option", { value: each.name, selected: each === variant }, each.name)));
-  const label = answer ? index.sources[answer.source] ?? null : null;
-  return make("section", { class: "answer", "aria-label": variant.name },
-    make("header", {}, choice, variant.baseline ? make("span", { class: "muted" }, "baseline") : null, label ? make("span", { class: "label" }, label) : null,
-      variant.badges.map((badge) => make("span", { class: "way" }, shown(badge)))),
-    make("div", { class: "said-all" }, answer?.steps ? trace(answer) : null, answerBody(answer, marked)),
-    make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome", title: answer.detail ?? null }, word(answer.outcome)) : null,
-      answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
-      answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
-      answer?.first !== undefined ? make("span", {}, `first token ${seconds(answer.first)}`) : null,
-      answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null,
-      marking(currentEntry(), side, answer, at)));
+function byline({ column: { side }, answer }) {
+  const variant = index.variants[side], label = answer ? index.sources[answer.source] ?? null : null;
+  return [variant.baseline ? make("span", { class: "muted" }, "baseline") : null, label ? make("span", { class: "label" }, label) : null,
+    ...variant.badges.map((badge) => make("span", { class: "way" }, shown(badge)))];
+}
+
+// The answer with what came before it. Where lines of JSON stand on a level, each is a row of the columns' common grid.
+function saidAll(said, { body, rows, traced }) {
+  const expected = said.column.side === EXPECTED, steps = said.answer?.steps ? trace(said.answer) : null;
+  const content = body ?? (expected ? said.given ? long("pre", said.text) : make("p", { class: "none" }, "This case has no expected value.") : answerBody(said.answer));
+  if (!rows) return make("div", { class: "said-all" }, steps, content);
+  const all = make("div", { class: "said-all levelled" }, traced ? steps ?? make("div", {}) : null, content);
+  all.style.gridRow = `span ${rows + Number(traced)}`;
+  content.style.gridRow = `span ${rows}`;
+  return all;
+}
+
+function answerFoot({ column: { side }, answer }, at) {
+  return make("footer", {}, (answer?.scores ?? []).map((score) => scoreMark(score)), answer && answer.outcome !== "ok" ? make("span", { class: "outcome", title: answer.detail ?? null }, word(answer.outcome)) : null,
+    answer?.steps ? make("span", {}, `${number(answer.steps.length + 1)} requests`) : null,
+    answer?.latency !== undefined ? make("span", {}, seconds(answer.latency)) : null,
+    answer?.first !== undefined ? make("span", {}, `first token ${seconds(answer.first)}`) : null,
+    answer?.tokens ? make("span", {}, `${number(answer.tokens[2])} tokens`) : null,
+    marking(currentEntry(), side, answer, at));
 }
 
 // What came before the last answer: each request's text and tool calls, and what it was answered with.
@@ -57,22 +65,25 @@ function trace(answer) {
     said.map(([role, each]) => make("div", { class: "turn" }, make("span", { class: "muted" }, shown(role)), long("pre", each))))));
 }
 
-function answerBody(answer, marked) {
+function answerBody(answer) {
   if (!answer || answer.outcome === "missing") return make("p", { class: "none" }, "This call was never answered.");
   if (answer.failure) return make("p", { class: "none" }, shown(answer.failure));
   const text = spoken(answer);
   if (answer.detail && !text) return make("p", { class: "none" }, shown(answer.detail));
   if (!text) return make("p", { class: "none" }, "The answer is empty.");
-  if (!marked) return long("pre", text);
-  return long("pre", text, marked.flatMap(([same, run]) => same ? shown(run) : [make("mark", {}, shown(run))]));
+  return long("pre", text);
+}
+
+// What a score means in a word.
+function scoreMeaning(metric, value, passed) {
+  if (passed === null) return "not graded";
+  if (index.metrics[metric]?.pairwise) return value > 0.5 ? "wins" : value < 0.5 ? "loses" : "ties";
+  return passed ? "passes" : "fails";
 }
 
 // A sign and the metric's name; with `spell`, a sign and what it means.
 function scoreMark([metric, value, passed, reason], spell = false) {
-  const preferred = value > 0.5 ? "wins" : value < 0.5 ? "loses" : "ties";
-  const judged = index.metrics[metric]?.pairwise ? preferred : passed ? "passes" : "fails";
-  const meaning = passed === null ? "not graded" : judged;
-  const sign = passed === null ? "!" : passed ? "✓" : "✗";
+  const meaning = scoreMeaning(metric, value, passed), sign = passed === null ? "!" : passed ? "✓" : "✗";
   return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: meaning }, `${sign} `,
     spell ? meaning : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${word(reason)})`);
 }

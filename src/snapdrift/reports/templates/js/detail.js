@@ -1,8 +1,7 @@
-// One case: what was asked, what was expected, two answers side by side, and what the graders said.
+// One case: what was asked, what was expected, answers side by side, and what the graders said.
 
 const caseElement = document.getElementById("case");
 const LONG = 20000;
-let diffing = true;
 let drawn = 0;
 
 // Characters that act instead of showing (controls, bidirectional overrides, lone surrogates) are spelled out.
@@ -25,22 +24,13 @@ const number = (value) => value.toLocaleString("en-US");
 const seconds = (ms) => ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
 
 function select(entry, kind) {
-  change({ case: entry.id, left: "", right: "", repeat: "" }, kind);
+  change({ case: entry.id, ...leavingCase() }, kind);
   drawRows();
   bringIntoSight(rowOf(entry.id));
   drawCase();
 }
 
 const currentEntry = () => cases.find((entry) => entry.id === state.case) ?? null;
-
-// Which two variants stand side by side: those chosen, else those between which the case changed.
-function chosenSides(entry) {
-  const lens = changesOf(entry)[0]?.lens ?? activeLenses().find((each) => /[^u-]/.test(entry.states[each.number])) ?? activeLenses()[0];
-  const left = variantNumber(state.left), right = variantNumber(state.right);
-  const baseline = left >= 0 ? left : (lens?.baseline ?? -1) >= 0 ? lens.baseline : 0;
-  const candidate = right >= 0 ? right : lens && lens.candidate !== baseline ? lens.candidate : index.variants.length > 1 ? Number(baseline === 0) : -1;
-  return { left: baseline, right: candidate };
-}
 
 async function drawCase() {
   const entry = currentEntry(), turn = ++drawn;
@@ -50,9 +40,11 @@ async function drawCase() {
   }
   const detail = await loadDetail(entry.place);
   if (turn !== drawn) return;
-  const sides = chosenSides(entry), repeat = Math.min(Number(state.repeat) || 0, index.repeats - 1);
-  const open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;
-  caseElement.replaceChildren(caseHead(entry), asked(detail, sides, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(entry, detail, sides, repeat), whyMoved(entry, sides), scoresTable(detail, sides, repeat), factsTable(detail, sides, repeat), rerun(entry));
+  const columns = columnsOf(entry), open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;
+  const focused = caseElement.contains(document.activeElement) ? document.activeElement.dataset.at : null;
+  caseElement.replaceChildren(caseHead(entry), asked(detail, columns, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(detail, columns),
+    whyMoved(entry, columns), callsTable(detail, columns), repeatsTable(detail, columns), scoresTable(detail, columns), factsTable(detail, columns), rerun(entry));
+  if (focused) caseElement.querySelector(`[data-at="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 function caseHead(entry) {
@@ -75,14 +67,15 @@ function caseHead(entry) {
 }
 
 // What moved the case between the two answers shown, one line for each thing that is to be said of it.
-function whyMoved(entry, sides) {
+function whyMoved(entry, columns) {
+  const there = (variant) => columns.some(({ side }) => side === variant);
   const said = new Map();
   const broken = new Set(entry.causes.filter(([, cause]) => causes[cause].code === "broken").map(([lens]) => lens));
   for (const [number, place] of entry.causes) {
     const lens = lenses[number], cause = causes[place], metric = index.metrics[lens.metric];
-    if (lens.baseline !== sides.left || lens.candidate !== sides.right || (broken.has(number) && cause.code.endsWith("+"))) continue;
+    if (!there(lens.baseline) || !there(lens.candidate) || (broken.has(number) && cause.code.endsWith("+"))) continue;
     const sentence = metric.graded ? cause.graded : cause.passing;
-    said.set(sentence, [...(said.get(sentence) ?? []), metric.name]);
+    said.set(sentence, [...(said.get(sentence) ?? []), columns.length > 2 ? `${metric.name} (${index.variants[lens.candidate].name})` : metric.name]);
   }
   return said.size ? make("div", { class: "why-moved" }, make("span", { class: "key" }, "Why"),
     make("div", {}, [...said].map(([sentence, metrics]) => make("span", { class: "line" }, make("span", { class: "muted" }, shown(metrics.join(", ")), ": "), `${sentence}.`)))) : "";
@@ -90,17 +83,19 @@ function whyMoved(entry, sides) {
 
 const manyCandidates = new Set(lenses.map((lens) => lens.candidate)).size > 1;
 
-function asked(detail, sides, open) {
-  const prompts = [sides.left, sides.right].filter((side) => side >= 0).map((side) => detail.prompts[detail.prompt[side]] ?? null);
+// What was asked of the variants shown: their prompts once where they are the same.
+function asked(detail, columns, open) {
+  const variants = [...new Set(columns.map(({ side }) => side).filter((side) => side !== EXPECTED))];
+  const prompts = variants.map((side) => detail.prompts[detail.prompt[side]] ?? null);
   const texts = prompts.map((prompt) => prompt?.text ?? null);
-  const same = texts.includes(null) || texts.length < 2 || texts[0] === texts[1];
-  const first = texts.find((text) => text !== null) ?? detail.variables ?? "";
+  const written = texts.filter((text) => text !== null), same = new Set(written).size < 2;
+  const first = written[0] ?? detail.variables ?? "";
   const preview = first.replace(/\s+/g, " ").trim().slice(0, 240);
-  const body = same ? [long("pre", first)] : texts.map((text, at) => [make("h4", {}, shown(index.variants[at ? sides.right : sides.left].name)), long("pre", text ?? "")]).flat();
+  const body = same ? [long("pre", first)] : texts.flatMap((text, at) => text === null ? [] : [make("h4", {}, shown(index.variants[variants[at]].name)), long("pre", text)]);
   return make("div", { class: "asked" },
     make("details", { class: "prompt", open: open.prompt },
       make("summary", {}, make("span", { class: "key" }, texts.some(Boolean) ? (same ? "Prompt" : "Prompts") : "Case"), make("span", { class: "preview" }, shown(preview))), body),
-    pictures(prompts), toolDefinitions(prompts, sides, open.tools),
+    pictures(prompts), toolDefinitions(prompts, variants, open.tools),
     detail.expected === null ? null : make("div", { class: "expected" }, make("span", { class: "key" }, "Expected"), long("pre", detail.expected)));
 }
 
@@ -118,14 +113,14 @@ function mediaFigure([kind, name, place, detail, size, small, note]) {
       place && place !== name ? make("span", { class: "under" }, shown(place)) : null, facts ? make("span", { class: "under" }, shown(facts)) : null));
 }
 
-function toolDefinitions(prompts, sides, open) {
-  const texts = prompts.filter(Boolean).map((prompt) => prompt.tools);
+function toolDefinitions(prompts, variants, open) {
+  const texts = prompts.map((prompt) => prompt?.tools ?? "");
   if (!texts.some(Boolean)) return null;
-  const same = texts.every((text) => text === texts[0]);
+  const given = prompts.flatMap((prompt, at) => prompt ? [at] : []), same = given.every((at) => texts[at] === texts[given[0]]);
   const names = [...new Set(texts.filter(Boolean).flatMap((text) => JSON.parse(text)).map((tool) => tool?.name ?? tool?.type ?? "tool"))];
   return make("details", { class: "tool-definitions", open },
     make("summary", {}, make("span", { class: "key" }, "Tools"), make("span", { class: "preview" }, shown(names.join(", ")))),
-    same ? long("pre", texts[0]) : texts.map((text, at) => [make("h4", {}, shown(index.variants[at ? sides.right : sides.left].name)), long("pre", text || "none")]).flat());
+    same ? long("pre", texts[given[0]]) : given.flatMap((at) => [make("h4", {}, shown(index.variants[variants[at]].name)), long("pre", texts[at] || "none")]));
 }
 
 // Text in an element of its own; a long one is cut, with a button that shows the rest.
@@ -134,23 +129,38 @@ function long(tag, text, pieces = null) {
   if (pieces) element.append(...pieces);
   else if (text.length <= LONG) element.append(...shown(text));
   else {
-    element.append(...shown(text.slice(0, LONG)), make("button", {
-      type: "button", class: "more", on: { click: () => element.replaceChildren(...shown(text)) },
+    const parts = partsOf(text), whole = () => parts.map((part) => make("span", { class: "part" }, shown(part)));
+    element.append(...shown(parts[0]), make("button", {
+      type: "button", class: "more", on: { click: () => element.replaceChildren(...whole()) },
     }, `… show all ${number(text.length)} characters`));
   }
   return element;
 }
 
+// A long text in parts, of which a browser lays out those in sight. They end with a line, else between words.
+function partsOf(text) {
+  const parts = [];
+  for (let from = 0; from < text.length;) {
+    const window = text.slice(from, from + LONG), last = Math.max(window.lastIndexOf("\n") + 1 || window.lastIndexOf(" ") + 1, 0);
+    const fits = from + LONG >= text.length ? window.length : last > LONG / 2 ? last : window.length - Number(/[\ud800-\udbff]$/.test(window));
+    parts.push(text.slice(from, from + fits));
+    from += fits;
+  }
+  return parts;
+}
+
 // A shell takes a single-quoted text as it is.
 const quoted = (text) => /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
+// The command that asks this case again, of the variants that the run asked where those were not all.
 function rerun(entry) {
-  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${index.standin ? " --standin" : ""}`;
+  const variants = index.partial ? index.variants.map(({ name }) => ` --variant=${quoted(name)}`).join("") : "";
+  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${variants}${index.standin ? " --standin" : ""}`;
   return make("p", { class: "rerun" }, make("span", { class: "key" }, "Rerun"), make("code", {}, shown(command)), copyButton("copy", () => command));
 }
 
-function copyButton(word, text) {
-  return make("button", { type: "button", class: "plain", on: { click: async (event) => {
+function copyButton(word, text, label = null) {
+  return make("button", { type: "button", class: "plain", "aria-label": label, on: { click: async (event) => {
     const button = event.currentTarget;
     try { await navigator.clipboard.writeText(text()); button.textContent = "copied"; } catch { button.textContent = "could not copy"; }
     setTimeout(() => { button.textContent = word; }, 1500);

@@ -6,7 +6,8 @@ function words(text) {
   return text.match(/\r?\n|[^\S\n]+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
 }
 
-// Runs of `[same, text]` for each side: `{left: [...], right: [...], complete}`.
+// Runs of `[same, text]` for each side: `{left: [...], right: [...], complete, kept}`; `kept` has a 1 for each word of the
+// left side that the right side has too.
 function wordDiff(left, right) {
   const a = words(left), b = words(right);
   let start = 0, endA = a.length, endB = b.length;
@@ -18,7 +19,7 @@ function wordDiff(left, right) {
   const complete = markCommon(a, b, start, endA, endB, keptA, keptB);
   bridgeGaps(a, keptA);
   bridgeGaps(b, keptB);
-  return { left: runs(a, keptA), right: runs(b, keptB), complete };
+  return { left: runs(a, keptA), right: runs(b, keptB), complete, kept: keptA };
 }
 
 function markCommon(a, b, start, endA, endB, keptA, keptB) {

@@ -1,43 +1,59 @@
-// Tables of a case: its scores, and what its calls took.
+// Tables of a case: its scores, and what its calls took. A column for each variant that is shown, at its repeat.
 
-function table(caption, sides, rows) {
+function table(caption, columns, rows) {
   if (!rows.length) return "";
-  const heads = sides.map((side) => make("th", { scope: "col" }, shown(index.variants[side].name)));
-  return make("div", { class: "scroll" }, make("table", { class: "pairwise" }, make("caption", {}, caption),
+  const names = columns.map((column) => column.repeat !== columns[0].repeat || columns.filter(({ side }) => side === column.side).length > 1 ? `${titleOf(column)}, repeat ${column.repeat + 1}` : titleOf(column));
+  const heads = names.map((name) => make("th", { scope: "col" }, shown(name)));
+  return make("div", { class: "scroll" }, make("table", { class: "pairwise" }, caption ? make("caption", {}, caption) : null,
     make("thead", {}, make("tr", {}, make("td", {}), heads)), make("tbody", {}, rows)));
 }
 
-function scoresTable(detail, { left, right }, repeat) {
-  const sides = [left, right].filter((side) => side >= 0);
-  const answers = sides.map((side) => answerOf(detail, side, repeat));
+function scoresTable(detail, columns) {
+  const answered = columns.filter(({ side }) => side !== EXPECTED);
+  const answers = answered.map(({ side, repeat }) => answerOf(detail, side, repeat));
   const metrics = [...new Set(answers.flatMap((answer) => (answer?.scores ?? []).map((score) => score[0])))];
-  return table("Scores", sides, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
-    answers.map((answer) => scoreCell(answer?.scores.find((score) => score[0] === metric))))));
+  const firstOf = new Map([...metrics].reverse().map((metric) => [index.metrics[metric]?.grader, metric]));
+  return table("Scores", answered, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
+    answers.map((answer, at) => scoreCell(answer?.scores.find((score) => score[0] === metric),
+      (score) => firstOf.get(index.metrics[metric]?.grader) === metric ? judgesAnswers(detail, answer, score, answered[at]) : null)))));
 }
 
-function scoreCell(score) {
+function scoreCell(score, judged) {
   if (!score) return make("td", { class: "muted" }, "–");
-  const [, value, , , detail, extracted, alternative, evidence] = score;
+  const [, value, , reason, detail, extracted, alternative, evidence] = score;
   const graded = value !== null && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
-  return make("td", {}, scoreMark(score, true), graded,
-    detail ? make("span", { class: "under" }, shown(detail.slice(0, 2000))) : null,
+  return make("td", {}, scoreMark(score, true), graded, " ", make("span", { class: "code-of", title: "reason code" }, reason),
+    detail ? cutText("span", "under", detail, 2000) : null,
     extracted === null ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
-    evidence.filter((each) => each !== detail).map((each) => make("span", { class: "under" }, shown(String(each).slice(0, 2000)))));
+    evidence.filter((each) => !detail.endsWith(each)).map((each) => cutText("span", "under", String(each), 2000)), judged(score));
 }
 
-function factsTable(detail, { left, right }, repeat) {
-  const sides = [left, right].filter((side) => side >= 0);
-  const answers = sides.map((side) => answerOf(detail, side, repeat) ?? { outcome: "missing" });
+// Text that is cut at `most` characters, with a button that shows the rest.
+function cutText(tag, kind, text, most) {
+  const element = make(tag, { class: kind }, shown(text.slice(0, most)));
+  if (text.length > most) element.append(make("button", { type: "button", class: "plain", on: { click: () => element.replaceChildren(...shown(text)) } }, `… all ${number(text.length)} characters`));
+  return element;
+}
+
+const tokensInWords = ([input, cached, output, reasoning]) => `${number(input)} in${cached ? ` (${number(cached)} cached)` : ""}, ${number(output)} out${reasoning ? ` (${number(reasoning)} reasoning)` : ""}`;
+const dollars = (usd) => `$${usd.toFixed(6)}`;
+
+function factsTable(detail, columns) {
+  const answered = columns.filter(({ side }) => side !== EXPECTED);
+  const answers = answered.map(({ side, repeat }) => answerOf(detail, side, repeat) ?? { outcome: "missing" });
   const kinds = [
-    ["outcome", (a) => word(a.outcome) + (a.finish ? `, ${a.finish}` : "") + (a.detail ? `: ${a.detail}` : "")],
-    ["returned model", (a) => a.returned], ["request id", (a) => a.request_id],
+    ["outcome", (a) => word(a.outcome) + (a.detail ? `: ${a.detail}` : "")], ["finish reason", (a) => a.finish],
+    ["returned model", (a) => a.returned && (a.returned === a.requested ? a.returned : `${a.returned} (asked for ${a.requested})`)], ["request id", (a) => a.request_id],
     ["requests", (a) => a.steps ? number(a.steps.length + 1) : null],
     ["latency", (a) => a.latency === undefined ? null : seconds(a.latency)],
     ["first token", (a) => a.first === undefined ? null : seconds(a.first) + (a.rate === undefined ? "" : `, then ${a.rate} tokens/s`)],
-    ["tokens", (a) => a.tokens && `${number(a.tokens[0])} in${a.tokens[1] ? ` (${number(a.tokens[1])} cached)` : ""}, ${number(a.tokens[2])} out${a.tokens[3] ? ` (${number(a.tokens[3])} reasoning)` : ""}`],
-    ["cost", (a) => a.usd === undefined ? null : `$${a.usd.toFixed(6)}${a.batched ? " (by batch, half price)" : ""}`], ["service tier", (a) => a.tier],
+    ["tokens", (a) => a.tokens && tokensInWords(a.tokens)],
+    ["cost", (a) => a.usd === undefined ? null : `${dollars(a.usd)}${a.batched ? " (by batch, half price)" : ""}`],
+    ["price", (a) => a.price === undefined ? null : index.prices[a.price]],
+    ["judges", (a) => a.judged ? judgesCost(detail, a) : null], ["service tier", (a) => a.tier],
     ["attempts", (a) => a.attempts > 1 ? number(a.attempts) : null], ["finished", (a) => a.finished], ["source", (a) => a.source],
   ];
   const rows = kinds.map(([name, read]) => [name, answers.map((answer) => read(answer) ?? null)]).filter(([, values]) => values.some((value) => value !== null));
-  return table("Calls", sides, rows.map(([name, values]) => make("tr", {}, make("th", { scope: "row" }, name), values.map((value) => make("td", {}, value === null ? "–" : shown(value))))));
+  const cell = (name, value) => value === null ? "–" : name === "request id" ? [make("code", {}, shown(value)), copyButton("copy", () => value, `copy request id ${value}`)] : shown(value);
+  return table("Calls", answered, rows.map(([name, values]) => make("tr", {}, make("th", { scope: "row" }, name), values.map((value) => make("td", {}, cell(name, value))))));
 }

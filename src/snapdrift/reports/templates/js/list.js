@@ -81,7 +81,7 @@ function caseRow({ entry }) {
   const selected = entry.id === state.case;
   const moved = changesOf(entry).map(({ lens }) => index.metrics[lens.metric]?.name ?? "");
   return make("a", {
-    class: "row", href: address({ case: entry.id, left: "", right: "", repeat: "" }), "aria-current": selected ? "true" : null,
+    class: "row", href: address({ case: entry.id, ...leavingCase() }), "aria-current": selected ? "true" : null,
     on: { click: (event) => { if (!event.metaKey && !event.ctrlKey && !event.shiftKey) { event.preventDefault(); select(entry, "click"); } } },
   }, make("span", { class: "name" }, shown(entry.id)), reviewSign(entry), make("span", { class: "moved" }, shown([...new Set(moved)].join(", "))));
 }

@@ -73,18 +73,8 @@ function nextTheme() {
   showTheme(theme);
 }
 
-function nextVariant() {
-  const entry = currentEntry();
-  if (!entry || index.variants.length < 2) return;
-  const { left, right } = chosenSides(entry), many = index.variants.length;
-  let next = (right + 1) % many;
-  if (next === left) next = (next + 1) % many;
-  change({ right: index.variants[next].name }, "click");
-  drawCase();
-}
-
 const KEY_ACTIONS = {
-  j: () => step(1), k: () => step(-1), d: toggleDiff, v: nextVariant,
+  j: () => step(1), k: () => step(-1), d: nextMode, v: nextVariant, "[": () => stepRepeat(-1), "]": () => stepRepeat(1),
   p: () => { const prompt = caseElement.querySelector("details.prompt"); if (prompt) prompt.open = !prompt.open; },
   ...REVIEW_KEYS,
   "/": () => filterElements.q.focus(), "?": () => document.getElementById("keys").showModal(),

@@ -1,13 +1,14 @@
 // What is shown, as the URL fragment says it: `#case=refund-017&metric=queue&q=fence`. Every state has an address.
 
 const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "review", "q"];
-const KEYS = ["case", ...FILTERS, "left", "right", "repeat"];
+const KEYS = ["case", ...FILTERS, "sides", "repeat", "mode"];
 const state = Object.fromEntries(KEYS.map((key) => [key, ""]));
 let lastMove = "";
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const key of KEYS) state[key] = given.get(key) ?? "";
+  state.sides ||= sidesOfPair(given.get("left") ?? "", given.get("right") ?? "");
 }
 
 function address(changes = {}) {
