@@ -20,6 +20,7 @@ def grade(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -38,7 +39,7 @@ def grade(
             env=o.environment(),
             target=o.target(standin, None, None, host, base_url, key_env),
             limits=pipeline.Limits(max_usd),
-            output=pipeline.Output(out, junit, summary),
+            output=pipeline.Output(out, junit, summary, split_mb=split),
             code=not no_code,
             progress=printer.progress,
             notice=printer.notice,

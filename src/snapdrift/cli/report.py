@@ -17,6 +17,7 @@ def report(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -25,11 +26,12 @@ def report(
     Examples:
       snapdrift report latest
       snapdrift report artefact/20261122-140305-8f3a.db --out report/
+      snapdrift report latest --split 8
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
 
     with Printer(quiet=quiet, json=json) as printer:
-        output = pipeline.Output(out, junit, summary)
+        output = pipeline.Output(out, junit, summary, split_mb=split)
         outcomes = pipeline.report_runs(runs, pipeline.RunOptions(output=output), Path.cwd())
         printer.outcomes(outcomes)

@@ -27,6 +27,7 @@ def resume(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -48,7 +49,7 @@ def resume(
             env=o.environment(),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary),
+            output=pipeline.Output(out, junit, summary, split_mb=split),
             batch=pipeline.BatchOptions(
                 wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
             ),

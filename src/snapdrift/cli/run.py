@@ -37,6 +37,7 @@ def run(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -59,7 +60,7 @@ def run(
             selection=pipeline.Selection(tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary),
+            output=pipeline.Output(out, junit, summary, split_mb=split),
             batch=pipeline.BatchOptions(
                 batch, not no_wait, retry_missing, progress=printer.batches, notice=printer.notice
             ),

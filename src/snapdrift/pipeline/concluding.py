@@ -215,7 +215,7 @@ def write_run_reports(
     out_dir = output.out_dir / (part or "") if output.out_dir else _own_folder(stored, suite, workspace)
     templates = workspace.root / "reports" / "templates"
     with _telling([view], out_dir):
-        paths = write_reports(view, out_dir, templates if templates.is_dir() else None)
+        paths = write_reports(view, out_dir, templates if templates.is_dir() else None, output.split_mb)
     if output.out_dir is None:
         _point_latest(out_dir)
     return view, paths

@@ -79,12 +79,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder."""
+    """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder.
+
+    A page larger than `split_mb` megabytes has its answers on pages beside it; None: all is in one file, always.
+    """
 
     out_dir: Path | None = None
     junit: Path | None = None
     summary: Path | None = None
     state_dir: Path | None = None
+    split_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ function select(entry, kind) {
   drawCase();
 }
 
-const currentEntry = () => cases.find((entry) => entry.id === state.case) ?? null;
+const currentEntry = () => caseById.get(state.case) ?? null;
 
 // Which two variants stand side by side: those chosen, else those between which the case changed.
 function chosenSides(entry) {
@@ -45,9 +45,10 @@ function chosenSides(entry) {
 async function drawCase() {
   const entry = currentEntry(), turn = ++drawn;
   if (!entry) {
-    caseElement.replaceChildren(make("p", { class: "none" }, state.case ? "No case of this run has the id that the address names." : "No case is selected."));
+    caseElement.replaceChildren(make("p", { class: "none" }, nobody()));
     return;
   }
+  if (elsewhere) { drawElsewhere(entry); return; }
   const detail = await loadDetail(entry.place);
   if (turn !== drawn) return;
   const sides = chosenSides(entry), repeat = Math.min(Number(state.repeat) || 0, index.repeats - 1);
