@@ -97,7 +97,7 @@ def test_the_groups_are_counted(make_run: MakeRun, open_page: Open) -> None:
 
 
 def test_what_is_unchanged_is_folded_until_it_is_opened(open_page: Open) -> None:
-    opened = open_page()
+    opened = open_page(fragment="#variant=alias&tag=reply")
     folded = opened.page.locator("button.group.unchanged").get_attribute("aria-expanded")
     opened.page.locator("button.group.unchanged").click()
     assert folded == "false"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, Lens
@@ -93,4 +92,6 @@ def _means(answers: Iterable[AnswerView], metrics: Iterable[str]) -> list[int | 
         for score in answer.scores:
             if score.value is not None:
                 values.setdefault(score.metric, []).append(score.value)
-    return [round(fmean(values[metric]) * 1e4) if metric in values else None for metric in metrics]
+    return [
+        round(sum(values[metric]) / len(values[metric]) * 1e4) if metric in values else None for metric in metrics
+    ]

@@ -103,6 +103,13 @@ function followAddress() {
 
 // A field changes the state by its `change` event; typing in the search counts as soon as it pauses.
 let typing = 0;
+function searchTyped() {
+  clearTimeout(typing);
+  if (state.q === filterElements.q.value) return;
+  change({ q: filterElements.q.value }, "type");
+  applyFilters();
+}
+
 function listenToFilters() {
   for (const [key, element] of Object.entries(filterElements).filter(([each]) => each !== "q")) {
     element.addEventListener("change", () => {
@@ -112,7 +119,7 @@ function listenToFilters() {
   }
   filterElements.q.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { change({ q: filterElements.q.value }, "type"); applyFilters(); }, 120);
+    typing = setTimeout(searchTyped, 120);
   });
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("clear").addEventListener("click", clearFilters);

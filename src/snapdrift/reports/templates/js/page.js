@@ -34,10 +34,11 @@ const KEY_ACTIONS = {
   "/": () => { filterElements.q.focus(); filterElements.q.select(); }, "?": () => document.getElementById("keys").showModal(),
 };
 
-// Enter goes from the list into the case, Escape from the case or the search back to the list.
+// Enter goes from the search to the list and from there into the case, Escape from the case or the search back to the list.
 function onMove(event, inField) {
   const inCase = caseElement.contains(event.target);
   if (event.key === "Escape" && (inField || inCase)) { event.target.blur(); focusList(); return true; }
+  if (event.key === "Enter" && event.target === filterElements.q) { enterList(); return true; }
   const row = event.target.closest?.("a.row"), inList = row || event.target === list || event.target === document.body;
   if (event.key !== "Enter" || !inList) return false;
   const entry = row ? shownRows[Number(row.dataset.row)].entry : currentEntry();
@@ -45,6 +46,14 @@ function onMove(event, inField) {
   if (elsewhere) location.href = caseAddress(entry);
   else { if (row) select(entry, "click"); caseElement.focus(); }
   return true;
+}
+
+// From the search to what it found.
+function enterList() {
+  searchTyped();
+  const first = shownRows.find((row) => row.entry);
+  if (first && rowOf(state.case) < 0) select(first.entry, "click");
+  focusList();
 }
 
 function focusList() {

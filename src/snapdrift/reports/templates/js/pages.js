@@ -28,7 +28,7 @@ function drawElsewhere(entry) {
 function nobody() {
   if (!state.case) return ["No case is selected."];
   if (!sheet) return ["No case of this run has the id that the address names."];
-  return ["No case of this page has the id that the address names. ", make("a", { href: `../index.html${address()}` }, "Look in the list of all cases.")];
+  return ["No case of this page has the id that the address names. ", make("a", { href: allCases() }, "Look in the list of all cases.")];
 }
 
 // Links that search the answers: one to each page of cases, at most so many.
@@ -38,12 +38,14 @@ function searchLinks() {
   return elsewhere.length > LINKED_PAGES ? [...links, ` … ${number(elsewhere.length)}`] : links;
 }
 
-// The way from page to page, above the list. Its links follow the filters.
+const allCases = () => `../index.html${address({ left: "", right: "", repeat: "", at: "" })}`;
+
+// The way from page to page, above the list. Its links follow the filters, that to all cases as well the case.
 function drawSheet() {
   if (!sheet) return;
   const turn = (word, file, key) => file ? make("a", { class: key, href: file + address(filtersOnly) }, word) : make("span", { class: "muted" }, word);
   document.getElementById("sheet").replaceChildren(
-    make("a", { class: "all", href: `../index.html${address({ left: "", right: "", repeat: "" })}` }, "all cases"),
+    make("a", { class: "all", href: allCases(), on: { click: (event) => { event.currentTarget.href = allCases(); } } }, "all cases"),
     turn("‹ page before", sheet.previous, "before"), turn("next page ›", sheet.next, "next"),
     make("span", { class: "muted range" }, `page ${number(sheet.number)} of ${number(sheet.of)}: cases ${number(sheet.first + 1)} to ${number(sheet.first + cases.length)} of ${number(sheet.all)}`));
 }
