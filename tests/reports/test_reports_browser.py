@@ -62,6 +62,9 @@ def test_the_list_draws_only_the_rows_in_sight(make_run: MakeRun, open_page: Ope
         "const s = document.createElement('script'); s.textContent = 'window.owned = 1'; document.body.append(s);",
         "document.body.setAttribute('onclick', 'window.owned = 1'); document.body.click();",
         "setTimeout('window.owned = 1', 0);",
+        """const rule = { createHTML: () => '<img src=x onerror="window.owned = 1">' };
+           for (const name of ['mine', 'snapdrift-search'])
+               try { document.body.innerHTML = trustedTypes.createPolicy(name, rule).createHTML(''); } catch {}""",
     ],
 )
 def test_the_policy_stops_code_that_is_not_the_pages_own(open_page: Open, attack: str) -> None:

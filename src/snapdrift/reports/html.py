@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -120,12 +121,15 @@ def render_pages(view: View, templates_dir: Path | None = None, split_mb: float 
     """
     renderer = _Renderer(view, templates_dir)
     embedded = Embedded(view)
-    whole = renderer.page(TEMPLATE, embedded.payload(embedded.chunks))
-    if split_mb is None or len(whole) <= split_mb * MEGABYTE:
-        yield Page(INDEX, whole)
-        return
-    del whole
-    sheets = sheets_of(embedded, split_mb * MEGABYTE)
+    payload = embedded.payload(embedded.chunks)
+    limit = math.inf if split_mb is None else split_mb * MEGABYTE
+    if payload.size <= limit:
+        whole = renderer.page(TEMPLATE, payload)
+        if len(whole) <= limit:
+            yield Page(INDEX, whole)
+            return
+        del whole
+    sheets = sheets_of(embedded, limit)
     overview = renderer.page(TEMPLATE, sheets.overview)
     for name, payload in sheets.pages():
         yield Page(name, renderer.page(CASES_TEMPLATE, payload))

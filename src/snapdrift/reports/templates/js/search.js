@@ -15,15 +15,14 @@ function testTexts() {
   postMessage("ready");
 }
 
-// The one address that may become a worker is the one made here.
-let workerAddress = null;
+// The one address that may become a worker is the one made here. The policy is made at once: there can be no second one
+// of its name, so no other script can make it.
+let workerUrl = "";
+const workerPolicy = globalThis.trustedTypes?.createPolicy("snapdrift-search", { createScriptURL: () => workerUrl });
+
 function startWorker() {
-  if (workerAddress === null) {
-    const url = URL.createObjectURL(new Blob([`(${testTexts})()`], { type: "text/javascript" }));
-    const policy = globalThis.trustedTypes?.createPolicy("snapdrift-search", { createScriptURL: () => url });
-    workerAddress = policy?.createScriptURL("") ?? url;
-  }
-  return new Worker(workerAddress);
+  workerUrl ||= URL.createObjectURL(new Blob([`(${testTexts})()`], { type: "text/javascript" }));
+  return new Worker(workerPolicy?.createScriptURL("") ?? workerUrl);
 }
 
 // What a worker says next. Rejects when it says nothing in time.
