@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from pydoc_data.topics import topics
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from snapdrift.model import (
     CallKey,
@@ -255,6 +255,12 @@ TEN_STEPS = """
 """
 
 
+def computed_by(measured: CDPSession) -> float:
+    """Milliseconds for which the page's own thread has had the processor."""
+    values = {each["name"]: each["value"] for each in measured.send("Performance.getMetrics")["metrics"]}
+    return float(values["TaskDuration"]) * 1000
+
+
 def open_once(browser: Browser, url: str) -> Figures:
     """What a fresh page takes."""
     page = browser.new_page(viewport={"width": 1400, "height": 900})
@@ -273,10 +279,15 @@ def open_once(browser: Browser, url: str) -> Figures:
     times["ready"] = (time.perf_counter() - started) * 1000
     page.wait_for_selector(".case-head h3")
     times["first case"] = (time.perf_counter() - started) * 1000
-    metrics = {each["name"]: each["value"] for each in measured.send("Performance.getMetrics")["metrics"]}
-    times["of which the page's own thread computed"] = metrics["TaskDuration"] * 1000
+    times["of which the page's own thread computed"] = computed_by(measured)
     times["j, ten times"] = until(page, TEN_STEPS, "true")
-    times |= dict(filter_times(page))
+    most = 0.0
+    computed = computed_by(measured)
+    for name, milliseconds in filter_times(page):
+        times[name] = milliseconds
+        computed, before = computed_by(measured), computed
+        most = max(most, computed - before)
+    times["the most that the page's own thread computed for one of these"] = most
     times["search, first time"] = search_time(page, "certainly not in there")
     times["search, again"] = search_time(page, "function")
     times["regular expression"] = search_time(page, r"/\bclass(es)? \w+ing\b/")
