@@ -92,6 +92,4 @@ def _means(answers: Iterable[AnswerView], metrics: Iterable[str]) -> list[int | 
         for score in answer.scores:
             if score.value is not None:
                 values.setdefault(score.metric, []).append(score.value)
-    return [
-        round(sum(values[metric]) / len(values[metric]) * 1e4) if metric in values else None for metric in metrics
-    ]
+    return [round(sum(values[metric]) / len(values[metric]) * 1e4) if metric in values else None for metric in metrics]
