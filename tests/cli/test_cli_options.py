@@ -45,6 +45,13 @@ def test_an_amount_that_is_no_ceiling_is_refused(amount):
     assert "--max-usd" in done.output
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "inf", "nan"])
+def test_a_page_of_no_size_is_refused(size):
+    done = CliRunner().invoke(app, ["report", "latest", "--split", size])
+    assert done.exit_code == 2
+    assert "expected megabytes above 0" in done.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_every_command_has_an_example(name):
     done = CliRunner().invoke(app, [name, "--help"])

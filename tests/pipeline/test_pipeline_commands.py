@@ -257,6 +257,9 @@ def test_compare_and_report_repeat_what_was_concluded(workspace, snapdrift, tmp_
     assert reported.returncode == 0, reported.stderr
     again = json.loads((tmp_path / "again" / "verdict.json").read_text())
     assert (again["comparisons"], again["decision"]) == (first["comparisons"], first["decision"])
+    assert not (tmp_path / "again" / "cases").exists()
+    assert snapdrift("report", "latest", "--out", tmp_path / "again", "--split", "0.01", cwd=root).returncode == 0
+    assert (tmp_path / "again" / "cases" / "0001.html").exists()
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are(workspace, snapdrift):

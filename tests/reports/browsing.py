@@ -64,5 +64,5 @@ def open_in(context: BrowserContext, path: Path, fragment: str = "", **emulated:
         opened.page.emulate_media(**emulated)  # type: ignore[arg-type]
     opened.page.goto(path.as_uri() + fragment)
     opened.page.wait_for_selector("html[data-ready]")
-    opened.page.wait_for_selector(".rerun, .case > .none", state="attached")
+    opened.page.wait_for_selector(".rerun, .case > .none, .case > .elsewhere", state="attached")
     return opened

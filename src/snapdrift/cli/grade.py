@@ -21,6 +21,7 @@ def grade(
     junit: o.Junit = None,
     summary: o.Summary = None,
     report_url: o.ReportUrl = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -39,7 +40,7 @@ def grade(
             env=o.environment(),
             target=o.target(standin, None, None, host, base_url, key_env),
             limits=pipeline.Limits(max_usd),
-            output=pipeline.Output(out, junit, summary, report_url=report_url),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
             code=not no_code,
             progress=printer.progress,
             notice=printer.notice,

@@ -92,6 +92,15 @@ ReportUrl = Annotated[
         callback=lambda url: _url(url),
     ),
 ]
+Split = Annotated[
+    float | None,
+    typer.Option(
+        "--split",
+        help="Beyond so many megabytes, put the answers on pages beside the index.",
+        metavar="MB",
+        callback=lambda megabytes: _megabytes(megabytes),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (the format of verdict.json).")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress; one line of result a suite, its report and its run.")
@@ -159,6 +168,13 @@ def _finite(usd: float | None) -> float | None:
     if usd is not None and not math.isfinite(usd):
         raise typer.BadParameter(f"found {usd}; expected an amount in dollars")
     return usd
+
+
+def _megabytes(megabytes: float | None) -> float | None:
+    """The same size; a page of no size cannot be."""
+    if megabytes is not None and not 0 < megabytes < math.inf:
+        raise typer.BadParameter(f"found {megabytes:g}; expected megabytes above 0, such as 8")
+    return megabytes
 
 
 def seconds(text: str | None) -> float | None:

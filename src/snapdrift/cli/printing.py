@@ -75,6 +75,9 @@ class Printer:
 
     def outcomes(self, outcomes: Sequence[RunOutcome]) -> None:
         """What runs came to, and where their pages are."""
+        for outcome in outcomes:
+            if outcome.reports.advice:
+                self.notice(outcome.reports.advice)
         if self._json:
             self._document([outcome.view for outcome in outcomes])
             return

@@ -23,6 +23,7 @@ def report(
     junit: o.Junit = None,
     summary: o.Summary = None,
     report_url: o.ReportUrl = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -32,6 +33,7 @@ def report(
       snapdrift report latest
       snapdrift report artefact/20261122-140305-8f3a.db --out report/
       snapdrift report --index
+      snapdrift report latest --split 8
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -44,7 +46,7 @@ def report(
     if not runs:
         raise UsageError("found no RUN; expected at least one, or --index for the list of all runs alone")
     with Printer(quiet=quiet, json=json) as printer:
-        output = pipeline.Output(out, junit, summary, report_url=report_url)
+        output = pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split)
         options = pipeline.RunOptions(output=output, notice=printer.notice)
         outcomes = pipeline.report_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)

@@ -28,6 +28,7 @@ def resume(
     junit: o.Junit = None,
     summary: o.Summary = None,
     report_url: o.ReportUrl = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -49,7 +50,7 @@ def resume(
             env=o.environment(),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary, report_url=report_url),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
             batch=pipeline.BatchOptions(
                 wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
             ),

@@ -38,6 +38,7 @@ def run(
     junit: o.Junit = None,
     summary: o.Summary = None,
     report_url: o.ReportUrl = None,
+    split: o.Split = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -60,7 +61,7 @@ def run(
             selection=pipeline.Selection(tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary, report_url=report_url),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
             batch=pipeline.BatchOptions(
                 batch, not no_wait, retry_missing, progress=printer.batches, notice=printer.notice
             ),

@@ -231,7 +231,7 @@ def write_run_reports(
     view = replace(view, address=output.report_url or _shown_path(out_dir / "index.html", workspace))
     templates = workspace.root / "reports" / "templates"
     with _telling([view], out_dir):
-        paths = write_reports(view, out_dir, templates if templates.is_dir() else None)
+        paths = write_reports(view, out_dir, templates if templates.is_dir() else None, output.split_mb)
     if output.out_dir is None:
         _point_latest(out_dir)
     return view, paths

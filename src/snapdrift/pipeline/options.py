@@ -82,6 +82,7 @@ class Output:
     """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder.
 
     `report_url` is where the page will be found by who reads the summary elsewhere: that of a CI artefact, say.
+    A page larger than `split_mb` megabytes has its answers on pages beside it; None: all is in one file, always.
     """
 
     out_dir: Path | None = None
@@ -89,6 +90,7 @@ class Output:
     summary: Path | None = None
     state_dir: Path | None = None
     report_url: str | None = None
+    split_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Score
@@ -22,6 +22,8 @@ class AnswerIndex:
     responses: Mapping[CallKey, Response]
     scores: Mapping[tuple[str, str], Mapping[str, Sequence[Score]]]
     unanswered: Callable[[str], Outcome] = lambda _: Outcome.MISSING
+    ended: dict[tuple[str, str], list[Outcome]] = field(default_factory=dict, init=False, compare=False)
+    """What `outcomes` found: every lens of a variant asks for it again."""
 
     def scores_of(self, case_id: str, variant: str) -> Mapping[str, Sequence[Score]]:
         """The scores of a case's answers by metric; empty where there are none."""
@@ -29,8 +31,12 @@ class AnswerIndex:
 
     def outcomes(self, case_id: str, variant: str) -> list[Outcome]:
         """How each repeat ended; a call without a response is missing, or was not needed."""
-        keys = (CallKey(case_id, variant, repeat) for repeat in range(self.repeats))
-        return [self.responses[key].outcome if key in self.responses else self.unanswered(case_id) for key in keys]
+        found = self.ended.get((case_id, variant))
+        if found is None:
+            calls = (self.responses.get(CallKey(case_id, variant, repeat)) for repeat in range(self.repeats))
+            found = [self.unanswered(case_id) if response is None else response.outcome for response in calls]
+            self.ended[case_id, variant] = found
+        return found
 
 
 class _Side(Enum):

@@ -2,7 +2,8 @@
 
 The index is JSON in an inert script element. A chunk is the JSON of some cases' details, deflated (zlib format) and in
 base64; the page inflates it with `DecompressionStream` when one of its cases is looked at or searched. Both hold the
-cases in the view's order, changed ones first, so the first chunk serves the first look.
+cases in the view's order, changed ones first, so the first chunk serves the first look. The numbers that the list can
+be sorted by are a chunk of their own, inflated when it first is.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.columns import alike, numbers, passes
 from snapdrift.reports.embed_review import review_index, said_of, sheets_to_label
 from snapdrift.reports.explanations import cause_words, is_graded
 from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
@@ -40,7 +43,7 @@ STATE_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What is embedded: index and thumbnails as JSON that is safe inside a script element, the chunks in base64.
+    """What one page embeds: index and thumbnails as JSON that is safe inside a script element, the rest in base64.
 
     `thumbnails` is an array of data URLs, apart from the chunks so that an image that many cases show is there once.
     `sheets` is one more chunk, "" where there is nothing to label blind.
@@ -49,27 +52,95 @@ class Payload:
     index: str
     chunks: tuple[str, ...]
     thumbnails: str = "[]"
+    numbers: str = ""
     sheets: str = ""
+
+    @property
+    def size(self) -> int:
+        """Characters, which are bytes."""
+        return (
+            len(self.index) + sum(map(len, self.chunks)) + len(self.thumbnails) + len(self.numbers) + len(self.sheets)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The packed details of some cases: places `first` to `end` of the view, and the numbers of their thumbnails."""
+
+    first: int
+    end: int
+    packed: str
+    thumbnails: frozenset[int]
+
+
+class Embedded:
+    """A view's cases, made once for the one page that carries all of them, or for several that share them out."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._names = _Names(view)
+        self._head = self._names.index(view) | review_index(view, self._names.metrics, self._names.variants)
+        self._sheets = _pack(_json(sheets_to_label(view, self._names.variants))) if view.sheets else ""
+        self._entries = [self._names.entry(case) for case in view.cases]
+        self.chunks = tuple(self._chunks())
+        self._thumbnails = list(self._names.thumbnails)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        group: list[str] = []
+        size, first = 0, 0
+        for place, case in enumerate(self._view.cases):
+            group.append(_json(self._names.details(case)))
+            size += len(group[-1])
+            if size >= CHUNK_CHARACTERS or place + 1 == len(self._view.cases):
+                yield Chunk(first, place + 1, _pack("[" + ",".join(group) + "]"), frozenset(self._names.used))
+                group, size, first = [], 0, place + 1
+                self._names.used.clear()
+
+    def payload(self, chunks: Sequence[Chunk], **more: Any) -> Payload:
+        """What a page with the cases of consecutive `chunks` embeds; `more` is put into its index.
+
+        Thumbnails keep their numbers: in the place of those of other pages is null.
+        """
+        first, end = (chunks[0].first, chunks[-1].end) if chunks else (0, 0)
+        used = frozenset().union(*(chunk.thumbnails for chunk in chunks))
+        pictures = [url if number in used else None for number, url in enumerate(self._thumbnails)] if used else []
+        # Rows to label blind name cases of all of the run, whose answers only a page with all of them has.
+        whole = end - first == len(self._entries)
+        return Payload(
+            self._index(
+                first, end, [chunk.end - chunk.first for chunk in chunks], more if whole else _unlabelled(more)
+            ),
+            tuple(chunk.packed for chunk in chunks),
+            _inert(_json(pictures)),
+            self._numbers(first, end),
+            self._sheets if whole else "",
+        )
+
+    def overview(self, **more: Any) -> Payload:
+        """What a page with the list of all cases and the details of none embeds; `more` is put into its index."""
+        end = len(self._entries)
+        return Payload(self._index(0, end, [], _unlabelled(more)), (), numbers=self._numbers(0, end))
+
+    def _index(self, first: int, end: int, chunks: list[int], more: Mapping[str, Any]) -> str:
+        head = self._head | {
+            "must_pass": [place - first for place in self._head["must_pass"] if first <= place < end],
+            "labelled": [[place - first, doubted] for place, doubted in self._head["labelled"] if first <= place < end],
+        }
+        return _inert(_json({**head, "cases": self._entries[first:end], "chunks": chunks, **more}))
+
+    def _numbers(self, first: int, end: int) -> str:
+        return _pack(_json(numbers(self._view.cases[first:end], self._names.variants, self._names.metrics)))
+
+
+def _unlabelled(more: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes into the index of a page on which nothing can be labelled blind."""
+    return {"sheets": [], **more}
 
 
 def embed(view: View) -> Payload:
-    """The payload of a view."""
-    names = _Names(view)
-    details = [_json(names.details(case)) for case in view.cases]
-    groups: list[list[str]] = []
-    size = CHUNK_CHARACTERS
-    for detail in details:
-        if size >= CHUNK_CHARACTERS:
-            groups.append([])
-            size = 0
-        groups[-1].append(detail)
-        size += len(detail)
-    index = names.index(view)
-    index["chunks"] = [len(group) for group in groups]
-    chunks = tuple(_pack("[" + ",".join(group) + "]") for group in groups)
-    index |= review_index(view, names.metrics, names.variants)
-    sheets = _pack(_json(sheets_to_label(view, names.variants))) if view.sheets else ""
-    return Payload(_inert(_json(index)), chunks, _inert(_json(list(names.thumbnails))), sheets)
+    """The payload of a view's one page."""
+    embedded = Embedded(view)
+    return embedded.payload(embedded.chunks)
 
 
 def _json(value: Any) -> str:
@@ -163,6 +234,10 @@ class _Names:
         self.thumbnails: dict[str, int] = {}
         told = dict.fromkeys(a.price for case in view.cases for a in case.answers if a.price)
         self.prices = {price: place for place, price in enumerate(told)}
+        self.used: set[int] = set()
+        self.lenses = view.lenses
+        self.repeats = view.repeats
+        self.tags = {tag: place for place, tag in enumerate(dict.fromkeys(t for c in view.cases for t in c.case.tags))}
         self.causes = cause_words(view.causes)
         places = {word.code: place for place, word in enumerate(self.causes)}
         self.moved_by = {case: [[lens, places[code]] for lens, code in found] for case, found in view.causes.items()}
@@ -211,14 +286,14 @@ class _Names:
             "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
             "words": ENDING_WORDS,
             "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
-            "tags": list(dict.fromkeys(tag for case in view.cases for tag in case.case.tags)),
-            "cases": [self.entry(case) for case in view.cases],
+            "tags": list(self.tags),
         }
 
     def entry(self, view: CaseView) -> list[Any]:
-        """`[id, states, tags, odd outcomes by variant, reasons of failed scores by variant and metric, causes]`.
+        """`[id, states, tags, odd outcomes by variant, reasons of failed scores, causes, classes of answers, passes]`.
 
-        A cause is `[number of the lens, number of the cause]`.
+        A tag is its number, a reason `[variant, metric, code]`, a cause `[number of the lens, number of the cause]`;
+        the last two are `alike`'s and `passes`'s.
         """
         states = "".join(STATE_CODES[state] for state in view.states)
         odd = {(self.variants.get(a.variant, -1), a.outcome.value) for a in view.answers if a.outcome is not Outcome.OK}
@@ -229,7 +304,9 @@ class _Names:
             if s.reason is not Reason.PASSED
         }
         causes = self.moved_by.get(view.case.id, [])
-        return [view.case.id, states, list(view.case.tags), sorted(odd), sorted(why), causes]
+        tags = [self.tags[tag] for tag in view.case.tags]
+        told = passes(view, self.lenses) if self.repeats > 1 else []
+        return [view.case.id, states, tags, sorted(odd), sorted(why), causes, alike(view, self.variants), told]
 
     def details(self, view: CaseView) -> dict[str, Any]:
         """Everything else about a case; each distinct prompt, and each distinct reply of a judge, once."""
@@ -255,7 +332,11 @@ class _Names:
 
     def thumbnail(self, data_url: str | None) -> int:
         """The number of a thumbnail, the same for the same picture; -1 for none."""
-        return -1 if data_url is None else self.thumbnails.setdefault(data_url, len(self.thumbnails))
+        if data_url is None:
+            return -1
+        number = self.thumbnails.setdefault(data_url, len(self.thumbnails))
+        self.used.add(number)
+        return number
 
     def answer(self, view: AnswerView) -> dict[str, Any]:
         """One answer; keys without a value are left out."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,12 @@ from urllib.parse import quote
 from snapdrift.errors import ConfigError
 from snapdrift.model import Reason
 from snapdrift.reports import figures, words
-from snapdrift.reports.embed import Payload, embed
+from snapdrift.reports.embed import Embedded, Payload, embed
 from snapdrift.reports.escaping import encodable
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
+from snapdrift.reports.sheets import INDEX, MEGABYTE, sheets_of
 from snapdrift.reports.view import CaseGroup, View
 from snapdrift.verdicts import causes
 
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATE = "index.html.j2"
+CASES_TEMPLATE = "cases_page.html.j2"
 STYLES = ("base.css", "sections.css", "list.css", "case.css", "review.css", "media.css")
 """The parts of the page's style, in the order in which they are joined into one: the media queries come last."""
 
 SCRIPTS = (
-    *("data.js", "diff.js", "json_read.js", "json_diff.js", "state.js", "list.js"),
+    *("data.js", "diff.js", "json_read.js", "json_diff.js", "state.js", "search.js", "sorting.js", "pages.js"),
+    *("list.js", "rows.js"),
     *("sides.js", "compare.js", "json_view.js", "answers.js", "call_diff.js", "repeats.js", "judging.js", "facts.js"),
-    *("detail.js", "digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js", "page.js"),
+    *("detail.js", "digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js"),
+    *("filters.js", "page.js"),
 )
 """The parts of the page's script, in the order in which they are joined into one."""
 
@@ -81,42 +86,88 @@ class _Inline:
     def policy(self, *, images: bool) -> str:
         """The Content-Security-Policy of the page: nothing but what was collected; no string becomes markup.
 
-        With `images`, pictures that the page itself carries are allowed, and none from anywhere else.
+        With `images`, pictures that the page itself carries are allowed, and none from anywhere else. The one policy of
+        trusted types makes the address of the worker that tries regular expressions, which is bound by all of this too.
         """
         styles, scripts = (" ".join(sources) or "'none'" for sources in (self.styles, self.scripts))
         return (
             f"default-src 'none'; script-src {scripts}; style-src {styles}; {'img-src data:; ' if images else ''}"
-            "base-uri 'none'; form-action 'none'; "
-            "require-trusted-types-for 'script'; trusted-types 'none'"
+            "worker-src blob:; base-uri 'none'; form-action 'none'; "
+            "require-trusted-types-for 'script'; trusted-types snapdrift-search"
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A rendered page and the name of its file, in the folder of the report."""
+
+    name: str
+    text: str
+
+
 def render_html(view: View, templates_dir: Path | None = None) -> str:
-    """The page.
+    """The page, with all cases in it.
 
     Templates in `templates_dir` come before the bundled ones, which they can extend by the name
     `snapdrift/index.html.j2`, block by block. Raises `ConfigError` for a template that cannot be rendered.
     """
-    payload = embed(view)
-    return render_page(TEMPLATE, _context(view, payload), templates_dir, images=payload.thumbnails != "[]")
+    return _report_page(_Renderer(_context(view), templates_dir), TEMPLATE, embed(view))
 
 
-def render_page(
-    template: str, context: Mapping[str, Any], templates_dir: Path | None = None, *, images: bool = False
-) -> str:
+def render_pages(view: View, templates_dir: Path | None = None, split_mb: float | None = None) -> Iterator[Page]:
+    """`index.html`, and where it would be larger than `split_mb` megabytes, the pages that its cases are on, before it.
+
+    One page after the other, so that not all of them need be held. Raises `ConfigError` as `render_html` does, before
+    the first page is given.
+    """
+    renderer = _Renderer(_context(view), templates_dir)
+    embedded = Embedded(view)
+    payload = embedded.payload(embedded.chunks)
+    limit = math.inf if split_mb is None else split_mb * MEGABYTE
+    if payload.size <= limit:
+        whole = _report_page(renderer, TEMPLATE, payload)
+        if len(whole) <= limit:
+            yield Page(INDEX, whole)
+            return
+        del whole
+    sheets = sheets_of(embedded, limit)
+    overview = _report_page(renderer, TEMPLATE, sheets.overview)
+    for name, payload in sheets.pages():
+        yield Page(name, _report_page(renderer, CASES_TEMPLATE, payload))
+    yield Page(INDEX, overview)
+
+
+def render_page(template: str, context: Mapping[str, Any], templates_dir: Path | None = None) -> str:
     """A template as a page with its policy, as `render_html` has one; raises `ConfigError` as it does."""
-    from jinja2 import TemplateError
+    return _Renderer(context, templates_dir).page(template)
 
-    inline = _Inline()
-    environment = _environment(templates_dir, inline)
-    try:
-        page = environment.get_template(template).render(context, policy=inline.placeholder)
-    except TemplateError as error:
-        where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or template}"
-        line = getattr(error, "lineno", None)
-        place = f"{where}:{line}" if line else where
-        raise ConfigError(f"{place}: report template cannot be rendered: {error}") from error
-    return encodable(page).replace(inline.placeholder, inline.policy(images=images), 1)
+
+def _report_page(renderer: _Renderer, template: str, payload: Payload) -> str:
+    return renderer.page(template, images=payload.thumbnails != "[]", payload=payload)
+
+
+class _Renderer:
+    """Renders pages of one context by one set of templates."""
+
+    def __init__(self, context: Mapping[str, Any], templates_dir: Path | None) -> None:
+        self._inline = _Inline()
+        self._environment = _environment(templates_dir, self._inline)
+        self._context = context
+
+    def page(self, template: str, *, images: bool = False, **more: Any) -> str:
+        from jinja2 import TemplateError
+
+        inline = self._inline
+        inline.styles.clear()
+        inline.scripts.clear()
+        try:
+            page = self._environment.get_template(template).render(self._context, policy=inline.placeholder, **more)
+        except TemplateError as error:
+            where = f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or template}"
+            line = getattr(error, "lineno", None)
+            place = f"{where}:{line}" if line else where
+            raise ConfigError(f"{place}: report template cannot be rendered: {error}") from error
+        return encodable(page).replace(inline.placeholder, inline.policy(images=images), 1)
 
 
 def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
@@ -171,7 +222,7 @@ def _endings(view: View) -> tuple[str, ...]:
     return tuple(ending for ending in words.ENDING_WORDS if ending in found)
 
 
-def _context(view: View, payload: Payload) -> dict[str, Any]:
+def _context(view: View) -> dict[str, Any]:
     rows = [(row, mark) for row, mark in zip(view.comparisons, lay_out(view.comparisons).marks, strict=True)]
     baselines = tuple(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
     changed = view.changed
@@ -201,5 +252,4 @@ def _context(view: View, payload: Payload) -> dict[str, Any]:
         "changed_hidden": max(len(changed) - CHANGED_ROWS, 0),
         "styles": STYLES,
         "scripts": SCRIPTS,
-        "payload": payload,
     }

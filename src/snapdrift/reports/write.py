@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from snapdrift.reports.files import whole_file
-from snapdrift.reports.html import render_html
+from snapdrift.reports.html import render_pages
 from snapdrift.reports.junit import render_junit
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.results_files import write_results
+from snapdrift.reports.sheets import FOLDER, INDEX, MEGABYTE
 from snapdrift.reports.verdict_json import render_verdict
 from snapdrift.reports.view import View
+
+LARGE_MB = 40.0
+"""Beyond this size a page is advised to be split,"""
+SPLIT_MB = 8.0
+"""into pages of this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +30,63 @@ class ReportPaths:
     verdict: Path
     junit: Path
     summary: Path
+    case_pages: tuple[Path, ...] = ()
+    html_bytes: int = 0
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about a page that is too large to open well, None where nothing need be done."""
+        size = self.html_bytes / MEGABYTE
+        if size <= LARGE_MB or self.case_pages:
+            return None
+        return (
+            f"{self.html} has {size:.0f} MB, which a browser may be slow to open: "
+            f"`--split {SPLIT_MB:g}` puts the answers on pages of {SPLIT_MB:g} MB beside it"
+        )
 
 
-def write_reports(view: View, out_dir: Path, templates_dir: Path | None = None) -> ReportPaths:
+def write_reports(
+    view: View, out_dir: Path, templates_dir: Path | None = None, split_mb: float | None = None
+) -> ReportPaths:
     """Writes `index.html`, `verdict.json`, `junit.xml`, `summary.md`, `results.csv` and `results.parquet`.
 
-    What can fail to be rendered is rendered before anything is written. Folders are made. Raises `ConfigError` for a
-    template of `templates_dir` that cannot be rendered, `OSError` with the path that cannot be written.
+    With `split_mb`, pages in `cases/` too.
+    Those come where `index.html` would be larger than so many megabytes. What an earlier report left in `cases/` is
+    taken away. Everything but such pages is rendered before anything is written. Folders are made. Raises `ConfigError`
+    for a template of `templates_dir` that cannot be rendered, `OSError` with the path that cannot be written.
     """
+    pages = render_pages(view, templates_dir, split_mb)
+    first = next(pages)
     paths = ReportPaths(
-        html=out_dir / "index.html",
+        html=out_dir / INDEX,
         verdict=out_dir / "verdict.json",
         junit=out_dir / "junit.xml",
         summary=out_dir / "summary.md",
     )
     texts = {
-        paths.html: render_html(view, templates_dir),
         paths.junit: render_junit(view),
         paths.summary: render_markdown(view),
         paths.verdict: render_verdict(view),  # last: who waits for it finds the others there
     }
+    written = []
+    for page in chain([first], pages):
+        written.append(out_dir / page.name)
+        _write_whole(written[-1], page.text)
     write_results(view, out_dir)
     for path, text in texts.items():
         _write_whole(path, text)
-    return paths
+    case_pages = tuple(path for path in written if path != paths.html)
+    _remove_others(out_dir / FOLDER, case_pages)
+    return replace(paths, case_pages=case_pages, html_bytes=paths.html.stat().st_size)
+
+
+def _remove_others(folder: Path, pages: Sequence[Path]) -> None:
+    """Takes away pages of cases that are not of this report."""
+    for path in folder.glob("*.html"):
+        if path.stem.isdecimal() and path not in pages:
+            path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: Path | None) -> None:

@@ -30,14 +30,15 @@ function select(entry, kind) {
   drawCase();
 }
 
-const currentEntry = () => cases.find((entry) => entry.id === state.case) ?? null;
+const currentEntry = () => caseById.get(state.case) ?? null;
 
 async function drawCase() {
   const entry = currentEntry(), turn = ++drawn;
   if (!entry) {
-    caseElement.replaceChildren(make("p", { class: "none" }, state.case ? "No case of this run has the id that the address names." : "No case is selected."));
+    caseElement.replaceChildren(make("p", { class: "none" }, nobody()));
     return;
   }
+  if (elsewhere) { drawElsewhere(entry); return; }
   const detail = await loadDetail(entry.place);
   if (turn !== drawn) return;
   const columns = columnsOf(entry), open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;

@@ -1,8 +1,11 @@
 // The list of cases: headings that fold and rows of one height, of which only those in sight exist.
 
 const ROW = 30;
-const folded = new Set(["unchanged", "not_needed"]);
+const FOLDED = new Set(["unchanged", "not_needed"]);
 const list = document.getElementById("list"), rowsElement = document.getElementById("rows");
+const EVERY = { name: "every", rank: -1 };
+const foldedByHand = new Map();
+let onlyGroup = false;
 let shownGroups = [];
 let shownRows = [];
 
@@ -20,23 +23,52 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const isFolded = (group) => folded.has(group.name) && !state.q && state.group !== group.name && !state.why && !state.cause && !state.outcome && !state.review;
+// What is unchanged is folded away, unless there is nothing else or a filter asks for certain cases; what a reader folded
+// or opened stays so.
+const PLAIN_FILTERS = new Set(["metric", "variant", "tag", "group"]);
+function isFolded(group) {
+  if (foldedByHand.has(group.name)) return foldedByHand.get(group.name);
+  return FOLDED.has(group.name) && !onlyGroup && state.group !== group.name && !FILTERS.some((key) => state[key] && !PLAIN_FILTERS.has(key));
+}
+
+const isSettled = () => !search.running && !isSortLoading();
 
 function refreshList() {
   const everyGroup = filteredGroups();
-  shownGroups = everyGroup.filter(({ group, entries }) => entries.length && (!state.group || state.group === group.name));
-  shownRows = [];
+  const chosen = everyGroup.filter(({ group, entries }) => entries.length && (!state.group || state.group === group.name));
+  if (sortOf() && !isSortLoading()) flatRows(chosen); else groupedRows(chosen);
   drawKinds(everyGroup);
-  for (const { group, entries } of shownGroups) {
-    shownRows.push({ group, count: entries.length });
-    if (!isFolded(group)) entries.forEach((entry, number) => shownRows.push({ group, entry, number }));
-  }
   rowsElement.style.height = `${Math.max(shownRows.length, 1) * ROW}px`;
-  const total = shownGroups.reduce((sum, { entries }) => sum + entries.length, 0);
-  const bad = state.q && !matcher(state.q) ? "not a regular expression" : "";
-  document.getElementById("shown").textContent = bad || (total === cases.length ? total.toLocaleString("en-US") : `${total.toLocaleString("en-US")} of ${cases.length.toLocaleString("en-US")}`);
-  document.getElementById("clear").hidden = !FILTERS.some((key) => state[key]);
+  showCounts(chosen.reduce((sum, { entries }) => sum + entries.length, 0));
+  drawSheet();
   drawRows();
+  rowsElement.dataset.settled = String(isSettled());
+}
+
+function groupedRows(chosen) {
+  shownGroups = chosen;
+  onlyGroup = chosen.length === 1;
+  shownRows = chosen.flatMap(({ group, entries }) => {
+    const head = { group, count: entries.length };
+    return isFolded(group) ? [head] : [head, ...entries.map((entry, place) => ({ group, entry, number: place }))];
+  });
+}
+
+function flatRows(chosen) {
+  const entries = chosen.flatMap((each) => each.entries);
+  shownGroups = entries.length ? [{ group: EVERY, entries }] : [];
+  shownRows = sorted(entries).map(({ entry, value }, place) => ({ group: EVERY, entry, number: place, value }));
+}
+
+function showCounts(total) {
+  const all = number(cases.length);
+  const counted = search.running ? `${number(total)} so far, searched ${number(search.seen)} of ${all}` : total === cases.length ? all : `${number(total)} of ${all}`;
+  document.getElementById("shown").textContent = search.problem && search.seen === 0 ? "not searched" : counted;
+  const note = document.getElementById("note");
+  note.replaceChildren(...shown(searchNote()), ...(elsewhere && state.q && !search.running && !search.problem ? searchLinks() : []));
+  note.classList.toggle("wrong", search.problem !== "");
+  document.getElementById("q").setAttribute("aria-invalid", String(search.problem !== ""));
+  document.getElementById("clear").hidden = !FILTERS.some((key) => state[key]);
 }
 
 // How many cases each group has; a click shows that group alone.
@@ -45,7 +77,7 @@ function drawKinds(everyGroup) {
   const buttons = everyGroup.map(({ group, entries }) => make("button", {
     type: "button", class: `kind ${group.name}`, "data-kind": group.name, "aria-pressed": String(state.group === group.name),
     on: { click: () => { change({ group: state.group === group.name ? "" : group.name }, "filter"); applyFilters(); } },
-  }, make("span", { class: "shape", "aria-hidden": "true" }, group.shape), make("span", { class: "count" }, entries.length.toLocaleString("en-US")), make("span", { class: "name" }, group.word)));
+  }, make("span", { class: "shape", "aria-hidden": "true" }, group.shape), make("span", { class: "count" }, number(entries.length)), make("span", { class: "name" }, group.word)));
   const kinds = document.getElementById("kinds");
   kinds.replaceChildren(...buttons);
   if (focused) kinds.querySelector(`[data-kind="${focused}"]`)?.focus({ preventScroll: true });
@@ -54,42 +86,25 @@ function drawKinds(everyGroup) {
 function drawRows() {
   const first = Math.max(Math.floor(list.scrollTop / ROW) - 8, 0);
   const last = Math.min(Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 8, shownRows.length);
-  const focused = document.activeElement?.dataset?.row;
+  const focused = document.activeElement?.dataset?.row, active = activeLenses();
   const elements = [];
   for (let place = first; place < last; place += 1) {
     const row = shownRows[place];
-    const element = row.entry ? caseRow(row) : groupRow(row);
+    const element = row.entry ? caseRow(row, active) : groupRow(row);
     element.dataset.row = place;
     const item = make("div", { class: "item", role: "listitem", "aria-setsize": shownRows.length, "aria-posinset": place + 1 }, element);
     item.style.top = `${place * ROW}px`;
     elements.push(item);
   }
-  if (!elements.length) elements.push(make("p", { class: "none" }, "No case passes these filters."));
+  if (!elements.length) elements.push(nothingToShow());
   rowsElement.replaceChildren(...elements);
   if (focused !== undefined) rowsElement.querySelector(`[data-row="${Number(focused)}"]`)?.focus({ preventScroll: true });
 }
 
-function groupRow({ group, count }) {
-  const open = !isFolded(group);
-  return make("button", {
-    type: "button", class: `group ${group.name}`, "aria-expanded": String(open),
-    on: { click: () => { if (open) folded.add(group.name); else folded.delete(group.name); refreshList(); } },
-  }, make("span", { class: "shape", "aria-hidden": "true" }, group.shape), make("span", { class: "name" }, group.word), make("span", { class: "count" }, count.toLocaleString("en-US")));
-}
-
-function caseRow({ entry }) {
-  const selected = entry.id === state.case;
-  const moved = changesOf(entry).map(({ lens }) => index.metrics[lens.metric]?.name ?? "");
-  return make("a", {
-    class: "row", href: address({ case: entry.id, ...leavingCase() }), "aria-current": selected ? "true" : null,
-    on: { click: (event) => { if (!event.metaKey && !event.ctrlKey && !event.shiftKey) { event.preventDefault(); select(entry, "click"); } } },
-  }, make("span", { class: "name" }, shown(entry.id)), reviewSign(entry), make("span", { class: "moved" }, shown([...new Set(moved)].join(", "))));
-}
-
-// The lenses through which a case newly fails or passes, as the filters leave them.
-function changesOf(entry) {
-  return activeLenses().map((lens) => ({ lens, group: groupOfCode.get(entry.states[lens.number]) }))
-    .filter(({ group, lens }) => group && group.rank < 2 && lens.baseline >= 0);
+function nothingToShow() {
+  if (search.running) return make("p", { class: "none" }, "Nothing found so far.");
+  if (search.problem) return make("p", { class: "none" }, "Nothing found in what was looked through.");
+  return make("p", { class: "none", role: "listitem" }, "No case passes these filters. ", make("button", { type: "button", class: "plain", id: "clear-here", on: { click: clearFilters } }, "Clear the filters"));
 }
 
 const rowOf = (id) => shownRows.findIndex((row) => row.entry?.id === id);
@@ -103,8 +118,8 @@ function bringIntoSight(place) {
 
 function step(by) {
   const rows = shownRows.filter((row) => row.entry);
-  if (!rows.length) return;
   const at = rows.findIndex((row) => row.entry.id === state.case);
-  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
-  if (rows[next].entry.id !== state.case) select(rows[next].entry, "step");
+  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
+  if (rows[next]) select(rows[next].entry, "step");
+  else if (sheet) turnPage(by > 0 ? sheet.next : sheet.previous, by > 0 ? "" : "last");
 }

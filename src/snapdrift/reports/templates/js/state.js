@@ -1,7 +1,7 @@
 // What is shown, as the URL fragment says it: `#case=refund-017&metric=queue&q=fence`. Every state has an address.
 
-const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "review", "q"];
-const KEYS = ["case", ...FILTERS, "sides", "repeat", "mode"];
+const FILTERS = ["metric", "variant", "group", "outcome", "why", "cause", "tag", "differs", "review", "q"];
+const KEYS = ["case", ...FILTERS, "sort", "sides", "repeat", "mode", "at"];
 const state = Object.fromEntries(KEYS.map((key) => [key, ""]));
 let lastMove = "";
 
@@ -48,40 +48,42 @@ function groupThrough(entry, active) {
   return failed && /^-*$/.test(entry.states) ? groups.find((group) => group.name === "error") : unchanged;
 }
 
-// A test of a text: /…/ (with flags) is a regular expression, anything else is looked for as it is, in either case.
-function matcher(query) {
-  const pattern = /^\/(.+)\/([imsu]*)$/s.exec(query);
-  if (pattern) {
-    try {
-      const expression = new RegExp(pattern[1], pattern[2]);
-      return (text) => expression.test(text);
-    } catch { return null; }
-  }
-  const wanted = query.toLowerCase();
-  return (text) => text.toLowerCase().includes(wanted);
-}
-
 // Whether a cause, by its number, is what the filter names; `format` names every form that made a case worse.
 const isCause = (number, wanted) => wanted === "format" ? causes[number].form : causes[number].code === wanted;
 
+// Whether the answers of two variants to a case differ; without a first one, whether any two variants' do.
+function differs(entry, baseline, candidate) {
+  if (!entry.alike) return false;
+  const answered = [...(baseline < 0 ? entry.alike : [entry.alike[baseline], entry.alike[candidate]])].filter((each) => each !== "-");
+  return new Set(answered).size > 1;
+}
+
+// What each filter asks of a case: `PREDICATES[filter](wanted, look)` gives the test. `look` is how the list is looked
+// at: the active lenses, the metric's number or -1, and which variants are among those looked at. The metric and the
+// variant choose the lenses, the group what is shown of the result: these three have no test of their own.
+const PREDICATES = {
+  outcome: (wanted, { among }) => (entry) => entry.odd.some(([variant, outcome]) => outcome === wanted && among(variant)),
+  why: (wanted, { among, metric }) => (entry) => entry.why.some(([v, m, reason]) => reason === wanted && among(v) && (metric < 0 || m === metric)),
+  cause: (wanted, { through }) => (entry) => entry.causes.some(([lens, cause]) => through.has(lens) && isCause(cause, wanted)),
+  tag: (wanted) => (entry) => entry.tags.includes(wanted),
+  differs: (_, { active }) => active.length ? (entry) => active.some((lens) => differs(entry, lens.baseline, lens.candidate)) : (entry) => differs(entry, -1, -1),
+  review: (wanted) => (entry) => passesReview(entry, wanted),
+  q: () => isHit,
+};
+
+function lookOf(active) {
+  const variant = variantNumber(state.variant), sides = new Set(active.flatMap((lens) => [lens.baseline, lens.candidate]));
+  return { active, metric: metricNumber(), through: new Set(active.map((lens) => lens.number)), among: (each) => variant < 0 || sides.has(each) };
+}
+
 // The cases that pass the filters (that of the group apart), in groups: `[{group, entries}]`, in the order of the groups.
 function filteredGroups() {
-  const active = activeLenses(), metric = metricNumber(), variant = variantNumber(state.variant);
-  const matches = state.q ? matcher(state.q) : null;
-  const sides = new Set(active.flatMap((lens) => [lens.baseline, lens.candidate]));
-  const through = new Set(active.map((lens) => lens.number));
-  const among = (number) => variant < 0 || sides.has(number);
+  const active = activeLenses(), look = lookOf(active);
+  const tests = FILTERS.filter((key) => state[key] && Object.hasOwn(PREDICATES, key)).map((key) => PREDICATES[key](state[key], look));
   const result = groups.map((group) => ({ group, entries: [] }));
   for (const entry of cases) {
     const group = groupThrough(entry, active);
-    if (!group) continue;
-    if (state.tag && !entry.tags.includes(state.tag)) continue;
-    if (state.outcome && !entry.odd.some(([v, outcome]) => outcome === state.outcome && among(v))) continue;
-    if (state.why && !entry.why.some(([v, m, reason]) => reason === state.why && among(v) && (metric < 0 || m === metric))) continue;
-    if (state.cause && !entry.causes.some(([lens, cause]) => through.has(lens) && isCause(cause, state.cause))) continue;
-    if (state.review && !passesReview(entry, state.review)) continue;
-    if (state.q && (!matches || !matches(details[entry.place] ? haystack(entry.place) : entry.id))) continue;
-    result[group.rank].entries.push(entry);
+    if (group && tests.every((test) => test(entry))) result[group.rank].entries.push(entry);
   }
   return result;
 }
