@@ -12,6 +12,7 @@ from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
+from snapdrift.reports.distributions import distribution_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
@@ -89,6 +90,7 @@ def build_view(data: RunData) -> View:
         reviews=tuple(typeset(review_sentence(tally)) for tally in evaluation.reviews),
         confusions=confusion_views(evaluation),
         orders=_order_views(evaluation),
+        distributions=distribution_views(data.responses, evaluation.variants),
     )
 
 

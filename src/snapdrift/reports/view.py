@@ -27,6 +27,7 @@ from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, Score
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.confusions import ConfusionView
 from snapdrift.reports.data import Provenance
+from snapdrift.reports.distributions import DistributionView
 
 WON = "won"
 """Why a case newly passes a pairwise metric: its candidate's answer is preferred. The baseline had no score."""
@@ -305,6 +306,7 @@ class View:
     reviews: tuple[str, ...] = ()
     confusions: tuple[ConfusionView, ...] = ()
     orders: tuple[OrderView, ...] = ()
+    distributions: tuple[DistributionView, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
