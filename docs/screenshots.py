@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FOLDER = Path(__file__).parents[1] / "reports" / "example"
-COLOURS = 64
+COLOURS = 128
 """How many colours a picture keeps: a page has few, and text stays as sharp with them."""
 
 
@@ -105,7 +105,7 @@ def _take(browser: Browser, state: State, path: Path, target: Path) -> None:
     page.screenshot(path=target)
     context.close()
     with Image.open(target) as picture:
-        reduced = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        reduced = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     reduced.save(target, optimize=True)
     sys.stdout.write(f"{target.name}: {width} x {height}, {target.stat().st_size / 1000:.0f} kB\n")
 

@@ -95,7 +95,7 @@ def test_a_link_to_a_section_goes_there_unfolds_it_and_leaves_the_address(open_p
 
 def test_the_address_of_a_section_opens_the_page_there(open_page: Open) -> None:
     opened = open_page(fragment="#provenance")
-    opened.wait("document.activeElement.id === 'provenance'")
+    opened.wait("document.getElementById('provenance').getBoundingClientRect().top < innerHeight")
     assert opened.page.locator("#provenance dl").first.is_visible()
     assert opened.selected == "delivery-002"
 

@@ -2,18 +2,20 @@
 
 function goTo(id) {
   const section = document.getElementById(id);
-  if (!section?.matches("main > section")) return;
+  if (!section?.matches("main > section")) return null;
   const folding = section.querySelector(":scope > details.folding");
   if (folding) folding.open = true;
-  section.tabIndex = -1;
   section.scrollIntoView();
-  section.focus({ preventScroll: true });
+  return section;
 }
 
 for (const link of document.querySelectorAll("a.goes")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    goTo(link.getAttribute("href").slice(1));
+    const section = goTo(link.getAttribute("href").slice(1));
+    if (!section) return;
+    section.tabIndex = -1;
+    section.focus({ preventScroll: true });
   });
 }
 
