@@ -93,6 +93,14 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of the report in five states, for a person to look at: reports/example/."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    session.run("python", "docs/screenshots.py", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Wheel and sdist; the demo then runs from the wheel, away from the repository."""
     session.install("--quiet", "build")

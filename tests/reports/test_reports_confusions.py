@@ -106,6 +106,8 @@ def test_twelve_labels_do_not_make_the_page_scroll_sideways(
     page.wait_for_selector("html[data-ready]")
     page.locator(".confusion > summary").first.click()
 
+    assert page.locator(".confusion-plot").first.is_visible()
+    page.locator(".confusion details > summary").first.click()
     assert page.locator(".matrix").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()

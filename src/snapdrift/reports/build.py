@@ -13,6 +13,7 @@ from snapdrift.reports.asked import PromptView
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
+from snapdrift.reports.distributions import distribution_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
@@ -96,6 +97,7 @@ def build_view(data: RunData) -> View:
         label_levels=data.label_levels,
         sheets=data.sheets,
         markable=data.markable,
+        distributions=distribution_views(data.responses, evaluation.variants),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.gradings import Confusion
 from snapdrift.reports.figures import MINUS, NONE
+from snapdrift.reports.matrices import MatrixPlot, plot_matrix
 
 if TYPE_CHECKING:
     from snapdrift.reports.view import View
@@ -25,12 +26,13 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A variant's confusion of labels; `extra` names the columns of `missed`."""
+    """A variant's confusion of labels; `extra` names the columns of `missed`, `plot` is how it is drawn."""
 
     variant: str
     labels: tuple[str, ...]
     extra: tuple[str, ...]
     rows: tuple[MatrixRow, ...]
+    plot: MatrixPlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ def _matrix(one: Confusion, *, outside: bool, unanswered: bool) -> Matrix:
     for place, label in enumerate(one.labels):
         missed = [column[place] for column, asked in ((one.outside, outside), (one.unanswered, unanswered)) if asked]
         rows.append(MatrixRow(label, place, one.counts[place], tuple(missed)))
-    return Matrix(one.variant, one.labels, tuple(extra), tuple(rows))
+    plot = plot_matrix(one.variant, one.labels, extra, [(*row.counts, *row.missed) for row in rows])
+    return Matrix(one.variant, one.labels, tuple(extra), tuple(rows), plot)
 
 
 def _label_row(place: int, candidate: Confusion, baseline: Confusion | None) -> LabelRow:

@@ -20,12 +20,15 @@ from urllib.parse import quote
 from snapdrift.errors import ConfigError
 from snapdrift.model import Reason
 from snapdrift.reports import figures, words
+from snapdrift.reports.distributions import SHARES
 from snapdrift.reports.embed import Embedded, Payload, embed
 from snapdrift.reports.escaping import encodable
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
+from snapdrift.reports.operations import strips_of
 from snapdrift.reports.sheets import INDEX, MEGABYTE, sheets_of
+from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, interval_name, sections, top_of
 from snapdrift.reports.view import CaseGroup, View
 from snapdrift.verdicts import causes
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "index.html.j2"
 CASES_TEMPLATE = "cases_page.html.j2"
-STYLES = ("base.css", "sections.css", "list.css", "case.css", "review.css", "media.css")
+STYLES = ("base.css", "sections.css", "charts.css", "list.css", "case.css", "review.css", "media.css")
 """The parts of the page's style, in the order in which they are joined into one: the media queries come last."""
 
 SCRIPTS = (
@@ -42,7 +45,7 @@ SCRIPTS = (
     *("list.js", "rows.js"),
     *("sides.js", "compare.js", "json_view.js", "answers.js", "call_diff.js", "repeats.js", "judging.js", "facts.js"),
     *("detail.js", "digest.js", "review_store.js", "review.js", "review_files.js", "labelling.js"),
-    *("filters.js", "page.js"),
+    *("filters.js", "sections.js", "page.js"),
 )
 """The parts of the page's script, in the order in which they are joined into one."""
 
@@ -226,8 +229,17 @@ def _context(view: View) -> dict[str, Any]:
     rows = [(row, mark) for row, mark in zip(view.comparisons, lay_out(view.comparisons).marks, strict=True)]
     baselines = tuple(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
     changed = view.changed
+    endings = _endings(view)
     return {
         "view": view,
+        "top": top_of(view),
+        "first_reasons": FIRST_REASONS,
+        "first_notes": FIRST_NOTES,
+        "sections": sections(view, endings=any(ending != Reason.PASSED.value for ending in endings)),
+        "interval_name": interval_name(view),
+        "disagreement": words.disagreement_sentence([row.comparison for row in view.comparisons]),
+        "strips": strips_of(view),
+        "percentiles": SHARES,
         "run": view.run,
         "badge": words.badge(view.decision),
         "decision_kind": view.decision.word.value,
@@ -238,7 +250,7 @@ def _context(view: View) -> dict[str, Any]:
         "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
         "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
         "group_words": words.GROUP_WORDS,
-        "endings": _endings(view),
+        "endings": endings,
         "ending_words": words.ENDING_WORDS,
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
         "batch_sentence": words.batch_sentence(view),

@@ -28,6 +28,7 @@ from snapdrift.reports.asked import PromptView
 from snapdrift.reports.blind import BlindSheet
 from snapdrift.reports.confusions import ConfusionView
 from snapdrift.reports.data import Provenance
+from snapdrift.reports.distributions import DistributionView
 
 WON = "won"
 """Why a case newly passes a pairwise metric: its candidate's answer is preferred. The baseline had no score."""
@@ -322,6 +323,7 @@ class View:
     label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
+    distributions: tuple[DistributionView, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

@@ -99,6 +99,35 @@ def interval_sentence(view: View) -> str:
     return f"Intervals are {float(level) * 100:g}% intervals, for reading; the tests decide."
 
 
+def disagreement_sentence(comparisons: Sequence[Comparison]) -> str:
+    """Where interval and verdict seem to say different things, which of them decides; empty where they nowhere do.
+
+    They can: a verdict rests on tests that are exact or adjusted for how many there are, an interval on neither.
+    """
+    seeming = [c for c in comparisons if _seems_to_disagree(c)]
+    if not seeming:
+        return ""
+    named = [f"{c.metric} of {c.candidate}" for c in seeming[:_DISAGREEING_NAMED]]
+    more = len(seeming) - len(named)
+    listed = ", ".join(named) + (f" and {count(more)} more" if more else "")
+    return (
+        f"Interval and verdict seem to disagree on {listed}: the tests decide, adjusted for how many there are; "
+        "an interval is for reading and is not."
+    )
+
+
+_DISAGREEING_NAMED = 4
+_DIFFERS = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
+
+
+def _seems_to_disagree(comparison: Comparison) -> bool:
+    """Whether an interval leaves out 0 where no difference was shown, or holds it where one was."""
+    if comparison.ci is None:
+        return False
+    low, high = comparison.ci
+    return (low <= 0 <= high) is (comparison.verdict in _DIFFERS)
+
+
 def left_out(comparison: Comparison) -> str:
     """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
     number = comparison.unmeasured_calls
