@@ -41,7 +41,8 @@ class RunData:
     `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
     a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
-    without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too.
+    without an answer were not needed. `comment` says what a comment and a JUnit file
+    may hold of cases: `ids`, or `text`.
     """
 
     run: Provenance

@@ -271,9 +271,10 @@ class View:
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
     `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
     `explanations` say why metrics moved, and
-    `causes` by case the codes of what moved it, each with the number of the lens through which it did. `comment` says
-    whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `address` is where the
-    page is, a URL or a path, empty where that is not known.
+    `causes` by case the codes of what moved it, each with the number of the lens through which it did.
+    `comment` is what `summary.md` and `junit.xml` may hold of cases: `ids` (with reason codes), or `text` too.
+    `report_url` is where the page was put for readers of those files, empty where nobody said so; `report_path` is
+    then told in its place.
     """
 
     run: Provenance
@@ -308,7 +309,8 @@ class View:
     confusions: tuple[ConfusionView, ...] = ()
     orders: tuple[OrderView, ...] = ()
     comment: str = "ids"
-    address: str = ""
+    report_url: str = ""
+    report_path: str = "index.html"
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
