@@ -47,16 +47,6 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
-def accept(session: nox.Session) -> None:
-    """Writes the accepted views, texts and reference page anew; read the difference before it is committed."""
-    install(session, "test")
-    session.install("--quiet", "--editable", ".")
-    accepted = ("tests/reports/test_reports_texts.py", "tests/graders/test_graders_examples.py")
-    session.run("pytest", "-q", "-k", "accepted or reference", *accepted, env={"SNAPDRIFT_ACCEPT": "1"})
-    session.run("git", "diff", "--stat", external=True)
-
-
-@nox.session
 def browser(session: nox.Session) -> None:
     """The tests that drive a real Chromium; unlike `tests` it fails where there is none."""
     install(session, "test")
@@ -64,6 +54,14 @@ def browser(session: nox.Session) -> None:
     if not (os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")):
         session.error("no Chromium found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path")
     session.run("pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Writes the golden files of the reports anew; `git diff tests/reports/golden` is to be read before a commit."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    session.run("pytest", "-k", "accepted", "tests/reports", *session.posargs, env={"SNAPDRIFT_ACCEPT": "1"})
 
 
 @nox.session

@@ -52,6 +52,25 @@ def test_a_page_of_no_size_is_refused(size):
     assert "expected megabytes above 0" in done.output
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x.example/a", "javascript:alert(1)", "report/index.html", "https://", "https://x.example/a b",
+     "https://x.example/\u202e", "https://x.example/\n", "https://me:secret@x.example/", "https://[x/",
+     "https://x.example/" + "a" * 2000],
+)  # fmt: skip
+def test_an_address_that_is_none_or_must_not_be_published_is_refused(url):
+    done = CliRunner().invoke(app, ["report", "latest"], env={"SNAPDRIFT_REPORT_URL": url})
+    assert done.exit_code == 2
+    assert "--report-url" in done.output
+    assert "secret" not in done.output
+
+
+def test_the_address_of_the_page_is_taken_as_it_is():
+    url = "https://ci.example/runs/1?file=index.html#top"
+    assert options._web_address(url) == url
+    assert options._web_address("") is None
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_every_command_has_an_example(name):
     done = CliRunner().invoke(app, [name, "--help"])

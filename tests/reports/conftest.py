@@ -84,13 +84,16 @@ class RunFactory:
                         response = _with_text(response, self.texts[number])
                     responses.append(response)
                     scores += _scores(case, response, fenced=fenced, wrong=wrong)
-        asked = (
-            MetricGate("valid", 0.03, at_least=0.9),
-            MetricGate("queue", 0.03),
-            MetricGate("tone", 0.05, severity=Severity.WARN),
-        )
-        pairs = (Pair("august", "november"), Pair("august", "alias"))
-        policy = Gate("default", pairs, **{"metrics": asked, **gate})
+        policy = Gate(
+            "default",
+            (Pair("august", "november"), Pair("august", "alias")),
+            (
+                MetricGate("valid", 0.03, at_least=0.9),
+                MetricGate("queue", 0.03),
+                MetricGate("tone", 0.05, severity=Severity.WARN),
+            ),
+            **gate,
+        )  # fmt: skip
         evaluation = _evaluate(cases, variants, self.repeats, responses, scores, policy)
         return RunData(
             run=Provenance(

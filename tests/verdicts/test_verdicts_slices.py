@@ -215,6 +215,12 @@ def test_identifiers_are_numbers() -> None:
     assert [group.pattern for group in group_failures(scores, [], ids(2))] == ["no order #"]
 
 
+def test_numbers_that_end_a_name_tell_fields_apart() -> None:
+    scores = [failed(f"c{n}", f'line_{place} {n}: missing "d{place}"') for place in (1, 2) for n in range(2)]
+    groups = group_failures(scores, [], ids(2))
+    assert {group.pattern for group in groups} == {'line_1 #: missing "d1"', 'line_2 #: missing "d2"'}
+
+
 def test_a_group_counts_all_failures_of_its_kind_on_both_sides() -> None:
     scores = [failed("c0", "cut off"), failed("c1", "cut off"), failed("c2", "cut off")]
     before = [failed("c2", "cut off", variant="base"), failed("c3", "other", variant="base")]

@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -86,10 +87,10 @@ ReportUrl = Annotated[
     str | None,
     typer.Option(
         "--report-url",
-        help="Where the page will be found, for the link in summary.md and JUnit: an artefact's URL.",
-        metavar="URL",
         envvar="SNAPDRIFT_REPORT_URL",
-        callback=lambda url: _url(url),
+        help="Where readers will find the page: linked in summary.md and junit.xml.",
+        metavar="URL",
+        callback=lambda url: _web_address(url),
     ),
 ]
 Split = Annotated[
@@ -128,6 +129,9 @@ RetryMissing = Annotated[
     bool, typer.Option("--retry-missing", help="Submit again what an ended batch did not answer, once.")
 ]
 
+URL_LIMIT = 2_000
+"""Characters of an address that is linked: longer ones do not open everywhere."""
+
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -157,12 +161,6 @@ def target(
     )
 
 
-def _url(text: str | None) -> str | None:
-    if text is None or (re.fullmatch(r"https?://[^\s/]+\S*", text) and text.isprintable()):
-        return text
-    raise typer.BadParameter(f"found {text!r}, expected an http or https URL, like https://ci.example/artifact/7")
-
-
 def _finite(usd: float | None) -> float | None:
     """The same amount; `inf`, which reads as a number, would be no ceiling at all."""
     if usd is not None and not math.isfinite(usd):
@@ -175,6 +173,25 @@ def _megabytes(megabytes: float | None) -> float | None:
     if megabytes is not None and not 0 < megabytes < math.inf:
         raise typer.BadParameter(f"found {megabytes:g}; expected megabytes above 0, such as 8")
     return megabytes
+
+
+def _web_address(url: str | None) -> str | None:
+    """The same address; it is published, so that what is none, or has a password in it, is refused."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url or len(url) > URL_LIMIT:
+        raise typer.BadParameter(
+            f"found {url[:200]!r}; expected the page's address, `https://...`, without spaces or control characters, "
+            f"of at most {URL_LIMIT:,} characters"
+        )
+    if "@" in parts.netloc:
+        raise typer.BadParameter("found an address with a name or password in it; it would be published")
+    return url
 
 
 def seconds(text: str | None) -> float | None:

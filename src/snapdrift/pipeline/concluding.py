@@ -221,27 +221,20 @@ def write_run_reports(
 ) -> tuple[View, ReportPaths]:
     """Renders a concluded run: by default into `reports/<suite>/<run id>/`, to which `latest` then points.
 
-    `part` tells the runs of one command apart: `--out` gets it in. None: there is but one. Raises `StoreError` and
+    `part` tells the runs of one command apart: `--out` gets it in. None: there is but one. The view says where the page
+    is for a reader elsewhere: by its path from the workspace. Raises `StoreError` and
     `ConfigError`, which say what was concluded before they say why it cannot be written.
     """
     from snapdrift.reports import build_view, write_reports
 
+    view = replace(build_view(stored_data(stored, suite, catalog)), report_url=output.report_url or "")
     out_dir = output.out_dir / (part or "") if output.out_dir else _own_folder(stored, suite, workspace)
-    view = build_view(stored_data(stored, suite, catalog))
-    view = replace(view, address=output.report_url or _shown_path(out_dir / "index.html", workspace))
     templates = workspace.root / "reports" / "templates"
     with _telling([view], out_dir):
         paths = write_reports(view, out_dir, templates if templates.is_dir() else None, output.split_mb)
     if output.out_dir is None:
         _point_latest(out_dir)
-    return view, paths
-
-
-def _shown_path(page: Path, workspace: Workspace) -> str:
-    """A page's path in the workspace; outside of it, its own."""
-    root = workspace.root.resolve()
-    page = page.resolve()
-    return (page.relative_to(root) if page.is_relative_to(root) else page).as_posix()
+    return replace(view, report_path=_from_root(paths.html, workspace)), paths
 
 
 def write_ci_files(views: Sequence[View], output: Output) -> None:
@@ -276,6 +269,12 @@ def _telling(views: Sequence[View], where: Path | None) -> Iterator[None]:
 
 def _own_folder(stored: StoredRun, suite: Suite, workspace: Workspace) -> Path:
     return workspace.root / "reports" / suite.name / stored.header.run_id
+
+
+def _from_root(path: Path, workspace: Workspace) -> str:
+    """The path from the workspace's folder, or as it was asked for where it is elsewhere."""
+    root = workspace.root.resolve()
+    return str(path.resolve().relative_to(root)) if path.resolve().is_relative_to(root) else str(path)
 
 
 def _point_latest(out_dir: Path) -> None:

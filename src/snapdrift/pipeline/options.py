@@ -81,8 +81,8 @@ class Limits:
 class Output:
     """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder.
 
-    `report_url` is where the page will be found by who reads the summary elsewhere: that of a CI artefact, say.
     A page larger than `split_mb` megabytes has its answers on pages beside it; None: all is in one file, always.
+    `report_url` is where the page will be for readers of the summary and of the JUnit file, None where nobody says so.
     """
 
     out_dir: Path | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def build_view(data: RunData) -> View:
         run=data.run,
         headline=typeset(headline(evaluation, {metric.name: metric for metric in data.metrics})),
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
-        change_sentences=_change_sentences(cases, evaluation, lenses, causes),
+        change_sentences=_change_sentences(cases, data, lenses, causes),
         resolutions=resolutions_of(evaluation),
         decision=evaluation.decision,
         evaluation=evaluation,
@@ -206,18 +206,17 @@ def _prompts(data: RunData, case: Case) -> Mapping[str, PromptView]:
 
 def _change_sentences(
     cases: Sequence[CaseView],
-    evaluation: Evaluation,
+    data: RunData,
     lenses: Sequence[Lens],
     causes: Mapping[str, Sequence[tuple[int, str]]],
 ) -> tuple[tuple[str, str], ...]:
-    """For each candidate: how many cases newly fail and pass on some compared metric, and why."""
-    pairs = dict.fromkeys((c.baseline, c.candidate) for c in evaluation.comparisons)
+    """For each candidate: how many cases newly fail and pass on some compared metric, and why; then on the others."""
+    pairs = dict.fromkeys((c.baseline, c.candidate) for c in data.evaluation.comparisons)
     numbers = {(lens.metric, lens.baseline, lens.candidate): number for number, lens in enumerate(lenses)}
     moved: dict[tuple[str, str, CaseGroup], dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
     for view in cases:
         for change in view.changes:
             moved[change.baseline, change.candidate, change.group][view.case.id].append(change)
-    elsewhere = _failing_elsewhere(cases, lenses)
     sentences = []
     for baseline, candidate in pairs:
         failing = moved[baseline, candidate, CaseGroup.NEWLY_FAILING]
@@ -225,19 +224,26 @@ def _change_sentences(
         named = candidate if len(pairs) > 1 else None
         reasons = [changes[0].reason for changes in failing.values()]
         why = [_cause(case_id, changes, numbers, causes) for case_id, changes in failing.items()]
-        others = len(elsewhere[baseline, candidate] - failing.keys())
-        sentences.append((candidate, change_sentence(named, reasons, len(passing), why, others)))
+        elsewhere = _failing_elsewhere(cases, lenses, (baseline, candidate))
+        sentence = change_sentence(named, reasons, len(passing), why, on_others=elsewhere)
+        sentences.append((candidate, sentence))
     return tuple(sentences)
 
 
-def _failing_elsewhere(cases: Sequence[CaseView], lenses: Sequence[Lens]) -> Mapping[tuple[str | None, str], set[str]]:
-    """By pair the cases that newly fail on a metric for which the gate has no margin."""
-    found: dict[tuple[str | None, str], set[str]] = defaultdict(set)
-    for view in cases:
-        for lens, state in zip(lenses, view.states, strict=True):
-            if state is CaseGroup.NEWLY_FAILING and not lens.compared:
-                found[lens.baseline, lens.candidate].add(view.case.id)
-    return found
+def _failing_elsewhere(
+    cases: Iterable[CaseView], lenses: Sequence[Lens], pair: tuple[str, str]
+) -> Mapping[str, int] | None:
+    """How many cases newly fail on each metric that the gate asks no margin of; None where there is no such metric."""
+    places = [
+        place
+        for place, lens in enumerate(lenses)
+        if not lens.compared and not lens.pairwise and (lens.baseline, lens.candidate) == pair
+    ]
+    if not places:
+        return None
+    failing = CaseGroup.NEWLY_FAILING
+    counted = Counter(lenses[place].metric for view in cases for place in places if view.states[place] is failing)
+    return dict(counted)
 
 
 def _claims(data: RunData) -> Claims:

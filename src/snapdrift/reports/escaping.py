@@ -8,13 +8,18 @@ spelled out as `\u202e`.
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 _ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&@])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&@$])")
 _LINE_START = re.compile(r"^([-+=:]|\d+(?=[.)]))")
+_LINKED = re.compile(
+    r"(?i)\b(?:(?:https?|ftp|www)(?=[:.])|GH(?=-\d)|[0-9a-f]{7,40}\b)|:(?=[a-z0-9+-][a-z0-9_+-]*:)|(?<=\\\#)(?=\d)"
+)
+_JOINER = "\u2060"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -41,18 +46,30 @@ def markdown(text: str) -> str:
     """Text that Markdown (GitHub's too: mentions, issue links, tables, HTML) shows as it is, on one line."""
     escaped = _MARKDOWN.sub(r"\\\1", line(text))
     escaped = _LINE_START.sub(lambda m: m.group() + "\u2060" if m.group().isdigit() else "\\" + m.group(), escaped)
-    # GitHub mentions people and links addresses even after a backslash; a word joiner inside breaks the pattern.
-    escaped = escaped.replace("\\@", "@\u2060")
-    return re.sub(r"(?i)\b(https?|www)(?=[:.])", lambda m: m.group()[:-1] + "\u2060" + m.group()[-1], escaped)
+    # GitHub mentions people and links issues, commits and addresses even after a backslash, and draws `:names:`; a
+    # word joiner inside breaks the pattern.
+    escaped = escaped.replace("\\@", "@" + _JOINER)
+    return _LINKED.sub(lambda found: _disjoined(found.group()), escaped)
+
+
+def _disjoined(text: str) -> str:
+    """`text` with word joiners in it: after the first character, and so often that no part could name a commit."""
+    return text[:1] + _JOINER + _JOINER.join(text[place : place + 6] for place in range(1, len(text), 6))
 
 
 def markdown_code(text: str) -> str:
-    """Text as inline code: fenced by more backticks than it holds, pipes escaped for tables."""
-    shown = line(text).replace("|", "\\|") or " "
+    """Text as inline code, for anywhere but a table: fenced by more backticks than it holds."""
+    shown = line(text) or " "
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def markdown_link(words: str, url: str) -> str:
+    """A link whose address cannot end it early: what Markdown or HTML would read is percent-encoded. Own words only."""
+    address = quote(encodable(url), safe="!#$%'()*+,/:;=?@~-._[]&").replace("&", "&amp;")
+    return f"[{words}](<{address}>)"
 
 
 def encodable(text: str) -> str:

@@ -1,34 +1,90 @@
-"""What was asked and answered of a case, for summaries that may hold it (`privacy: {comment: text}`)."""
+"""Excerpts of changed cases for files that leave the house: none unless the suite's privacy allows them there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from snapdrift.reports.view import CaseView
+from snapdrift.reports.escaping import shortened
+from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, Change, View
+
+TEXT = "text"
+"""The value of `View.comment` that lets texts of cases into `summary.md` and `junit.xml`."""
+
+LENGTH = 300
+"""Characters of one excerpt: enough to tell a fence from a wrong answer."""
+
+_CHANGES = 6
+_NO_ANSWER = "(no answer)"
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The start of a text on one line, and what it is of: `asked`, `expected`, a variant, or a metric on a variant."""
+
+    name: str
+    text: str
+
+
+def excerpts(view: View, case: CaseView, changes: Sequence[Change]) -> tuple[Excerpt, ...]:
+    """What was asked, expected and answered on both sides, and what the graders say; not escaped, each bounded.
+
+    `changes` are those of the case that are told. Empty where the view's `comment` does not allow texts.
+    """
+    if view.comment != TEXT or not changes:
+        return ()
+    told = changes[:_CHANGES]
+    found = [Excerpt("asked", _asked(case, told[0].candidate))]
+    if case.case.expected is not None:
+        found.append(Excerpt("expected", _text(case.case.expected)))
+    found += _answers(case, told)
+    found += _details(case, told)
+    return tuple(Excerpt(one.name, _start(one.text)) for one in found if one.text)
+
+
+def _asked(case: CaseView, variant: str) -> str:
+    """The case's own variables: of a prompt's start a reader would see the same instructions for every case."""
+    if case.case.variables:
+        return "; ".join(f"{name}: {_text(value)}" for name, value in case.case.variables.items())
+    prompt = case.prompts.get(variant)
+    return prompt.text if prompt else ""
+
+
+def _answers(case: CaseView, changes: Sequence[Change]) -> Iterator[Excerpt]:
+    sides = {change.baseline: change for change in changes} | {change.candidate: change for change in changes}
+    for variant, change in sides.items():
+        answer = _answer(case, variant, change.metric, failing=variant == _failing(change))
+        said = answer.response.said if answer and answer.response else ""
+        yield Excerpt(variant, said or (answer.outcome.value if answer else _NO_ANSWER))
+
+
+def _details(case: CaseView, changes: Sequence[Change]) -> Iterator[Excerpt]:
+    for change in changes:
+        variant = _failing(change)
+        answer = _answer(case, variant, change.metric, failing=True)
+        details = [score.detail for score in answer.scores if score.metric == change.metric] if answer else []
+        yield Excerpt(f"{change.metric} on {variant}", "; ".join(filter(None, details)))
+
+
+def _failing(change: Change) -> str:
+    return change.candidate if change.group is CaseGroup.NEWLY_FAILING else change.baseline
+
+
+def _answer(case: CaseView, variant: str, metric: str, *, failing: bool) -> AnswerView | None:
+    """The repeat that shows the change best: the first that fails the metric, or passes it; else the first."""
+    answers = [answer for answer in case.answers if answer.variant == variant]
+    for answer in answers:
+        if any(score.metric == metric and score.passed is (not failing) for score in answer.scores):
+            return answer
+    return answers[0] if answers else None
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, skipkeys=True)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def excerpts(view: CaseView) -> Iterator[tuple[str, str]]:
-    """What a case is about, as pairs of a name and a text: the question, what is expected, and each side of a change.
-
-    Of a variant's answers the first is told, and why its graders failed it. Nothing is cut or escaped.
-    """
-    prompts = list(dict.fromkeys(prompt.text for prompt in view.prompts.values()))
-    asked = prompts[0] if len(prompts) == 1 else _text(dict(view.case.variables))
-    yield "asked", asked
-    if view.case.expected is not None:
-        yield "expected", _text(view.case.expected)
-    sides = dict.fromkeys(side for change in view.changes for side in (change.baseline, change.candidate))
-    for side in sides:
-        answer = next((one for one in view.answers if one.variant == side), None)
-        if answer is None or answer.response is None:
-            continue
-        if answer.response.said:
-            yield side, answer.response.said
-        details = dict.fromkeys(s.detail for s in answer.scores if s.detail and s.passed is False)
-        yield from ((f"{side} fails", detail) for detail in details)
+def _start(text: str) -> str:
+    """Cut before the white space is folded, so that a huge answer costs nothing."""
+    return shortened(" ".join(text[: LENGTH * 4].split()), LENGTH)

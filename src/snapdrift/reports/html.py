@@ -215,7 +215,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
         "magnitude rate side"
     )
-    own = {"standing_note": words.standing_note, "cost": words.cost_text, "cached_share": words.cached_share}
+    own = {"cost": words.cost_text, "cached_share": words.cached_share}
     return {name: getattr(figures, name) for name in names.split()} | own
 
 

@@ -1,24 +1,25 @@
-"""JUnit XML for CI systems: red where the gate is red, with ids, metrics and reason codes only.
+"""JUnit XML for CI systems: red exactly where the gate is, with ids, metrics and reason codes only.
 
-One test case for each metric and candidate, for each floor and limit, for each must-pass case, for each newly failing
-case, and one for the decision itself, so that a run that proved nothing (short coverage, not gated) is never a green
-file.
+One test case for each metric and candidate, for each floor and limit, for each must-pass case, for each case that newly
+fails, and one for the decision itself, so that a run that proved nothing (short coverage, not gated) is never a file
+without any finding. What fails where the gate does not is skipped, and says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from snapdrift.conclusions import Comparison
 from snapdrift.model import DecisionWord, MetricSpec, OnInconclusive, Policy, Severity, Verdict
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line, shortened, visible
-from snapdrift.reports.excerpts import excerpts
-from snapdrift.reports.view import CaseGroup, CaseView, Change, ComparisonView, MustPassStatus, MustPassView, View
+from snapdrift.reports.junit_cases import Failing, newly_failing
+from snapdrift.reports.view import ComparisonView, MustPassStatus, MustPassView, View
 from snapdrift.reports.words import badge
 from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
 from snapdrift.verdicts.words import p_text
@@ -26,9 +27,6 @@ from snapdrift.verdicts.words import p_text
 if TYPE_CHECKING:
     from snapdrift.verdicts.limits import Floor
 
-LISTED = 1_000
-"""How many newly failing cases are test cases; the rest is counted."""
-_EXCERPT = 300
 _NOT_WORSE = (Verdict.NO_WORSE, Verdict.IMPROVED, Verdict.WORSE_WITHIN_MARGIN)
 _KINDS = {
     DecisionWord.REGRESSION: "failure",
@@ -36,6 +34,9 @@ _KINDS = {
     DecisionWord.INCOMPLETE: "error",
     DecisionWord.NOT_GATED: "skipped",
 }
+_RED = ("failure", "error")
+_NAME = 500
+_MESSAGE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class _Test:
     type: str = ""
     message: str = ""
     output: str = ""
+    text: str = ""
+    """What stands below the message where it is more than that."""
 
 
 def render_junit(*views: View) -> str:
@@ -63,13 +66,18 @@ def render_junit(*views: View) -> str:
 
 
 def _tests(view: View) -> list[_Test]:
-    return [
-        _decision(view),
-        *_comparisons(view),
-        *_limits(view),
-        *map(_must_pass, view.must_pass),
-        *_newly_failing(view),
-    ]
+    tests = [_decision(view), *_comparisons(view), *_limits(view), *map(_must_pass, view.must_pass)]
+    tests += map(_newly_failing, newly_failing(view, _broken(view)))
+    return tests if _is_red(view) else [_not_red(test) for test in tests]
+
+
+def _is_red(view: View) -> bool:
+    return _KINDS.get(view.decision.word) in _RED
+
+
+def _not_red(test: _Test) -> _Test:
+    """The same test of a run that the gate did not stop: what it found is told, and turns nothing red."""
+    return replace(test, kind="skipped") if test.kind in _RED else test
 
 
 def _counts(tests: Sequence[_Test]) -> dict[str, str]:
@@ -83,7 +91,9 @@ def _counts(tests: Sequence[_Test]) -> dict[str, str]:
 
 def _append_run(root: ET.Element, view: View, tests: Sequence[_Test]) -> None:
     name = line(f"{view.run.suite} ({view.run.gate})")
-    attributes = {"name": name, **_counts(tests), **_times(view)}
+    took = _seconds(view)
+    time = {} if took is None else {"time": f"{took:.3f}"}
+    attributes = {"name": name, **_counts(tests), **time, "timestamp": line(view.run.started_at)}
     suite = ET.SubElement(root, "testsuite", attributes)
     properties = ET.SubElement(suite, "properties")
     facts = {
@@ -92,32 +102,32 @@ def _append_run(root: ET.Element, view: View, tests: Sequence[_Test]) -> None:
         "exit_code": str(int(view.decision.exit_code)),
         "labels": ", ".join(label.word for label in view.labels),
     }
-    if view.address:
-        facts["report"] = view.address
+    if view.report_url:
+        facts["report"] = view.report_url
     for key, value in facts.items():
         ET.SubElement(properties, "property", {"name": key, "value": line(value)})
     for test in tests:
         _append(suite, view.run.suite, test)
 
 
-def _times(view: View) -> dict[str, str]:
-    """When the run started and how long it took: no single test case took a time of its own, so none says one."""
-    started, finished = view.run.started_at, view.run.finished_at
+def _seconds(view: View) -> float | None:
+    """From the run's start to its end; None where they are not known. Its test cases take no time of their own."""
     try:
-        took = None if finished is None else datetime.fromisoformat(finished) - datetime.fromisoformat(started)
-    except ValueError:
-        return {"timestamp": line(started)}
-    return {"timestamp": line(started)} | ({} if took is None else {"time": f"{took.total_seconds():.3f}"})
+        start, end = (datetime.fromisoformat(text or "") for text in (view.run.started_at, view.run.finished_at))
+        return max(0.0, (end - start).total_seconds())
+    except (TypeError, ValueError):  # TypeError: one with a time zone, one without
+        return None
 
 
 def _append(suite: ET.Element, suite_name: str, test: _Test) -> None:
-    attributes = {"classname": line(f"{suite_name}.{test.group}"), "name": line(test.name)}
+    attributes = {"classname": line(f"{suite_name}.{test.group}"), "name": line(shortened(test.name, _NAME))}
     element = ET.SubElement(suite, "testcase", attributes)
+    message, output = shortened(test.message, _MESSAGE), shortened(test.output, _MESSAGE)
     if test.kind is not None:
-        result = ET.SubElement(element, test.kind, {"type": test.type, "message": line(test.message)})
-        result.text = visible(test.message)
-    if test.output:
-        ET.SubElement(element, "system-out").text = visible(test.output)
+        result = ET.SubElement(element, test.kind, {"type": test.type, "message": line(message)})
+        result.text = visible("\n".join(filter(None, (message, test.text))))
+    if output:
+        ET.SubElement(element, "system-out").text = visible(output)
 
 
 def _decision(view: View) -> _Test:
@@ -134,53 +144,26 @@ def _comparisons(view: View) -> Iterator[_Test]:
         c = row.comparison
         sentence = comparison_sentence(row)
         name = f"{c.candidate} against {c.baseline}"
-        if _fails(view, row):
+        if _breaks_gate(view, c):
             yield _Test(c.metric, name, "failure", c.verdict.value, sentence)
         else:
             yield _Test(c.metric, name, output=sentence)
 
 
-def _newly_failing(view: View) -> Iterator[_Test]:
-    """A test case for each newly failing case: a failure where its comparison breaks the gate, else told and passed.
-
-    Cases that the gate tolerates must not turn a file red whose gate is green.
-    """
-    broken = {
-        (row.comparison.metric, row.comparison.baseline, row.comparison.candidate)
-        for row in view.comparisons
-        if _fails(view, row)
-    }
-    failing = [(case, change.candidate) for case in view.cases for change in case.changes if _is_failing(change)]
-    listed = list(dict.fromkeys((case.case.id, candidate) for case, candidate in failing))
-    by_id = {case.case.id: case for case, _ in failing}
-    for case_id, candidate in listed[:LISTED]:
-        yield _failing_case(by_id[case_id], candidate, broken, with_text=view.comment == "text")
-    if len(listed) > LISTED:
-        yield _Test("cases", "more", output=f"{figures.count(len(listed) - LISTED)} more newly fail, in the report")
+def _broken(view: View) -> frozenset[tuple[str, str, str]]:
+    compared = (row.comparison for row in view.comparisons)
+    return frozenset((c.metric, c.baseline, c.candidate) for c in compared if _breaks_gate(view, c))
 
 
-def _failing_case(
-    view: CaseView, candidate: str, broken: Collection[tuple[str, str, str]], *, with_text: bool
-) -> _Test:
-    changes = [change for change in view.changes if change.candidate == candidate and _is_failing(change)]
-    codes = ", ".join(dict.fromkeys(f"{change.metric} ({change.reason})" for change in changes))
-    told = "".join(f"\n{what}: {shortened(text, _EXCERPT)}" for what, text in excerpts(view)) if with_text else ""
-    name = f"{view.case.id} on {candidate}"
-    if any((change.metric, change.baseline, change.candidate) in broken for change in changes):
-        return _Test("cases", name, "failure", "newly_failing", f"newly fails: {codes}", told)
-    return _Test("cases", name, output=f"newly fails, which the gate lets pass: {codes}{told}")
+def _newly_failing(one: Failing) -> _Test:
+    kind = "failure" if one.breaks else "skipped"
+    return _Test(one.metric, one.name, kind, one.reason, one.message, text=one.text)
 
 
-def _is_failing(change: Change) -> bool:
-    return change.group is CaseGroup.NEWLY_FAILING
-
-
-def _fails(view: View, row: ComparisonView) -> bool:
-    return row.comparison.gating and _breaks_gate(view, row.comparison.verdict)
-
-
-def _breaks_gate(view: View, verdict: Verdict) -> bool:
-    gate = view.evaluation.gate
+def _breaks_gate(view: View, comparison: Comparison) -> bool:
+    gate, verdict = view.evaluation.gate, comparison.verdict
+    if not comparison.gating:
+        return False
     if verdict is Verdict.REGRESSED:
         return True
     if gate.policy is Policy.PROVE:

@@ -1,15 +1,14 @@
 """`summary.md`: what fits a pull-request comment.
 
-Ids and reason codes only; what a case or an answer says is in it where the suite's `privacy` wishes so.
+Ids and reason codes only, no text of a case or an answer, unless the view's `comment` allows excerpts of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Sequence
 
 from snapdrift.reports import figures
-from snapdrift.reports.escaping import encodable, markdown, markdown_code, shortened
+from snapdrift.reports.escaping import encodable, markdown, markdown_code, markdown_link, shortened
 from snapdrift.reports.excerpts import excerpts
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
@@ -20,7 +19,7 @@ from snapdrift.reports.words import (
     badge,
     batch_sentence,
     cached_sentence,
-    interval_sentence,
+    interval_note,
     left_out,
     standing_note,
 )
@@ -34,8 +33,6 @@ _LISTED = 200
 _GROUPS = 10
 _CLAIMS = 20
 _IDS = 10
-_EXCERPT = 300
-_IN_URLS = "/:?#[]@!$&'()*+,;=%~"
 
 
 def render_markdown(*views: View) -> str:
@@ -54,7 +51,8 @@ def render_markdown(*views: View) -> str:
 
 def _section(view: View, limit: int) -> str:
     head = "\n".join(_head(view)) + "\n"
-    tail = "\n".join(_tail(view)) + "\n"
+    folded = _folded(view, limit // 4)
+    tail = folded + "\n".join(_tail(view)) + "\n"
     blocks = []
     room = limit - len(head) - len(tail) - 500
     for group in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING):
@@ -73,6 +71,8 @@ def _head(view: View) -> Iterator[str]:
     yield ""
     yield f"**{_sentence(view.headline)}**"
     yield ""
+    yield markdown_link("Open the report", view.report_url) if view.report_url else _where(view)
+    yield ""
     for sentence in (*(text for _, text in view.change_sentences), *view.resolutions):
         yield f"{_sentence(sentence)}  "
     others = [reason for reason in view.reasons if reason != view.headline]
@@ -88,20 +88,13 @@ def _head(view: View) -> Iterator[str]:
         c = row.comparison
         levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
-        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word} {standing_note(c)}".rstrip() + left_out(c)
+        verdict = " ".join(filter(None, (VERDICT_SHAPES[c.verdict], row.word, standing_note(c)))) + left_out(c)
         names = f"{_name(c.metric)} | {_name(c.candidate)} | {_name(c.baseline)}"
         yield f"| {names} | {levels} | {change.strip()} | {verdict} |"
     yield ""
-    if view.comparisons:
-        yield f"{_sentence(interval_sentence(view))}  "
-    if view.address:
-        yield _link(view.address)
-    yield ""
-    yield from (f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS])
-    yield from (f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS])
-    yield ""
-    yield from _judges(view)
-    yield from _sameness(view)
+    if note := interval_note(view):
+        yield _sentence(note)
+        yield ""
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
     if failed:
         yield f"Must-pass cases that did not pass ({len(failed)}):"
@@ -114,11 +107,21 @@ def _head(view: View) -> Iterator[str]:
         yield ""
 
 
-def _link(address: str) -> str:
-    """The way to the page: a link where there is a URL, else the path as text, which a comment could not link to."""
-    if address.startswith(("https://", "http://")):
-        return f"[Open the report](<{quote(encodable(address), safe=_IN_URLS)}>)"
-    return f"Report: {markdown_code(shortened(address, 400))}"
+def _folded(view: View, room: int) -> str:
+    """What else the terminal says, folded: operations, what is claimed, judges, what is the same."""
+    lines = [
+        *(f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS]),
+        *(f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS]),
+        *_judges(view),
+        *_sameness(view),
+    ]
+    opening, ending = "<details><summary>Details</summary>\n\n", "\n\n</details>\n\n"
+    kept = _fitting(lines, room - len(opening) - len(ending))
+    return opening + "\n".join(kept) + ending if kept else ""
+
+
+def _where(view: View) -> str:
+    return f"Report: {_code(view.report_path)}"
 
 
 def _judges(view: View) -> Iterator[str]:
@@ -127,8 +130,6 @@ def _judges(view: View) -> Iterator[str]:
     for one in told:
         yield f"- Judge: {_sentence(figures.typeset(one.sentence))}"
         yield from (f"  - {_sentence(note)}." for note in one.calibration.notes)
-    if told:
-        yield ""
 
 
 def _sameness(view: View) -> Iterator[str]:
@@ -143,7 +144,6 @@ def _sameness(view: View) -> Iterator[str]:
     for control in view.controls[:_GROUPS]:
         yield f"- A/A control: {_sentence(figures.typeset(control.sentence))}"
     yield from (f"- {_sentence(text)}" for text in (cached_sentence(view), batch_sentence(view)) if text)
-    yield ""
 
 
 def _changed(view: View, group: CaseGroup, room: int) -> str:
@@ -151,42 +151,37 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
     if not cases:
         return ""
     opening = f"<details><summary>{len(cases)} {GROUP_WORDS[group]}</summary>\n\n"
-    lines: list[str] = []
-    used = len(opening) + 200
-    for case in cases[:_LISTED]:
-        text = _case_line(case, group)
-        if view.comment == "text":
-            text += _excerpts(case)
-        used += len(text) + 1
-        if used > room:
-            break
-        lines.append(text)
+    lines = _fitting((_case_lines(view, case, group) for case in cases[:_LISTED]), room - len(opening) - 200)
     if len(lines) < len(cases):
         lines.append(f"- and {len(cases) - len(lines)} more, in the report")
     return opening + "\n".join(lines) + "\n\n</details>\n\n"
 
 
-def _excerpts(case: CaseView) -> str:
-    return "".join(f"\n  - {markdown(what)}: {_code_of(told)}" for what, told in excerpts(case))
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
+    """As many of the first lines as there is room for, each with its end."""
+    kept: list[str] = []
+    for text in lines:
+        room -= len(text) + 1
+        if room < 0:
+            break
+        kept.append(text)
+    return kept
 
 
-def _code_of(text: str) -> str:
-    return markdown_code(shortened(text, _EXCERPT))
-
-
-def _case_line(case: CaseView, group: CaseGroup) -> str:
+def _case_lines(view: View, case: CaseView, group: CaseGroup) -> str:
+    """The case with its reason codes, and under it what the suite lets out of its texts."""
     changes = [change for change in case.changes if change.group is group]
     codes = dict.fromkeys(f"{one.metric} on {one.candidate} ({one.told})" for one in changes)  # of several baselines
-    return f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
+    opening = f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
+    quoted = (f"  - {_name(one.name)}: {markdown(one.text)}" for one in excerpts(view, case, changes))
+    return "\n".join((opening, *quoted))
 
 
 def _tail(view: View) -> Sequence[str]:
     run = view.run
-    hashes = f"suite {run.suite_hash[:12]}, dataset {run.dataset_hash[:12]}"
+    hashes = f"suite {_code(run.suite_hash[:12])}, dataset {_code(run.dataset_hash[:12])}"
     attempt = f" (attempt {run.attempt})" if run.attempt > 1 else ""
-    return [
-        f"<sub>run {_name(run.run_id)}{attempt} · gate {_name(run.gate)} · {markdown(hashes)} · seed {run.seed}</sub>"
-    ]
+    return [f"<sub>run {_code(run.run_id)}{attempt} · gate {_name(run.gate)} · {hashes} · seed {run.seed}</sub>"]
 
 
 def _name(text: str) -> str:

@@ -19,14 +19,12 @@ from snapdrift.reports.words import (
     batch_sentence,
     cached_sentence,
     cost_text,
-    interval_sentence,
+    interval_note,
     left_out,
     standing_note,
 )
 from snapdrift.verdicts.asides import votes_sentence
 
-NOTES = 8
-"""How many notes a terminal shows; the rest is counted."""
 _DECISION_STYLES = {DecisionWord.PASSED: "bold blue", DecisionWord.REGRESSION: "bold dark_orange"}
 _VERDICT_STYLES = {
     Verdict.REGRESSED: "dark_orange",
@@ -34,6 +32,9 @@ _VERDICT_STYLES = {
     Verdict.IMPROVED: "blue",
     Verdict.NO_WORSE: "blue",
 }
+
+_NOTES = 6
+"""How many notes are told; a terminal scrolls, and the report has them all."""
 
 
 def render_line(view: View) -> str:
@@ -70,7 +71,7 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
         console.print(Text(f"\nagainst {line(baselines)}", "bold"))
         console.print(_comparison_table(view))
-        console.print(Text(line(interval_sentence(view)), "dim"))
+        console.print(Text(interval_note(view)))
     for paragraph in (view.claims.short, operational_lines(view), confusion_lines(view)):
         if paragraph:
             console.print(Text("\n" + "\n".join(map(line, paragraph))))
@@ -91,10 +92,10 @@ def _opening(view: View) -> Iterator[str]:
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)
     yield from (f"not graded: {why}" for why in view.ungraded)
-    yield from (f"note: {note}" for note in view.notes[:NOTES])
-    if len(view.notes) > NOTES:
-        more = len(view.notes) - NOTES
-        yield f"note: and {more} more note{'' if more == 1 else 's'}, in the report"
+    yield from (f"note: {note}" for note in view.notes[:_NOTES])
+    if len(view.notes) > _NOTES:
+        hidden = len(view.notes) - _NOTES
+        yield f"and {hidden} more note{'' if hidden == 1 else 's'} in the report"
     yield from (f"parity: {parity.sentence}" for parity in view.parity)
     yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)
     yield from _judging(view)
@@ -119,9 +120,9 @@ def _comparison_table(view: View) -> object:
         c = row.comparison
         levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
-        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word} {standing_note(c)}".rstrip()
+        verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}"
         style = _VERDICT_STYLES.get(c.verdict, "")
-        verdict += left_out(c)
+        verdict = " ".join(filter(None, (verdict, standing_note(c)))) + left_out(c)
         rows.append(([c.metric, c.candidate, levels, change.strip(), verdict], style))
     return _table(["metric", "candidate", "level", "difference", "verdict"], {2, 3}, rows)
 

@@ -13,7 +13,7 @@ from typing import Any
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
-from snapdrift.reports.view import VariantView, View
+from snapdrift.reports.view import CaseView, Change, VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.causes import cause_code
 from snapdrift.verdicts.increases import operational_sentence, standing
@@ -57,6 +57,7 @@ def verdict_document(view: View) -> dict[str, Any]:
             "git_dirty": run.git_dirty,
             "versions": dict(run.versions),
         },
+        "report_url": view.report_url or None,
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
         "variants": [_variant(v) for v in view.variants],
@@ -78,7 +79,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "confusions": [_plain(one) for one in view.evaluation.gradings.confusions],
         "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
-        "changes": [_plain(change) | {"case": case.case.id} for case in view.changed for change in case.changes],
+        "changes": [_change(case, change) for case in view.cases for change in case.changes],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
@@ -87,6 +88,18 @@ def verdict_document(view: View) -> dict[str, Any]:
             "warnings": list(decision.warnings),
             "would_miss": dict(decision.would_miss),
         },
+    }
+
+
+def _change(case: CaseView, change: Change) -> dict[str, Any]:
+    """A changed case through one lens: ids and the reason code of the side that fails."""
+    return {
+        "case": case.case.id,
+        "metric": change.metric,
+        "baseline": change.baseline,
+        "candidate": change.candidate,
+        "change": change.group.value,
+        "reason": change.reason,
     }
 
 

@@ -281,8 +281,9 @@ class View:
     `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
     `explanations` say why metrics moved, and
     `causes` by case the codes of what moved it, each with the number of the lens through which it did. `comment` says
-    whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `address` is where the
-    page is, a URL or a path, empty where that is not known; `redacted` names what was taken out of all texts.
+    whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `redacted`
+    names what was taken out of all texts. `report_url` is where the page was put for readers of those files, empty
+    where nobody said so; `report_path` is then told in its place.
     `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
@@ -318,12 +319,13 @@ class View:
     confusions: tuple[ConfusionView, ...] = ()
     orders: tuple[OrderView, ...] = ()
     comment: str = "ids"
-    address: str = ""
     redacted: tuple[str, ...] = ()
     label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
     distributions: tuple[DistributionView, ...] = ()
+    report_url: str = ""
+    report_path: str = "index.html"
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

@@ -12,7 +12,7 @@ from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import CaseGroup, VariantView, View
 from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
-from snapdrift.verdicts.words import VERDICT_WORDS
+from snapdrift.verdicts.words import VERDICT_WORDS, names
 
 VERDICT_SHAPES: Mapping[Verdict, str] = {
     Verdict.REGRESSED: "◀",
@@ -84,19 +84,25 @@ def verdict_word(comparison: Comparison) -> str:
     return word
 
 
+def left_out(comparison: Comparison) -> str:
+    """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
+    number = comparison.unmeasured_calls
+    return f" ({count(number)} answer{'' if number == 1 else 's'} not measured)" if number else ""
+
+
 def standing_note(comparison: Comparison) -> str:
-    """Beside a verdict that cannot fail the gate: why not; else nothing."""
+    """Beside a verdict: that it does not gate, and why; empty where it does."""
     if comparison.margin is None:
         return "(no margin asked)"
     return "" if comparison.gating else "(warns only)"
 
 
-def interval_sentence(view: View) -> str:
-    """What the intervals beside differences are, and that they decide nothing; empty where nothing is compared."""
-    if not view.comparisons:
+def interval_note(view: View) -> str:
+    """What the intervals of the comparisons are; empty where nothing is compared. They are 1 - 2 alpha intervals."""
+    if not any(row.comparison.ci for row in view.comparisons):
         return ""
-    level = f"{1 - 2 * view.evaluation.gate.alpha:.4g}"
-    return f"Intervals are {float(level) * 100:g}% intervals, for reading; the tests decide."
+    level = f"{round(100 * (1 - 2 * view.evaluation.gate.alpha), 6):g}%"
+    return f"Intervals are {level} intervals (1 − 2α); where one and its verdict seem to disagree, the test decided."
 
 
 def disagreement_sentence(comparisons: Sequence[Comparison]) -> str:
@@ -126,12 +132,6 @@ def _seems_to_disagree(comparison: Comparison) -> bool:
         return False
     low, high = comparison.ci
     return (low <= 0 <= high) is (comparison.verdict in _DIFFERS)
-
-
-def left_out(comparison: Comparison) -> str:
-    """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
-    number = comparison.unmeasured_calls
-    return f" ({count(number)} answer{'' if number == 1 else 's'} not measured)" if number else ""
 
 
 def badge(decision: Decision) -> str:
@@ -171,33 +171,32 @@ def change_sentence(
     failing_reasons: Sequence[str],
     passing: int,
     causes: Sequence[str | None] = (),
-    elsewhere: int = 0,
+    *,
+    on_others: Mapping[str, int] | None = None,
 ) -> str:
     """How many cases newly fail and newly pass, and why the former do.
 
     `failing_reasons` has one reason code for each newly failing case, `causes` what it is attributed to (None: not
-    known; the reasons are told then); `candidate` is named where there are several. `elsewhere` counts the cases that
-    newly fail only on metrics for which the gate has no margin: they are not among the others.
+    known; the reasons are told then); `candidate` is named where there are several. `on_others` counts the newly
+    failing cases of metrics without a margin, None where there is no such metric: the sentence then says what it is of.
     """
     who = f"{candidate}: " if candidate else ""
-    return who + _changed_text(failing_reasons, passing, causes) + _elsewhere(elsewhere)
-
-
-def _elsewhere(number: int) -> str:
-    if not number:
-        return ""
-    return f" {count(number)} more newly fail{'s' if number == 1 else ''} only on metrics without a margin."
-
-
-def _changed_text(failing_reasons: Sequence[str], passing: int, causes: Sequence[str | None]) -> str:
     failing = len(failing_reasons)
+    of = "" if on_others is None else " on metrics with a margin"
+    others = _on_others(on_others or {})
     if not failing and not passing:
-        return "no case newly fails or newly passes."
+        return f"{who}no case newly fails or newly passes{of}{others}."
     fails = "1 case newly fails" if failing == 1 else f"{count(failing) if failing else 'no'} cases newly fail"
     passes = f"{count(passing) if passing else 'none'} newly pass{'' if passing > 1 else 'es'}"
     known = [cause for cause in causes if cause is not None]
     why = _attributed(known) if known and len(known) == failing else _why(failing_reasons)
-    return f"{fails}, {passes}{why}."
+    return f"{who}{fails}, {passes}{of}{why}{others}."
+
+
+def _on_others(counts: Mapping[str, int]) -> str:
+    """What newly fails on metrics without a margin: `; without one, 4 newly fail on tone`."""
+    told = [f"{count(n)} newly {'fails' if n == 1 else 'fail'} on {metric}" for metric, n in counts.items() if n]
+    return f"; without one, {names(told)}" if told else ""
 
 
 def _attributed(causes: Sequence[str]) -> str:

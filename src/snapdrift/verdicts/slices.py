@@ -146,7 +146,7 @@ def _normal_p(gains: FloatArray, sizes: FloatArray, inside: BoolArray) -> float:
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|(?<!\w)\'[^\']*\'(?!\w)')
 _NAMED = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{6,}(?:-[0-9a-f]+)*\b", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(?P<name>\b[^\W\d]+\d{1,2}\b)|[+-]?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.IGNORECASE)
 _PATTERN_LIMIT = 200
 
 
@@ -185,7 +185,7 @@ def _key(score: Score, common: set[tuple[Reason, str]]) -> tuple[Reason, str]:
 
 
 def _without_numbers(detail: str) -> str:
-    text = _NUMBER.sub("#", _NAMED.sub("#", " ".join(detail.split())))
+    text = _NUMBER.sub(lambda found: found["name"] or "#", _NAMED.sub("#", " ".join(detail.split())))
     return text if len(text) <= _PATTERN_LIMIT else text[: _PATTERN_LIMIT - 1] + "…"
 
 

@@ -125,8 +125,8 @@ def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) 
 def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
     """How many cases changed sides: `40 cases newly fail, 14 newly pass`.
 
-    Of graded and repeated metrics they are not what the difference is made of, and the words say so. Of a pairwise
-    metric they are cases lost and won.
+    Of graded and repeated metrics they are not what the difference is made of, and the words say so; what a case of
+    several answers counts as is said where there are several. Of a pairwise metric they are cases lost and won.
     """
     failing, passing = len(comparison.newly_failing), len(comparison.newly_passing)
     if spec is not None and spec.pairwise:
@@ -138,9 +138,8 @@ def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
         return f"by the judge's verdicts {moved}, the difference is by people's labels"
     if comparison.table is not None:
         return moved
-    if comparison.variance is None:  # one answer a case
-        return f"{moved} (the difference counts smaller changes too)"
-    return f"{moved} (a case passes where most of its answers do; the difference counts smaller changes too)"
+    most = "a case passes where most of its answers do; " if comparison.variance is not None else ""
+    return f"{moved} ({most}the difference counts smaller changes too)"
 
 
 def resolution(comparison: Comparison) -> str:
