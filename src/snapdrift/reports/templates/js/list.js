@@ -121,5 +121,5 @@ function step(by) {
   const at = rows.findIndex((row) => row.entry.id === state.case);
   const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
   if (rows[next]) select(rows[next].entry, "step");
-  else if (sheet) turnPage(by > 0 ? sheet.next : sheet.previous, by > 0 ? "" : "last");
+  else if (casesPage) turnPage(by > 0 ? casesPage.next : casesPage.previous, by > 0 ? "" : "last");
 }

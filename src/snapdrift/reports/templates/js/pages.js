@@ -2,7 +2,7 @@
 // page from disk cannot read another one, so going on is going there; the filters go along in the address.
 
 const elsewhere = index.pages ? index.pages.map(([file, first, many]) => ({ file, first, many })) : null;
-const sheet = index.sheet ?? null;
+const casesPage = index.sheet ?? null;
 
 // The address of another case: the filters, and columns that a reviewer put there by hand.
 const filtersOnly = () => ({ case: "", at: "", ...leavingCase() });
@@ -28,7 +28,7 @@ function drawElsewhere(entry) {
 // What is said where the address names a case that is not here.
 function nobody() {
   if (!state.case) return ["No case is selected."];
-  if (!sheet) return ["No case of this run has the id that the address names."];
+  if (!casesPage) return ["No case of this run has the id that the address names."];
   return ["No case of this page has the id that the address names. ", make("a", { href: allCases() }, "Look in the list of all cases.")];
 }
 
@@ -43,10 +43,10 @@ const allCases = () => `../index.html${address({ at: "", ...leavingCase() })}`;
 
 // The way from page to page, above the list. Its links follow the filters, that to all cases as well the case.
 function drawSheet() {
-  if (!sheet) return;
+  if (!casesPage) return;
   const turn = (word, file, key) => file ? make("a", { class: key, href: file + address(filtersOnly()) }, word) : make("span", { class: "muted" }, word);
   document.getElementById("sheet").replaceChildren(
     make("a", { class: "all", href: allCases(), on: { click: (event) => { event.currentTarget.href = allCases(); } } }, "all cases"),
-    turn("‹ page before", sheet.previous, "before"), turn("next page ›", sheet.next, "next"),
-    make("span", { class: "muted range" }, `page ${number(sheet.number)} of ${number(sheet.of)}: cases ${number(sheet.first + 1)} to ${number(sheet.first + cases.length)} of ${number(sheet.all)}`));
+    turn("‹ page before", casesPage.previous, "before"), turn("next page ›", casesPage.next, "next"),
+    make("span", { class: "muted range" }, `page ${number(casesPage.number)} of ${number(casesPage.of)}: cases ${number(casesPage.first + 1)} to ${number(casesPage.first + cases.length)} of ${number(casesPage.all)}`));
 }
