@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from tests.judged import judged_workspace, truth
+from tests.reports.accessibility import violations
 from tests.reports.browsing import Open, Opened, open_in
 
 from snapdrift.model import MustPass
@@ -339,6 +340,7 @@ def test_answers_are_labelled_blind_by_the_keyboard_and_decide_the_comparison(
     opened.page.locator("#review-open").click()
     opened.page.locator("[data-sheet='0']").click()
     opened.page.wait_for_selector("#labelling[open] .choices")
+    assert violations(opened.page, within="#labelling") == []
     seen = []
     for number in range(110):
         dialog = opened.page.locator("#labelling")
@@ -404,3 +406,11 @@ def test_labelling_goes_on_where_it_was_left_and_takes_a_label_back(root: Path, 
     again.wait("!document.querySelector('dialog[open]')")
     assert [row["label"] for row in rows_of(exported(again, "#save-labels"))] == [True, True]
     assert opened.complaints == again.complaints == []
+
+
+def test_the_dialog_of_files_can_be_used_by_everybody(open_page: Open) -> None:
+    opened = open_page()
+    opened.press("w")
+    opened.page.locator("#review-open").click()
+    assert violations(opened.page, within="#review-files") == []
+    assert opened.complaints == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.reports.accessibility import violations
 from tests.reports.browsing import SCREEN, Opened
 from tests.reports.listed_runs import NOVEMBER, index, listed_run, run_id
 
@@ -125,3 +126,13 @@ def test_without_script_every_run_can_be_read_and_filters_are_not_there(page_pat
     assert page.locator("#filters:visible").count() == 0
     assert page.locator("h2", has_text="<b>x</b>&amp;").count() == 1
     context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
+def test_the_list_of_runs_can_be_used_by_everybody(
+    page_path: Path, context: BrowserContext, scheme: Any, width: int
+) -> None:
+    opened = opened_at(context, page_path)
+    opened.page.emulate_media(color_scheme=scheme)
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    assert violations(opened.page) == []
