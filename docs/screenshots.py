@@ -57,7 +57,7 @@ class State:
 
 STATES = (
     State("top", "ticket-triage"),
-    State("case", "ticket-triage", "#case=ticket-002&left=august&right=chat", before=_at_the_case),
+    State("case", "ticket-triage", "#case=ticket-002&sides=august,chat", before=_at_the_case),
     State("dark", "sentiment", "#distributions", scheme="dark"),
     State("phone", "ticket-triage", size=(390, 844)),
     State("printed", "ticket-triage", size=(688, 1001), before=_on_paper),
