@@ -194,7 +194,8 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
         data,
         labels=labels_that_hold(stored),
         label_levels=label_levels(suite),
-        sheets=offered_sheets(stored, suite, data.scores, data.evaluation),
+        # An export has no words left that anybody could label.
+        sheets=() if stored.header.redacted else offered_sheets(stored, suite, data.scores, data.evaluation),
     )
     return redacted(data, suite.privacy, stored.meta(STOPPED) or "")
 

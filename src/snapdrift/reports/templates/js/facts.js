@@ -22,7 +22,7 @@ function scoreCell(score, judged) {
   if (!score) return make("td", { class: "muted" }, "–");
   const [, value, , reason, detail, extracted, alternative, evidence] = score;
   const graded = value !== null && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
-  return make("td", {}, scoreMark(score, true), graded, " ", make("span", { class: "code-of", title: "reason code" }, reason),
+  return make("td", {}, scoreMark(score, true), graded, " ", reason === "passed" ? null : make("span", { class: "code-of", title: "reason code" }, reason),
     detail ? cutText("span", "under", detail, 2000) : null,
     extracted === null ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
     evidence.filter((each) => !detail.endsWith(each)).map((each) => cutText("span", "under", String(each), 2000)), judged(score));
