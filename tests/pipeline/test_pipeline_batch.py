@@ -173,7 +173,7 @@ def test_a_run_that_is_not_waited_for_is_collected_from_another_process(workspac
     with pytest.raises(LeftRunning, match="120 calls with the provider in 2 batches") as left:
         pipeline.run_suites([root / "evals" / "capitals.yaml"], options(url, wait=False))
     assert left.value.exit_code == ExitCode.INCOMPLETE
-    assert not (root / "reports").exists()
+    assert not (root / "reports" / "capitals").exists()
     with open_run(run_file(root)) as stored:
         assert stored.state is RunState.INTERRUPTED
 

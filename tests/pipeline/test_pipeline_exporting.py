@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.parquet import read_table
 from tests.conftest import REPOSITORY
 
 from snapdrift.store import StoredRun, open_run
@@ -51,7 +52,12 @@ def everything_in(path: Path) -> str:
 
 
 def texts_of(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: text_of(path) for path in folder.iterdir()}
+
+
+def text_of(path: Path) -> str:
+    """A file's text; of a table, what its cells hold: its bytes are packed."""
+    return str(read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_text()
 
 
 @pytest.fixture

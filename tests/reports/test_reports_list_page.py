@@ -142,6 +142,7 @@ def test_the_list_can_be_ordered_by_what_it_says_and_the_order_is_in_the_address
             f" && location.hash.includes('sort={name}')"
         )
         opened.page.evaluate("document.getElementById('list').scrollTop = 0")
+        opened.wait("document.querySelector('.item').style.top === '0px'")
         ordered = sorted(usual.cases, key=lambda case: -measure(case))
         assert _ids(opened)[:12] == [case.case.id for case in ordered][:12], name
     opened.page.locator("#sort").select_option("id")

@@ -18,7 +18,7 @@ def test_a_redacted_page_lists_its_cases_says_what_is_missing_and_searches_what_
     assert "redacted: answer, expected, context, tool_results" in opened.page.inner_text("body")
     said = opened.page.locator(".answer").all_inner_texts()
     assert all("redacted: answer" in text for text in said)
-    assert "The two answers differ." in opened.text(".answers")
+    assert "The answers differ." in opened.text(".answers")
     assert opened.page.locator(".answers mark").count() == 0
     assert "redacted: expected" in opened.text(".expected")
     assert word("question") in opened.text(".asked")

@@ -68,11 +68,11 @@ def write_reports(
         paths.summary: render_markdown(view),
         paths.verdict: render_verdict(view),  # last: who waits for it finds the others there
     }
+    write_results(view, out_dir)
     written = []
     for page in chain([first], pages):
         written.append(out_dir / page.name)
         _write_whole(written[-1], page.text)
-    write_results(view, out_dir)
     for path, text in texts.items():
         _write_whole(path, text)
     case_pages = tuple(path for path in written if path != paths.html)
