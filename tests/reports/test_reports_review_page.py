@@ -16,6 +16,8 @@ from tests.reports.accessibility import violations
 from tests.reports.browsing import Open, Opened, open_in
 
 from snapdrift.model import MustPass
+from snapdrift.reports import build_view, write_reports
+from snapdrift.reports.view import CaseGroup
 from snapdrift.suites.labels import LabelRow, read_labels
 
 if TYPE_CHECKING:
@@ -414,3 +416,37 @@ def test_the_dialog_of_files_can_be_used_by_everybody(open_page: Open) -> None:
     opened.page.locator("#review-open").click()
     assert violations(opened.page, within="#review-files") == []
     assert opened.complaints == []
+
+
+def test_the_pages_of_a_split_report_are_reviewed_as_one(
+    make_run: Callable[..., Any], tmp_path: Path, context: BrowserContext
+) -> None:
+    view = build_view(make_run(cases=400, answer_length=700).build())
+    paths = write_reports(view, tmp_path, split_mb=0.2)
+    failing = [case.case.id for case in view.cases if case.group is CaseGroup.NEWLY_FAILING]
+    first, last = open_in(context, paths.case_pages[0]), open_in(context, paths.case_pages[-1])
+    assert first.selected == failing[0]
+    first.press("w")
+    first.press("a")
+    first.page.wait_for_selector(".why")
+    last.press("r")
+    kept = rows_of(exported(last, "#save-labels"))
+    accepted = yaml.safe_load(exported(last, "#save-accepted"))
+    assert [(row["case"], row["label"]) for row in kept] == [(failing[0], False), (last.selected, True)]
+    assert {entry["case"] for entry in accepted} == {failing[0]}
+    # Rows of all pages are taken on each of them and by the list of all cases, if their form is right.
+    for page in (paths.case_pages[-1], paths.html):
+        other = open_in(context, page)
+        other.page.evaluate("localStorage.clear()")
+        other.page.reload()
+        other.page.wait_for_selector("html[data-ready]")
+        other.page.locator("#review-open").click()
+        other.page.fill("#import-text", "".join(f"{json.dumps(row)}\n" for row in kept))
+        other.page.locator("#import-take").click()
+        other.wait("document.getElementById('imported').textContent !== ''")
+        assert other.text("#imported") == "2 rows taken"
+        other.page.fill("#import-text", json.dumps(kept[0] | {"label": "no"}))
+        other.page.locator("#import-take").click()
+        other.wait("document.getElementById('imported').textContent === 'nothing was taken'")
+        assert other.complaints == []
+    assert first.complaints == last.complaints == []

@@ -165,7 +165,7 @@ function acceptedWhy(entry) {
 
 async function accept(entry) {
   const before = review.accepted.get(entry.id);
-  record("accepted", [[entry.id, before ? null : { why: commentsOn(entry), by: raterNow }]]);
+  record("accepted", [[entry.id, before ? null : { metrics: failingMetrics(entry), why: commentsOn(entry), by: raterNow }]]);
   tell(before ? "no longer accepted" : `accepted: ${failingMetrics(entry).join(", ")}`);
   refreshReviewBar();
   drawRows();

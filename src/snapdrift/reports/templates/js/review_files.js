@@ -20,9 +20,8 @@ const quotedText = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\
 
 function acceptedYaml(until) {
   const entries = [];
-  for (const [id, { why, by }] of review.accepted) {
-    const entry = cases.find((each) => each.id === id);
-    for (const metric of entry && !mustPass.has(entry.place) ? failingMetrics(entry) : []) entries.push({ suite: index.suite_name, case: id, metric, why, by: by || raterNow, until });
+  for (const [id, { metrics, why, by }] of review.accepted) {
+    for (const metric of metrics) entries.push({ suite: index.suite_name, case: id, metric, why, by: by || raterNow, until });
   }
   return entries.map((entry) => Object.entries(entry).map(([name, value], place) => `${place ? "  " : "- "}${name}: ${name === "until" ? value : quotedText(value)}\n`).join("")).join("");
 }
@@ -81,7 +80,10 @@ async function answerProblem(row, places) {
   const metric = index.metrics.findIndex((each) => each.name === row.metric), variant = variantNumber(row.variant);
   if (!markable.includes(metric)) return `metric: ${brief(row.metric)}; expected one of ${markable.map((place) => index.metrics[place].name).join(", ")}`;
   if (variant < 0) return `variant: ${brief(row.variant)}; expected one of ${index.variants.map((each) => each.name).join(", ")}`;
-  if (!places.has(row.case)) return `case: ${brief(row.case)}; expected the id of a case of the run`;
+  const here = !elsewhere && places.has(row.case);
+  // Whose answer is on another page of a split report cannot be held against it here: `snapdrift calibrate` does that.
+  if (!here && (elsewhere ? caseById.has(row.case) : casesPage)) return labelProblem(metric, row.label);
+  if (!here) return `case: ${brief(row.case)}; expected the id of a case of the run`;
   const answer = answerOf(await loadDetail(places.get(row.case)), variant, row.repeat);
   if (!isMarkable(answer)) return `answer: no answer to case ${brief(row.case)} there; expected a call that was answered`;
   if (answerHash(answer) !== row.answer) return `answer: ${row.answer.slice(0, 12)}…; expected ${answerHash(answer).slice(0, 12)}…, the answer that the run has now`;
@@ -105,10 +107,10 @@ async function takeRows(text) {
   let replaced = 0;
   for (const [key, { row }] of rows) {
     const metric = index.metrics.findIndex((each) => each.name === row.metric);
-    const answer = answerOf(details[places.get(row.case)], variantNumber(row.variant), row.repeat);
+    const detail = details[places.get(row.case)], answer = detail ? answerOf(detail, variantNumber(row.variant), row.repeat) : null;
     const before = review.marks.get(key);
     replaced += before && before.label !== null && before.label !== row.label ? 1 : 0;
-    values.push([key, { answer: row.answer, label: row.label, comment: row.comment ?? "", labelled_at: row.labelled_at ?? "", doubts: doubts(metric, row.label, answer) }]);
+    values.push([key, { answer: row.answer, label: row.label, comment: row.comment ?? "", labelled_at: row.labelled_at ?? "", doubts: answer !== null && doubts(metric, row.label, answer) }]);
   }
   record("marks", values);
   refreshMarkings();
