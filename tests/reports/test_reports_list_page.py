@@ -305,7 +305,7 @@ def test_a_report_that_is_split_leads_from_its_list_through_its_pages_and_back(
     _arrives(opened, "cases/0001.html", ".rerun")
     assert "cases/0001.html#case=returns-" in opened.page.url
     assert opened.page.locator("#q").input_value() == "returns"
-    opened.page.locator("#sheet .next").click()
+    opened.page.locator("#turning .next").click()
     _arrives(opened, "cases/0002.html", ".rerun")
     first = opened.selected
     assert first.startswith("returns")
@@ -315,7 +315,7 @@ def test_a_report_that_is_split_leads_from_its_list_through_its_pages_and_back(
     opened.press("j")
     _arrives(opened, "cases/0002.html", ".rerun")
     assert opened.selected == first
-    opened.page.locator("#sheet .all").click()
+    opened.page.locator("#turning .all").click()
     _arrives(opened, "index.html", ".elsewhere")
     assert (opened.selected, opened.page.locator("#q").input_value()) == (first, "returns")
     assert opened.complaints == []

@@ -17,9 +17,9 @@ from snapdrift.errors import ConfigError
 from snapdrift.model import Outcome
 from snapdrift.reports import ReportPaths, RunData, View, build_view, write_reports
 from snapdrift.reports.asked import MediaView, PromptView
+from snapdrift.reports.case_pages import case_pages_of
 from snapdrift.reports.columns import alike, numbers, passes
 from snapdrift.reports.embed import Embedded, embed
-from snapdrift.reports.sheets import sheets_of
 from snapdrift.reports.view import CaseGroup
 
 MakeRun = Callable[..., Any]
@@ -65,12 +65,12 @@ def test_the_index_says_on_which_page_each_case_is_and_each_page_where_it_is(spl
     listed = [file for file, _, _ in _index(split.html)["pages"]]
     assert listed == [f"cases/{page.name}" for page in split.case_pages]
     assert len(listed) > 2
-    sheets = [_index(page)["sheet"] for page in split.case_pages]
+    places = [_index(page)["page"] for page in split.case_pages]
     firsts = [first for _, first, _ in _index(split.html)["pages"]]
-    assert [sheet["first"] for sheet in sheets] == firsts
+    assert [place["first"] for place in places] == firsts
     names = [page.name for page in split.case_pages]
-    assert [sheet["next"] for sheet in sheets] == [*names[1:], None]
-    assert [sheet["previous"] for sheet in sheets] == [None, *names[:-1]]
+    assert [place["next"] for place in places] == [*names[1:], None]
+    assert [place["previous"] for place in places] == [None, *names[:-1]]
 
 
 def test_a_page_of_cases_says_what_the_answers_are_and_what_was_concluded(large: View, split: ReportPaths) -> None:
@@ -111,7 +111,7 @@ def test_a_page_carries_the_pictures_of_its_own_cases_under_their_numbers(make_r
         return PromptView(case_id, (MediaView("image", case_id, thumbnail=f"data:image/jpeg;base64,{case_id}"),))
 
     embedded = Embedded(build_view(replace(data, prompt=prompt)))
-    for _, payload in sheets_of(embedded, 300_000).pages():
+    for _, payload in case_pages_of(embedded, 300_000).pages():
         pictures = json.loads(payload.thumbnails)
         for entry, detail in zip(json.loads(payload.index)["cases"], (d for c in payload.chunks for d in _unpacked(c)), strict=True):  # fmt: skip  # noqa: E501
             assert pictures[detail["prompts"][0]["media"][0][5]] == f"data:image/jpeg;base64,{entry[0]}"

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from snapdrift.errors import ConfigError
 from snapdrift.model import Reason
 from snapdrift.reports import figures, words
+from snapdrift.reports.case_pages import INDEX, MEGABYTE, case_pages_of
 from snapdrift.reports.distributions import SHARES
 from snapdrift.reports.embed import Embedded, Payload, embed
 from snapdrift.reports.escaping import encodable
@@ -27,8 +28,7 @@ from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
-from snapdrift.reports.sheets import INDEX, MEGABYTE, sheets_of
-from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, interval_name, sections, top_of
+from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import CaseGroup, View
 from snapdrift.verdicts import causes
 
@@ -133,9 +133,9 @@ def render_pages(view: View, templates_dir: Path | None = None, split_mb: float 
             yield Page(INDEX, whole)
             return
         del whole
-    sheets = sheets_of(embedded, limit)
-    overview = _report_page(renderer, TEMPLATE, sheets.overview)
-    for name, payload in sheets.pages():
+    case_pages = case_pages_of(embedded, limit)
+    overview = _report_page(renderer, TEMPLATE, case_pages.overview)
+    for name, payload in case_pages.pages():
         yield Page(name, _report_page(renderer, CASES_TEMPLATE, payload))
     yield Page(INDEX, overview)
 
@@ -236,7 +236,7 @@ def _context(view: View) -> dict[str, Any]:
         "first_reasons": FIRST_REASONS,
         "first_notes": FIRST_NOTES,
         "sections": sections(view, endings=any(ending != Reason.PASSED.value for ending in endings)),
-        "interval_name": interval_name(view),
+        "interval_name": words.interval_name(view),
         "disagreement": words.disagreement_sentence([row.comparison for row in view.comparisons]),
         "strips": strips_of(view),
         "percentiles": SHARES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snapdrift.model import Verdict
-from snapdrift.reports import figures
 from snapdrift.reports.view import ExplanationView, View
+from snapdrift.reports.words import interval_name
 
 FIRST_REASONS, FIRST_NOTES = 4, 4
 """How many reasons and notes are shown at once; the rest is folded, and counted."""
@@ -42,11 +42,6 @@ def top_of(view: View) -> Top:
     )
     bracketed = any("[" in text for text in (view.headline, *reasons, *(why.sentence for why in whys)))
     return Top(reasons, whys, notes, f"In brackets: {interval_name(view)}s." if bracketed else "")
-
-
-def interval_name(view: View) -> str:
-    """How sure the intervals of comparisons are: `90% interval`."""
-    return f"{figures.percent(round(1 - 2 * view.evaluation.gate.alpha, 12)).replace('.0', '')} interval"
 
 
 def sections(view: View, *, endings: bool) -> tuple[tuple[str, str], ...]:

@@ -97,12 +97,17 @@ def standing_note(comparison: Comparison) -> str:
     return "" if comparison.gating else "(warns only)"
 
 
+def interval_name(view: View) -> str:
+    """How sure the intervals of comparisons are, which is 1 - 2 alpha: `90% interval`."""
+    return f"{round(100 * (1 - 2 * view.evaluation.gate.alpha), 6):g}% interval"
+
+
 def interval_note(view: View) -> str:
-    """What the intervals of the comparisons are; empty where nothing is compared. They are 1 - 2 alpha intervals."""
-    if not any(row.comparison.ci for row in view.comparisons):
+    """What the intervals of the comparisons are, and where they seem to say otherwise; empty where there are none."""
+    comparisons = [row.comparison for row in view.comparisons]
+    if not any(one.ci for one in comparisons):
         return ""
-    level = f"{round(100 * (1 - 2 * view.evaluation.gate.alpha), 6):g}%"
-    return f"Intervals are {level} intervals (1 − 2α); where one and its verdict seem to disagree, the test decided."
+    return f"Intervals are {interval_name(view)}s (1 − 2α). {disagreement_sentence(comparisons)}".rstrip()
 
 
 def disagreement_sentence(comparisons: Sequence[Comparison]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from snapdrift.reports.case_pages import FOLDER, INDEX, MEGABYTE
 from snapdrift.reports.files import whole_file
 from snapdrift.reports.html import render_pages
 from snapdrift.reports.junit import render_junit
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.results_files import write_results
-from snapdrift.reports.sheets import FOLDER, INDEX, MEGABYTE
 from snapdrift.reports.verdict_json import render_verdict
 from snapdrift.reports.view import View
 

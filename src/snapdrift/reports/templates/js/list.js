@@ -40,7 +40,7 @@ function refreshList() {
   drawKinds(everyGroup);
   rowsElement.style.height = `${Math.max(shownRows.length, 1) * ROW}px`;
   showCounts(chosen.reduce((sum, { entries }) => sum + entries.length, 0));
-  drawSheet();
+  drawTurning();
   drawRows();
   rowsElement.dataset.settled = String(isSettled());
 }

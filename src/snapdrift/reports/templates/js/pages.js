@@ -2,7 +2,7 @@
 // page from disk cannot read another one, so going on is going there; the filters go along in the address.
 
 const elsewhere = index.pages ? index.pages.map(([file, first, many]) => ({ file, first, many })) : null;
-const casesPage = index.sheet ?? null;
+const casesPage = index.page ?? null;
 
 // The address of another case: the filters, and columns that a reviewer put there by hand.
 const filtersOnly = () => ({ case: "", at: "", ...leavingCase() });
@@ -42,10 +42,10 @@ function searchLinks() {
 const allCases = () => `../index.html${address({ at: "", ...leavingCase() })}`;
 
 // The way from page to page, above the list. Its links follow the filters, that to all cases as well the case.
-function drawSheet() {
+function drawTurning() {
   if (!casesPage) return;
   const turn = (word, file, key) => file ? make("a", { class: key, href: file + address(filtersOnly()) }, word) : make("span", { class: "muted" }, word);
-  document.getElementById("sheet").replaceChildren(
+  document.getElementById("turning").replaceChildren(
     make("a", { class: "all", href: allCases(), on: { click: (event) => { event.currentTarget.href = allCases(); } } }, "all cases"),
     turn("‹ page before", casesPage.previous, "before"), turn("next page ›", casesPage.next, "next"),
     make("span", { class: "muted range" }, `page ${number(casesPage.number)} of ${number(casesPage.of)}: cases ${number(casesPage.first + 1)} to ${number(casesPage.first + cases.length)} of ${number(casesPage.all)}`));

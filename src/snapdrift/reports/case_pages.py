@@ -22,7 +22,7 @@ _ROOM = 150_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sheets:
+class CasePages:
     """Which chunks each page of cases has; all cases are in the view's order."""
 
     embedded: Embedded
@@ -40,10 +40,10 @@ class Sheets:
         return self.embedded.overview(pages=pages)
 
     def pages(self) -> Iterator[tuple[str, Payload]]:
-        """Each page's file and payload. Its index says where it is: `sheet`, with its neighbours' files or null."""
+        """Each page's file and payload. Its index says where it is: `page`, with its neighbours' files or null."""
         all_cases = self.chunks[-1][-1].end
         for place, (name, chunks) in enumerate(zip(self.names, self.chunks, strict=True)):
-            sheet: dict[str, Any] = {
+            page: dict[str, Any] = {
                 "number": place + 1,
                 "of": len(self.chunks),
                 "first": chunks[0].first,
@@ -51,14 +51,14 @@ class Sheets:
                 "previous": _beside(self.names, place - 1),
                 "next": _beside(self.names, place + 1),
             }
-            yield name, self.embedded.payload(chunks, sheet=sheet)
+            yield name, self.embedded.payload(chunks, page=page)
 
 
 def _beside(names: Sequence[str], place: int) -> str | None:
     return names[place].removeprefix(f"{FOLDER}/") if 0 <= place < len(names) else None
 
 
-def sheets_of(embedded: Embedded, size: float) -> Sheets:
+def case_pages_of(embedded: Embedded, size: float) -> CasePages:
     """Pages of about `size` bytes at most, each with one chunk at least."""
     pages: list[list[Chunk]] = []
     filled = size
@@ -68,4 +68,4 @@ def sheets_of(embedded: Embedded, size: float) -> Sheets:
             filled = _ROOM
         pages[-1].append(chunk)
         filled += len(chunk.packed)
-    return Sheets(embedded, tuple(map(tuple, pages)))
+    return CasePages(embedded, tuple(map(tuple, pages)))
