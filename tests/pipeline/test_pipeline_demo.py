@@ -11,7 +11,7 @@ import pytest
 
 from snapdrift.model import DecisionWord, ExitCode, Verdict
 from snapdrift.pipeline.demo import _surprises
-from snapdrift.reports.view import MustPassStatus
+from snapdrift.reports.case_views import MustPassStatus
 
 BUILT = {
     "decision": "regression",

@@ -12,7 +12,7 @@ from tests.reports.browsing import Open, Opened, open_in
 
 from snapdrift.model import Outcome, Reason
 from snapdrift.reports import RunData, View, build_view, write_reports
-from snapdrift.reports.view import AnswerView, CaseGroup, CaseView
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext

@@ -18,11 +18,11 @@ from snapdrift.conclusions import Decision
 from snapdrift.model import Case, DecisionWord, Verdict
 from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.escaping import line, markdown_link, shortened
 from snapdrift.reports.junit import render_junit
 from snapdrift.reports.junit_cases import LISTED, WITHIN
 from snapdrift.reports.markdown import LIMIT, render_markdown
-from snapdrift.reports.view import CaseGroup
 
 MakeRun = Callable[..., Any]
 URL = "https://ci.example/a_b/(1)?x=1&copy;=2&y=<z>`|]#i"

@@ -17,7 +17,7 @@ from tests.reports.browsing import Open, Opened, open_in
 
 from snapdrift.model import MustPass
 from snapdrift.reports import build_view, write_reports
-from snapdrift.reports.view import CaseGroup
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.suites.labels import LabelRow, read_labels
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from snapdrift.model import Outcome
 from snapdrift.reports import ReportPaths, RunData, View, build_view, write_reports
 from snapdrift.reports.asked import MediaView, PromptView
 from snapdrift.reports.case_pages import case_pages_of
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.columns import alike, numbers, passes
 from snapdrift.reports.embed import Embedded, embed
-from snapdrift.reports.view import CaseGroup
 
 MakeRun = Callable[..., Any]
 VARIANTS = ("august", "november", "alias")

@@ -12,9 +12,9 @@ import pytest
 from snapdrift.conclusions import Sequential
 from snapdrift.model import MustPass, Outcome
 from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.html import render_html
 from snapdrift.reports.markdown import render_markdown
-from snapdrift.reports.view import CaseGroup
 
 SENTENCE = (
     "Stopped after 20 of 30 cases; answers after that were not needed; what ended the asking is likely overstated: "

@@ -9,9 +9,9 @@ import pytest
 from snapdrift.conclusions import Decision
 from snapdrift.model import DecisionWord, MustPass, Outcome, Reason, Severity, Source, Verdict
 from snapdrift.reports import RunData, build_view
+from snapdrift.reports.case_views import CaseGroup, MustPassStatus
 from snapdrift.reports.cases import overall_group
 from snapdrift.reports.forest import lay_out
-from snapdrift.reports.view import CaseGroup, MustPassStatus
 
 MakeRun = Callable[..., Any]
 

@@ -42,7 +42,7 @@ def run_demo(options: RunOptions, out_dir: Path) -> tuple[Demo, ...]:
 
 
 def _surprises(outcome: RunOutcome, expected: Mapping[str, Any]) -> tuple[str, ...]:
-    from snapdrift.reports.view import MustPassStatus
+    from snapdrift.reports.case_views import MustPassStatus
 
     found = outcome.evaluation.decision
     told = []

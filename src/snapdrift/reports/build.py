@@ -10,6 +10,16 @@ from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Purpose, Reason, Response, Score, ScoreKind, Severity
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.case_views import (
+    WON,
+    AnswerView,
+    CaseGroup,
+    CaseView,
+    Change,
+    Lens,
+    MustPassStatus,
+    MustPassView,
+)
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
@@ -21,18 +31,10 @@ from snapdrift.reports.judging import replies_by_answer
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.operations import operational_view
 from snapdrift.reports.view import (
-    WON,
-    AnswerView,
     CalibrationView,
-    CaseGroup,
-    CaseView,
-    Change,
     Claims,
     ComparisonView,
     ControlView,
-    Lens,
-    MustPassStatus,
-    MustPassView,
     OrderView,
     ParityView,
     VariantView,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Score
-from snapdrift.reports.view import AnswerView, CaseGroup, Lens
+from snapdrift.reports.case_views import AnswerView, CaseGroup, Lens
 
 LOST = "lost"
 """Why a case newly fails a pairwise metric: the baseline's answer is preferred."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, Lens
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Lens
 
 UNANSWERED = "-"
 """In place of a class: the variant never answered this case, so there is nothing to compare."""

@@ -18,10 +18,11 @@ from typing import Any
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
 from snapdrift.reports.columns import alike, numbers, passes
 from snapdrift.reports.embed_review import review_index, said_of, sheets_to_label
 from snapdrift.reports.explanations import cause_words, is_graded
-from snapdrift.reports.view import SOURCE_LABELS, AnswerView, CaseGroup, CaseView, View
+from snapdrift.reports.view import SOURCE_LABELS, View
 from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
 from snapdrift.verdicts.speed import tokens_per_second
 

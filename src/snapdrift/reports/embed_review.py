@@ -7,7 +7,8 @@ from typing import Any
 
 from snapdrift.model import ScoreKind
 from snapdrift.reports.blind import BlindRow, BlindSheet
-from snapdrift.reports.view import AnswerView, CaseView, View
+from snapdrift.reports.case_views import AnswerView, CaseView
+from snapdrift.reports.view import View
 
 
 def review_index(view: View, metrics: Mapping[str, int], variants: Mapping[str, int]) -> dict[str, Any]:

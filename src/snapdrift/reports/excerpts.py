@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Change
 from snapdrift.reports.escaping import shortened
-from snapdrift.reports.view import AnswerView, CaseGroup, CaseView, Change, View
+from snapdrift.reports.view import View
 
 TEXT = "text"
 """The value of `View.comment` that lets texts of cases into `summary.md` and `junit.xml`."""

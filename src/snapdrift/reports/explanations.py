@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from snapdrift.explanations import Explanation
 from snapdrift.model import FormatCause, MetricSpec, ScoreKind, Verdict
+from snapdrift.reports.case_views import Lens
 from snapdrift.reports.data import RunData
 from snapdrift.reports.figures import typeset
-from snapdrift.reports.view import ComparisonView, ExplanationView, Lens
+from snapdrift.reports.view import ComparisonView, ExplanationView
 from snapdrift.verdicts.causes import (
     CAUSE_WORDS,
     CONTENT,

@@ -21,6 +21,7 @@ from snapdrift.errors import ConfigError
 from snapdrift.model import Reason
 from snapdrift.reports import figures, words
 from snapdrift.reports.case_pages import INDEX, MEGABYTE, case_pages_of
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.distributions import SHARES
 from snapdrift.reports.embed import Embedded, Payload, embed
 from snapdrift.reports.escaping import encodable
@@ -29,7 +30,7 @@ from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
-from snapdrift.reports.view import CaseGroup, View
+from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from xml.etree import ElementTree as ET
 from snapdrift.conclusions import Comparison
 from snapdrift.model import DecisionWord, MetricSpec, OnInconclusive, Policy, Severity, Verdict
 from snapdrift.reports import figures
+from snapdrift.reports.case_views import MustPassStatus, MustPassView
 from snapdrift.reports.escaping import line, shortened, visible
 from snapdrift.reports.junit_cases import Failing, newly_failing
-from snapdrift.reports.view import ComparisonView, MustPassStatus, MustPassView, View
+from snapdrift.reports.view import ComparisonView, View
 from snapdrift.reports.words import badge
 from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
 from snapdrift.verdicts.words import p_text

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from snapdrift.reports.case_views import CaseGroup, CaseView, Change
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.excerpts import excerpts
-from snapdrift.reports.view import CaseGroup, CaseView, Change, View
+from snapdrift.reports.view import View
 
 LISTED = 1_000
 """How many newly failing cases get a test case of their own; the rest is counted in one more."""

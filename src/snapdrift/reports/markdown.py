@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from snapdrift.reports import figures
+from snapdrift.reports.case_views import CaseGroup, CaseView, MustPassStatus
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, markdown_link, shortened
 from snapdrift.reports.excerpts import excerpts
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
-from snapdrift.reports.view import CaseGroup, CaseView, MustPassStatus, View
+from snapdrift.reports.view import View
 from snapdrift.reports.words import (
     GROUP_WORDS,
     VERDICT_SHAPES,

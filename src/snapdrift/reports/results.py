@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.model import MetricSpec, Response, Score, Usage
+from snapdrift.reports.case_views import AnswerView, CaseView
 from snapdrift.reports.escaping import encodable, visible
-from snapdrift.reports.view import AnswerView, CaseView, VariantView, View
+from snapdrift.reports.view import VariantView, View
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ from typing import Any
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
-from snapdrift.reports.view import CaseView, Change, VariantView, View
+from snapdrift.reports.case_views import CaseView, Change
+from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.causes import cause_code
 from snapdrift.verdicts.increases import operational_sentence, standing

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import Comparison, Decision
 from snapdrift.model import DecisionWord, Outcome, Reason, Verdict
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
-from snapdrift.reports.view import CaseGroup, VariantView, View
+from snapdrift.reports.view import VariantView, View
 from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
 from snapdrift.verdicts.words import VERDICT_WORDS, names
 
