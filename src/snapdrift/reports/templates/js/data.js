@@ -10,7 +10,7 @@ const haystacks = new Array(index.cases.length).fill(null);
 
 index.chunks.reduce((start, length) => { chunkStarts.push(start); return start + length; }, 0);
 
-// A case as the list knows it; `embed.py` writes these entries.
+// A case as the list knows it; `encoding.py` writes these entries.
 const cases = index.cases.map(([id, states, tags, odd, why, causes, alike, passes], place) => (
   { place, id, states, tags: tags.map((tag) => index.tags[tag]), odd, why, causes, alike, passes }));
 const caseById = new Map(cases.map((entry) => [entry.id, entry]));
