@@ -253,7 +253,8 @@ def test_system_fingerprint_is_on_chat_and_not_on_responses(client: openai.OpenA
 
 def test_two_hundred_concurrent_requests_are_all_answered(base_url: str) -> None:
     async def ask() -> list[str]:
-        async with openai.AsyncOpenAI(base_url=base_url, api_key="sk-test", max_retries=0) as client:
+        # The SDK waits 5 s for a connection by default: on a busy machine the last of 200 can take longer.
+        async with openai.AsyncOpenAI(base_url=base_url, api_key="sk-test", max_retries=0, timeout=60) as client:
             return [
                 response.output_text
                 for response in await asyncio.gather(
