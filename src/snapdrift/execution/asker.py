@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from snapdrift.errors import CatalogError
-from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.execution.authority import Authority, Grant, Need, OutOfBudget, Settled
+from snapdrift.execution.budget import Budget
 from snapdrift.execution.clock import Clock, timestamp
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineSettings, StopReason
@@ -79,16 +80,25 @@ class Asker:
     """Asks requests for one run. What it learns on the way (a model that is gone, a pause) holds for all workers."""
 
     def __init__(
-        self, ask: Ask, costs: Costs, settings: EngineSettings, clock: Clock, rng: random.Random, holds: Holds
+        self,
+        ask: Ask,
+        costs: Costs,
+        authority: Authority,
+        settings: EngineSettings,
+        clock: Clock,
+        rng: random.Random,
+        holds: Holds,
     ) -> None:
         self._ask = ask
         self._costs = costs
+        self._authority = authority
         self._settings = settings
         self._clock = clock
         self._rng = rng
         self._holds = holds
         self._gone: dict[tuple[str, Endpoint, str], Failure] = {}
         self.retried = 0
+        self.charged_usd = 0.0
 
     async def conclude(self, request: Request, earlier: tuple[Attempt, ...]) -> Response | None:
         """How the call ended, its `earlier` attempts included; None when it could not be started any more.
@@ -110,12 +120,12 @@ class Asker:
         while True:
             if gone := self._gone.get(_target(request)):
                 return self._failed(request, gone, attempts)
-            reservation = await self._admit(request)
-            if reservation is None:
+            grant = await self._admit(request)
+            if grant is None:
                 return self._failed(request, last, attempts) if last else None
             if attempts and attempts[-1].failure is not None:  # else it was an earlier request that was answered
                 self.retried += 1
-            made = await self._attempt(request, reservation, attempts)
+            made = await self._attempt(request, grant, attempts)
             if isinstance(made, _Answered):
                 finished_at = timestamp(self._clock.now())
                 return response_from_answer(request, made.answer, tuple(attempts), made.usd, finished_at)
@@ -123,26 +133,20 @@ class Asker:
             if not await self._wait_to_retry(request, last, failures):
                 return self._failed(request, last, attempts)
 
-    async def _admit(self, request: Request) -> Reservation | None:
-        """Room in the budget at a moment when nothing holds the run back; None when that moment does not come."""
+    async def _admit(self, request: Request) -> Grant | None:
+        """Leave to ask at a moment when nothing holds the run back; None when that moment does not come."""
         while await self._holds.pass_pause():
-            budget, worst = self._costs.budget, self._costs.worst_of(request)
-            reservation = await budget.reserve(worst)
-            if reservation is None:
-                self._holds.stop(
-                    StopReason.BUDGET,
-                    f"the budget of ${budget.limit_usd or 0:g} is used up: ${budget.spent_usd:.4f} is spent"
-                    f" and the next request may cost up to ${worst:.4f}",
-                )
+            need = Need(request.base_url, requested_model(request), self._costs.worst_of(request))
+            grant = await self._authority.admit(need)
+            if isinstance(grant, OutOfBudget):
+                self._holds.stop(StopReason.BUDGET, str(grant))
                 return None
             if self._holds.may_start() and self._holds.paused_for <= 0:
-                return reservation
-            budget.settle(reservation, 0.0)
+                return grant
+            self._authority.settle(grant, Settled(0.0))
         return None
 
-    async def _attempt(
-        self, request: Request, reservation: Reservation, attempts: list[Attempt]
-    ) -> _Answered | Failure:
+    async def _attempt(self, request: Request, grant: Grant, attempts: list[Attempt]) -> _Answered | Failure:
         """Makes one attempt, adds it to `attempts` and settles what it cost, all of it also when it is cancelled."""
         number, started_at, began = len(attempts) + 1, timestamp(self._clock.now()), self._clock.monotonic()
 
@@ -151,15 +155,15 @@ class Asker:
             attempts.append(Attempt(number, started_at, took, failure))
             return failure
 
-        charge: float | None = None
+        settled = Settled(None)
         try:
             async with asyncio.timeout(self._settings.timeout) as bound:
                 answer = await self._ask(request)
-            charge = self._costs.of(request, answer)
+            settled = Settled(self._costs.of(request, answer), answer.usage)
             attempts.append(Attempt(number, started_at, answer.latency_ms))
-            return _Answered(answer, charge)
+            return _Answered(answer, settled.usd)
         except AttemptFailed as error:
-            charge = None if error.failure.may_have_run else 0.0
+            settled = Settled(None if error.failure.may_have_run else 0.0, failure=error.failure)
             return failed(error.failure, error.latency_ms)
         except TimeoutError:
             if not bound.expired():
@@ -170,7 +174,7 @@ class Asker:
             failed(_CUT_OFF)
             raise
         finally:
-            self._costs.budget.settle(reservation, charge)
+            self.charged_usd += self._authority.settle(grant, settled)
 
     async def _wait_to_retry(self, request: Request, failure: Failure, failures: int) -> bool:
         """Acts on a failure for the whole run, then waits if the request is tried again; says whether it is."""

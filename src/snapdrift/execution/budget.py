@@ -64,11 +64,17 @@ class Budget:
         """A reservation for what an earlier process has begun: it may cost so much, whether that fits or not."""
         return self._hold(math.ceil(_checked(worst_usd) * _NANO))
 
-    def settle(self, reservation: Reservation, actual_usd: float | None) -> None:
-        """Ends a reservation at its cost; None: unknown, so it is charged at its worst case. Only the first counts."""
-        if reservation in self._open:
-            held = self._open.pop(reservation)
-            self._charge(held, held if actual_usd is None else math.ceil(_checked(actual_usd) * _NANO))
+    def settle(self, reservation: Reservation, actual_usd: float | None) -> float:
+        """Ends a reservation at its cost; None: unknown, so it is charged at its worst case. Only the first counts.
+
+        Returns the dollars that it was charged.
+        """
+        if reservation not in self._open:
+            return 0.0
+        held = self._open.pop(reservation)
+        charged = held if actual_usd is None else math.ceil(_checked(actual_usd) * _NANO)
+        self._charge(held, charged)
+        return charged / _NANO
 
     def leave(self, reservation: Reservation) -> None:
         """What this process will not settle any more (a batch that is left with the provider): counted as it stands.

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
+from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
 from snapdrift.execution.clock import Clock, SystemClock
@@ -34,7 +35,8 @@ class Engine:
 
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
-    `stepping` carries calls on that take several requests; None: each takes one.
+    `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
+    where others share the budget; None: it is this engine's alone.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class Engine:
         rng: random.Random | None = None,
         progress: Callable[[Progress], None] | None = None,
         stepping: Stepping | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
         self._costs = Costs(price, worst, budget)
+        self._authority = LocalAuthority(budget) if authority is None else authority
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
@@ -74,9 +78,8 @@ class Engine:
         budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
         """
         holds = Holds(self._clock, self._settings.deadline)
-        asker = Asker(self._ask, self._costs, self._settings, self._clock, self._rng, holds)
+        asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
         run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
-        spent_before = self._costs.budget.spent_usd
 
         def job_of(request: Request) -> Job:
             return Job(request, earlier(request.call))
@@ -93,7 +96,7 @@ class Engine:
             failed=run.failed,
             retried=asker.retried,
             usd=run.usd,
-            charged_usd=self._costs.budget.spent_usd - spent_before,
+            charged_usd=asker.charged_usd,
         )
 
 

@@ -1,0 +1,96 @@
+"""Who lets requests start: one authority over everything that shares a budget and an account's limits.
+
+An engine asks it before every attempt and tells it afterwards what came of it. Several engines, also of several
+processes, may share one; that is why it is spoken to in small records and never lends out its state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.model import Failure, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an attempt may take at most: dollars (`worst_usd`), and of the limits of a model at a host."""
+
+    base_url: str
+    model: str
+    worst_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to make one attempt; to be settled once, whatever comes of it."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """No leave, now or later: the attempt does not fit what is left. Amounts are in dollars."""
+
+    limit_usd: float
+    spent_usd: float
+    worst_usd: float
+
+    def __str__(self) -> str:
+        return (
+            f"the budget of ${self.limit_usd:g} is used up: ${self.spent_usd:.4f} is spent"
+            f" and the next request may cost up to ${self.worst_usd:.4f}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of an attempt: what it cost (None: unknown, so it is charged at its worst case), and how it ended."""
+
+    usd: float | None
+    usage: Usage | None = None
+    failure: Failure | None = None
+
+
+class Authority(Protocol):
+    """Budget and limits, for all engines that share them."""
+
+    @property
+    def limit_usd(self) -> float | None:
+        """The ceiling in dollars, None without one."""
+
+    async def admit(self, need: Need) -> Grant | OutOfBudget:
+        """Leave for one attempt, waited for as long as it takes; cancelling the wait gives nothing away."""
+
+    def settle(self, grant: Grant, settled: Settled) -> float:
+        """Ends a grant; returns the dollars that it was charged. A second call for the same grant does nothing."""
+
+
+class LocalAuthority:
+    """The authority of one process: its budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._open: dict[int, Reservation] = {}
+        self._granted = 0
+
+    @property
+    def limit_usd(self) -> float | None:
+        """The ceiling in dollars, None without one."""
+        return self._budget.limit_usd
+
+    async def admit(self, need: Need) -> Grant | OutOfBudget:
+        """Leave for one attempt; waits for what is in flight where it does not fit beside it."""
+        budget = self._budget
+        reservation = await budget.reserve(need.worst_usd)
+        if reservation is None:
+            return OutOfBudget(budget.limit_usd or 0.0, budget.spent_usd, need.worst_usd)
+        self._granted += 1
+        self._open[self._granted] = reservation
+        return Grant(self._granted)
+
+    def settle(self, grant: Grant, settled: Settled) -> float:
+        """Ends a grant; returns the dollars that it was charged."""
+        reservation = self._open.pop(grant.number, None)
+        return 0.0 if reservation is None else self._budget.settle(reservation, settled.usd)
