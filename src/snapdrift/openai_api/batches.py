@@ -108,7 +108,7 @@ class BatchClient:
         self._sdk: AsyncOpenAI | None = None
 
     async def __aenter__(self) -> Self:
-        self._sdk = open_sdk(self.host, self._timeout_s, _CONNECTIONS)
+        self._sdk, _ = open_sdk(self.host, self._timeout_s, _CONNECTIONS)
         return self
 
     async def __aexit__(

@@ -78,3 +78,12 @@ class Host:
         if not self.api_key or not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
             found = "an empty key" if not self.api_key else "a key with spaces, line ends or other odd characters"
             raise ConfigError(f"host {self.name}: found {found}; expected a key (any word for a host without keys)")
+
+
+def goes_by_proxy(base_url: str) -> bool:
+    """Return whether the environment wants requests to the host to go by a proxy: that is left to the SDK's client."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(base_url)
+    proxies = getproxies()
+    return bool({parts.scheme, "all"} & proxies.keys()) and not proxy_bypass(parts.hostname or "")

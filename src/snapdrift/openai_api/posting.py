@@ -1,0 +1,117 @@
+"""One POST of a JSON body over the SDK's transport, with the SDK's headers and errors, and nothing in between.
+
+The SDK's own way through `post` (options as a pydantic model, retries, URLs and headers merged anew, redirects, casts)
+takes about a millisecond of CPU a request more than what it sends takes to send (`benchmarks/overhead.py`), and of all
+that the engine wants nothing: it owns retries, and bodies are read by us. What goes out is the same to the byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx2
+import openai
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+
+_JSON = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=lambda value: value.isoformat()
+)
+"""JSON as the SDK writes it, dates of a YAML file included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What came with a 200: the body as text, and the headers, which are looked up in any case."""
+
+    text: str
+    headers: CIMultiDictProxy[str]
+
+
+class Poster:
+    """Posts to one host with one pool of connections. To be closed."""
+
+    def __init__(
+        self, sdk: openai.AsyncOpenAI, tls: ssl.SSLContext, timeout: httpx2.Timeout, max_connections: int
+    ) -> None:
+        said = {name: value for name, value in sdk.default_headers.items() if isinstance(value, str)}
+        self._headers = {
+            **said,
+            **sdk.auth_headers,
+            "x-stainless-retry-count": "0",
+            "x-stainless-read-timeout": str(timeout.read),
+        }
+        self._base_url = str(sdk.base_url).rstrip("/")
+        self._tls, self._max_connections = tls, max_connections
+        self._bounds = aiohttp.ClientTimeout(connect=timeout.pool, sock_connect=timeout.connect, sock_read=timeout.read)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, path: str, body: Mapping[str, Any], more: Mapping[str, str]) -> Posted:
+        """Send a body with `more` headers and return what came back with a 200.
+
+        Raises what the SDK raises: `APIStatusError` for another status, `APITimeoutError` and `APIConnectionError`;
+        aiohttp's own error for bytes that are not HTTP.
+        """
+        url = self._base_url + path
+        data = _JSON.encode(body).encode()
+        try:
+            async with self._opened.post(
+                url,
+                data=data,
+                headers={**self._headers, **more},
+                allow_redirects=False,
+                timeout=self._bounds,
+            ) as reply:
+                read = await reply.read()
+        except TimeoutError as error:
+            if not isinstance(error, aiohttp.ClientError):
+                raise  # ours, or the caller's
+            raise openai.APITimeoutError(request=httpx2.Request("POST", url)) from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            raise openai.APIConnectionError(request=httpx2.Request("POST", url)) from error
+        if reply.status != 200:
+            raise _status_error(url, reply, read)
+        return Posted(_text(reply, read), reply.headers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            # A TLS connection says goodbye in the loop's next rounds.
+            await asyncio.sleep(0)
+
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        """The pool; made when it is first needed, for it belongs to the event loop that runs then."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._max_connections, ssl=self._tls)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+
+def _text(reply: aiohttp.ClientResponse, read: bytes) -> str:
+    try:
+        return read.decode(reply.charset or "utf-8", "replace")
+    except LookupError:
+        return read.decode("utf-8", "replace")
+
+
+def _status_error(url: str, reply: aiohttp.ClientResponse, read: bytes) -> openai.APIStatusError:
+    """Return the SDK's error for a status that is no 200, with the error object of the body as the SDK takes it."""
+    headers = [(name, value) for name, value in reply.headers.items() if name.lower() != "content-encoding"]
+    response = httpx2.Response(reply.status, headers=headers, content=read, request=httpx2.Request("POST", url))
+    try:
+        body: Any = json.loads(read)
+    except (ValueError, RecursionError):
+        body = None
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    message = _text(reply, read).strip() or f"Error code: {reply.status}"
+    return openai.APIStatusError(message, response=response, body=inner)
