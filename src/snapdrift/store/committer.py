@@ -6,10 +6,11 @@ thousand of them in a row, nor may the event loop wait for any. While one commit
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,8 +27,29 @@ GROUP_LIMIT = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
+    """Work, and who waits for it: a thread, or a task of an event loop."""
+
     work: Callable[[sqlite3.Connection], Any]
-    done: Future[Any] = field(default_factory=Future)
+    done: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ended:
+    """How a job ended: with a result, or with an error (None: with its result)."""
+
+    job: _Job
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        """Wakes who waits; one who is gone is not told."""
+        done = self.job.done
+        if done.done():
+            return
+        if self.error is not None:
+            done.set_exception(self.error)
+        else:
+            done.set_result(self.result)
 
 
 class Committer:
@@ -48,11 +70,20 @@ class Committer:
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queues a job; the future carries its result, or the `StoreError` that says why it is not stored."""
+        done: Future[T] = Future()
+        self._put(_Job(work, done))
+        return done
+
+    def submit_from_loop(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """The same for a task of the running event loop, which is woken once for all jobs of a transaction."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(_Job(work, done))
+        return done
+
+    def _put(self, job: _Job) -> None:
         if self._closed:
             raise StoreError(f"{self._path}: the run file is closed")
-        job = _Job(work)
         self._jobs.put(job)
-        return job.done
 
     def close(self) -> None:
         """Commits what is queued and ends the thread; the connection stays open, for its owner to close."""
@@ -76,19 +107,17 @@ class Committer:
                 return
 
     def _commit(self, group: list[_Job]) -> None:
+        _tell(self._ended(group))
+
+    def _ended(self, group: list[_Job]) -> list[_Ended]:
         try:
             results = self._transact(group)
         except Exception as error:  # noqa: BLE001  whatever it is, the waiter must get it and the thread live on
             if len(group) > 1:
-                for job in group:
-                    self._commit([job])
-            elif isinstance(error, (sqlite3.Error, UnicodeError)):
-                group[0].done.set_exception(explain(error, self._path))
-            else:
-                group[0].done.set_exception(error)
-            return
-        for job, result in zip(group, results, strict=True):
-            job.done.set_result(result)
+                return [ended for job in group for ended in self._ended([job])]
+            is_the_files = isinstance(error, (sqlite3.Error, UnicodeError))
+            return [_Ended(group[0], error=explain(error, self._path) if is_the_files else error)]
+        return [_Ended(job, result) for job, result in zip(group, results, strict=True)]
 
     def _transact(self, group: list[_Job]) -> list[Any]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -101,3 +130,21 @@ class Committer:
             raise
         self.transactions += 1
         return results
+
+
+def _tell(ended: Sequence[_Ended]) -> None:
+    """Wakes all who wait. A loop is called once, for waking it costs more than what it is told."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
+    for one in ended:
+        if isinstance(one.job.done, asyncio.Future):
+            by_loop.setdefault(one.job.done.get_loop(), []).append(one)
+        else:
+            one.tell()
+    for loop, its in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and with it whoever waited
+            loop.call_soon_threadsafe(_tell_all, its)
+
+
+def _tell_all(ended: Sequence[_Ended]) -> None:
+    for one in ended:
+        one.tell()

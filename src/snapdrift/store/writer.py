@@ -90,16 +90,14 @@ class RunWriter:
 
         Cancelling the wait does not undo it: an answer that was paid for is stored.
         """
-        done = self._committer.submit(lambda connection: put_response(connection, response, request))
-        await asyncio.shield(asyncio.wrap_future(done))
+        await self.apply(lambda connection: put_response(connection, response, request))
 
     async def record_step(self, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
         """Stores the answer to one request of a call that may go on, and what its earlier `steps` were followed by.
 
         It stands until the call ends (`record`); a run that goes on takes it up (`StoredRun.begun`).
         """
-        done = self._committer.submit(lambda connection: _put_step(connection, request, response, steps))
-        await asyncio.shield(asyncio.wrap_future(done))
+        await self.apply(lambda connection: _put_step(connection, request, response, steps))
 
     async def plan_call(self, call: Call) -> None:
         """Adds a planned call from within the event loop; one that is planned already stays as it is."""
@@ -114,7 +112,7 @@ class RunWriter:
 
         Cancelling the wait does not undo it.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._committer.submit(work)))
+        return await asyncio.shield(self._committer.submit_from_loop(work))
 
     def record_now(self, response: Response, request: Request) -> None:
         """The same as `record` for code outside the event loop."""
@@ -281,7 +279,7 @@ def put_response(connection: sqlite3.Connection, response: Response, request: Re
     # The last answer stood among the steps while it was not known that it is the last.
     connection.execute("DELETE FROM steps WHERE call = ? AND number >= ?", (call, len(response.steps)))
     _put_followed(connection, call, response.steps)
-    put_request(connection, call, request)
+    put_request(connection, call, request, response.request_hash)
 
 
 def _put_step(connection: sqlite3.Connection, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
@@ -291,7 +289,7 @@ def _put_step(connection: sqlite3.Connection, request: Request, response: Respon
         (call, request.step, *response_columns(response, response.usd)),
     )
     _put_followed(connection, call, steps[-1:])
-    put_request(connection, call, request)
+    put_request(connection, call, request, response.request_hash)
 
 
 def response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
@@ -310,8 +308,11 @@ def _put_followed(connection: sqlite3.Connection, call: int, steps: tuple[Step, 
     )
 
 
-def put_request(connection: sqlite3.Connection, call: int, request: Request) -> None:
-    """Stores a request of the call with that row id, inside a transaction; large texts of its body are stored once."""
+def put_request(connection: sqlite3.Connection, call: int, request: Request, known_hash: str = "") -> None:
+    """Stores a request of the call with that row id, inside a transaction; large texts of its body are stored once.
+
+    `known_hash` is the request's hash where it was taken before.
+    """
     packed = bodies.pack(request.body)
     for digest, text in packed.large.items():
         if connection.execute("SELECT 1 FROM blobs WHERE sha256 = ?", (digest,)).fetchone() is None:
@@ -322,7 +323,7 @@ def put_request(connection: sqlite3.Connection, call: int, request: Request) -> 
         (
             call,
             request.step,
-            request.hash,
+            known_hash or request.hash,
             request.endpoint.value,
             request.base_url,
             request.client_request_id,
