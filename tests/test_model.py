@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapdrift.conclusions import Decision
+from snapdrift.exit_codes import ExitCode, combine_exit_codes
 from snapdrift.model import (
     CLIENT_REQUEST_ID_LIMIT,
     CallKey,
@@ -9,11 +10,9 @@ from snapdrift.model import (
     ClientRequestId,
     DecisionWord,
     Endpoint,
-    ExitCode,
     Outcome,
     Purpose,
     Request,
-    combine_exit_codes,
 )
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)

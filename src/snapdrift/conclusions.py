@@ -10,18 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from snapdrift.calibrations import JudgeCalibration, ReviewTally
+from snapdrift.exit_codes import ExitCode
 from snapdrift.explanations import Explanation
 from snapdrift.gradings import Gradings
-from snapdrift.model import (
-    DecisionWord,
-    Endpoint,
-    ExitCode,
-    Gate,
-    Severity,
-    Target,
-    Usage,
-    Verdict,
-)
+from snapdrift.model import DecisionWord, Endpoint, Gate, Severity, Target, Usage, Verdict
 
 _DECISION_CODES = {
     DecisionWord.PASSED: ExitCode.PASSED,

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -169,34 +169,6 @@ class DecisionWord(StrEnum):
     INCOMPLETE = "incomplete"
     INCONCLUSIVE = "inconclusive"
     NOT_GATED = "not_gated"
-
-
-class ExitCode(IntEnum):
-    """What the process ends with. `ERROR` and `INTERRUPTED` never come with a `verdict.json`."""
-
-    PASSED = 0
-    REGRESSION = 1
-    ERROR = 2
-    INCOMPLETE = 3
-    INCONCLUSIVE = 4
-    NOT_GATED = 5
-    INTERRUPTED = 130
-
-
-_CODE_PRECEDENCE = (
-    ExitCode.INTERRUPTED,
-    ExitCode.ERROR,
-    ExitCode.REGRESSION,
-    ExitCode.INCOMPLETE,
-    ExitCode.INCONCLUSIVE,
-    ExitCode.NOT_GATED,
-    ExitCode.PASSED,
-)
-
-
-def combine_exit_codes(codes: list[ExitCode]) -> ExitCode:
-    """The exit code of a command over several suites: the gravest one. No codes at all is an error, never a pass."""
-    return next((code for code in _CODE_PRECEDENCE if code in codes), ExitCode.ERROR)
 
 
 def canonical_json(value: Any) -> str:

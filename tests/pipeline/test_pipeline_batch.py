@@ -21,7 +21,8 @@ from uvicorn import Server
 
 from snapdrift import pipeline
 from snapdrift.errors import CatalogError, LeftRunning, UsageError
-from snapdrift.model import Endpoint, ExitCode, Outcome, Variant
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import Endpoint, Outcome, Variant
 from snapdrift.openai_api.hosts import Host
 from snapdrift.pipeline.batching import require_batch_hosts
 from snapdrift.pipeline.targets import Target

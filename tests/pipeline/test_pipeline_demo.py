@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from snapdrift.model import DecisionWord, ExitCode, Verdict
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import DecisionWord, Verdict
 from snapdrift.pipeline.demo import _surprises
 from snapdrift.reports.case_views import MustPassStatus
 

@@ -16,7 +16,7 @@ import pytest
 
 from snapdrift import pipeline
 from snapdrift.errors import RunBusyError, StoreError, UsageError
-from snapdrift.model import ExitCode
+from snapdrift.exit_codes import ExitCode
 from snapdrift.pipeline import Night
 from snapdrift.pipeline.reruns import known_verdicts
 from snapdrift.standin.config import StandinConfig

@@ -12,20 +12,9 @@ from typing import Any
 
 import pytest
 
+from snapdrift.exit_codes import ExitCode
 from snapdrift.graders.registry import FAMILIES, Registry
-from snapdrift.model import (
-    CallKey,
-    CallResult,
-    DecisionWord,
-    Endpoint,
-    ExitCode,
-    Outcome,
-    Reason,
-    Results,
-    Score,
-    Usage,
-    Verdict,
-)
+from snapdrift.model import CallKey, CallResult, DecisionWord, Endpoint, Outcome, Reason, Results, Score, Usage, Verdict
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
 from snapdrift.suites.loader import load_suite

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import os
+import re
 import sys
 import traceback
 from typing import Annotated, Any
@@ -14,7 +16,7 @@ from typer.core import TyperGroup
 
 from snapdrift import __version__
 from snapdrift.errors import SnapdriftError
-from snapdrift.model import ExitCode
+from snapdrift.exit_codes import ExitCode
 
 
 class Commands(TyperGroup):
@@ -36,6 +38,7 @@ app = typer.Typer(
     cls=Commands,
     name="snapdrift",
     no_args_is_help=True,
+    rich_markup_mode=None,  # what draws boxes takes longer to load than all the rest
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Did this prompt, or this GPT-4o snapshot, get worse? Runs the same cases against several variants, grades "
@@ -61,9 +64,21 @@ COMMANDS = (
     "schema",
     "demo",
 )
+
+
+_EXAMPLES = re.compile(r"^Examples?:$", re.MULTILINE)
+
+
+def _register(name: str) -> None:
+    """Adds a command; its help is the docstring, whose examples keep their lines."""
+    function = getattr(importlib.import_module(f"snapdrift.cli.{name}"), name)
+    told = inspect.getdoc(function) or ""
+    first = told.partition("\n\n")[0].replace("\n", " ").rstrip(".")
+    app.command(name, help=_EXAMPLES.sub("\b\n\\g<0>", told), short_help=first)(function)
+
+
 for _name in COMMANDS:
-    _module = importlib.import_module(f"snapdrift.cli.{_name}")
-    app.command(_name)(getattr(_module, _name))
+    _register(_name)
 
 
 def _print_version(asked: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snapdrift.cli import options as o
-from snapdrift.model import ExitCode
+from snapdrift.exit_codes import ExitCode
 
 
 def demo(

@@ -6,7 +6,7 @@ import typer
 
 from snapdrift.cli import options as o
 from snapdrift.errors import LeftRunning
-from snapdrift.model import ExitCode, combine_exit_codes
+from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 
 def run(

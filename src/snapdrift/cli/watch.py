@@ -8,7 +8,7 @@ import typer
 
 from snapdrift.cli import options as o
 from snapdrift.errors import UsageError
-from snapdrift.model import combine_exit_codes
+from snapdrift.exit_codes import combine_exit_codes
 
 
 def watch(

@@ -1,26 +1,40 @@
 """The steps in order, and the only place that knows them all.
 
 suite + dataset -> `prepare` -> plan -> `ask` -> grade -> compare -> decide -> render; every step after `ask` can be
-repeated from the store with no network (`regrade_run`, `compare_run`, `report_run`).
+repeated from the store with no network (`regrade_run`, `compare_run`, `report_runs`).
+
+A step is loaded when it is asked for: checking a suite needs neither statistics nor reports.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from snapdrift.model import ExitCode, combine_exit_codes
-from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
-from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
-from snapdrift.pipeline.demo import Demo, run_demo
-from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
-from snapdrift.pipeline.explaining import explain_case
-from snapdrift.pipeline.exporting import Exported, export_run
-from snapdrift.pipeline.history import read_history
-from snapdrift.pipeline.indexing import index_runs
-from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
-from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
-from snapdrift.pipeline.running import resume_run, run_suites
-from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
+from snapdrift.exit_codes import ExitCode, combine_exit_codes
+
+if TYPE_CHECKING:
+    from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+    from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
+    from snapdrift.pipeline.demo import Demo, run_demo
+    from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
+    from snapdrift.pipeline.explaining import explain_case
+    from snapdrift.pipeline.exporting import Exported, export_run
+    from snapdrift.pipeline.history import read_history
+    from snapdrift.pipeline.indexing import index_runs
+    from snapdrift.pipeline.options import (
+        BatchOptions,
+        Limits,
+        Output,
+        RunOptions,
+        RunOutcome,
+        Selection,
+        TargetOptions,
+    )
+    from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
+    from snapdrift.pipeline.running import resume_run, run_suites
+    from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
     "BatchOptions",
@@ -55,6 +69,66 @@ __all__ = [
     "run_suites",
     "watch_suites",
 ]
+
+
+_STEPS = {
+    "again": (
+        "compare_run",
+        "regrade_run",
+        "report_runs",
+    ),
+    "calibrating": (
+        "Calibrated",
+        "calibrate_run",
+    ),
+    "demo": (
+        "Demo",
+        "run_demo",
+    ),
+    "drawing": (
+        "DrawnSheet",
+        "DrawRequest",
+        "draw_sheet",
+    ),
+    "explaining": ("explain_case",),
+    "exporting": (
+        "Exported",
+        "export_run",
+    ),
+    "history": ("read_history",),
+    "indexing": ("index_runs",),
+    "options": (
+        "BatchOptions",
+        "Limits",
+        "Output",
+        "RunOptions",
+        "RunOutcome",
+        "Selection",
+        "TargetOptions",
+    ),
+    "planning": (
+        "SuitePlan",
+        "check_suites",
+        "plan_suites",
+    ),
+    "running": (
+        "resume_run",
+        "run_suites",
+    ),
+    "watching": (
+        "Night",
+        "WatchOptions",
+        "watch_suites",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _STEPS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A step, from its module."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def exit_code_of(outcomes: Sequence[RunOutcome]) -> ExitCode:

@@ -20,7 +20,7 @@ from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.judgements import MOST_ASKED
-from snapdrift.pipeline.options import BatchOptions
+from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, BatchOptions
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from snapdrift.suites.media import Media
     from snapdrift.suites.resolved import Suite
 
-DEFAULT_CONCURRENCY = 16
 _ALLOWANCE = (StopReason.BUDGET, StopReason.DEADLINE)
 
 

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
-from snapdrift.model import ExitCode
+from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from snapdrift.execution.batch_records import BatchProgress
     from snapdrift.execution.engine import Progress
     from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
+
+DEFAULT_CONCURRENCY = 16
+"""Requests in flight where nobody says how many."""
 
 
 @dataclass(frozen=True, slots=True)

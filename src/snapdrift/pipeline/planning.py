@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Sufficiency
 from snapdrift.model import Variant
-from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY
+from snapdrift.pipeline.options import DEFAULT_CONCURRENCY
 from snapdrift.pipeline.estimating import (
     Estimate,
     Pace,

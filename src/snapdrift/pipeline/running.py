@@ -23,7 +23,7 @@ from snapdrift.pipeline.allowance import (
     worst_cost,
 )
 from snapdrift.pipeline.applications import fakes_of, require_unchanged_media
-from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY, AskSettings, ask_all
+from snapdrift.pipeline.asking import AskSettings, ask_all
 from snapdrift.pipeline.batching import (
     ALL,
     BATCHED,
@@ -44,7 +44,7 @@ from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
-from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
-from snapdrift.model import ExitCode, Pair, Results, Source, Variant
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import Pair, Results, Source, Variant
 from snapdrift.pipeline.allowance import (
     Allowance,
     Spender,
