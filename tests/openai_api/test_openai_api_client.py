@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -95,6 +97,45 @@ def test_the_client_request_id_is_sent(loopback: LoopbackHost) -> None:
     loopback.answers(RESPONSE)
     ask(loopback.base_url)
     assert loopback.sent[0].headers["x-client-request-id"] == "run:c:v/0/0"
+
+
+def test_a_request_says_what_the_sdk_itself_would_say(loopback: LoopbackHost) -> None:
+    async def by_the_sdk(client: OpenAIClient) -> None:
+        client._poster = None  # as for a host behind a proxy
+        await client.ask(request_to(loopback.base_url))
+
+    loopback.answers(RESPONSE)
+    ask(loopback.base_url)
+    with_client(host_at(loopback.base_url), by_the_sdk)
+    ours, theirs = loopback.sent
+    # What can be unpacked is the transport's business.
+    assert _said(ours.headers) == _said(theirs.headers)
+    assert (ours.method, ours.path, ours.body) == (theirs.method, theirs.path, theirs.body)
+
+
+def _said(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in ("accept-encoding", "connection")}
+
+
+def test_dates_of_a_yaml_file_go_out_as_the_sdk_writes_them(loopback: LoopbackHost) -> None:
+    body = {**BODY, "metadata": {"day": date(2026, 11, 22)}}
+    request = replace(request_to(loopback.base_url), body=body)
+    loopback.answers(RESPONSE)
+    with_client(host_at(loopback.base_url), lambda client: client.ask(request))
+    assert loopback.sent[0].body["metadata"] == {"day": "2026-11-22"}
+
+
+def test_a_host_behind_a_proxy_of_the_environment_is_asked_by_it(
+    loopback: LoopbackHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", loopback.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("http_proxy", loopback.base_url.removesuffix("/v1"))
+    loopback.answers(RESPONSE)
+    # The name resolves nowhere: only the proxy, which is the loopback host here, can have answered.
+    assert ask("http://model.invalid/v1").text == "Hello"
+    assert loopback.sent[0].path == "http://model.invalid/v1/responses"
 
 
 def test_nothing_of_the_environment_is_sent(loopback: LoopbackHost, monkeypatch: pytest.MonkeyPatch) -> None:
