@@ -29,12 +29,16 @@ class Taken:
 
 
 class Meter:
-    """One limit. `burst_s` is how many seconds' worth may be taken at once; None: it is not spread at all."""
+    """One limit. `burst_s` is how many seconds' worth may be taken at once; None: it is not spread at all.
+
+    `catch_up_s` is how far behind its time, in seconds, it may be (the machine was busy) and still make up for it.
+    """
 
     def __init__(self, what: str, span: float, limit: int | None, burst_s: float | None) -> None:
         self.what = what
         self.span = span
         self.burst_s = burst_s
+        self.catch_up_s = 0.0
         self.taken = 0.0
         self._own = limit
         self._told: int | None = None
@@ -66,7 +70,7 @@ class Meter:
     def take(self, amount: float, now: float) -> Taken:
         """Takes an amount; what is returned is for `correct`."""
         if self.rate is not None:
-            self._due = max(self._due, now) + amount / self.rate
+            self._due = max(self._due, now - self.catch_up_s) + amount / self.rate
         if self._left is not None and self._told is not None:
             self._left, self._left_at = self._refilled(self._left, self._told, now) - amount, now
         self._expire(now)
@@ -76,6 +80,10 @@ class Meter:
         self._total += amount
         self.taken += amount
         return self._slices[-1]
+
+    def pause(self, until: float) -> None:
+        """Nothing is taken until then, and nothing of that is made up for."""
+        self._due = max(self._due, until)
 
     def correct(self, taken: Taken, by: float, now: float) -> None:
         """Adds to what was taken once it is known better (negative: gives back)."""

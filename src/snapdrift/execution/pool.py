@@ -13,12 +13,17 @@ from dataclasses import dataclass
 
 from snapdrift.execution.limits import PoolKey, RateLimits
 from snapdrift.execution.meters import DAY, MINUTE, Meter, Taken, is_of_a_day
-from snapdrift.execution.throttle import Throttle
+from snapdrift.execution.throttle import BURST_S, Throttle
 from snapdrift.model import Failure, FailureKind, ToldLimit, ToldLimits
 
-REQUEST_BURST_S = 0.05
 TOKEN_BURST_S = 10.0
-"""Seconds' worth that may start at once: requests are counted in short slices by some, tokens hardly ever."""
+"""Seconds' worth of tokens that may be taken at once: hardly anybody counts those in short slices."""
+CATCH_UP_S = 0.1
+MOST_CATCH_UP_S = 1.0
+_LEAST_CATCH_UP_S = 0.02
+_UNREFUSED = 50
+"""How far behind its time a pool makes up for: half as much more after so many requests without a refusal, half as
+much after one."""
 BACKOFF_SLOTS = 2.0
 """The first pause after a refusal that names none: up to so many times what lies between two requests, then doubled."""
 HOLD_S = 900.0
@@ -77,13 +82,15 @@ class Pool:
         self._endings: deque[bool] = deque(maxlen=_JUDGED_BY)
         self._born = now
         self._held_at = -math.inf
-        self._requests = Meter("requests", MINUTE, limits.rpm, REQUEST_BURST_S)
+        self._requests = Meter("requests", MINUTE, limits.rpm, BURST_S)
         self._tokens = Meter("tokens", MINUTE, limits.tpm, TOKEN_BURST_S)
         self._images = Meter("images", MINUTE, limits.ipm, TOKEN_BURST_S)
         self._day_requests = Meter("requests", DAY, limits.rpd, None)
         self._day_tokens = Meter("tokens", DAY, limits.tpd, None)
         self._meters = (self._requests, self._day_requests, self._tokens, self._day_tokens, self._images)
         self._throttle = Throttle(now, known=limits.rpm is not None)
+        self._unrefused = 0
+        self._set_catch_up(CATCH_UP_S)
 
     @property
     def model(self) -> str:
@@ -115,6 +122,9 @@ class Pool:
         """Takes of every limit what an attempt takes."""
         takens = tuple(meter.take(amount, now) for meter, amount in self._amounts(taking))
         self._throttle.start(now)
+        self._unrefused += 1
+        if self._unrefused % _UNREFUSED == 0:
+            self._set_catch_up(min(MOST_CATCH_UP_S, self._throttle.catch_up_s * 1.5))
         self.in_flight += 1
         self._peak = max(self._peak, self.in_flight)
         return Ticket(now, taking, takens, tuple(meter.taken for meter in self._meters))
@@ -137,6 +147,7 @@ class Pool:
         if lesson.tokens is not None and (self._refunds or lesson.tokens > ticket.taking.tokens):
             self._correct(ticket, 0, lesson.tokens - ticket.taking.tokens, 0, now)
         if failure is None:
+            self._throttle.answered()
             if was_full:
                 self.window += 1.0 / self.window
             return
@@ -168,6 +179,8 @@ class Pool:
             self._refunds = False  # the host counts what is asked for, not what is used
             self._tokens.burst_s = (self._tokens.burst_s or 0.0) / 2
         if news:
+            self._unrefused = 0
+            self._set_catch_up(max(_LEAST_CATCH_UP_S, self._throttle.catch_up_s / 2))
             self.window = max(1.0, _SHRINK * min(self._peak, self.window))
             self._peak = self.in_flight
         if not failure.retryable:
@@ -179,6 +192,9 @@ class Pool:
             most = min(30.0, slots / max(self._throttle.rate_at(now), LOWEST_RATE))
             self._pause(self._rng.uniform(0.0, most), now, f"{self.model} refused a request: too many", jitter=False)
 
+    def _set_catch_up(self, seconds: float) -> None:
+        self._throttle.catch_up_s = self._requests.catch_up_s = seconds
+
     def _pause(self, seconds: float, now: float, why: str, *, jitter: bool = True) -> None:
         """Nothing of the pool starts for so long; a little longer, so that several processes do not return at once."""
         if seconds > self._cap:
@@ -186,6 +202,8 @@ class Pool:
         until = now + seconds + (self._rng.uniform(0.0, min(0.5, 0.1 * seconds)) if jitter else 0.0)
         if until > self.paused_until:
             self.paused_until, self._paused_by = until, why
+            self._throttle.pause(until)
+            self._requests.pause(until)
 
     def _learn(self, ticket: Ticket, told: ToldLimits, now: float) -> None:
         by_minute = told.requests is not None and not is_of_a_day(told.requests.reset_s)

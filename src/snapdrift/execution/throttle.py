@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 
+BURST_S = 0.05
+"""Seconds' worth of requests that may start at once: some providers enforce a minute's limit in short slices."""
 FIRST_RATE = 50.0
 _FIRST_BURST_S = 0.06
 """Requests a second that a provider is asked of which nothing is known; the first four start at once."""
 _RAMP = 3.5
 """Requests a second that each request adds before anything was refused: the rate doubles in about 0.2 s."""
-_BURST_S = 0.05
 _GROWTH = 0.0005
 """Share by which a request raises the rate after a refusal; after 50 more it is twice that, after 150 ten times."""
 _GROWS_UNTIL = 150
@@ -28,17 +29,22 @@ _SOON = 3
 
 
 class Throttle:
-    """The rate at which requests start. `known` says that the limit is: nothing is to be found out until a refusal."""
+    """The rate at which requests start. `known` says that the limit is: nothing is to be found out until a refusal.
+
+    `catch_up_s` is how far behind its time it may be and still make up for it, as of a `Meter`.
+    """
 
     def __init__(self, now: float, *, known: bool) -> None:
         self.rate = math.inf if known else FIRST_RATE
         self.refused_at = -math.inf
         self.in_a_row = 0
         self._ramping = not known
+        self._answered = False
         self._taken = 0
         self._since = now
         self._measured = 0.0
         self._due = now
+        self.catch_up_s = 0.0
         self._held_rate = math.inf
         self.held_until = now
 
@@ -52,7 +58,7 @@ class Throttle:
         rate = self.rate_at(now)
         if rate == math.inf:
             return 0.0
-        burst_s = _FIRST_BURST_S if self._ramping else max(0.0, _BURST_S - 1.0 / rate)
+        burst_s = _FIRST_BURST_S if self._ramping else max(0.0, BURST_S - 1.0 / rate)
         return self._due - burst_s - now
 
     def rate_at(self, now: float) -> float:
@@ -70,8 +76,8 @@ class Throttle:
         if rate == math.inf:
             return
         pressed = self._due >= now - 1.0 / rate
-        self._due = max(self._due, now) + 1.0 / rate
-        if not pressed or rate < self.rate:
+        self._due = max(self._due, now - self.catch_up_s) + 1.0 / rate
+        if not pressed or rate < self.rate or (self._ramping and not self._answered):
             return
         if self._ramping:
             self.rate += _RAMP
@@ -84,6 +90,10 @@ class Throttle:
         """A request was not sent after all, or was refused: it does not count among those that were taken."""
         self._taken -= 1
 
+    def answered(self) -> None:
+        """A request was answered: had there been headers that tell the limit, they would be known now."""
+        self._answered = True
+
     def refused(self, at: float, now: float, ceiling: float | None) -> bool:
         """A request that started `at` a moment was refused; says whether that is news.
 
@@ -95,10 +105,12 @@ class Throttle:
         if self.rate == math.inf and ceiling is not None:
             self.rate = ceiling
         self._lower(now)
-        self._ramping = False
-        self.refused_at = self._since = self._due = now
-        self._taken = 0
+        self.refused_at = now
         return True
+
+    def pause(self, until: float) -> None:
+        """Nothing starts until then, and nothing of that is made up for."""
+        self._due = max(self._due, until)
 
     def cap(self, rate: float) -> None:
         """The limit became known, or is lower than thought: what was found out by trying is not needed any more."""
@@ -107,15 +119,16 @@ class Throttle:
             self.rate = math.inf
 
     def _lower(self, now: float) -> None:
-        if self._ramping or self.rate == math.inf:
-            self.rate = 0.5 * min(self.rate, 1e6)
-            self.in_a_row = 1
+        """From refusal to refusal the bucket went from empty to empty: what it let through in between is its rate."""
+        soon = self._taken < _SOON
+        self.in_a_row = self.in_a_row + 1 if soon and not self._ramping else 1
+        if self._ramping:
+            self._ramping = False
+            self.rate *= 0.5
         elif self._taken >= _ENOUGH:
             self._measured = self._taken / max(now - self._since, 1e-3)
             self.rate = min(self.rate, _TRUST * self._measured + (1.0 - _TRUST) * self.rate)
-            self.in_a_row = 1
         else:
-            soon = self._taken < _SOON
             self.rate *= 0.7 if soon else 0.85
             self._measured *= 0.85
-            self.in_a_row = self.in_a_row + 1 if soon else 1
+        self._taken, self._since = 0, now

@@ -65,9 +65,10 @@ class Profile(BaseModel):
 
 
 class Limits(BaseModel):
-    """Account limits to enforce; None is no limit. `rpm` and `tpm` are per minute.
+    """Account limits to enforce; None is no limit. `rpm`, `tpm` and `ipm` (images) are a minute, `rpd` and `tpd` a day.
 
-    `quota_requests` answers, or `quota_usd` dollars worth of them, use up the account's quota. `headers` false leaves
+    `burst` is how many requests may come at once: with it a limit of requests a minute is enforced in slices, as
+    providers do (3,000 a minute is one in 20 ms then); None: a whole minute's may. `quota_requests` answers, or `quota_usd` dollars worth of them, use up the account's quota. `headers` false leaves
     out the rate-limit headers.
     """
 
@@ -75,6 +76,10 @@ class Limits(BaseModel):
 
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
+    rpd: int | None = Field(default=None, ge=1)
+    tpd: int | None = Field(default=None, ge=1)
+    ipm: int | None = Field(default=None, ge=1)
+    burst: int | None = Field(default=None, ge=1)
     quota_requests: int | None = Field(default=None, ge=0)
     quota_usd: float | None = Field(default=None, ge=0)
     headers: bool = True
