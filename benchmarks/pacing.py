@@ -4,8 +4,8 @@ python benchmarks/pacing.py [--calls 1000] [--rpm 3000] [--burst 10] [--latency 
 
 A stand-in in a process of its own enforces a limit of requests a minute in short slices: `--burst` at once, then one
 every 60 / rpm seconds. Once its headers tell the limit, once nothing does, not even a Retry-After. The ideal is the
-least time that anybody could take who knew all of that: the burst at once, one request a slot from then on, and the last
-answer after the stand-in's latency.
+least time that anybody could take who knew all of that: the burst at once, one request a slot from then on, and the
+last answer after the stand-in's latency.
 """
 
 from __future__ import annotations
@@ -109,9 +109,10 @@ def main() -> None:
     for told in (True, False):
         case = Case(given.calls, given.rpm, given.burst, given.latency, given.concurrency, told)
         tally = measured(case)
+        share, ratio = tally.refused / tally.asked, tally.seconds / case.ideal
         print(
             f"{'given' if told else 'none':<9}{tally.answered:>7}{tally.asked:>10}{tally.refused:>9}"
-            f"{tally.refused / tally.asked:>8.2%}{tally.seconds:>9.2f}{case.ideal:>8.2f}{tally.seconds / case.ideal:>7.3f}"
+            f"{share:>8.2%}{tally.seconds:>9.2f}{case.ideal:>8.2f}{ratio:>7.3f}"
         )
 
 

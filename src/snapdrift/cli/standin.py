@@ -47,7 +47,9 @@ def standin(
     tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="Tokens a minute, enforced with 429.")] = None,
     burst: Annotated[
         int | None,
-        typer.Option("--burst", min=1, help="Requests of --rpm that may come at once (default: a minute's).", metavar="N"),
+        typer.Option(
+            "--burst", min=1, help="Requests of --rpm that may come at once (default: a minute's).", metavar="N"
+        ),
     ] = None,
     quota: Annotated[
         int | None, typer.Option("--quota", min=0, help="Answers after which the quota is used up.", metavar="N")

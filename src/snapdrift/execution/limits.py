@@ -19,11 +19,6 @@ class RateLimits:
     tpd: int | None = None
     ipm: int | None = None
 
-    def tightest(self, other: RateLimits) -> RateLimits:
-        """Of two the lower limit, each by itself."""
-        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
-        return RateLimits(*(min(pair) if None not in pair else pair[0] or pair[1] for pair in pairs))
-
     def or_else(self, other: RateLimits) -> RateLimits:
         """These limits, and those of `other` where there is none here."""
         pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
@@ -44,3 +39,7 @@ class KnownLimits:
     def of(self, pool: PoolKey) -> RateLimits:
         """The limits of a pool as far as they are known."""
         return self.limits.get(pool, RateLimits())
+
+    def and_also(self, other: KnownLimits) -> KnownLimits:
+        """What both know; of what both speak about, the other's word counts."""
+        return KnownLimits({**self.limits, **other.limits}, {**self.together, **other.together})

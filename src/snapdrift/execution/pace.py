@@ -71,6 +71,10 @@ class Pace:
         self._cap = retry_after_cap
         self._lines: dict[PoolKey, _Line] = {}
 
+    def know(self, known: KnownLimits) -> None:
+        """Adds what is known beforehand of limits; what was learned of a pool that has been asked already stays."""
+        self._known = self._known.and_also(known)
+
     async def admit(self, base_url: str, model: str, taking: Taking) -> Start:
         """Waits until an attempt may start. Cancelled while it waits, it takes nothing."""
         line = self._line(base_url, model)

@@ -67,9 +67,9 @@ class Profile(BaseModel):
 class Limits(BaseModel):
     """Account limits to enforce; None is no limit. `rpm`, `tpm` and `ipm` (images) are a minute, `rpd` and `tpd` a day.
 
-    `burst` is how many requests may come at once: with it a limit of requests a minute is enforced in slices, as
-    providers do (3,000 a minute is one in 20 ms then); None: a whole minute's may. `quota_requests` answers, or `quota_usd` dollars worth of them, use up the account's quota. `headers` false leaves
-    out the rate-limit headers.
+    `burst` is how many requests may come at once: with it a minute's limit is enforced in slices, as providers do (of
+    3,000 one in 20 ms); None: a whole minute's. `quota_requests` answers, or `quota_usd` dollars worth of them, use up
+    the account's quota. `headers` false leaves out the rate-limit headers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
