@@ -99,7 +99,7 @@ class OpenAIClient:
             parsed = parse_response(request.endpoint, read_object(reply.text))
         except AttemptFailed as error:
             failure = replace(self._failure(error), status=200, request_id=request_id)
-            raise AttemptFailed(failure, reply.latency_ms) from None
+            raise AttemptFailed(failure, reply.latency_ms, told_limits(reply.headers)) from None
         return Answer(
             outcome=parsed.outcome,
             text=parsed.text,
