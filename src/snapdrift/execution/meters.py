@@ -28,6 +28,9 @@ class Taken:
     amount: float
 
 
+_NOTHING = Taken(float("-inf"), 0.0)
+
+
 class Meter:
     """One limit. `burst_s` is how many seconds' worth may be taken at once; None: it is not spread at all.
 
@@ -69,8 +72,11 @@ class Meter:
 
     def take(self, amount: float, now: float) -> Taken:
         """Takes an amount; what is returned is for `correct`."""
-        if self.rate is not None:
-            self._due = max(self._due, now - self.catch_up_s) + amount / self.rate
+        if not amount or (self.limit is None and self.span == DAY):
+            return _NOTHING
+        rate = self.rate
+        if rate is not None:
+            self._due = max(self._due, now - self.catch_up_s) + amount / rate
         if self._left is not None and self._told is not None:
             self._left, self._left_at = self._refilled(self._left, self._told, now) - amount, now
         self._expire(now)
@@ -87,6 +93,8 @@ class Meter:
 
     def correct(self, taken: Taken, by: float, now: float) -> None:
         """Adds to what was taken once it is known better (negative: gives back)."""
+        if taken is _NOTHING:
+            return
         if taken.ends > now:
             taken.amount += by
             self._total += by

@@ -101,8 +101,11 @@ class Pool:
         """Seconds until an attempt may start; infinite: not before one that is in flight has ended."""
         if self.in_flight >= self.window:
             return math.inf
-        waits = [meter.wait(amount, now) for meter, amount in self._amounts(taking)]
-        return max(0.0, self.paused_until - now, self._throttle.wait(now), *waits)
+        longest = max(0.0, self.paused_until - now, self._throttle.wait(now))
+        for meter, amount in self._amounts(taking):
+            if meter.limit is not None:
+                longest = max(longest, meter.wait(amount, now))
+        return longest
 
     def why(self, taking: Taking, now: float) -> str:
         """What an attempt waits for, in words."""
@@ -120,14 +123,14 @@ class Pool:
 
     def start(self, taking: Taking, now: float) -> Ticket:
         """Takes of every limit what an attempt takes."""
-        takens = tuple(meter.take(amount, now) for meter, amount in self._amounts(taking))
+        takens = tuple([meter.take(amount, now) for meter, amount in self._amounts(taking)])
         self._throttle.start(now)
         self._unrefused += 1
         if self._unrefused % _UNREFUSED == 0:
             self._set_catch_up(min(MOST_CATCH_UP_S, self._throttle.catch_up_s * 1.5))
         self.in_flight += 1
         self._peak = max(self._peak, self.in_flight)
-        return Ticket(now, taking, takens, tuple(meter.taken for meter in self._meters))
+        return Ticket(now, taking, takens, tuple([meter.taken for meter in self._meters]))
 
     def end(self, ticket: Ticket, lesson: Lesson, now: float) -> None:
         """Ends an attempt: gives back what it did not use, and learns from how it ended."""

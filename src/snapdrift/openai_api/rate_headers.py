@@ -7,21 +7,22 @@ variant for the tokens of a project exists; Azure sends -1 and 0 for what it doe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 from snapdrift.model import ToldLimit, ToldLimits
 
 _PREFIX = "x-ratelimit-"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_SHORTEST = len("x-ratelimit-limit-tokens")
 _LONGEST = 40
 """Characters of a value that is read at all: no number and no duration is longer."""
 
 
 def told_limits(headers: Mapping[str, str]) -> ToldLimits | None:
     """Return what the headers tell, None where they tell nothing that can be believed."""
-    found = [(name[len(_PREFIX) :], value) for name, value in _items(headers) if name.startswith(_PREFIX)]
-    said = {name: value for name, value in found if len(value) <= _LONGEST}
+    said = _said(headers)
     if not said:
         return None
     requests = _told(said, "requests")
@@ -36,6 +37,7 @@ def told_by(error: Exception) -> ToldLimits | None:
     return told_limits(headers) if isinstance(headers, Mapping) else getattr(error, "told", None)
 
 
+@lru_cache(maxsize=256)
 def go_seconds(text: str) -> float | None:
     """Return the seconds of a duration as Go writes it (`6m0s`, `8.64s`, `6ms`), or of a number; None of others."""
     try:
@@ -48,23 +50,24 @@ def go_seconds(text: str) -> float | None:
     return seconds if 0.0 <= seconds < float("inf") else None
 
 
-def _items(headers: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """Names in lower case; the raw bytes where there are some, for they are there already."""
+def _said(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of limits, their names in lower case; from the raw bytes where there are some, as for every call."""
     raw = getattr(headers, "raw", None)
     if isinstance(raw, list):
-        wanted = [(name, value) for name, value in raw if name[:12].lower() == b"x-ratelimit-"]
-        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in wanted]
-    return [(name.lower(), value) for name, value in headers.items()]
+        long = [(name.decode("latin-1").lower(), value) for name, value in raw if len(name) >= _SHORTEST]
+        return {n: value.decode("latin-1") for n, value in long if n.startswith(_PREFIX) and len(value) <= _LONGEST}
+    named = [(name.lower(), value) for name, value in headers.items() if len(value) <= _LONGEST]
+    return {name: value for name, value in named if name.startswith(_PREFIX)}
 
 
 def _told(said: Mapping[str, str], what: str) -> ToldLimit | None:
-    limit = _whole(said.get(f"limit-{what}"))
+    limit = _whole(said.get(f"{_PREFIX}limit-{what}"))
     if not limit or limit < 0:
         return None
-    remaining = _whole(said.get(f"remaining-{what}"))
+    remaining = _whole(said.get(f"{_PREFIX}remaining-{what}"))
     if remaining is not None and not 0 <= remaining <= limit:
         remaining = None
-    reset = said.get(f"reset-{what}")
+    reset = said.get(f"{_PREFIX}reset-{what}")
     return ToldLimit(limit, remaining, None if reset is None else go_seconds(reset))
 
 
