@@ -439,12 +439,30 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldLimit:
+    """One rate limit as a host's headers tell it: how much there is of it, what is left, seconds until it is whole."""
+
+    limit: int
+    remaining: int | None = None
+    reset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldLimits:
+    """What the headers of one response said of the account's rate limits; None where they did not."""
+
+    requests: ToldLimit | None = None
+    tokens: ToldLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one request returned, parsed. `raw` is the body as received, `latency_ms` from send to last byte.
 
     Of a stream, `raw` is the whole object that its events add up to and `first_token_ms` the time to the first piece of
     the answer. `service_tier` is the tier that served it, `batched` whether it came by the Batch API (both decide the
-    price); `usd` is set only by an application that says what its answer cost.
+    price); `usd` is set only by an application that says what its answer cost. `told` is what headers said of rate
+    limits, which is of the moment and not stored.
     """
 
     outcome: Outcome
@@ -462,6 +480,7 @@ class Answer:
     service_tier: str | None = None
     batched: bool = False
     usd: float | None = None
+    told: ToldLimits | None = None
 
 
 class FailureKind(StrEnum):

@@ -39,8 +39,8 @@ def test_without_a_terminal_progress_is_a_line_now_and_then_on_stderr(capsys, cl
 def test_progress_names_only_what_there_is(capsys, clock):
     with Printer() as printer:
         clock[0] += printing.PLAIN_INTERVAL_S
-        printer.progress(at(failed=1, retried=4, usd=0.0123, paused_for=12.4))
-    expected = "3 answered, 1 failed, 4 tried again, 2 in flight, $0.0123, paused for 12 s by the rate limit\n"
+        printer.progress(at(failed=1, retried=4, usd=0.0123, paused_for=12.4, held_by="the limit"))
+    expected = "3 answered, 1 failed, 4 tried again, 2 in flight, $0.0123, held back for 12 s: the limit\n"
     assert capsys.readouterr().err == expected
 
 

@@ -15,6 +15,7 @@ import pytest
 from snapdrift import pipeline
 from snapdrift.conclusions import VariantSummary
 from snapdrift.errors import ConfigError, UsageError
+from snapdrift.execution.limits import KnownLimits, RateLimits
 from snapdrift.model import Endpoint, Outcome, Usage, Variant
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.client import OPENAI_BASE_URL, Host
@@ -22,9 +23,11 @@ from snapdrift.pipeline import estimating
 from snapdrift.pipeline.allowance import Allowance, require_affordable
 from snapdrift.pipeline.estimating import ASSUMED_OUTPUT, Expectation, Pace, assumed_answer, seconds_needed
 from snapdrift.pipeline.options import Limits
+from snapdrift.pipeline.pacing import Account, known_limits
 from snapdrift.pipeline.planning import SuitePlan
 from snapdrift.pipeline.targets import OPENAI, STANDIN, Target
 from snapdrift.pipeline.workloads import shared_prefixes
+from snapdrift.suites.config import parse_config
 
 SUITE = """\
 suite: greetings
@@ -185,12 +188,44 @@ def test_a_price_that_is_not_known_leaves_the_total_unknown_and_never_zero(plan:
 
 
 def test_time_is_bounded_by_what_is_slowest() -> None:
-    limits = load_catalog().limits("gpt-4o", 1)
+    limits = Account(parse_config("[limits]\ntier = 1\n", "snapdrift.toml"), load_catalog()).limits("openai", "gpt-4o")
     pace = Pace(1, 10)
     assert seconds_needed(1_000, 10, limits, 0.1, pace) == pytest.approx(120)  # 500 requests a minute
     assert seconds_needed(1_000, 300, limits, 0.1, pace) == pytest.approx(600)  # 30,000 tokens a minute
     assert seconds_needed(1_000, 10, limits, 30, pace) == pytest.approx(3_000)  # 10 in flight
     assert seconds_needed(1_000, 300, None, 0.1, pace) == pytest.approx(10)
+    assert seconds_needed(1_000, 10, RateLimits(rpd=400), 0.1, pace) == pytest.approx(2 * 86_400)  # on the third day
+
+
+def test_limits_are_those_of_the_host_then_of_the_file_then_of_the_usage_tier() -> None:
+    text = """
+    [limits]
+    tier = 1
+    [limits."gpt-4o"]
+    rpm = 100
+    [limits."gpt-4o-2024-11-20"]
+    shared_with = "gpt-4o"
+    [hosts.proxy]
+    base_url = "https://llm.example.com/v1"
+    [hosts.proxy.limits."gpt-4o"]
+    tpm = 7
+    """
+    account = Account(parse_config(text, "snapdrift.toml"), load_catalog())
+    assert account.limits("openai", "gpt-4o") == RateLimits(rpm=100, tpm=30_000)
+    assert account.limits("openai", "gpt-4o-2024-08-06") == RateLimits(rpm=500, tpm=30_000)
+    assert account.limits("proxy", "gpt-4o") == RateLimits(rpm=100, tpm=7)
+    assert account.limits("proxy", "gpt-4o-2024-08-06") == RateLimits()
+    assert account.shared_with("openai", "gpt-4o-2024-11-20") == "gpt-4o"
+
+
+def test_a_run_knows_the_limits_of_the_models_that_it_asks_but_not_on_its_own_standin() -> None:
+    text = '[limits."gpt-4o"]\nrpm = 100\n[limits."gpt-4o-2024-11-20"]\nshared_with = "gpt-4o"\n'
+    account = Account(parse_config(text, "snapdrift.toml"), load_catalog())
+    host = Host("openai", OPENAI_BASE_URL, "key", is_openai=True)
+    asked = [Variant("november", "gpt-4o-2024-11-20", Endpoint.RESPONSES, {}, {})]
+    known = known_limits(account, Target({"openai": host}), asked)
+    assert known.of(known.pool(OPENAI_BASE_URL, "gpt-4o-2024-11-20")) == RateLimits(rpm=100)
+    assert known_limits(account, Target({"openai": host}, standin=[]), asked) == KnownLimits()
 
 
 # ----------------------------------------------------------------------------------------------------- an earlier run

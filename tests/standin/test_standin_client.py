@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from snapdrift.model import Answer, CallKey, Endpoint, FailureKind, Outcome, Request, Source
+from snapdrift.model import Answer, CallKey, Endpoint, FailureKind, Outcome, Request, Source, ToldLimit
 from snapdrift.openai_api.client import OpenAIClient
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.hosts import Host
@@ -129,3 +129,24 @@ def test_the_models_of_the_stand_in_are_listed_with_their_dates(base_url: str) -
 
     listed = asyncio.run(run())
     assert listed[AUGUST] == "2027-01-14"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_and_a_refusal_carry_what_headers_say_of_limits(start: Any, stream: bool) -> None:
+    base_url = str(start(limits={"rpm": 600, "tpm": 60_000, "burst": 1}))
+    answer = ask(base_url, Endpoint.RESPONSES, stream=stream)
+    assert answer.told is not None
+    assert answer.told.requests == ToldLimit(600, 599, 0.1)
+    assert answer.told.tokens is not None
+    assert answer.told.tokens.limit == 60_000
+    limited = str(start(limits={"rpm": 1}))
+    ask(limited, Endpoint.RESPONSES, stream=stream)
+    with pytest.raises(AttemptFailed) as refused:
+        ask(limited, Endpoint.RESPONSES, stream=stream)
+    assert refused.value.told is not None
+    assert refused.value.told.requests is not None
+    assert (refused.value.told.requests.limit, refused.value.told.requests.remaining) == (1, 0)
+
+
+def test_without_headers_nothing_is_carried(start: Any) -> None:
+    assert ask(str(start(limits={"rpm": 600, "headers": False})), Endpoint.RESPONSES, stream=False).told is None

@@ -181,6 +181,39 @@ def test_tokens_are_limited_too_and_the_headers_say_what_is_left() -> None:
         limits.take(AUGUST, 700)
 
 
+def test_with_a_burst_a_minute_s_limit_is_enforced_in_slices() -> None:
+    limits, now = limiter(rpm=3000, burst=2)
+    for _ in range(2):
+        assert limits.take(AUGUST, 1)["x-ratelimit-limit-requests"] == "3000"
+    with pytest.raises(ApiError) as refused:
+        limits.take(AUGUST, 1)
+    assert refused.value.headers["retry-after-ms"] == "20"
+    now[0] = 0.02
+    assert limits.take(AUGUST, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "seconds"),
+    [({"rpd": 2}, "requests per day: Limit 2", 43_200), ({"tpd": 20}, "tokens per day: Limit 20", 43_200)],
+)
+def test_a_day_has_limits_too(settings: dict[str, int], said: str, seconds: int) -> None:
+    limits, now = limiter(**settings)
+    for _ in range(2):
+        limits.take(AUGUST, 10)
+    with pytest.raises(ApiError, match=said):
+        limits.take(AUGUST, 10)
+    now[0] = seconds
+    assert limits.take(AUGUST, 10)
+
+
+def test_images_are_limited_by_their_number() -> None:
+    limits, _ = limiter(ipm=3)
+    limits.take(AUGUST, 1, 2)
+    limits.take(AUGUST, 1)
+    with pytest.raises(ApiError, match="images per min: Limit 3"):
+        limits.take(AUGUST, 1, 2)
+
+
 def test_each_model_has_limits_of_its_own() -> None:
     limits, _ = limiter(rpm=1)
     limits.take(AUGUST, 1)

@@ -136,7 +136,9 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(workspace: Workspace) -> 
         ("[hosts.x]\n", ["snapdrift.toml:1:2: hosts.x.base_url: missing; expected this key"]),
         ("[standin.suites.a]\nvariant = {}\n", ["snapdrift.toml:2:1: standin.suites.a.variant: unknown key; did you"]),
         ('api_key_cmd = "pass"\n', ["snapdrift.toml:1:1: api_key_cmd: api_key_cmd is not available yet; "]),
-        ("[limits.gpt-4o]\nrequests_per_minute = 5\n", ["snapdrift.toml:1:1: limits: limits is not available yet; "]),
+        ("[limits.gpt-4o]\nrequests_per_minute = 5\n", ["snapdrift.toml:2:1: limits.gpt-4o.requests_per_minute: "]),
+        ("[limits]\ntier = 9\n", ["snapdrift.toml:2:1: limits.tier: 9; expected 1 or 2 or 3 or 4 or 5"]),
+        ("[limits]\nteir = 3\n", ["snapdrift.toml:2:1: limits.teir: 3; expected a mapping"]),
     ],
 )
 def test_a_mistake_in_the_configuration_is_told_with_its_line(tmp_path: Path, text: str, expected: list[str]) -> None:

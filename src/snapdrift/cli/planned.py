@@ -74,6 +74,8 @@ def _money(plan: SuitePlan) -> str:
 
 def _time(plan: SuitePlan) -> str:
     pace = f"{plan.pace.concurrency} requests in flight"
+    if plan.pace.names_limits:
+        pace += " and the limits in snapdrift.toml"
     if plan.pace.tier is not None:
         pace += f" and the limits of usage tier {plan.pace.tier} where the catalogue has them"
     return f"  about {duration(plan.seconds)} with {pace}"

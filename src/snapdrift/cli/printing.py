@@ -152,8 +152,9 @@ def _progress_line(progress: Progress) -> str:
     parts.append(f"{progress.in_flight} in flight")
     if progress.usd:
         parts.append(f"${progress.usd:.4f}")
-    if progress.paused_for >= 1:
-        parts.append(f"paused for {progress.paused_for:.0f} s by the rate limit")
+    if progress.held_by:
+        wait = f" for {progress.paused_for:.0f} s" if progress.paused_for >= 1 else ""
+        parts.append(f"held back{wait}: {progress.held_by}")
     return ", ".join(parts)
 
 

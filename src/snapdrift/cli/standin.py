@@ -45,6 +45,12 @@ def standin(
     seed: Annotated[int, typer.Option("--seed", help="What simulated answers and faults are drawn from.")] = 0,
     rpm: Annotated[int | None, typer.Option("--rpm", min=1, help="Requests a minute, enforced with 429.")] = None,
     tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="Tokens a minute, enforced with 429.")] = None,
+    burst: Annotated[
+        int | None,
+        typer.Option(
+            "--burst", min=1, help="Requests of --rpm that may come at once (default: a minute's).", metavar="N"
+        ),
+    ] = None,
     quota: Annotated[
         int | None, typer.Option("--quota", min=0, help="Answers after which the quota is used up.", metavar="N")
     ] = None,
@@ -96,7 +102,7 @@ def standin(
             "faults": faults,
             "log": log,
             "seed": seed,
-            "limits": {"rpm": rpm, "tpm": tpm, "quota_requests": quota, "headers": limit_headers},
+            "limits": {"rpm": rpm, "tpm": tpm, "burst": burst, "quota_requests": quota, "headers": limit_headers},
             "batches": {"enqueued_tokens": batch_queue, "speed": batch_speed},
             "prompt_caching": prompt_caching,
             "today": today,

@@ -16,6 +16,7 @@ from snapdrift.execution.records import EngineSettings, StopReason
 from snapdrift.execution.responses import requested_model, response_from_answer, response_from_failure
 from snapdrift.model import Answer, Attempt, Endpoint, Failure, FailureKind, Request, Response
 from snapdrift.openai_api.errors import AttemptFailed
+from snapdrift.openai_api.load import load_of
 
 Ask = Callable[[Request], Awaitable[Answer]]
 Price = Callable[[str, Answer], float | None]
@@ -134,17 +135,24 @@ class Asker:
                 return self._failed(request, last, attempts)
 
     async def _admit(self, request: Request) -> Grant | None:
-        """Leave to ask at a moment when nothing holds the run back; None when that moment does not come."""
-        while await self._holds.pass_pause():
-            need = Need(request.base_url, requested_model(request), self._costs.worst_of(request))
-            grant = await self._authority.admit(need)
-            if isinstance(grant, OutOfBudget):
-                self._holds.stop(StopReason.BUDGET, str(grant))
-                return None
-            if self._holds.may_start() and self._holds.paused_for <= 0:
-                return grant
-            self._authority.settle(grant, Settled(0.0))
+        """Leave to ask, waited for until the run is stopped; None when it does not come."""
+        if not self._holds.may_start():
+            return None
+        grant = await self._holds.until_stopped(self._authority.admit(self._need(request)))
+        if isinstance(grant, OutOfBudget):
+            self._holds.stop(StopReason.BUDGET, str(grant))
+            return None
+        if grant is None or self._holds.may_start():
+            return grant
+        self._authority.settle(grant, Settled(0.0, sent=False))
         return None
+
+    def _need(self, request: Request) -> Need:
+        model, worst = requested_model(request), self._costs.worst_of(request)
+        if not request.endpoint.over_http:
+            return Need(request.base_url, model, worst, paced=False)
+        load = load_of(request.body)
+        return Need(request.base_url, model, worst, load.tokens, load.images)
 
     async def _attempt(self, request: Request, grant: Grant, attempts: list[Attempt]) -> _Answered | Failure:
         """Makes one attempt, adds it to `attempts` and settles what it cost, all of it also when it is cancelled."""
@@ -159,18 +167,22 @@ class Asker:
         try:
             async with asyncio.timeout(self._settings.timeout) as bound:
                 answer = await self._ask(request)
-            settled = Settled(self._costs.of(request, answer), answer.usage)
+            settled = Settled(self._costs.of(request, answer), answer.usage, told=answer.told)
             attempts.append(Attempt(number, started_at, answer.latency_ms))
             return _Answered(answer, settled.usd)
         except AttemptFailed as error:
-            settled = Settled(None if error.failure.may_have_run else 0.0, failure=error.failure)
-            return failed(error.failure, error.latency_ms)
+            failure = error.failure
+            settled = Settled(None if failure.may_have_run else 0.0, failure=failure, told=error.told)
+            return failed(failure, error.latency_ms)
         except TimeoutError:
             if not bound.expired():
                 raise
             message = f"Timed out: no answer in {self._settings.timeout:g} s. It may have been answered and billed"
-            return failed(Failure(FailureKind.TIMEOUT, message, retryable=True, may_have_run=True))
+            failure = Failure(FailureKind.TIMEOUT, message, retryable=True, may_have_run=True)
+            settled = Settled(None, failure=failure)
+            return failed(failure)
         except asyncio.CancelledError:
+            settled = Settled(None, failure=_CUT_OFF)
             failed(_CUT_OFF)
             raise
         finally:
@@ -184,14 +196,11 @@ class Asker:
         if failure.kind is FailureKind.MODEL_NOT_FOUND:
             self._gone[_target(request)] = _for_others(failure)
         policy = self._settings.retry
-        shared = failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None
-        wait = policy.wait(failures, failure, self._rng)
-        if shared and failure.retryable:
-            self._holds.pause(wait)
         if not policy.again(failures, failure):
             return False
-        # A pause is waited for by everybody on admission, this request included.
-        return shared or await self._holds.rest(wait)
+        if failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None:
+            return self._holds.may_start()  # the pause is waited for by all who share the limit, on admission
+        return await self._holds.rest(policy.wait(failures, failure, self._rng))
 
     def stuck(self, request: Request, failure: Failure, attempts: tuple[Attempt, ...]) -> Response:
         """How a call ended that cannot go on although `request` was answered."""

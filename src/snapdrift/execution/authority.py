@@ -10,16 +10,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from snapdrift.execution.budget import Budget, Reservation
-from snapdrift.model import Failure, Usage
+from snapdrift.execution.pace import Held, Pace, Start
+from snapdrift.execution.pool import Lesson, Taking
+from snapdrift.model import Failure, ToldLimits, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What an attempt may take at most: dollars (`worst_usd`), and of the limits of a model at a host."""
+    """What an attempt may take at most: dollars (`worst_usd`), and of the limits of a model at a host.
+
+    `tokens` and `images` count towards its rate limits; an attempt that is `paced` False goes to no host with limits.
+    """
 
     base_url: str
     model: str
     worst_usd: float
+    tokens: int = 0
+    images: int = 0
+    paced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,16 @@ class OutOfBudget:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of an attempt: what it cost (None: unknown, so it is charged at its worst case), and how it ended."""
+    """What came of an attempt: what it cost (None: unknown, so it is charged at its worst case), and how it ended.
+
+    `told` is what its headers said of rate limits; `sent` False says that it was not made after all.
+    """
 
     usd: float | None
     usage: Usage | None = None
     failure: Failure | None = None
+    told: ToldLimits | None = None
+    sent: bool = True
 
 
 class Authority(Protocol):
@@ -66,13 +79,17 @@ class Authority(Protocol):
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged. A second call for the same grant does nothing."""
 
+    def held(self) -> Held | None:
+        """What holds requests back, as far as is known without asking anybody; None when nothing does."""
+
 
 class LocalAuthority:
-    """The authority of one process: its budget."""
+    """The authority of one process: its budget, and the pace that the limits of its accounts allow."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, pace: Pace | None = None) -> None:
         self._budget = budget
-        self._open: dict[int, Reservation] = {}
+        self._pace = Pace() if pace is None else pace
+        self._open: dict[int, tuple[Reservation, Start | None]] = {}
         self._granted = 0
 
     @property
@@ -81,16 +98,34 @@ class LocalAuthority:
         return self._budget.limit_usd
 
     async def admit(self, need: Need) -> Grant | OutOfBudget:
-        """Leave for one attempt; waits for what is in flight where it does not fit beside it."""
+        """Leave for one attempt; waits for what is in flight where it does not fit beside it, then for its turn."""
         budget = self._budget
         reservation = await budget.reserve(need.worst_usd)
         if reservation is None:
             return OutOfBudget(budget.limit_usd or 0.0, budget.spent_usd, need.worst_usd)
+        try:
+            taking = Taking(need.tokens, need.images)
+            start = await self._pace.admit(need.base_url, need.model, taking) if need.paced else None
+        except BaseException:
+            budget.settle(reservation, 0.0)
+            raise
         self._granted += 1
-        self._open[self._granted] = reservation
+        self._open[self._granted] = reservation, start
         return Grant(self._granted)
 
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged."""
-        reservation = self._open.pop(grant.number, None)
+        reservation, start = self._open.pop(grant.number, (None, None))
+        if start is not None:
+            self._pace.end(start, _lesson(settled))
         return 0.0 if reservation is None else self._budget.settle(reservation, settled.usd)
+
+    def held(self) -> Held | None:
+        """What holds requests back; None when nothing does."""
+        return self._pace.held()
+
+
+def _lesson(settled: Settled) -> Lesson:
+    usage = settled.usage
+    tokens = None if usage is None else usage.input_tokens + usage.output_tokens
+    return Lesson(tokens, settled.failure, settled.told, settled.sent)

@@ -16,12 +16,14 @@ from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
 from snapdrift.execution.clock import Clock, SystemClock
 from snapdrift.execution.holds import Holds
+from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
+_TOLD_EVERY_S = 1.0
 Record = Callable[[Response, Request], Awaitable[None]]
 """Stores a response; returns when it is durable."""
 
@@ -36,7 +38,7 @@ class Engine:
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
-    where others share the budget; None: it is this engine's alone.
+    where others share budget and limits; None: they are this engine's alone.
     """
 
     def __init__(
@@ -56,10 +58,11 @@ class Engine:
         self._ask = ask
         self._record = record
         self._costs = Costs(price, worst, budget)
-        self._authority = LocalAuthority(budget) if authority is None else authority
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
+        own = Pace(None, self._clock, self._rng, settings.retry_after_cap)
+        self._authority = LocalAuthority(budget, own) if authority is None else authority
         self._progress = progress
         self._stepping = stepping
 
@@ -79,7 +82,8 @@ class Engine:
         """
         holds = Holds(self._clock, self._settings.deadline)
         asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
-        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
+        held = self._authority.held
+        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping, held)
 
         def job_of(request: Request) -> Job:
             return Job(request, earlier(request.call))
@@ -112,10 +116,12 @@ class _Run:
         record: Record,
         progress: Callable[[Progress], None] | None,
         stepping: Stepping | None,
+        held: Callable[[], Held | None],
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._holds = holds
+        self._held = held
         self._asker = asker
         self._caller = Caller(asker, stepping)
         self._record = record
@@ -139,14 +145,16 @@ class _Run:
         if cancel is not None and cancel.is_set():
             self._interrupt()
         async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(self._watch(cancel)) if cancel is not None else None
+            watchers = [group.create_task(self._watch(cancel))] if cancel is not None else []
+            if self._progress is not None:
+                watchers.append(group.create_task(self._tell_of_holds(self._progress)))
             await self._round(supply, group)
             if self._settings.sweep and self._to_sweep and await self._holds.rest(self._settings.sweep_delay):
                 swept, self._to_sweep = self._to_sweep, []
                 self._sweeping = True
                 self._failures_in_a_row = 0
                 await self._round(iter(swept), group)
-            if watcher is not None:
+            for watcher in watchers:
                 watcher.cancel()
 
     async def _round(self, supply: Iterator[Job], group: asyncio.TaskGroup) -> None:
@@ -175,6 +183,14 @@ class _Run:
         await self._clock.sleep(self._settings.grace)
         for worker in self._workers:
             worker.cancel()
+
+    async def _tell_of_holds(self, progress: Callable[[Progress], None]) -> None:
+        """While requests are held back no call ends, and that would look as if nothing was going on."""
+        while True:
+            await self._clock.sleep(_TOLD_EVERY_S)
+            held = self._held()
+            if held is not None and held.seconds >= _TOLD_EVERY_S:
+                progress(self._snapshot())
 
     def _interrupt(self) -> None:
         self._holds.stop(StopReason.CANCELLED, "the run was interrupted")
@@ -213,13 +229,15 @@ class _Run:
         )
 
     def _snapshot(self) -> Progress:
+        held = self._held()
         return Progress(
             answered=self.answered,
             failed=self.failed,
             retried=self._asker.retried,
             in_flight=self._in_flight,
             usd=self.usd,
-            paused_for=self._holds.paused_for,
+            paused_for=0.0 if held is None else held.seconds,
+            held_by="" if held is None else held.why,
         )
 
 

@@ -62,7 +62,8 @@ class EngineSettings:
 class Progress:
     """Where a run is: calls that ended with an answer, calls that failed so far, attempts beyond each call's first.
 
-    `usd` is what the answers cost as far as known; `paused_for` the seconds that all requests are held back for.
+    `usd` is what the answers cost as far as known; `paused_for` the seconds that requests are held back for at least,
+    `held_by` by what, in words (empty where nothing holds them back).
     """
 
     answered: int
@@ -71,6 +72,7 @@ class Progress:
     in_flight: int
     usd: float
     paused_for: float = 0.0
+    held_by: str = ""
 
     @property
     def done(self) -> int:

@@ -19,6 +19,7 @@ from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Sou
 from snapdrift.openai_api.answers import count_of, mappings_of, name_of
 from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host, goes_by_proxy, is_loopback, is_openai_host
+from snapdrift.openai_api.rate_headers import told_by, told_limits
 from snapdrift.openai_api.requests import parse_response
 from snapdrift.openai_api.statuses import failure_of
 from snapdrift.openai_api.streams import drain, read_stream
@@ -104,13 +105,13 @@ class OpenAIClient:
         try:
             reply = await exchange(request, started)
         except Exception as error:  # noqa: BLE001  `classify` raises again what is not a failure of the attempt
-            raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
+            raise AttemptFailed(self._failure(error), _milliseconds_since(started), told_by(error)) from None
         request_id = reply.headers.get("x-request-id")
         try:
             parsed = parse_response(request.endpoint, read_object(reply.text))
         except AttemptFailed as error:
             failure = replace(self._failure(error), status=200, request_id=request_id)
-            raise AttemptFailed(failure, reply.latency_ms) from None
+            raise AttemptFailed(failure, reply.latency_ms, told_limits(reply.headers)) from None
         return Answer(
             outcome=parsed.outcome,
             text=parsed.text,
@@ -125,6 +126,7 @@ class OpenAIClient:
             source=self._source(reply.headers),
             first_token_ms=reply.first_token_ms,
             service_tier=parsed.service_tier,
+            told=told_limits(reply.headers),
         )
 
     async def probe(self) -> Source:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from snapdrift.model import Failure, FailureKind
+from snapdrift.model import Failure, FailureKind, ToldLimits
 from snapdrift.openai_api.answers import mapping_of, name_of, text_of
 from snapdrift.openai_api.statuses import QUOTA_CODES, failure_of, quota_message, shorten, status_failure, status_kind
 
@@ -43,11 +43,15 @@ _SHOWN_OF_BODY = 2_000
 
 
 class AttemptFailed(Exception):  # noqa: N818  the engine's ordinary second result, not a defect
-    """One attempt got no answer. `latency_ms` is how long it took, from send to the failure."""
+    """One attempt got no answer. `latency_ms` is how long it took, from send to the failure.
 
-    def __init__(self, failure: Failure, latency_ms: float = 0.0) -> None:
+    `told` is what the headers of the refusal said of the account's rate limits.
+    """
+
+    def __init__(self, failure: Failure, latency_ms: float = 0.0, told: ToldLimits | None = None) -> None:
         self.failure = failure
         self.latency_ms = latency_ms
+        self.told = told
         super().__init__(failure.message)
 
 

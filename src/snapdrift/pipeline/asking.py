@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from snapdrift.execution.asker import Costs
+from snapdrift.execution.authority import LocalAuthority
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
@@ -112,6 +113,7 @@ async def ask_all(
             budget,
             progress=settings.progress,
             stepping=calls,
+            authority=LocalAuthority(budget, target.pace),
         )
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):

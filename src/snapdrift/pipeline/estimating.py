@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import VariantSummary
+from snapdrift.execution.limits import RateLimits
+from snapdrift.execution.meters import DAY, MINUTE
 from snapdrift.model import Case, Conversation, Outcome, Source, Usage, Variant
 from snapdrift.pipeline.allowance import output_cap
+from snapdrift.pipeline.targets import OPENAI
 from snapdrift.pipeline.workloads import Workload, judge_workload, workloads
 from snapdrift.store import list_runs, open_run
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
-    from snapdrift.openai_api.facts import TierLimits, UsageTier
+    from snapdrift.openai_api.facts import UsageTier
+    from snapdrift.pipeline.pacing import Account
     from snapdrift.pipeline.prepare import Prepared
 
 ASSUMED_OUTPUT = 512
@@ -39,10 +44,29 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast requests can go: the account's usage tier (None: not told), and how many are in flight."""
+    """How fast requests can go: the account's usage tier (None: not told), and how many are in flight.
+
+    `account` has the limits that the workspace names.
+    """
 
     tier: UsageTier | None
     concurrency: int
+    account: Account | None = None
+
+    def limits(self, variant: Variant) -> RateLimits:
+        """What the account may ask of a variant's model, as far as that is known."""
+        return RateLimits() if self.account is None else self.account.limits(variant.host or OPENAI, variant.model)
+
+    @property
+    def names_limits(self) -> bool:
+        """Whether the workspace names limits of models itself."""
+        return self.account is not None and self.account.names_limits
+
+    def pool(self, variant: Variant, catalog: Catalog) -> tuple[str, str]:
+        """What a variant's requests count towards; an alias is taken to share the limits of its snapshot."""
+        host = variant.host or OPENAI
+        name = variant.model if self.account is None else self.account.shared_with(host, variant.model)
+        return host, catalog.resolve_alias(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +114,7 @@ def estimate(
         usage = Usage(round(tokens), cached, round(out * requests))
         return catalog.usd(variant.model, usage, service_tier=tier, batched=batched)
 
-    limits = catalog.limits(variant.model, pace.tier) if pace.tier is not None else None
+    limits = pace.limits(variant)
     load = (tokens / requests if requests else 0.0) + (output_cap(variant.request) or out)
     return Estimate(
         calls=workload.calls * repeats,
@@ -121,14 +145,19 @@ def _worst(variant: Variant, workload: Workload, repeats: int, catalog: Catalog)
 
 
 def seconds_needed(
-    requests: float, tokens_a_request: float, limits: TierLimits | None, latency_s: float, pace: Pace
+    requests: float, tokens_a_request: float, limits: RateLimits | None, latency_s: float, pace: Pace
 ) -> float:
-    """How long requests take: what is slowest of the requests a minute, the tokens a minute, and those in flight."""
+    """How long requests take: what is slowest of requests and tokens by minute and by day, and those in flight.
+
+    What a day allows may be used at once, so that a run takes more than one day only for what goes beyond.
+    """
     times = [requests * latency_s / pace.concurrency]
-    if limits is not None and limits.rpm is not None:
-        times.append(60.0 * requests / limits.rpm)
-    if limits is not None and limits.tpm is not None:
-        times.append(60.0 * requests * tokens_a_request / limits.tpm)
+    if limits is None:
+        return times[0]
+    tokens = requests * tokens_a_request
+    times += [MINUTE * n / limit for n, limit in ((requests, limits.rpm), (tokens, limits.tpm)) if limit is not None]
+    days = [(n, limit) for n, limit in ((requests, limits.rpd), (tokens, limits.tpd)) if limit is not None]
+    times += [DAY * (math.ceil(n / limit) - 1) for n, limit in days if n > limit]
     return max(times)
 
 
@@ -218,13 +247,12 @@ def _expectation(then: VariantSummary, run_id: str) -> Expectation | None:
 def total_seconds(parts: Sequence[tuple[Variant, Estimate]], catalog: Catalog, pace: Pace) -> float:
     """How long models take that are asked at the same time: limits hold for each model, workers are shared."""
     timed = [(variant, part) for variant, part in parts if not variant.batch]
-    by_model: dict[str, list[Estimate]] = {}
+    pools: dict[tuple[str, str], list[tuple[Variant, Estimate]]] = {}
     for variant, part in timed:
-        by_model.setdefault(catalog.resolve_alias(variant.model), []).append(part)
+        pools.setdefault(pace.pool(variant, catalog), []).append((variant, part))
     times = [sum(part.requests * part.expected.latency_s for _, part in timed) / pace.concurrency]
-    for model, members in by_model.items():
-        limits = catalog.limits(model, pace.tier) if pace.tier is not None else None
-        requests = sum(part.requests for part in members)
-        load = sum(part.requests * part.tokens_a_request for part in members) / requests if requests else 0.0
-        times.append(seconds_needed(requests, load, limits, 0.0, pace))
+    for members in pools.values():
+        requests = sum(part.requests for _, part in members)
+        load = sum(part.requests * part.tokens_a_request for _, part in members) / requests if requests else 0.0
+        times.append(seconds_needed(requests, load, pace.limits(members[0][0]), 0.0, pace))
     return max(times)

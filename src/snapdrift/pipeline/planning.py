@@ -20,6 +20,7 @@ from snapdrift.pipeline.estimating import (
     total_seconds,
 )
 from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.pacing import Account
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, 
 def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | None = None) -> tuple[SuitePlan, ...]:
     """What running the suites would take and could show; a gate that could never tell is told, not raised.
 
-    `tier` is the account's usage tier, whose limits bound how fast a run can be.
+    `tier` is the account's usage tier, whose limits bound how fast a run can be; None: as `snapdrift.toml` says.
     """
     return tuple(plan_suite(one, options, tier) for one in prepare_all(paths, options))
 
@@ -121,7 +122,8 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     from snapdrift.pipeline.grading import judges_of
 
     concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
-    pace = Pace(tier, concurrency)
+    account = Account(one.workspace.config, one.catalog, tier)
+    pace = Pace(account.usage_tier, concurrency, account)
     runs_dir = (options.output.state_dir or one.workspace.state_dir) / "runs"
     estimates = estimate_variants(one, earlier_answers(runs_dir, one.suite.name, one.variants), pace)
     answers = [part.output_tokens for part in estimates.values()]

@@ -46,6 +46,7 @@ from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
+from snapdrift.pipeline.pacing import Account, known_limits
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient
 from snapdrift.pipeline.reruns import REACHED
@@ -186,6 +187,8 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
         extend=work.options.extend,
     )
+    asked = (*stored.header.variants, *judge_variants(work.suite))
+    work.target.pace.know(known_limits(Account(work.workspace.config, work.catalog), work.target, asked))
     media = Media(work.workspace, work.suite.media)
     report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
     allowance.spend(report.charged_usd)
@@ -206,6 +209,8 @@ def _stored_calls(stored: StoredRun) -> str:
 def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
     models = {variant.model for variant in (*stored.header.variants, *judge_variants(work.suite))}
     config, ends_at = work.workspace.config.batch, work.allowance.ends_at
+    if config.tier is None:
+        config = config.model_copy(update={"tier": work.workspace.config.limits.tier})
     return batch_settings(work.options.batch, config, work.catalog, models, ends_at)
 
 

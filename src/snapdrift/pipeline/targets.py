@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
+from snapdrift.execution.pace import Pace
 from snapdrift.model import Answer, Request, Variant
 from snapdrift.pipeline.applications import Applications, load_applications
 from snapdrift.pipeline.grader_code import GraderCode, open_code
@@ -39,7 +40,7 @@ class Target:
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
-    functions that its graders call.
+    functions that its graders call. `pace` keeps all suites of the command within the limits of the accounts.
     """
 
     hosts: Mapping[str, Host]
@@ -48,6 +49,7 @@ class Target:
     standin: Any = None
     applications: Applications = field(default_factory=Applications)
     code: GraderCode = field(default_factory=GraderCode)
+    pace: Pace = field(default_factory=Pace, compare=False)
 
     def host(self, variant: Variant) -> Host:
         """Where the requests of a variant go that is asked over HTTP."""

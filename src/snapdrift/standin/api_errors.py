@@ -73,10 +73,10 @@ def recording_not_found(model: str, text: str, known: str) -> ApiError:
     return ApiError(404, message, code="recording_not_found")
 
 
-def rate_limited(model: str, what: str, limit: int, wait_seconds: float) -> ApiError:
+def rate_limited(model: str, what: str, limit: int, wait_seconds: float, span: str = "min") -> ApiError:
     """A 429 that goes away by waiting; carries `retry-after` in seconds and `retry-after-ms`."""
     message = (
-        f"Rate limit reached for {model} on {what} per min: Limit {limit}. Please try again in {wait_seconds:.3g}s."
+        f"Rate limit reached for {model} on {what} per {span}: Limit {limit}. Please try again in {wait_seconds:.3g}s."
     )
     headers = {"retry-after-ms": str(max(1, round(wait_seconds * 1000))), "retry-after": f"{wait_seconds:.3f}"}
     return ApiError(429, message, kind=what, code="rate_limit_exceeded", headers=headers)

@@ -65,16 +65,21 @@ class Profile(BaseModel):
 
 
 class Limits(BaseModel):
-    """Account limits to enforce; None is no limit. `rpm` and `tpm` are per minute.
+    """Account limits to enforce; None is no limit. `rpm`, `tpm` and `ipm` (images) are a minute, `rpd` and `tpd` a day.
 
-    `quota_requests` answers, or `quota_usd` dollars worth of them, use up the account's quota. `headers` false leaves
-    out the rate-limit headers.
+    `burst` is how many requests may come at once: with it a minute's limit is enforced in slices, as providers do (of
+    3,000 one in 20 ms); None: a whole minute's. `quota_requests` answers, or `quota_usd` dollars worth of them, use up
+    the account's quota. `headers` false leaves out the rate-limit headers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
+    rpd: int | None = Field(default=None, ge=1)
+    tpd: int | None = Field(default=None, ge=1)
+    ipm: int | None = Field(default=None, ge=1)
+    burst: int | None = Field(default=None, ge=1)
     quota_requests: int | None = Field(default=None, ge=0)
     quota_usd: float | None = Field(default=None, ge=0)
     headers: bool = True

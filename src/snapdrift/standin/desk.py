@@ -13,6 +13,7 @@ from snapdrift.model import Endpoint, Source
 from snapdrift.standin import chat_wire, responses_wire
 from snapdrift.standin.answering import keep, whole_body
 from snapdrift.standin.api_errors import ApiError
+from snapdrift.standin.attachments import Kind
 from snapdrift.standin.config import StandinConfig
 from snapdrift.standin.exchanges import Exchange, Reception, check_key
 from snapdrift.standin.failing import BAD_GATEWAY_PAGE, CutResponse, DroppedResponse, fault_error, trickled
@@ -72,7 +73,8 @@ class AnsweringDesk:
             if failed is not None:
                 return failed
         tokens = self.service.input_tokens(question)
-        limits = self.limiter.take(question.model, tokens + (question.output_cap or 0))
+        images = sum(1 for one in question.transcript.attachments if one.kind is Kind.IMAGE)
+        limits = self.limiter.take(question.model, tokens + (question.output_cap or 0), images)
         done = self.service.answer(question, exchange.caller, tokens)
         delay = self.latency.seconds(self.config.seed, exchange.call, exchange.arrival)
         if delay:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from snapdrift.errors import ConfigError, Problem
@@ -83,9 +83,42 @@ Paths = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=li
 
 LATER = {
     "api_key_cmd": "set the key's variable instead",
-    "limits": "bound what is in flight with `concurrency` instead",
 }
 """Keys of the design that come later, and what serves until then."""
+
+
+_Limit = Annotated[int, Field(gt=0)] | None
+
+
+class ModelLimits(Entry):
+    """What an account may ask of a model: requests and tokens a minute and a day, images a minute.
+
+    `shared_with` names the model whose limits it shares: the host adds up the requests to both.
+    """
+
+    rpm: _Limit = None
+    tpm: _Limit = None
+    rpd: _Limit = None
+    tpd: _Limit = None
+    ipm: _Limit = None
+    shared_with: Annotated[str, Field(min_length=1)] | None = None
+
+
+class LimitsConfig(Entry):
+    """`[limits]`: the account's limits by model, as suites name it, and the usage tier that says the rest.
+
+    The limits of the tier are those that the catalogue has for OpenAI's own hosts.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, ModelLimits]
+
+    tier: Literal[1, 2, 3, 4, 5] | None = None
+
+    @property
+    def models(self) -> Mapping[str, ModelLimits]:
+        """The limits by model."""
+        return self.__pydantic_extra__
 
 
 class HostConfig(Entry):
@@ -93,7 +126,7 @@ class HostConfig(Entry):
 
     `kind = "azure"` is a resource in Azure's classic form, with its endpoint as `base_url`; everything else speaks
     OpenAI's protocol below `base_url`. `deployments` says which model of the catalogue stands behind a name that suites
-    give as `model`: on Azure they name deployments, and so may a proxy.
+    give as `model`: on Azure they name deployments, and so may a proxy. `limits` are those of models there, by name.
     """
 
     kind: Literal["azure"] | None = None
@@ -105,6 +138,7 @@ class HostConfig(Entry):
         Annotated[str, AfterValidator(_variable_name)] | None, AfterValidator(_for_azure), Field(validate_default=True)
     ] = None
     deployments: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    limits: dict[str, ModelLimits] = Field(default_factory=dict)
 
 
 class StandinSuite(Entry):
@@ -153,6 +187,7 @@ class Config(Entry):
     hosts: dict[str, HostConfig] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
     prices: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    limits: LimitsConfig = LimitsConfig()
     concurrency: Annotated[int, Field(gt=0)] | None = None
     state: Annotated[str, Field(min_length=1)] = ".snapdrift"
     roots: list[str] = Field(default_factory=list)

@@ -1,0 +1,134 @@
+"""Finding out how many requests a second a provider takes that does not say so, from what it refuses.
+
+The rate doubles quickly until something is refused. From then on a refusal means that the provider's bucket is empty,
+so what it took between two refusals, by the time between them, is its rate; in between the rate grows a little with
+each request, until the next refusal. Pure bookkeeping; times are readings of a clock. See `docs/design/pace.md`.
+"""
+
+from __future__ import annotations
+
+import math
+
+BURST_S = 0.05
+"""Seconds' worth of requests that may start at once: some providers enforce a minute's limit in short slices."""
+FIRST_RATE = 50.0
+_FIRST_BURST_S = 0.06
+"""Requests a second that a provider is asked of which nothing is known; the first four start at once."""
+_RAMP = 3.5
+"""Requests a second that each request adds before anything was refused: the rate doubles in about 0.2 s."""
+_GROWTH = 0.0005
+"""Share by which a request raises the rate after a refusal; after 50 more it is twice that, after 150 ten times."""
+_GROWS_UNTIL = 150
+_RETURN = 0.05
+_KEPT = 0.7
+"""A rate far below one that was measured returns to this share of it in steps of `_RETURN` of it."""
+_ENOUGH = 10
+"""Requests taken between two refusals that tell a rate."""
+_TRUST = 0.8
+_SOON = 3
+
+
+class Throttle:
+    """The rate at which requests start. `known` says that the limit is: nothing is to be found out until a refusal.
+
+    `catch_up_s` is how far behind its time it may be and still make up for it, as of a `Meter`.
+    """
+
+    def __init__(self, now: float, *, known: bool) -> None:
+        self.rate = math.inf if known else FIRST_RATE
+        self.refused_at = -math.inf
+        self.in_a_row = 0
+        self._ramping = not known
+        self._answered = False
+        self._taken = 0
+        self._since = now
+        self._measured = 0.0
+        self._due = now
+        self.catch_up_s = 0.0
+        self._held_rate = math.inf
+        self.held_until = now
+
+    @property
+    def finding_out(self) -> bool:
+        """Whether nothing was refused yet and no limit is known."""
+        return self._ramping
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may start."""
+        rate = self.rate_at(now)
+        if rate == math.inf:
+            return 0.0
+        burst_s = _FIRST_BURST_S if self._ramping else max(0.0, BURST_S - 1.0 / rate)
+        return self._due - burst_s - now
+
+    def rate_at(self, now: float) -> float:
+        """Requests a second that may start, what holds it down included; infinite where nothing does."""
+        return self.rate if now >= self.held_until else min(self.rate, self._held_rate)
+
+    def hold(self, rate: float, until: float) -> None:
+        """No more than `rate` requests a second start until then."""
+        self._held_rate, self.held_until = rate, until
+
+    def start(self, now: float) -> None:
+        """A request starts. Only one that follows closely on others says that a higher rate would be used."""
+        self._taken += 1
+        rate = self.rate_at(now)
+        if rate == math.inf:
+            return
+        pressed = self._due >= now - 1.0 / rate
+        self._due = max(self._due, now - self.catch_up_s) + 1.0 / rate
+        if not pressed or rate < self.rate or (self._ramping and not self._answered):
+            return
+        if self._ramping:
+            self.rate += _RAMP
+        elif self.rate < _KEPT * self._measured:
+            self.rate += _RETURN * self._measured
+        else:
+            self.rate *= 1.0 + _GROWTH * (1.0 + (min(self._taken, _GROWS_UNTIL) / 50.0) ** 2)
+
+    def take_back(self) -> None:
+        """A request was not sent after all, or was refused: it does not count among those that were taken."""
+        self._taken -= 1
+
+    def answered(self) -> None:
+        """A request was answered: had there been headers that tell the limit, they would be known now."""
+        self._answered = True
+
+    def refused(self, at: float, now: float, ceiling: float | None) -> bool:
+        """A request that started `at` a moment was refused; says whether that is news.
+
+        Of all that were under way when the bucket ran empty the first says it. `ceiling` is the known limit.
+        """
+        self.take_back()
+        if at < self.refused_at:
+            return False
+        if self.rate == math.inf and ceiling is not None:
+            self.rate = ceiling
+        self._lower(now)
+        self.refused_at = now
+        return True
+
+    def pause(self, until: float) -> None:
+        """Nothing starts until then, and nothing of that is made up for."""
+        self._due = max(self._due, until)
+
+    def cap(self, rate: float) -> None:
+        """The limit became known, or is lower than thought: what was found out by trying is not needed any more."""
+        self._ramping = False
+        if self.rate > rate or self.refused_at == -math.inf:
+            self.rate = math.inf
+
+    def _lower(self, now: float) -> None:
+        """From refusal to refusal the bucket went from empty to empty: what it let through in between is its rate."""
+        soon = self._taken < _SOON
+        self.in_a_row = self.in_a_row + 1 if soon and not self._ramping else 1
+        if self._ramping:
+            self._ramping = False
+            self.rate *= 0.5
+        elif self._taken >= _ENOUGH:
+            self._measured = self._taken / max(now - self._since, 1e-3)
+            self.rate = min(self.rate, _TRUST * self._measured + (1.0 - _TRUST) * self.rate)
+        else:
+            self.rate *= 0.7 if soon else 0.85
+            self._measured *= 0.85
+        self._taken, self._since = 0, now

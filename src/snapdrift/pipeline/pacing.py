@@ -1,0 +1,78 @@
+"""What the workspace says of the rate limits of the accounts that a command asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from snapdrift.execution.limits import KnownLimits, PoolKey, RateLimits
+from snapdrift.model import Variant
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.openai_api.facts import UsageTier
+    from snapdrift.pipeline.targets import Target
+    from snapdrift.suites.config import Config, ModelLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The limits of `snapdrift.toml`, and of the catalogue for the account's usage tier (None: that of the file)."""
+
+    config: Config
+    catalog: Catalog
+    tier: UsageTier | None = None
+
+    @property
+    def usage_tier(self) -> UsageTier | None:
+        """The tier that holds."""
+        return self.config.limits.tier if self.tier is None else self.tier
+
+    @property
+    def names_limits(self) -> bool:
+        """Whether the file names limits of models itself."""
+        return bool(self.config.limits.models) or any(host.limits for host in self.config.hosts.values())
+
+    def limits(self, host: str, model: str) -> RateLimits:
+        """What may be asked of a model at a host (by its name): the host's own word first, then that for all hosts.
+
+        Usage tiers are OpenAI's: a host of `[hosts]` has none.
+        """
+        declared = self.config.hosts.get(host)
+        own = _rates(declared.limits.get(model)) if declared is not None else RateLimits()
+        found = own.or_else(_rates(self.config.limits.models.get(model)))
+        tier = self.catalog.limits(model, self.usage_tier) if declared is None and self.usage_tier else None
+        return found if tier is None else found.or_else(RateLimits(rpm=tier.rpm, tpm=tier.tpm))
+
+    def shared_with(self, host: str, model: str) -> str:
+        """The model whose limits another shares; its own name where it has limits of its own."""
+        declared = self.config.hosts.get(host)
+        entries = [declared.limits.get(model) if declared is not None else None, self.config.limits.models.get(model)]
+        return next((entry.shared_with for entry in entries if entry and entry.shared_with), model)
+
+
+def known_limits(account: Account, target: Target, variants: Iterable[Variant]) -> KnownLimits:
+    """What is known of the limits of these variants' models, for the hosts that really are asked.
+
+    The limits of the account are no concern of a stand-in that the command itself started.
+    """
+    if target.standin is not None:
+        return KnownLimits()
+    limits, together = dict[PoolKey, RateLimits](), dict[PoolKey, str]()
+    for host, base_url, model in _asked(target, variants):
+        name = account.shared_with(host, model)
+        together[base_url, model] = name
+        limits[base_url, name] = account.limits(host, name)
+    return KnownLimits(limits, together)
+
+
+def _asked(target: Target, variants: Iterable[Variant]) -> Iterator[tuple[str, str, str]]:
+    for variant in variants:
+        if variant.endpoint.over_http:
+            host = target.host(variant)
+            yield host.name, host.base_url, variant.model
+
+
+def _rates(entry: ModelLimits | None) -> RateLimits:
+    return RateLimits() if entry is None else RateLimits(entry.rpm, entry.tpm, entry.rpd, entry.tpd, entry.ipm)
