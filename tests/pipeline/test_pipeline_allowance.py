@@ -26,7 +26,7 @@ dollars = st.floats(min_value=0, max_value=1e6)
 
 
 def spender(budget: float | None, *models: str) -> Spender:
-    suite: Any = SimpleNamespace(path="evals/s.yaml", budget_for=lambda _: budget)
+    suite: Any = SimpleNamespace(path="evals/s.yaml", budget_for=lambda _: budget, budget_per_day_for=lambda _: None)
     return Spender(suite, "default", tuple(map(variant, models or ("gpt-4o",))))
 
 

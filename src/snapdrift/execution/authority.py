@@ -6,10 +6,11 @@ processes, may share one; that is why it is spoken to in small records and never
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.execution.budget import Budget, Refusal, Reservation
 from snapdrift.model import Failure, Usage
 
 
@@ -24,24 +25,21 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to make one attempt; to be settled once, whatever comes of it."""
+    """Leave to make one attempt at up to `worst_usd` dollars; to be settled once, whatever comes of it."""
 
     number: int
+    worst_usd: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfBudget:
     """No leave, now or later: the attempt does not fit what is left. Amounts are in dollars."""
 
-    limit_usd: float
-    spent_usd: float
+    refusal: Refusal
     worst_usd: float
 
     def __str__(self) -> str:
-        return (
-            f"the budget of ${self.limit_usd:g} is used up: ${self.spent_usd:.4f} is spent"
-            f" and the next request may cost up to ${self.worst_usd:.4f}"
-        )
+        return f"{self.refusal} and the next request may cost up to ${self.worst_usd:.4f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +83,10 @@ class LocalAuthority:
         budget = self._budget
         reservation = await budget.reserve(need.worst_usd)
         if reservation is None:
-            return OutOfBudget(budget.limit_usd or 0.0, budget.spent_usd, need.worst_usd)
+            return OutOfBudget(budget.refusal, need.worst_usd)
         self._granted += 1
         self._open[self._granted] = reservation
-        return Grant(self._granted)
+        return Grant(self._granted, need.worst_usd)
 
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged."""

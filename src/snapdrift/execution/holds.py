@@ -7,6 +7,8 @@ import asyncio
 from snapdrift.execution.clock import Clock
 from snapdrift.execution.records import StopReason
 
+DEADLINE_CAME = "the deadline came before every call was asked"
+
 
 class Holds:
     """The stop (its first reason stays), the deadline, and the shared pause of one run."""
@@ -37,7 +39,7 @@ class Holds:
     def may_start(self) -> bool:
         """Whether something may still be started, the pause aside; notices that the deadline has come."""
         if self.reason is None and self._deadline is not None and self._clock.monotonic() >= self._deadline:
-            self.stop(StopReason.DEADLINE, "the deadline came before every call was asked")
+            self.stop(StopReason.DEADLINE, DEADLINE_CAME)
         return self.reason is None
 
     async def pass_pause(self) -> bool:
