@@ -136,6 +136,8 @@ async def main(share, rng):
     return sum(await asyncio.gather(*(spend(budget, rng) for _ in range(8))))
 
 with Ledger(Path(sys.argv[1]), lambda: "2026-11-27") as ledger:
+    print("ready", flush=True)
+    sys.stdin.readline()
     share = DayShare(ledger, "s", sys.argv[2], NANO)
     print(round(asyncio.run(main(share, random.Random(sys.argv[2]))), 9))
     share.close()
@@ -144,9 +146,19 @@ with Ledger(Path(sys.argv[1]), lambda: "2026-11-27") as ledger:
 
 def test_two_processes_at_once_spend_the_day_and_never_more(tmp_path: Path) -> None:
     started = [
-        subprocess.Popen([sys.executable, "-c", SPENDS, str(tmp_path), run], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDS, str(tmp_path), run],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for run in ("r1", "r2")
     ]
+    assert [process.stdout.readline() for process in started if process.stdout] == ["ready\n"] * 2
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
     spent = [float(process.communicate(timeout=120)[0]) for process in started]
     with ledger_of(tmp_path) as ledger:
         standing = ledger.standing("s")

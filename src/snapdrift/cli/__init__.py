@@ -64,6 +64,9 @@ COMMANDS = (
 for _name in COMMANDS:
     _module = importlib.import_module(f"snapdrift.cli.{_name}")
     app.command(_name)(getattr(_module, _name))
+GROUPS = ("state",)
+for _name in GROUPS:
+    app.add_typer(importlib.import_module(f"snapdrift.cli.{_name}").group, name=_name)
 
 
 def _print_version(asked: bool) -> None:

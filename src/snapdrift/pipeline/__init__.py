@@ -20,6 +20,7 @@ from snapdrift.pipeline.indexing import index_runs
 from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
+from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
 from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "SuitePlan",
+    "Synced",
     "TargetOptions",
     "WatchOptions",
     "calibrate_run",
@@ -47,6 +49,8 @@ __all__ = [
     "export_run",
     "index_runs",
     "plan_suites",
+    "pull_state",
+    "push_state",
     "read_history",
     "regrade_run",
     "report_runs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,9 +141,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         for one, later_s in zip(prepared, later, strict=True):
             work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several, later_s)
             with open_writer(one, target, options) as writer:
-                if judge_variants(one.suite) and (plans or allowance.ends_at is not None):
-                    plan = plans.get(one.suite.path) or plan_suite(one, options)
-                    writer.set_meta(JUDGES, judge_share(plan).to_json())
+                _keep_judge_share(writer, one, plans, work)
                 try:
                     outcomes.append(_carry_out(writer, work))
                 except LeftRunning as running:
@@ -203,6 +201,14 @@ def _affordable_plans(
     plans = {one.suite.path: plan_suite(one, options) for one in begun}
     require_affordable(tuple(plans.values()), target, allowance)
     return plans
+
+
+def _keep_judge_share(writer: RunWriter, one: Prepared, plans: Mapping[str, SuitePlan], work: Work) -> None:
+    """Puts into the run file which part of a limited run is the judges'; nothing where nothing limits it."""
+    limit = ceiling(one.suite, one.gate.name, work.target, work.allowance)
+    if judge_variants(one.suite) and (limit is not None or work.allowance.ends_at is not None):
+        plan = plans.get(one.suite.path) or plan_suite(one, work.options)
+        writer.set_meta(JUDGES, judge_share(plan).to_json())
 
 
 def _finishing_later(prepared: Sequence[Prepared], allowance: Allowance, options: RunOptions) -> list[float]:
