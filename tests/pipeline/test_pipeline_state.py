@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,15 @@ from snapdrift.store.state_branch import without_secrets
 from snapdrift.store.verdict_log import read_verdicts
 from snapdrift.store.watch_state import WatchState, locked_state, watch_path
 
-RUN = ("run", "evals/capitals.yaml", "--standin", "--recordings", "datasets/recordings.jsonl", "--quiet")
-
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Path]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
     """Copies a workspace in which a suite was run twice to a place."""
-    kept: list[Path] = []
-    yield lambda target: Path(shutil.copytree(kept[0], target)) if kept else _first(kept, tmp_path_factory, target)
+    root = run_twice(tmp_path_factory.mktemp("made") / "workspace")
+    return lambda target: Path(shutil.copytree(root, target))
 
 
-def _first(kept: list[Path], factory: pytest.TempPathFactory, target: Path) -> Path:
-    root = factory.mktemp("made") / "workspace"
+def run_twice(root: Path) -> Path:
     for folder in ("evals", "datasets"):
         (root / folder).mkdir(parents=True)
     (root / "snapdrift.toml").write_text("")
@@ -48,8 +45,7 @@ def _first(kept: list[Path], factory: pytest.TempPathFactory, target: Path) -> P
     )
     for _ in range(2):
         pipeline.run_suites([root / "evals" / "capitals.yaml"], options)
-    kept.append(root)
-    return Path(shutil.copytree(root, target))
+    return root
 
 
 SUITE = """\
@@ -144,7 +140,7 @@ def test_only_finished_runs_travel_and_an_unfinished_one_is_not_replaced(made, t
     assert [text.partition(": ")[2] for text in pulled.skipped] == [
         f"the run is not finished here; `snapdrift resume {older}` goes on with it"
     ]
-    assert pipeline.push_state(made(tmp_path / "other"), str(tmp_path / "second")).put != []
+    assert pipeline.push_state(here, str(tmp_path / "second")).put == [f"runs/{newer}.db", "verdicts.jsonl"]
 
 
 def test_a_run_that_was_tried_again_is_the_newer_one_on_both_ways(made, tmp_path: Path) -> None:

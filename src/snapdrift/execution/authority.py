@@ -7,6 +7,7 @@ processes, may share one; that is why it is spoken to in small records and never
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,10 +67,16 @@ class Authority(Protocol):
 
 
 class LocalAuthority:
-    """The authority of one process: its budget."""
+    """The authority of one process: its budget.
 
-    def __init__(self, budget: Budget) -> None:
+    `mark` keeps on disk, in dollars, how much may be in flight at most: it is told before more is, and returns when
+    that is durable. Who finds the mark of a process that was killed knows what may have been billed unseen.
+    """
+
+    def __init__(self, budget: Budget, mark: Callable[[float], None] | None = None) -> None:
         self._budget = budget
+        self._mark = mark
+        self._held_usd = self._marked_usd = 0.0
         self._open: dict[int, Reservation] = {}
         self._granted = 0
 
@@ -84,6 +91,10 @@ class LocalAuthority:
         reservation = await budget.reserve(need.worst_usd)
         if reservation is None:
             return OutOfBudget(budget.refusal, need.worst_usd)
+        self._held_usd += need.worst_usd
+        if self._mark is not None and self._held_usd > self._marked_usd:
+            self._marked_usd = 2 * self._held_usd  # a few marks for a whole run
+            self._mark(self._marked_usd)
         self._granted += 1
         self._open[self._granted] = reservation
         return Grant(self._granted, need.worst_usd)
@@ -91,4 +102,7 @@ class LocalAuthority:
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged."""
         reservation = self._open.pop(grant.number, None)
-        return 0.0 if reservation is None else self._budget.settle(reservation, settled.usd)
+        if reservation is None:
+            return 0.0
+        self._held_usd -= grant.worst_usd
+        return self._budget.settle(reservation, settled.usd)

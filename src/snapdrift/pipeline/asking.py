@@ -25,7 +25,7 @@ from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import BatchOptions
 from snapdrift.pipeline.sharing import Schedule, Window
-from snapdrift.pipeline.spending import SpendingNotes, spending_notes
+from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
@@ -112,7 +112,7 @@ async def ask_all(
     calls = PlannedCalls(writer, stored, target, media)
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
     budget, surprises = Budget(settings.budget_usd, settings.spent_usd, day), Surprises()
-    before, authority = budget.spent_usd, LocalAuthority(budget)
+    before, authority = budget.spent_usd, LocalAuthority(budget, partial(mark_in_flight, writer))
     if looking is None:  # judges of a run that is looked at are asked between the answers
         budget.keep_for_later(settings.judge_share)
     worst = worst_cost(catalog, is_roomy=budget.is_roomy)

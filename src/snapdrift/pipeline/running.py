@@ -73,7 +73,7 @@ from snapdrift.pipeline.sharing import (
     judge_share,
     schedule,
 )
-from snapdrift.pipeline.spending import keep_notes
+from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, unseen_usd
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media
@@ -229,7 +229,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     Returns why asking ended early, empty when it did not. Raises `Interrupted` when the user ended it.
     """
     limits, allowance = work.options.limits, work.allowance
-    spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never))
+    spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     writer.set_state(RunState.RUNNING)
     directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)
     finishing = finishing_seconds(directory, header.suite, len(stored.calls())) if allowance.ends_at else 0.0
@@ -249,7 +249,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     )
     media = Media(work.workspace, work.suite.media)
     a_day = per_day(work.suite, header.gate, work.target)
-    with day_share(directory.parent, header.suite, header.run_id, a_day) as day:
+    with day_share(directory.parent, header.suite, header.run_id, a_day) as day, nothing_in_flight_after(writer):
         report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media, day))
     allowance.spend(report.charged_usd)
     keep_notes(writer, stored, report.notes)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from snapdrift.errors import StoreError
 from snapdrift.execution.surprises import Surprise, Surprises
 
 if TYPE_CHECKING:
@@ -14,6 +18,8 @@ if TYPE_CHECKING:
 
 SURPRISES, UNJUDGED = "surprise_notes", "unjudged_note"
 """Under these names a run file keeps the sentences."""
+IN_FLIGHT, UNSEEN = "in_flight_usd", "unseen_usd"
+"""Under these names it keeps what may be in flight, and what was when a process of the run was killed."""
 _NAMED = 5
 
 
@@ -61,6 +67,38 @@ def keep_notes(writer: RunWriter, stored: StoredRun, notes: SpendingNotes) -> No
         writer.set_meta(SURPRISES, json.dumps([*_kept(stored, SURPRISES), notes.surprises]))
     if notes.unjudged or stored.meta(UNJUDGED):
         writer.set_meta(UNJUDGED, json.dumps([notes.unjudged] if notes.unjudged else []))
+
+
+def mark_in_flight(writer: RunWriter, usd: float) -> None:
+    """Keeps in the run file how much may be in flight at most: what a killed process cannot tell any more."""
+    writer.set_meta(IN_FLIGHT, repr(usd))
+
+
+@contextmanager
+def nothing_in_flight_after(writer: RunWriter) -> Iterator[None]:
+    """Takes the mark away however asking ends: by then everything that was begun is stored with its fate."""
+    try:
+        yield
+    finally:
+        with suppress(StoreError):  # a mark that stays is counted, and what went wrong before is what is told
+            writer.set_meta(IN_FLIGHT, "0.0")
+
+
+def unseen_usd(writer: RunWriter, stored: StoredRun) -> float:
+    """What killed processes of the run may have been billed for answers that nobody saw, in dollars, at its most."""
+    in_flight, before = _usd(stored, IN_FLIGHT), _usd(stored, UNSEEN)
+    if in_flight:
+        writer.set_meta(UNSEEN, repr(before + in_flight))
+        writer.set_meta(IN_FLIGHT, "0.0")
+    return before + in_flight
+
+
+def _usd(stored: StoredRun, name: str) -> float:
+    try:
+        usd = float(stored.meta(name) or 0.0)
+    except ValueError:
+        return 0.0  # somebody else's file
+    return usd if math.isfinite(usd) and usd > 0 else 0.0
 
 
 def stored_notes(stored: StoredRun) -> tuple[str, ...]:
