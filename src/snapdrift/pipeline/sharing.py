@@ -22,7 +22,7 @@ FINISHING = "finishing"
 JUDGES = "judge_share"
 """Under this name a run file keeps which part of its money and time is expected to be the judges'."""
 
-FINISHING_S = 2.0
+FINISHING_S = 5.0
 FINISHING_S_A_CALL = 0.004
 """What finishing is taken to need where no earlier run tells: a little, and so much for each call."""
 _MARGIN = 1.5
