@@ -284,12 +284,15 @@ def test_a_batch_that_is_left_counts_on_its_day_until_who_goes_on_with_the_run_s
 
 
 def test_a_bill_beyond_the_worst_case_counts_against_the_day_at_once(tmp_path: Path) -> None:
-    async def scenario() -> Standing:
-        budget = Budget(None, day=share_of(tmp_path))
-        budget.settle(await reserved(budget, 0.01), 0.75)
-        return share_of(tmp_path).ledger.standing("s")
+    async def scenario() -> tuple[Standing, int]:
+        share = share_of(tmp_path)
+        budget = Budget(None, day=share)
+        budget.settle(await reserved(budget, 0.01), 1.75)
+        return share_of(tmp_path).ledger.standing("s"), share.exceeded()
 
-    assert asyncio.run(scenario()).counted >= 0.75 * NANO
+    standing, exceeded = asyncio.run(scenario())
+    assert standing.counted >= 1.75 * NANO
+    assert exceeded == 0.75 * NANO
 
 
 def test_leases_are_few_beside_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,11 @@ class Budget:
         return 0.0 if self._limit is None else max(0, self._spent - self._limit) / _NANO
 
     @property
+    def day(self) -> DayShare | None:
+        """The run's share of its suite's day, None without one."""
+        return self._day
+
+    @property
     def limit_usd(self) -> float | None:
         """The ceiling, None without one."""
         return None if self._limit is None else self._limit / _NANO

@@ -148,6 +148,11 @@ class DayShare:
         lease.held -= held
         lease.left += held
 
+    def exceeded(self) -> int:
+        """By how much more counts today than the limit, what this run leased and does not use left out."""
+        idle = sum(max(0, lease.free) for lease in self._leases.values())
+        return max(0, self.ledger.standing(self.suite).counted - idle - self.limit)
+
     def close(self) -> None:
         """Puts what was spent in the place of the leases. Once, at the end."""
         leases = [*self._leases.values(), *self._inherited]

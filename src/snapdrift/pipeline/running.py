@@ -232,7 +232,9 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     writer.set_state(RunState.RUNNING)
     directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)
-    finishing = finishing_seconds(directory, header.suite, len(stored.calls())) if allowance.ends_at else 0.0
+    finishing = (
+        finishing_seconds(directory, header.suite, len(stored.calls())) if allowance.ends_at is not None else 0.0
+    )
     times = schedule(allowance.ends_at, finishing + work.later_s, share.seconds if answers else 1.0, time.monotonic())
     settings = AskSettings(
         concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,

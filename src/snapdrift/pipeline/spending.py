@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import StoreError
 from snapdrift.execution.surprises import Surprise, Surprises
 
+from snapdrift.store.ledger import NANO
+
 if TYPE_CHECKING:
     from snapdrift.execution.budget import Budget
     from snapdrift.store import RunWriter, StoredRun
@@ -41,6 +43,8 @@ def _surprised(budget: Budget, surprises: Surprises) -> str:
     if not n:
         return ""
     over = f"The budget of ${limit:g} was exceeded by ${budget.exceeded_usd:.4f}: " if budget.exceeded_usd else ""
+    if not over and budget.day is not None and (more_than_a_day := budget.day.exceeded()):
+        over = f"The budget of ${budget.day.limit_usd:g} a day was exceeded by ${more_than_a_day / NANO:.4f}: "
     billed = f"{n:,} request{' was' if n == 1 else 's were'} billed beyond the worst case, by"
     named = ", ".join(map(_named, surprises.largest[:_NAMED]))
     more = f", and {n - _NAMED:,} more" if n > _NAMED else ""
