@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
 from snapdrift.execution.surprises import Surprise, Surprises
-
 from snapdrift.store.ledger import NANO
 
 if TYPE_CHECKING:
