@@ -232,10 +232,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     writer.set_state(RunState.RUNNING)
     directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)
-    finishing = (
-        finishing_seconds(directory, header.suite, len(stored.calls())) if allowance.ends_at is not None else 0.0
-    )
-    times = schedule(allowance.ends_at, finishing + work.later_s, share.seconds if answers else 1.0, time.monotonic())
+    times = _schedule(stored, work, share.seconds if answers else 1.0)
     settings = AskSettings(
         concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
         budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance, spent),
@@ -265,6 +262,15 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     return report.detail if report.stopped else ""
 
 
+def _schedule(stored: StoredRun, work: Work, judges: float) -> Schedule:
+    """When answers and judges end, so that what came can be reported until the deadline of the command."""
+    ends_at, directory = work.allowance.ends_at, runs_dir(work.workspace, work.options)
+    if ends_at is None:
+        return Schedule()
+    finishing = finishing_seconds(directory, stored.header.suite, len(stored.calls()))
+    return schedule(ends_at, finishing + work.later_s, judges, time.monotonic())
+
+
 def _stored_calls(stored: StoredRun) -> str:
     return f"{len(stored.answered_keys())} of {len(stored.calls())} calls are stored"
 
@@ -288,7 +294,8 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     header = stored.header
     part = header.suite if work.several else None
     view, reports = write_run_reports(stored, work.suite, work.catalog, work.workspace, work.options.output, part)
-    writer.set_meta(FINISHING, finishing_record(began, len(stored.calls())))
+    calls = sum(sum(variant.outcomes.values()) for variant in evaluation.variants)
+    writer.set_meta(FINISHING, finishing_record(began, calls))
     return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
 
 
