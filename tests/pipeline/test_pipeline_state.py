@@ -165,6 +165,20 @@ def test_a_place_keeps_the_newest_runs_of_each_suite(made, tmp_path: Path) -> No
     assert pipeline.push_state(here, str(shelf), keep=1).put == []
 
 
+def test_a_push_that_was_killed_before_it_listed_its_runs_loses_none(made, tmp_path: Path) -> None:
+    here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), tmp_path / "shelf"
+    older, newer = runs(here)
+    pipeline.push_state(here, str(shelf))
+    (shelf / "state.json").write_text('{"format": "snapdrift.state/1"}')
+    (shelf / "runs" / "20260101-000000-0000.db").write_bytes(b"half a file")
+    (state(there) / "runs" / f"{older}.db").unlink()
+    pushed = pipeline.push_state(there, str(shelf))
+    assert pushed.skipped[0].startswith("runs/20260101-000000-0000.db of ")
+    listed = json.loads((shelf / "state.json").read_text())["runs"]
+    assert sorted(listed) == [older, newer]
+    assert len(list((shelf / "runs").iterdir())) == 3
+
+
 def test_a_run_with_privacy_rules_is_pushed_without_what_they_take_out(made, tmp_path: Path) -> None:
     here = made(tmp_path / "here")
     suite = here / "evals" / "capitals.yaml"

@@ -111,27 +111,26 @@ class _Pushing:
         self._state_dir, self._scratch, self._place = state_dir, scratch, place
         self._keep, self._whole = keep, whole
         self._copies: dict[str, Path] = {}
-        found = (finished_run(path) for path in sorted((state_dir / "runs").glob("*.db")))
-        self._runs = dict(run for run in found if run is not None and kind_of(f"runs/{run[0]}.db"))
+        found = ((path, finished_run(path)) for path in sorted((state_dir / "runs").glob("*.db")))
+        self._runs = dict(run for path, run in found if run is not None and is_named(path, run[0]))
 
     def once(self, shelf: Shelf) -> Synced | None:
         """Puts everything there is to put; None where somebody else was first."""
         done, changed = Synced(self._place.name), dict[str, Path]()
-        before = read_manifest(shelf, self._scratch, self._place.name)
+        listed = read_manifest(shelf, self._scratch, self._place.name)
+        before = replace(listed, runs={**listed.runs, **self._unlisted(shelf, listed, done)})
         runs = {**before.runs, **{r: f for r, f in self._runs.items() if f.is_newer_than(before.runs.get(r))}}
         kept = _newest(runs, self._keep)
         for run in sorted(kept):
             if self._runs.get(run) is kept[run] and not self._take_run(run, changed, done):
                 kept[run] = before.runs.get(run) or kept[run]
         kept = {run: facts for run, facts in kept.items() if f"runs/{run}.db" in {*shelf.files, *changed}}
-        removed = frozenset(
-            path for path in shelf.files if kind_of(path) is Kind.RUN and path[5:-3] not in kept and path not in changed
-        )
+        removed = frozenset(f"runs/{run}.db" for run in before.runs if run not in kept)
         databases = self._take_databases(before, changed, done)
         self._take_texts(shelf, changed, done)
         self._take_watches(shelf, changed, done)
         manifest = Manifest(kept, databases).to_json()
-        if not changed and not removed and manifest == before.to_json():
+        if not changed and not removed and manifest == listed.to_json():
             return done
         changed[MANIFEST] = self._text("manifest", manifest)
         if not shelf.replace(changed, removed):
@@ -139,6 +138,19 @@ class _Pushing:
         done.put += [path for path in changed if path != MANIFEST]
         done.removed += sorted(removed)
         return done
+
+    def _unlisted(self, shelf: Shelf, listed: Manifest, done: Synced) -> dict[str, RunFacts]:
+        """Runs that the place has and does not list, as after a push that was killed; what is none is left alone."""
+        found = {}
+        for path in shelf.files:
+            if kind_of(path) is Kind.RUN and path[5:-3] not in listed.runs:
+                source = self._scratch / "unlisted.db"
+                try:
+                    shelf.fetch(path, source)
+                    found[path[5:-3]] = check_run(source, path[5:-3])
+                except StoreError as error:
+                    done.skipped.append(f"{path} of {self._place.name}: {plain(error)}")
+        return found
 
     def _take_run(self, run: str, changed: dict[str, Path], done: Synced) -> bool:
         if run not in self._copies:
@@ -326,6 +338,11 @@ def _put_run(source: Path, target: Path, theirs: RunFacts) -> None:
 def is_later(one: WatchState, other: WatchState) -> bool:
     """Which of two states stays: evidence of two lines of nights cannot be put together, so the longer one does."""
     return (one.nights, one.last_night) > (other.nights, other.last_night)
+
+
+def is_named(path: Path, run: str) -> bool:
+    """Whether a run file has the name of its run, and one that travels."""
+    return path.stem == run and kind_of(f"runs/{run}.db") is Kind.RUN
 
 
 def last_change(path: Path) -> str:

@@ -27,6 +27,7 @@ _RACED = re.compile(
     r"stale info|cannot lock ref|already exists|incorrect old value|failed to update ref|but expected|fetch first",
     re.IGNORECASE,
 )
+_NOT_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 _WHO = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -48,7 +49,9 @@ class Git:
         output: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command; `given` is its input, `index` a file of its own, `output` takes what it prints."""
-        environment = {**os.environ, **_WHO, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        # Of a hook that runs this, its repository and index are not the ones that are meant.
+        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        environment = {**inherited, **_WHO, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         command = ["git", "-C", str(self.root), "-c", f"core.hooksPath={os.devnull}", *arguments]
