@@ -756,6 +756,7 @@ class Gate:
     alias_moved: Severity = Severity.WARN
     confidence: float = 0.95
     budget_usd: float | None = None
+    budget_per_day: float | None = None
     repeats: int | None = None
     fresh: bool = False
     target: Target = Target.CASES_LIKE_THESE

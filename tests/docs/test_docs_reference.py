@@ -328,9 +328,9 @@ def test_the_options_of_a_command_are_those_that_it_takes(name: str) -> None:
     assert heading is not None
     said = {option for text in code(section(heading[1])) for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", text)}
 
-    taken = {
-        option for parameter in CLI.commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
-    }
+    command = CLI.commands[name]
+    ways = getattr(command, "commands", {"": command}).values()
+    taken = {option for way in ways for param in way.params for option in (*param.opts, *param.secondary_opts)}
     assert said == {option for option in taken if option[0] == "-"}
 
 

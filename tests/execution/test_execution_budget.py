@@ -3,13 +3,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snapdrift.execution import daily
+from snapdrift.execution.authority import Grant, LocalAuthority, Need
 from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.execution.daily import DayShare
+from snapdrift.store.ledger import NANO, Entry, Ledger, Standing
 
 dollars = st.floats(0, 10, allow_nan=False)
 
@@ -190,3 +195,120 @@ def test_a_batch_that_is_left_with_the_provider_keeps_nobody_waiting(bench: Call
     assert report.under_way == 4
     assert asyncio.run(asyncio.wait_for(run.budget.reserve(0.04), 5)) is None
     assert run.budget.in_flight_usd == pytest.approx(0.04)
+
+
+def test_an_authority_marks_more_than_is_in_flight_before_it_is_and_seldom() -> None:
+    async def scenario() -> tuple[list[float], list[float]]:
+        marks: list[float] = []
+        held: list[float] = []
+        authority = LocalAuthority(Budget(None), marks.append)
+        for number in range(1, 101):
+            grant = await authority.admit(Need("u", "m", 0.25))
+            held.append(0.25 * number)
+            assert isinstance(grant, Grant)
+            assert marks[-1] >= held[-1]
+        return marks, held
+
+    marks, _ = asyncio.run(scenario())
+    assert marks == [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+
+
+def test_what_is_kept_for_later_is_out_of_reach_until_it_is_let_go() -> None:
+    async def scenario() -> tuple[bool, str, bool]:
+        budget = Budget(1.0)
+        budget.keep_for_later(0.4)
+        refused = await budget.reserve(0.7) is None
+        said = str(budget.refusal)
+        budget.keep_for_later(0.0)
+        return refused, said, await budget.reserve(0.7) is not None
+
+    assert asyncio.run(scenario()) == (
+        *(True, "the budget of $1, $0.4000 of it kept for judges is used up: $0.0000 is spent"),
+        True,
+    )
+
+
+# ------------------------------------------------------------------------------------------------- of a day
+
+
+def share_of(folder: Path, run: str = "r", limit: float = 1.0) -> DayShare:
+    return DayShare(Ledger(folder, lambda: "2026-11-27"), "s", run, round(limit * NANO))
+
+
+def test_a_run_that_finds_the_day_used_up_says_of_which_day_and_what_holds_it(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        share_of(tmp_path, "killed").ledger.force("0:0:0", Entry("2026-11-27", "s", "killed", NANO // 2))
+        budget = Budget(5.0, day=share_of(tmp_path))
+        assert await budget.reserve(0.6) is None
+        return str(budget.refusal)
+
+    said = "the budget of $1 a day (2026-11-27, UTC, $0.5000 of it unsettled) is used up: $0.5000 is spent"
+    assert asyncio.run(scenario()) == said
+
+
+def test_a_run_waits_for_what_another_holds_and_may_give_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daily, "_LOOK_EVERY_S", 0.001)
+
+    async def scenario() -> Reservation | None:
+        other, mine = share_of(tmp_path, "other"), Budget(None, day=share_of(tmp_path))
+        held = Budget(None, day=other)
+        reservation = await reserved(held, 0.9)
+        waiting = asyncio.ensure_future(mine.reserve(0.5))
+        await asyncio.wait({waiting}, timeout=0.1)
+        assert not waiting.done()
+        held.settle(reservation, 0.1)
+        other.close()
+        return await asyncio.wait_for(waiting, 10)
+
+    assert asyncio.run(scenario()) is not None
+
+
+def test_a_batch_that_is_left_counts_on_its_day_until_who_goes_on_with_the_run_settles_it(tmp_path: Path) -> None:
+    async def leave() -> None:
+        share = share_of(tmp_path)
+        budget = Budget(None, day=share)
+        budget.leave(await reserved(budget, 0.8))
+        budget.settle(await reserved(budget, 0.1), 0.05)
+        share.close()
+
+    asyncio.run(leave())
+    with Ledger(tmp_path, lambda: "2026-11-27") as ledger:
+        assert ledger.standing("s") == Standing("2026-11-27", spent=NANO // 20, unsettled=NANO * 8 // 10)
+    tomorrow = Ledger(tmp_path, lambda: "2026-11-28")
+    share = DayShare(tomorrow, "s", "r", NANO)
+    budget = Budget(None, day=share)
+    budget.settle(budget.under_way(0.8), 0.3)
+    share.close()
+    with Ledger(tmp_path, lambda: "2026-11-27") as ledger:
+        assert ledger.standing("s") == Standing("2026-11-27", spent=NANO * 35 // 100)
+
+
+def test_a_bill_beyond_the_worst_case_counts_against_the_day_at_once(tmp_path: Path) -> None:
+    async def scenario() -> tuple[Standing, int]:
+        share = share_of(tmp_path)
+        budget = Budget(None, day=share)
+        budget.settle(await reserved(budget, 0.01), 1.75)
+        return share_of(tmp_path).ledger.standing("s"), share.exceeded()
+
+    standing, exceeded = asyncio.run(scenario())
+    assert standing.counted >= 1.75 * NANO
+    assert exceeded == 0.75 * NANO
+
+
+def test_leases_are_few_beside_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = []
+    drawn = Ledger.draw
+
+    def draw(ledger: Ledger, *arguments: Any) -> Any:
+        draws.append(arguments)
+        return drawn(ledger, *arguments)
+
+    monkeypatch.setattr(Ledger, "draw", draw)
+
+    async def scenario() -> None:
+        budget = Budget(None, day=share_of(tmp_path, limit=20.0))
+        for _ in range(1000):
+            budget.settle(await reserved(budget, 0.004), 0.001)
+
+    asyncio.run(scenario())
+    assert len(draws) < 15

@@ -194,3 +194,13 @@ def test_settings_without_a_schema_add_nothing_to_the_bound() -> None:
     assert upper_bound_tokens({**body, "text": {"format": {"type": "text"}}, "temperature": 0}) == upper_bound_tokens(
         body
     )
+
+
+@pytest.mark.parametrize("text", ["Where is my parcel? " * 40, "配達はいつですか。" * 30, '{"a": [1, 2, 3]}' * 9, ""])
+def test_a_counted_bound_is_nearer_than_bytes_and_never_under_the_count(text: str) -> None:
+    body = {"instructions": "Be terse.", "input": [{"role": "user", "content": text}], "max_output_tokens": 16}
+    counted, by_bytes = upper_bound_tokens(body, counted=True), upper_bound_tokens(body)
+    assert counted is not None
+    assert by_bytes is not None
+    assert estimate_input_tokens(body).tokens <= counted <= by_bytes
+    assert not text or counted < by_bytes

@@ -12,10 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapdrift.errors import CatalogError, UsageError
-from snapdrift.model import Endpoint, Variant
+from snapdrift.model import CallKey, Endpoint, Request, Variant
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.client import OPENAI_BASE_URL, Host
-from snapdrift.pipeline.allowance import Allowance, Spender, ceiling, require_budget, require_honest_judges
+from snapdrift.pipeline.allowance import (
+    Allowance,
+    Spender,
+    ceiling,
+    never,
+    per_day,
+    require_budget,
+    require_honest_judges,
+    worst_cost,
+)
 from snapdrift.pipeline.options import Limits
 from snapdrift.pipeline.targets import OPENAI, STANDIN, Target
 
@@ -26,7 +35,7 @@ dollars = st.floats(min_value=0, max_value=1e6)
 
 
 def spender(budget: float | None, *models: str) -> Spender:
-    suite: Any = SimpleNamespace(path="evals/s.yaml", budget_for=lambda _: budget)
+    suite: Any = SimpleNamespace(path="evals/s.yaml", budget_for=lambda _: budget, budget_per_day_for=lambda _: None)
     return Spender(suite, "default", tuple(map(variant, models or ("gpt-4o",))))
 
 
@@ -138,3 +147,23 @@ def test_a_tool_of_the_host_s_own_is_bounded_by_the_context_window_or_not_at_all
     require_budget([asked], catalog, LIVE, allowed())
     with pytest.raises(CatalogError, match="its context_window beside it"):
         require_budget([replace(asked, variants=(searching,))], catalog, LIVE, allowed())
+
+
+def request_of(model: str) -> Request:
+    body = {"model": model, "input": "Where is my parcel, and when will it be here? " * 100, "max_output_tokens": 16}
+    return Request(CallKey("a", "v", 0), 0, Endpoint.RESPONSES, "https://api.openai.com/v1", body, "r")
+
+
+def test_texts_are_counted_where_their_bytes_take_much_of_what_is_left_and_only_where_they_can_be() -> None:
+    catalog = load_catalog({"my-own-model": {"context_window": 128_000, "price": {"input": 1.0, "output": 4.0}}})
+    roomy, tight = worst_cost(catalog), worst_cost(catalog, is_roomy=never)
+    known, own = request_of("gpt-4o-2024-08-06"), request_of("my-own-model")
+    assert (tight(known) or 0.0) < (roomy(known) or 0.0) / 3
+    assert tight(own) == roomy(own)
+
+
+def test_a_budget_a_day_is_a_budget_and_not_on_the_commands_own_stand_in() -> None:
+    a_day: Any = SimpleNamespace(path="s", budget_for=lambda _: None, budget_per_day_for=lambda _: 3.0)
+    require_budget([replace(spender(None), suite=a_day)], load_catalog(), LIVE, allowed())
+    assert per_day(a_day, "default", LIVE) == 3.0
+    assert per_day(a_day, "default", OWN) is None

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from snapdrift.pipeline.spending import IN_FLIGHT, UNSEEN
 from snapdrift.store import open_run
 
 CONCURRENCY = 8
@@ -62,6 +63,8 @@ def test_a_killed_run_resumes_to_the_full_result_and_asks_nothing_again_that_was
 
     with open_run(run_file(root)) as stored:
         committed = stored.answered_keys()
+        in_flight_usd = float(stored.meta(IN_FLIGHT) or 0)
+    assert in_flight_usd > 0
     before = asked(log)
     assert 0 < len(committed) < 300
 
@@ -69,6 +72,8 @@ def test_a_killed_run_resumes_to_the_full_result_and_asks_nothing_again_that_was
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert [variant["outcomes"] for variant in verdict["variants"]] == [{"ok": 150}, {"ok": 150}]
+    with open_run(run_file(root)) as stored:
+        assert (stored.meta(UNSEEN), stored.meta(IN_FLIGHT)) == (repr(in_flight_usd), "0.0")
 
     after = asked(log)
     again = {request for request, times in after.items() if times > 1}

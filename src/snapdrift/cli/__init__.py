@@ -79,6 +79,9 @@ def _register(name: str) -> None:
 
 for _name in COMMANDS:
     _register(_name)
+GROUPS = ("state",)
+for _name in GROUPS:
+    app.add_typer(importlib.import_module(f"snapdrift.cli.{_name}").group, name=_name)
 
 
 def _print_version(asked: bool) -> None:

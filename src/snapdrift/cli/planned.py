@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.cli import tables
 
 if TYPE_CHECKING:
     from snapdrift.pipeline import SuitePlan
+    from snapdrift.pipeline.daily import DayLeft
     from snapdrift.pipeline.estimating import Estimate
     from snapdrift.pipeline.planning import JudgePlan, VariantPlan
 
@@ -64,9 +66,12 @@ def _figures(part: Estimate) -> list[str]:
 
 
 def _money(plan: SuitePlan) -> str:
-    budget = "none: a live run needs one" if plan.budget_usd is None else f"${plan.budget_usd:,.2f}"
+    without = "none: a live run needs one" if plan.day is None else "none but the day's"
+    budget = without if plan.budget_usd is None else f"${plan.budget_usd:,.2f}"
     expected = f"expected {tables.usd(plan.expected_usd())}" + (", judges included" if plan.judges else "")
     line = f"  {expected}, at most {tables.usd(plan.worst_usd)} for the answers; budget {budget}"
+    if plan.day is not None:
+        line += f"\n  left of today's budget: {plan.day}"
     if plan.over_budget:
         line += "\n  OVER BUDGET: it is expected to cost more than its budget, so a live `run` will not start"
     return line
@@ -137,6 +142,7 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
         "cases": plan.cases,
         "repeats": plan.repeats,
         "budget_usd": plan.budget_usd,
+        "day": None if plan.day is None else _day_json(plan.day),
         "expected_usd": plan.expected_usd(),
         "worst_usd": plan.worst_usd,
         "over_budget": plan.over_budget,
@@ -161,6 +167,10 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "calibration": list(plan.calibration),
     }
+
+
+def _day_json(day: DayLeft) -> dict[str, Any]:
+    return asdict(day) | {"left_usd": round(day.left_usd, 9)}
 
 
 def _estimate_json(part: Estimate | None) -> dict[str, Any] | None:

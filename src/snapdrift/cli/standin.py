@@ -64,6 +64,14 @@ def standin(
     prompt_caching: Annotated[
         bool, typer.Option("--prompt-caching/--no-prompt-caching", help="Whether repeated prompts count as cached.")
     ] = True,
+    overbill: Annotated[
+        str,
+        typer.Option(
+            "--overbill",
+            help="Report so many times the tokens that answers take (3), or of a share of them (3:0.1).",
+            metavar="X",
+        ),
+    ] = "",
     batch_queue: Annotated[
         int | None,
         typer.Option("--batch-queue", min=1, help="Input tokens that a model's batches may have waiting.", metavar="N"),
@@ -105,6 +113,7 @@ def standin(
             "limits": {"rpm": rpm, "tpm": tpm, "burst": burst, "quota_requests": quota, "headers": limit_headers},
             "batches": {"enqueued_tokens": batch_queue, "speed": batch_speed},
             "prompt_caching": prompt_caching,
+            "overbill": overbill,
             "today": today,
             "key": key,
         }

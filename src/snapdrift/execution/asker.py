@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from snapdrift.errors import CatalogError
 from snapdrift.execution.authority import Authority, Grant, Need, OutOfBudget, Settled
@@ -14,6 +14,7 @@ from snapdrift.execution.clock import Clock, timestamp
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineSettings, StopReason
 from snapdrift.execution.responses import requested_model, response_from_answer, response_from_failure
+from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Answer, Attempt, Endpoint, Failure, FailureKind, Request, Response
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.load import load_of
@@ -34,11 +35,15 @@ _CUT_OFF = Failure(
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What things cost: an answer at a model's price and the worst case of a request, in dollars; None: unknown."""
+    """What things cost: an answer at a model's price and the worst case of a request, in dollars; None: unknown.
+
+    `surprises` are the answers that cost more than their worst case.
+    """
 
     price: Price
     worst: Worst
     budget: Budget
+    surprises: Surprises = field(default_factory=Surprises)
 
     def of(self, request: Request, answer: Answer) -> float | None:
         """The price of an answer: what it says itself, that of the model which gave it, else of the one asked for."""
@@ -53,14 +58,20 @@ class Costs:
     def worst_of(self, request: Request) -> float:
         """What a request costs at most; raises `CatalogError` where that is unknown and a budget is set."""
         usd = self.worst(request)
-        if usd is None and self.budget.limit_usd is not None:
+        if usd is None and self.budget.is_limited:
+            limit = self.budget.limit_usd
+            of = "a day" if limit is None else f"of ${limit:g}"
             raise CatalogError(
-                f"what a request to {requested_model(request)!r} costs at most is not known, so the budget of "
-                f"${self.budget.limit_usd:g} cannot be kept; give the model's prices in snapdrift.toml, its max_output "
-                "(or max_output_tokens in the suite) and, where requests have files or follow one another by id, its "
-                "context_window"
+                f"what a request to {requested_model(request)!r} costs at most is not known, so the budget {of} "
+                "cannot be kept; give the model's prices in snapdrift.toml, its max_output (or max_output_tokens in "
+                "the suite) and, where requests have files or follow one another by id, its context_window"
             )
         return usd or 0.0
+
+    def note(self, request: Request, worst_usd: float, usd: float | None) -> None:
+        """Remembers an answer that cost more than its worst case, where there is a limit that it may exceed."""
+        if self.budget.is_limited:
+            self.surprises.note(request, worst_usd, usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +179,7 @@ class Asker:
             async with asyncio.timeout(self._settings.timeout) as bound:
                 answer = await self._ask(request)
             settled = Settled(self._costs.of(request, answer), answer.usage, told=answer.told)
+            self._costs.note(request, grant.worst_usd, settled.usd)
             attempts.append(Attempt(number, started_at, answer.latency_ms))
             return _Answered(answer, settled.usd)
         except AttemptFailed as error:

@@ -6,10 +6,12 @@ processes, may share one; that is why it is spoken to in small records and never
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from snapdrift.execution.budget import Budget, Reservation
+from snapdrift.execution.budget import Budget, Refusal, Reservation
 from snapdrift.execution.pace import Held, Pace, Start
 from snapdrift.execution.pool import Lesson, Taking
 from snapdrift.model import Failure, ToldLimits, Usage
@@ -32,24 +34,21 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to make one attempt; to be settled once, whatever comes of it."""
+    """Leave to make one attempt at up to `worst_usd` dollars; to be settled once, whatever comes of it."""
 
     number: int
+    worst_usd: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfBudget:
     """No leave, now or later: the attempt does not fit what is left. Amounts are in dollars."""
 
-    limit_usd: float
-    spent_usd: float
+    refusal: Refusal
     worst_usd: float
 
     def __str__(self) -> str:
-        return (
-            f"the budget of ${self.limit_usd:g} is used up: ${self.spent_usd:.4f} is spent"
-            f" and the next request may cost up to ${self.worst_usd:.4f}"
-        )
+        return f"{self.refusal} and the next request may cost up to ${self.worst_usd:.4f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,17 @@ class Authority(Protocol):
 
 
 class LocalAuthority:
-    """The authority of one process: its budget, and the pace that the limits of its accounts allow."""
+    """The authority of one process: its budget, and the pace that the limits of its accounts allow.
 
-    def __init__(self, budget: Budget, pace: Pace | None = None) -> None:
+    `mark` keeps on disk, in dollars, how much may be in flight at most: it is told before more is, and returns when
+    that is durable. Who finds the mark of a process that was killed knows what may have been billed unseen.
+    """
+
+    def __init__(self, budget: Budget, pace: Pace | None = None, mark: Callable[[float], None] | None = None) -> None:
         self._budget = budget
         self._pace = Pace() if pace is None else pace
+        self._mark = mark
+        self._held_usd = self._marked_usd = 0.0
         self._open: dict[int, tuple[Reservation, Start | None]] = {}
         self._granted = 0
 
@@ -102,23 +107,30 @@ class LocalAuthority:
         budget = self._budget
         reservation = await budget.reserve(need.worst_usd)
         if reservation is None:
-            return OutOfBudget(budget.limit_usd or 0.0, budget.spent_usd, need.worst_usd)
+            return OutOfBudget(budget.refusal, need.worst_usd)
         try:
             taking = Taking(need.tokens, need.images)
             start = await self._pace.admit(need.base_url, need.model, taking) if need.paced else None
         except BaseException:
             budget.settle(reservation, 0.0)
             raise
+        self._held_usd += need.worst_usd
+        if self._mark is not None and self._held_usd > self._marked_usd:
+            self._marked_usd = 2 * self._held_usd  # a few marks for a whole run
+            self._mark(self._marked_usd)
         self._granted += 1
         self._open[self._granted] = reservation, start
-        return Grant(self._granted)
+        return Grant(self._granted, need.worst_usd)
 
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged."""
         reservation, start = self._open.pop(grant.number, (None, None))
         if start is not None:
             self._pace.end(start, _lesson(settled))
-        return 0.0 if reservation is None else self._budget.settle(reservation, settled.usd)
+        if reservation is None:
+            return 0.0
+        self._held_usd -= grant.worst_usd
+        return self._budget.settle(reservation, settled.usd)
 
     def held(self) -> Held | None:
         """What holds requests back; None when nothing does."""

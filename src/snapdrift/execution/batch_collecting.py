@@ -158,6 +158,7 @@ class Collector:
             response = replace(response_from_failure(request, how, attempts, finished_at), outcome=outcome)
         else:
             charge = self.costs.of(request, how)
+            self.costs.note(request, call.worst_usd, charge)
             response = response_from_answer(request, how, attempts, charge, finished_at)
         self.costs.budget.settle_share(opened.reservation, call.worst_usd, charge)
         # How long a batch took says nothing of the model.

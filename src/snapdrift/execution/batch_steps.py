@@ -76,12 +76,8 @@ class Steps:
         await self.journal.cut(one.part, first)
         if first == 0:
             await self.tracking.end(one)
-            limit, spent = self.budget.limit_usd or 0.0, self.budget.spent_usd
-            self.holds.stop(
-                StopReason.BUDGET,
-                f"the budget of ${limit:g} is used up: ${spent:.4f} is spent and the next request by batch may cost "
-                f"up to ${calls[0].worst_usd:.4f}",
-            )
+            next_one = f"the next request by batch may cost up to ${calls[0].worst_usd:.4f}"
+            self.holds.stop(StopReason.BUDGET, f"{self.budget.refusal} and {next_one}")
             raise Stopped
         # Under another name: a file that was uploaded under the old one has lines that must not be sent now.
         await self.tracking.put(one, replace(one.part, word=draw_word()))

@@ -15,10 +15,11 @@ from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
 from snapdrift.execution.clock import Clock, SystemClock
-from snapdrift.execution.holds import Holds
+from snapdrift.execution.holds import DEADLINE_CAME, Holds
 from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
+from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
@@ -38,7 +39,8 @@ class Engine:
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
-    where others share budget and limits; None: they are this engine's alone.
+    where others share budget and limits; None: they are this engine's alone. `surprises` gets what cost more than its
+    worst case.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class Engine:
         progress: Callable[[Progress], None] | None = None,
         stepping: Stepping | None = None,
         authority: Authority | None = None,
+        surprises: Surprises | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
-        self._costs = Costs(price, worst, budget)
+        self._costs = Costs(price, worst, budget, Surprises() if surprises is None else surprises)
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
@@ -95,7 +98,7 @@ class Engine:
             raise _first_of(group) from None
         return EngineReport(
             stopped=holds.reason,
-            detail=holds.detail,
+            detail=holds.detail + run.given_up_text(),
             answered=run.answered,
             failed=run.failed,
             retried=asker.retried,
@@ -133,6 +136,7 @@ class _Run:
         self._sweeping = False
         self.answered = 0
         self.failed = 0
+        self._given_up = 0
         self._answers_usd = 0.0
 
     @property
@@ -148,6 +152,8 @@ class _Run:
             watchers = [group.create_task(self._watch(cancel))] if cancel is not None else []
             if self._progress is not None:
                 watchers.append(group.create_task(self._tell_of_holds(self._progress)))
+            if self._settings.give_up_at is not None:
+                watchers.append(group.create_task(self._watch_the_time(self._settings.give_up_at)))
             await self._round(supply, group)
             if self._settings.sweep and self._to_sweep and await self._holds.rest(self._settings.sweep_delay):
                 swept, self._to_sweep = self._to_sweep, []
@@ -172,6 +178,7 @@ class _Run:
                     await to_the_end(self._store(ending))
             except CutOff as cut:
                 # A resumed run has to know what may have been billed; the request itself is asked again then.
+                self._given_up += 1
                 await to_the_end(self._store(cut.ending))
                 raise
             finally:
@@ -181,6 +188,14 @@ class _Run:
         await cancel.wait()
         self._interrupt()
         await self._clock.sleep(self._settings.grace)
+        self._give_up_what_is_in_flight()
+
+    async def _watch_the_time(self, give_up_at: float) -> None:
+        await self._clock.sleep(max(0.0, give_up_at - self._clock.monotonic()))
+        self._holds.stop(StopReason.DEADLINE, DEADLINE_CAME)
+        self._give_up_what_is_in_flight()
+
+    def _give_up_what_is_in_flight(self) -> None:
         for worker in self._workers:
             worker.cancel()
 
@@ -191,6 +206,13 @@ class _Run:
             held = self._held()
             if held is not None and held.seconds >= _TOLD_EVERY_S:
                 progress(self._snapshot())
+
+    def given_up_text(self) -> str:
+        """How many requests the deadline cut off, in words; empty where none."""
+        if self._holds.reason is not StopReason.DEADLINE or not self._given_up:
+            return ""
+        n = self._given_up
+        return f" ({n:,} request{'' if n == 1 else 's'} in flight given up and counted at the worst case)"
 
     def _interrupt(self) -> None:
         self._holds.stop(StopReason.CANCELLED, "the run was interrupted")

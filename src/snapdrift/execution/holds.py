@@ -9,6 +9,7 @@ from typing import TypeVar
 from snapdrift.execution.clock import Clock
 from snapdrift.execution.records import StopReason
 
+DEADLINE_CAME = "the deadline came before every call was asked"
 T = TypeVar("T")
 
 
@@ -72,4 +73,4 @@ class Holds:
         return self.may_start()
 
     def _end_at_deadline(self) -> None:
-        self.stop(StopReason.DEADLINE, "the deadline came before every call was asked")
+        self.stop(StopReason.DEADLINE, DEADLINE_CAME)

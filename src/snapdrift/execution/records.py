@@ -26,15 +26,16 @@ class EngineSettings:
     """How to ask. Times are in seconds.
 
     `timeout` bounds one attempt whatever the client does; `deadline` is the reading of `clock.monotonic()` after which
-    nothing is started; `grace` is how long a cancelled run waits for what is in flight; `sweep_delay` the pause before
-    failed calls are asked once more. `give_up_after` calls in a row that failed for good mean that the provider is
-    down (None: three times the concurrency, at least 20).
+    nothing is started, `give_up_at` that after which nothing is waited for either; `grace` is how long a cancelled run
+    waits for what is in flight; `sweep_delay` the pause before failed calls are asked once more. `give_up_after` calls
+    in a row that failed for good mean that the provider is down (None: three times the concurrency, at least 20).
     """
 
     concurrency: int = 16
     max_attempts: int = 5
     timeout: float = 660.0
     deadline: float | None = None
+    give_up_at: float | None = None
     sweep: bool = True
     grace: float = 5.0
     backoff_base: float = 0.5

@@ -15,7 +15,7 @@ Everything but texts and images of known size is marked as not exact.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -74,26 +74,43 @@ def estimate_input_tokens(body: Mapping[str, Any], rule: ImageRule | None = None
     return TokenCount(tokens + _tools_tokens(content), exact)
 
 
+COUNTED_FAMILIES = ("gpt-4o", "chatgpt-4o")
+"""How the names of models begin whose texts are counted: those of the encoding o200k_base (tiktoken, `model.py`)."""
+
+
 def upper_bound_tokens(
-    body: Mapping[str, Any], rule: ImageRule | None = None, context_window: int | None = None
+    body: Mapping[str, Any],
+    rule: ImageRule | None = None,
+    context_window: int | None = None,
+    *,
+    counted: bool = False,
 ) -> int | None:
     """A number that the input tokens of a request body do not exceed; None where nothing bounds them.
 
-    A token is at least one byte of text; an image takes at most what the rule gives for its size. What a file or an
+    A token is at least one byte of text; with `counted` texts are counted where they can be (for models of
+    `COUNTED_FAMILIES`, and four to five times nearer for prose, at more work), while what goes round them stays
+    bounded. An image takes at most what the rule gives for its size. What a file or an
     earlier response comes to is bounded by the context window alone, as is everything: a longer prompt is refused.
     """
     content = content_of(body)
-    known = None if content.files or content.unseen else _known_bound(content, rule)
+    size = _counted_size if counted else size_of
+    known = None if content.files or content.unseen else _known_bound(content, rule, size)
     bounds = [bound for bound in (known, context_window) if bound is not None]
     return min(bounds) if bounds else None
 
 
-def _known_bound(content: Content, rule: ImageRule | None) -> int:
+def _known_bound(content: Content, rule: ImageRule | None, size: Callable[[str], int]) -> int:
     tools = [json_text(tool) for tool in content.tools]
     told = len(content.definitions) + len(tools)
-    text = sum(size_of(text) for text in (*content.texts, *content.definitions, *tools))
+    text = sum(map(size, content.texts)) + sum(size_of(text) for text in (*content.definitions, *tools))
     images = sum(_most_of_image(image, rule or GPT_4O_MINI) for image in content.images)
     return text + images + SCHEMA_TOKENS_BOUND * told + MESSAGE_TOKENS_BOUND * (content.messages + content.calls + 1)
+
+
+def _counted_size(text: str) -> int:
+    """The tokens of a text where they are counted exactly, else its bytes."""
+    count = estimate_tokens(text)
+    return count.tokens if count.exact else size_of(text)
 
 
 def _image(image: SentImage, rule: ImageRule) -> TokenCount:

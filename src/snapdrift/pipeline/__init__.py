@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
     from snapdrift.pipeline.running import resume_run, run_suites
+    from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "SuitePlan",
+    "Synced",
     "TargetOptions",
     "WatchOptions",
     "calibrate_run",
@@ -61,6 +63,8 @@ __all__ = [
     "export_run",
     "index_runs",
     "plan_suites",
+    "pull_state",
+    "push_state",
     "read_history",
     "regrade_run",
     "report_runs",
@@ -115,6 +119,7 @@ _STEPS = {
         "resume_run",
         "run_suites",
     ),
+    "state_sync": ("Synced", "pull_state", "push_state"),
     "watching": (
         "Night",
         "WatchOptions",

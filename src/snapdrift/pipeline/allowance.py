@@ -27,13 +27,21 @@ def output_cap(settings: Mapping[str, Any]) -> int | None:
     return next((int(settings[name]) for name in OUTPUT_CAPS if settings.get(name) is not None), None)
 
 
-def worst_cost(catalog: Catalog, *, batched: bool = False) -> Callable[[Request], float | None]:
+def never(_: float) -> bool:
+    """For `worst_cost`: no amount is small enough not to be counted exactly."""
+    return False
+
+
+def worst_cost(
+    catalog: Catalog, *, batched: bool = False, is_roomy: Callable[[float], bool] = lambda _: True
+) -> Callable[[Request], float | None]:
     """A function that bounds what a request can cost in dollars; None where a price or a bound is not known.
 
     Input is bounded by its bytes, images by their tiles, and everything by the model's context window: a prompt that
-    is longer is refused and costs nothing. That also bounds files, whose pages cannot be counted.
+    is longer is refused and costs nothing. That also bounds files, whose pages cannot be counted. Where that bound is
+    not `is_roomy`, texts are counted, if they can be.
     """
-    from snapdrift.openai_api.tokens import upper_bound_tokens
+    from snapdrift.openai_api.tokens import COUNTED_FAMILIES, upper_bound_tokens
 
     def worst(request: Request) -> float | None:
         if not request.endpoint.over_http:
@@ -41,8 +49,12 @@ def worst_cost(catalog: Catalog, *, batched: bool = False) -> Callable[[Request]
         model, body = str(request.body.get("model", "")), request.body
         info = catalog.get(model)
         bound = upper_bound_tokens(body, info.image if info else None, info.context_window if info else None)
-        tier = body.get("service_tier")
-        return catalog.worst_usd(model, bound, output_cap(body), service_tier=tier, batched=batched)
+        tier, cap = body.get("service_tier"), output_cap(body)
+        usd = catalog.worst_usd(model, bound, cap, service_tier=tier, batched=batched)
+        if usd is None or info is None or not info.base.startswith(COUNTED_FAMILIES) or is_roomy(usd):
+            return usd
+        counted = upper_bound_tokens(body, info.image, info.context_window, counted=True)
+        return catalog.worst_usd(model, counted, cap, service_tier=tier, batched=batched)
 
     return worst
 
@@ -98,8 +110,9 @@ def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target
     """
     for spender in spenders:
         limit = ceiling(spender.suite, spender.gate, target, allowance)
-        require_prices(spender, catalog, limit)
-        if limit is None and any(map(target.is_live, spender.asked)):
+        a_day = per_day(spender.suite, spender.gate, target)
+        require_prices(spender, catalog, a_day if limit is None else limit)
+        if limit is None and a_day is None and any(map(target.is_live, spender.asked)):
             raise UsageError(
                 f"{spender.suite.path}: this run asks a real model and has no budget; "
                 "set `budget: {usd: 5}` in the suite or pass --max-usd 5"
@@ -107,7 +120,7 @@ def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target
 
 
 def require_affordable(plans: Sequence[SuitePlan], target: Target, allowance: Allowance) -> None:
-    """Raises `UsageError` when asking real models is expected to cost more than the ceiling of a suite or the command.
+    """Raises `UsageError` when asking real models is expected to cost more than a suite, its day or the command may.
 
     A run that would end at its budget with half the answers is not started. What stand-ins answer is free.
     """
@@ -116,6 +129,8 @@ def require_affordable(plans: Sequence[SuitePlan], target: Target, allowance: Al
         expected = plan.expected_usd(lambda variant: variant.endpoint.over_http and target.is_live(variant)) or 0.0
         if plan.budget_usd is not None and expected > plan.budget_usd:
             raise _too_dear(plan.path, expected, f"its budget of ${plan.budget_usd:g}", plans)
+        if plan.day is not None and target.standin is None and expected > plan.day.left_usd:
+            raise _too_dear(plan.path, expected, f"what is left of today's budget ({plan.day})", plans)
         total += expected
     if allowance.max_usd is not None and total > allowance.max_usd:
         raise _too_dear(", ".join(plan.path for plan in plans), total, f"--max-usd {allowance.max_usd:g}", plans)
@@ -150,6 +165,11 @@ def require_honest_judges(spender: Spender, target: Target, *, measured: bool | 
 def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent_usd: float = 0.0) -> float | None:
     """What the suite's run may cost in dollars, the `spent_usd` of earlier commands included; None without a limit."""
     return allowance.budget(None if target.standin is not None else suite.budget_for(gate), spent_usd)
+
+
+def per_day(suite: Suite, gate: str, target: Target) -> float | None:
+    """What all runs of the suite may cost on a day together, in dollars; None without a limit, and on the stand-in."""
+    return None if target.standin is not None else suite.budget_per_day_for(gate)
 
 
 def require_prices(spender: Spender, catalog: Catalog, limit: float | None) -> None:

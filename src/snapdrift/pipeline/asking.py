@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,17 @@ from snapdrift.execution.authority import LocalAuthority
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
+from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, BatchOptions
+from snapdrift.pipeline.sharing import Schedule, Window
+from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
@@ -39,7 +43,8 @@ _ALLOWANCE = (StopReason.BUDGET, StopReason.DEADLINE)
 class AskSettings:
     """What the loop needs besides the run: limits, and whom to tell how far it is.
 
-    `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `ends_at` a reading of the monotonic clock;
+    `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `times` are when answers and judges end, and
+    `judge_share` is the part of the money (0 to 1) that answers leave to the judges;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
     with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent.
     """
@@ -47,7 +52,8 @@ class AskSettings:
     concurrency: int = DEFAULT_CONCURRENCY
     budget_usd: float | None = None
     spent_usd: float = 0.0
-    ends_at: float | None = None
+    times: Schedule = field(default_factory=Schedule)
+    judge_share: float = 0.0
     progress: Callable[[Progress], None] | None = None
     answers: bool = True
     batch: BatchOptions = field(default_factory=BatchOptions)
@@ -60,13 +66,15 @@ class AskSettings:
 class Asked:
     """How asking ended, answers and judges together: why early (None: it did not), and what it took of the budget.
 
-    `left` says what is with the provider and how it is collected, empty where nothing is.
+    `left` says what is with the provider and how it is collected, empty where nothing is. `notes` say what a reader of
+    the results should know about money.
     """
 
     stopped: StopReason | None
     detail: str
     charged_usd: float
     left: str = ""
+    notes: SpendingNotes = field(default_factory=SpendingNotes)
 
 
 def answer_price(catalog: Catalog) -> Callable[[str, Answer], float | None]:
@@ -88,8 +96,12 @@ async def ask_all(
     target: Target,
     settings: AskSettings,
     media: Media,
+    day: DayShare | None = None,
 ) -> Asked:
     """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
+
+    Where money or time for answers has run out, the judges of those that came are asked within their own share. `day`
+    is the run's share of what its suite may spend today.
 
     `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
     SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
@@ -98,29 +110,37 @@ async def ask_all(
 
     calls = PlannedCalls(writer, stored, target, media)
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
-    budget = Budget(settings.budget_usd, settings.spent_usd)
-    before = budget.spent_usd
+    budget, surprises = Budget(settings.budget_usd, settings.spent_usd, day), Surprises()
+    before, authority = budget.spent_usd, LocalAuthority(budget, target.pace, partial(mark_in_flight, writer))
+    if looking is None:  # judges of a run that is looked at are asked between the answers
+        budget.keep_for_later(settings.judge_share)
+    worst = worst_cost(catalog, is_roomy=budget.is_roomy)
     cancel = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
-        engine = Engine(
-            ask,
-            writer.record if looking is None else looking.record,
-            answer_price(catalog),
-            worst_cost(catalog),
-            EngineSettings(concurrency=settings.concurrency, deadline=settings.ends_at),
-            budget,
-            progress=settings.progress,
-            stepping=calls,
-            authority=LocalAuthority(budget, target.pace),
-        )
+
+        def engine(window: Window) -> Engine:
+            return Engine(
+                ask,
+                writer.record if looking is None else looking.record,
+                answer_price(catalog),
+                worst,
+                EngineSettings(settings.concurrency, deadline=window.starts_until, give_up_at=window.waits_until),
+                budget,
+                progress=settings.progress,
+                stepping=calls,
+                authority=authority,
+                surprises=surprises,
+            )
+
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
-            costs = Costs(answer_price(catalog), worst_cost(catalog, batched=True), budget)
+            costs = Costs(answer_price(catalog), worst_cost(catalog, batched=True), budget, surprises)
             batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
             runner = await stack.enter_async_context(batching)
-        ways = _Ways(engine, runner, cancel, stored)
+        window = settings.times.answers if looking is None else settings.times.judges
+        ways = _Ways(engine(window), runner, cancel, stored)
         by_batch = partial(calls.requests, batched=True)
         if looking is not None:
             ended = await _ask_and_look(ways, looking, by_batch)
@@ -128,10 +148,15 @@ async def ask_all(
             ended = await ways.ask(calls.requests(), by_batch)
         else:
             ended = _Ended()
-        if ended.stopped is None and not ended.spent:
-            ended = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
+        if (ended.stopped is None and not ended.spent) or (ended.stopped in _ALLOWANCE and looking is None):
+            budget.keep_for_later(0.0)
+            ways = replace(ways, engine=engine(settings.times.judges))
+            judged = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
+            ended = _first_stop(ended, judged)
+    unjudged = sum(1 for _ in pending_questions(stored, suite)) if ended.stopped in _ALLOWANCE else 0
+    notes = spending_notes(budget, surprises, unjudged)
     # What is left with the provider may cost as much as it holds of the budget.
-    return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left)
+    return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,14 @@ class _Ways:
         left = left_running(batches, self.stored.header.run_id)
         detail = "; ".join(dict.fromkeys(text for text in (live.detail, batches.detail, left) if text))
         return _Ended(reasons[0] if reasons else None, detail, left)
+
+
+def _first_stop(answers: _Ended, judges: _Ended) -> _Ended:
+    """How both ended together: interrupted where either was, else for the reason that came first."""
+    if answers.stopped is None or judges.stopped is StopReason.CANCELLED:
+        return judges
+    detail = "; ".join(dict.fromkeys(text for text in (answers.detail, judges.detail) if text))
+    return replace(answers, detail=detail, left=judges.left or answers.left)
 
 
 async def _ask_and_look(ways: _Ways, looking: Looking, by_batch: Supply) -> _Ended:

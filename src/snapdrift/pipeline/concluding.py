@@ -18,6 +18,7 @@ from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
 from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
+from snapdrift.pipeline.spending import stored_notes
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 from snapdrift.store.verdict_log import append_verdict
@@ -87,6 +88,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         previous_judges=earlier.judges,
         judging=judging_facts(stored, suite),
         looks=looks_of(stored, gate),
+        spending_notes=stored_notes(stored),
     )
     return evaluate(results, gate, facts, tolerant_reading(stored, suite))
 

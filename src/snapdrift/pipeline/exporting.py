@@ -40,15 +40,20 @@ def export_run(text: str, out: Path, redact: Sequence[str], options: RunOptions,
     Without rules it is a whole copy. Raises `StoreError` for a run that is under way and a file that is there already,
     `UsageError` for a name that means nothing.
     """
+    _, path = locate_run(text, options, cwd)
+    return write_export(path, out, redact)
+
+
+def write_export(path: Path, out: Path, redact: Sequence[str] = (), *, whole: bool = False) -> Exported:
+    """The same of a run file that is known; with `whole` it is a copy whatever the rules."""
     from snapdrift.reports.redaction import Redactor
 
-    _, path = locate_run(text, options, cwd)
     with open_run(path) as stored, stored.at_one_moment():
         require_finished(stored)
         cases, header = stored.cases(), stored.header
         rules = _rules(stored, cases, redact)
         redactor = Redactor.of(rules, cases, header.variants, stored.meta(STOPPED) or "")
-        names = redactor.redaction.names
+        names = () if whole else redactor.redaction.names
         if names:
             write_records(_records(stored, cases, rules, redactor), out)
     if not names:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Sufficiency
 from snapdrift.model import Variant
-from snapdrift.pipeline.options import DEFAULT_CONCURRENCY
+from snapdrift.pipeline.daily import DayLeft, day_left
 from snapdrift.pipeline.estimating import (
     Estimate,
     Pace,
@@ -19,7 +19,7 @@ from snapdrift.pipeline.estimating import (
     estimate_variants,
     total_seconds,
 )
-from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions
 from snapdrift.pipeline.pacing import Account
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 
@@ -62,7 +62,8 @@ class JudgePlan:
 class SuitePlan:
     """What a suite would ask under a gate, what that costs, how long it takes, and what the gate could see.
 
-    `looks` are sentences about a run that is looked at while it grows: what it may spare, or take besides.
+    `looks` are sentences about a run that is looked at while it grows: what it may spare, or take besides. `day` is
+    what is left of the suite's budget of today, None where there is none.
     """
 
     suite: str
@@ -79,6 +80,7 @@ class SuitePlan:
     warnings: tuple[str, ...]
     calibration: tuple[str, ...] = ()
     looks: tuple[str, ...] = ()
+    day: DayLeft | None = None
 
     def expected_usd(self, counts: Callable[[Variant], bool] = lambda _: True) -> float | None:
         """What answers and judges are expected to cost, of the variants that count; None where a price is not known."""
@@ -96,9 +98,11 @@ class SuitePlan:
 
     @property
     def over_budget(self) -> bool:
-        """Whether it is expected to cost more than its budget: `run` then does not start."""
+        """Whether it is expected to cost more than its budget, or than is left today: `run` then does not start."""
+        left = None if self.day is None else self.day.left_usd
+        limits = [usd for usd in (self.budget_usd, left) if usd is not None]
         expected = self.expected_usd()
-        return expected is not None and self.budget_usd is not None and expected > self.budget_usd
+        return expected is not None and bool(limits) and expected > min(limits)
 
 
 def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
@@ -150,6 +154,7 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         warnings=one.suite.warnings,
         calibration=one.calibration,
         looks=tuple(_looks(one, pace, runs_dir)),
+        day=day_left(runs_dir.parent, one.suite.name, one.suite.budget_per_day_for(one.gate.name)),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import Interrupted, LeftRunning
 from snapdrift.execution.batch_records import BatchSettings
+from snapdrift.execution.daily import day_share
 from snapdrift.execution.engine import StopReason
 from snapdrift.pipeline.allowance import (
     Allowance,
     Spender,
     ceiling,
+    never,
+    per_day,
     require_affordable,
     require_budget,
     require_honest_judges,
@@ -47,8 +51,8 @@ from snapdrift.pipeline.labelling import store_records
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.pacing import Account, known_limits
-from snapdrift.pipeline.planning import plan_suite
-from snapdrift.pipeline.prepare import prepare_all, require_sufficient
+from snapdrift.pipeline.planning import SuitePlan, plan_suite
+from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.run_files import (
     earlier_run,
@@ -56,9 +60,21 @@ from snapdrift.pipeline.run_files import (
     locate_run,
     open_writer,
     require_same_target,
+    runs_dir,
     with_stored_target,
 )
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
+from snapdrift.pipeline.sharing import (
+    FINISHING,
+    JUDGES,
+    JudgeShare,
+    Schedule,
+    finishing_record,
+    finishing_seconds,
+    judge_share,
+    schedule,
+)
+from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, unseen_usd
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media
@@ -71,7 +87,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A suite to be carried out, and everything that this takes besides its run file."""
+    """A suite to be carried out, and everything that this takes besides its run file.
+
+    `later_s` are the seconds that finishing the suites after it will take: no deadline leaves them without a report.
+    """
 
     suite: Suite
     catalog: Catalog
@@ -80,6 +99,7 @@ class Work:
     options: RunOptions
     allowance: Allowance
     several: bool = False
+    later_s: float = 0.0
 
 
 def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
@@ -88,6 +108,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     All are checked before anything of any is sent. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and
     so does `LeftRunning`, where batches are not waited for.
     """
+    allowance = Allowance.of(options.limits)
     prepared = prepare_all(paths, options)
     if options.batch.all:
         require_no_looks(prepared)
@@ -97,7 +118,6 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         require_sufficient(one)
         for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
             options.notice(f"{one.suite.path}: {text}")
-    allowance = Allowance.of(options.limits)
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
         for one in prepared
@@ -105,7 +125,9 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     asked = [variant for spender in spenders for variant in spender.asked]
     if not options.target.standin:
         for spender in spenders:
-            require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
+            limit = allowance.budget(spender.suite.budget_for(spender.gate))
+            a_day = spender.suite.budget_per_day_for(spender.gate)
+            require_prices(spender, prepared[0].catalog, a_day if limit is None else limit)
     fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
     graders = [grader for one in prepared for grader in graders_of(one.suite)]
     with open_target(options.target, prepared[0].workspace, options.env, asked, fakes, graders) as target:
@@ -113,14 +135,14 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
             require_honest_judges(spender, target)
-        if any(map(target.is_live, asked)):
-            begun = [one for one in prepared if earlier_run(one, header_of(one, target, options), options) is None]
-            require_affordable([plan_suite(one, options) for one in begun], target, allowance)
+        plans = _affordable_plans(prepared, target, allowance, options)
         several = len(prepared) > 1
+        later = _finishing_later(prepared, allowance, options)
         outcomes, left = [], []
-        for one in prepared:
-            work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several)
+        for one, later_s in zip(prepared, later, strict=True):
+            work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several, later_s)
             with open_writer(one, target, options) as writer:
+                _keep_judge_share(writer, one, plans, work)
                 try:
                     outcomes.append(_carry_out(writer, work))
                 except LeftRunning as running:
@@ -167,31 +189,72 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             return replace(outcome, index=refresh_index(workspace, options))
 
 
+def _affordable_plans(
+    prepared: Sequence[Prepared], target: Target, allowance: Allowance, options: RunOptions
+) -> dict[str, SuitePlan]:
+    """What the suites that are begun anew would take, by path; none where no real model is asked.
+
+    Raises `UsageError` where that is expected to cost more than it may.
+    """
+    if not any(target.is_live(variant) for one in prepared for variant in (*one.variants, *judge_variants(one.suite))):
+        return {}
+    begun = [one for one in prepared if earlier_run(one, header_of(one, target, options), options) is None]
+    plans = {one.suite.path: plan_suite(one, options) for one in begun}
+    require_affordable(tuple(plans.values()), target, allowance)
+    return plans
+
+
+def _keep_judge_share(writer: RunWriter, one: Prepared, plans: Mapping[str, SuitePlan], work: Work) -> None:
+    """Puts into the run file which part of a limited run is the judges'; nothing where nothing limits it."""
+    limit = ceiling(one.suite, one.gate.name, work.target, work.allowance)
+    if judge_variants(one.suite) and (limit is not None or work.allowance.ends_at is not None):
+        plan = plans.get(one.suite.path) or plan_suite(one, work.options)
+        writer.set_meta(JUDGES, judge_share(plan).to_json())
+
+
+def _finishing_later(prepared: Sequence[Prepared], allowance: Allowance, options: RunOptions) -> list[float]:
+    """For each suite the seconds that finishing those after it will take; none where no deadline comes."""
+    if allowance.ends_at is None:
+        return [0.0] * len(prepared)
+    directory = runs_dir(prepared[0].workspace, options)
+    each = [
+        finishing_seconds(directory, one.suite.name, len(one.cases) * len(one.variants) * one.repeats)
+        for one in prepared
+    ]
+    return [sum(each[position + 1 :]) for position in range(len(each))]
+
+
 def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> str:
     """Asks what is left to ask (with `answers` False, judges only) and takes its cost from the allowance.
 
     Returns why asking ended early, empty when it did not. Raises `Interrupted` when the user ended it.
     """
     limits, allowance = work.options.limits, work.allowance
-    spent = stored.spent_usd(worst_cost(work.catalog))
+    spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     writer.set_state(RunState.RUNNING)
+    directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)
+    times = _schedule(stored, work, share.seconds if answers else 1.0)
     settings = AskSettings(
         concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
         budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance, spent),
         spent_usd=spent,
-        ends_at=allowance.ends_at,
+        times=times,
+        judge_share=share.usd if answers else 0.0,
         progress=work.options.progress,
         answers=answers,
         batch=work.options.batch,
-        batches=_batch_settings(stored, work),
+        batches=_batch_settings(stored, work, times),
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
         extend=work.options.extend,
     )
     asked = (*stored.header.variants, *judge_variants(work.suite))
     work.target.pace.know(known_limits(Account(work.workspace.config, work.catalog), work.target, asked))
     media = Media(work.workspace, work.suite.media)
-    report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
+    a_day = per_day(work.suite, header.gate, work.target)
+    with day_share(directory.parent, header.suite, header.run_id, a_day) as day, nothing_in_flight_after(writer):
+        report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media, day))
     allowance.spend(report.charged_usd)
+    keep_notes(writer, stored, report.notes)
     if report.stopped is StopReason.CANCELLED:
         writer.set_state(RunState.INTERRUPTED)
         go_on = report.left or f"go on with `snapdrift resume {stored.header.run_id}`"
@@ -202,13 +265,22 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     return report.detail if report.stopped else ""
 
 
+def _schedule(stored: StoredRun, work: Work, judges: float) -> Schedule:
+    """When answers and judges end, so that what came can be reported until the deadline of the command."""
+    ends_at, directory = work.allowance.ends_at, runs_dir(work.workspace, work.options)
+    if ends_at is None:
+        return Schedule()
+    finishing = finishing_seconds(directory, stored.header.suite, len(stored.calls()))
+    return schedule(ends_at, finishing + work.later_s, judges, time.monotonic())
+
+
 def _stored_calls(stored: StoredRun) -> str:
     return f"{len(stored.answered_keys())} of {len(stored.calls())} calls are stored"
 
 
-def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
+def _batch_settings(stored: StoredRun, work: Work, times: Schedule) -> BatchSettings:
     models = {variant.model for variant in (*stored.header.variants, *judge_variants(work.suite))}
-    config, ends_at = work.workspace.config.batch, work.allowance.ends_at
+    config, ends_at = work.workspace.config.batch, times.answers.waits_until
     if config.tier is None:
         config = config.model_copy(update={"tier": work.workspace.config.limits.tier})
     return batch_settings(work.options.batch, config, work.catalog, models, ends_at)
@@ -216,6 +288,7 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
+    began = time.monotonic()
     store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
@@ -226,6 +299,8 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     header = stored.header
     part = header.suite if work.several else None
     view, reports = write_run_reports(stored, work.suite, work.catalog, work.workspace, work.options.output, part)
+    calls = sum(sum(variant.outcomes.values()) for variant in evaluation.variants)
+    writer.set_meta(FINISHING, finishing_record(began, calls))
     return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
 
 

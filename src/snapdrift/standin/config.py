@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from snapdrift.errors import ConfigError
 from snapdrift.standin.batch_settings import BatchSettings
 from snapdrift.standin.behaviours import Behaviour, resolve_behaviours, unknown_behaviour
+from snapdrift.standin.billing import Overbilling
 from snapdrift.standin.fault_scripts import FaultRule, is_script, load_script, read_script
 from snapdrift.standin.faults import FaultPlan
 from snapdrift.standin.latency import Latency
@@ -93,7 +94,8 @@ class StandinConfig(BaseModel):
     `fault_rules` go before them (`checked` takes rules, or a file of them, as `faults` too). With `key` only
     that key is accepted, without it any. With `today` (`2026-11-22`) models whose shutdown date has come are gone,
     unless they are recorded. `batches` says how batches go,
-    `prompt_caching` whether what was asked before is reported as cached.
+    `prompt_caching` whether what was asked before is reported as cached, `overbill` (`"3"`, `"3:0.1"`) how many times
+    the tokens that an answer took are reported, and of which share of questions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,6 +113,7 @@ class StandinConfig(BaseModel):
     log: Path | None = None
     key: str | None = None
     prompt_caching: bool = True
+    overbill: Spec = ""
     today: Day | None = None
 
     @model_validator(mode="after")
@@ -128,6 +131,7 @@ class StandinConfig(BaseModel):
                 raise unknown_behaviour(f"standin.{where}", name, known)
         Latency.parse(self.latency)
         FaultPlan.parse(self.faults)
+        Overbilling.parse(self.overbill)
         return self
 
     def profile_for(self, run: str | None) -> Profile:

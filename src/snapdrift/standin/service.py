@@ -19,6 +19,7 @@ from snapdrift.standin.answers import AnswerKey
 from snapdrift.standin.api_errors import ApiError, model_not_found, recording_not_found
 from snapdrift.standin.attachments import FindFile
 from snapdrift.standin.behaviours import resolve_behaviours
+from snapdrift.standin.billing import Overbilling
 from snapdrift.standin.config import Profile, StandinConfig
 from snapdrift.standin.counting import check_window, input_tokens
 from snapdrift.standin.draws import digest
@@ -63,6 +64,7 @@ class AnswerService:
         self.find_file: FindFile = lambda _: None
         self._knowledge = Knowledge(self.models.traits, self.stored, lambda file_id: self.find_file(file_id))
         self._account = Account(config.limits)
+        self._overbilling = Overbilling.parse(config.overbill)
         self._cache = PromptCache(clock) if config.prompt_caching else None
         self._arrivals: Counter[str] = Counter()
 
@@ -86,6 +88,7 @@ class AnswerService:
         thought = reply.reasoning_tokens or 0
         cached = self._cached(snapshot, question, tokens)
         spent = Spent(tokens, estimate_tokens(written).tokens + thought, cached, thought)
+        spent = self._overbilling.billed(spent, self._config.seed, question.transcript.identity)
         self._account.charge(self._usd(question, snapshot, spent))
         identity = uuid.uuid4().hex
         fingerprint = f"fp_{digest('fingerprint', snapshot, int(identity[0], 16) % 2).hex()[:10]}"

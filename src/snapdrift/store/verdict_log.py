@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from snapdrift.errors import StoreError
 from snapdrift.model import DecisionWord
@@ -47,26 +48,48 @@ def log_path(runs_dir: Path) -> Path:
 
 def append_verdict(runs_dir: Path, verdict: LoggedVerdict) -> None:
     """Adds a line, on disk when it returns. Raises `StoreError` when it cannot be written."""
+    _append(runs_dir, lambda _: (codec.dumps(verdict),))
+
+
+def add_lines(runs_dir: Path, lines: Iterable[str]) -> int:
+    """Adds those verdicts of another folder's log that are new, and returns how many. Raises `StoreError`."""
+
+    def news(file: BinaryIO) -> tuple[str, ...]:
+        file.seek(0)
+        known = set(file.read().decode("utf-8", "replace").split("\n"))
+        return tuple(line for line in lines if line not in known)
+
+    return _append(runs_dir, news)
+
+
+def _append(runs_dir: Path, lines: Callable[[BinaryIO], tuple[str, ...]]) -> int:
+    """Adds what `lines` makes of the file while it is locked, and returns how many lines it was."""
     path = log_path(runs_dir)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            added = lines(file)
+            if not added:
+                return 0
             # A process that was killed while it wrote leaves half a line: the next one starts on a line of its own.
             file.seek(0, os.SEEK_END)
             end = file.tell()
             file.seek(max(0, end - 1))
             torn = end > 0 and file.read(1) != b"\n"
-            file.write((b"\n" if torn else b"") + codec.dumps(verdict).encode() + b"\n")
+            text = "".join(f"{line}\n" for line in added)
+            file.write((b"\n" if torn else b"") + text.encode())
             file.flush()
             os.fsync(file.fileno())
+            return len(added)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written; check the folder and its permissions ({error})") from error
 
 
 def read_verdicts(runs_dir: Path) -> tuple[LoggedVerdict, ...]:
-    """The verdicts in the order in which they were made; lines that cannot be read (a torn one) are left out.
+    """The verdicts in the order in which they were made, whoever made them.
 
-    Raises `StoreError` when the file cannot be read at all.
+    Lines that cannot be read (a torn one) are left out. Raises `StoreError` when the file cannot be read at all.
     """
     path = log_path(runs_dir)
     try:
@@ -81,4 +104,5 @@ def read_verdicts(runs_dir: Path) -> tuple[LoggedVerdict, ...]:
             verdicts.append(codec.loads(LoggedVerdict, line, str(path)))
         except StoreError:
             continue
-    return tuple(verdicts)
+    # Lines that came from elsewhere stand at the end.
+    return tuple(sorted(verdicts, key=lambda verdict: verdict.decided_at))

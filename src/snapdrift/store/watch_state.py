@@ -92,7 +92,7 @@ class WatchFile:
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read; check its permissions ({error})") from error
         try:
-            state = _state_of(text, self.path)
+            state = parse_watch_state(text, self.path)
         except StoreError as error:
             raise StoreError(f"{error}; {self.start_anew}") from error
         if (state.suite, state.gate) != self._of:
@@ -120,7 +120,8 @@ class WatchFile:
         return f"restore it, or move {self.path.name} away to start anew (what it knew is lost)"
 
 
-def _state_of(text: bytes, path: Path) -> WatchState:
+def parse_watch_state(text: bytes, path: Path) -> WatchState:
+    """The state that a file's text is; `path` is for messages. Raises `StoreError` for what is none."""
     data = codec.parse(text, str(path))
     found = data.get("format") if type(data) is dict else None
     if found != FORMAT:

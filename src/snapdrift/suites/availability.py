@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_available(entry: SuiteFile, loading: Loading) -> None:
     """Complains about every key of the suite file that comes later."""
-    for location in (*_suite_keys(entry), *_gate_keys(entry)):
+    for location in _gate_keys(entry):
         refuse(location, loading)
 
 
@@ -36,11 +36,6 @@ def refuse(location: Location, loading: Loading) -> None:
     loading.complain(location, found, expected, key=True)
 
 
-def _suite_keys(entry: SuiteFile) -> Iterator[Location]:
-    if entry.budget is not None and entry.budget.per_day is not None:
-        yield ("budget", "per_day")
-
-
 def _gate_keys(entry: SuiteFile) -> Iterator[Location]:
     for place, gate in gate_places(entry).values():
         yield from _one_gate(place, gate)
@@ -59,8 +54,6 @@ def gate_places(entry: SuiteFile) -> dict[str, tuple[Location, GateEntry]]:
 def _one_gate(place: Location, gate: GateEntry) -> Iterator[Location]:
     if gate.cache is not None and gate.cache != "never":
         yield (*place, "cache", "max_age")
-    if gate.budget is not None and gate.budget.per_day is not None:
-        yield (*place, "budget", "per_day")
     if gate.baseline is not None:
         yield from _baseline_forms((*place, "baseline"), gate.baseline)
 

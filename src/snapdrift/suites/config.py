@@ -164,6 +164,7 @@ class StandinSettings(Entry):
     batches: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, Any] = Field(default_factory=dict)
     prompt_caching: bool = True
+    overbill: Any = None
     today: Any = None
     seed: int = 0
 

@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Budget(Entry):
-    """What a run may cost at most, in dollars."""
+    """What a run may cost at most, and all runs of the suite on a day (UTC, by one state folder), in dollars."""
 
     usd: Annotated[float, Field(gt=0)] | None = None
     per_day: Annotated[float, Field(gt=0)] | None = None

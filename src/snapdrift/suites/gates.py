@@ -76,6 +76,7 @@ def _resolve(
         alias_moved=Severity(value("alias_moved", usual.alias_moved)),
         confidence=value("confidence", usual.confidence),
         budget_usd=None if budget is None else budget.usd,
+        budget_per_day=None if budget is None else budget.per_day,
         repeats=value("repeats", None),
         fresh=value("cache", None) == "never",
         target=target,

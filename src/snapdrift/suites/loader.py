@@ -133,6 +133,7 @@ class _Loader:
             gate_samples={name: resolved.sample for name, resolved in gates.items()},
             seed=sample.seed if sample is not None else 0,
             budget_usd=entry.budget.usd if entry.budget is not None else None,
+            budget_per_day=entry.budget.per_day if entry.budget is not None else None,
             warnings=self._warnings(variants, cases, graders, entry.repeats or 1),
             media=media.read,
             fakes=fakes,

@@ -55,6 +55,7 @@ class Suite:
     gate_samples: Mapping[str, Sample | None] = field(default_factory=dict)
     seed: int = 0
     budget_usd: float | None = None
+    budget_per_day: float | None = None
     warnings: tuple[str, ...] = ()
     media: Mapping[str, str] = field(default_factory=dict)
     fakes: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Suite:
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
-            del gate["budget_usd"]
+            del gate["budget_usd"], gate["budget_per_day"]
         judged = ("name", "dataset_hash", "variants", "gates", "repeats", "sample", "gate_samples", "seed")
         # Left out where it is off: suites keep the hash that they had before there was such a thing.
         switched_on = [key for key in ("early_stop", "require_calibration") if stored.get(key)]
@@ -100,6 +101,11 @@ class Suite:
         own = self.gates[gate].budget_usd
         return self.budget_usd if own is None else own
 
+    def budget_per_day_for(self, gate: str) -> float | None:
+        """What all runs of the suite together may cost on a day under a gate, in dollars; None when nothing says."""
+        own = self.gates[gate].budget_per_day
+        return self.budget_per_day if own is None else own
+
     def to_stored(self) -> dict[str, Any]:
         """Plain JSON, without the cases (a run stores them as rows) and with every file that matters inlined."""
         return {
@@ -118,6 +124,7 @@ class Suite:
             "gate_samples": {name: s and s.to_stored() for name, s in self.gate_samples.items()},
             "seed": self.seed,
             "budget_usd": self.budget_usd,
+            "budget_per_day": self.budget_per_day,
             "warnings": list(self.warnings),
             "media": dict(self.media),
             "fakes": dict(self.fakes),
@@ -152,6 +159,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         gate_samples={name: _sample(stored) for name, stored in data["gate_samples"].items()},
         seed=data["seed"],
         budget_usd=data["budget_usd"],
+        budget_per_day=data.get("budget_per_day"),
         warnings=tuple(data["warnings"]),
         media=data.get("media", {}),
         fakes=data.get("fakes", {}),
@@ -213,6 +221,7 @@ def _stored_gate(gate: Gate) -> dict[str, Any]:
         "alias_moved": gate.alias_moved.value,
         "confidence": gate.confidence,
         "budget_usd": gate.budget_usd,
+        "budget_per_day": gate.budget_per_day,
         "repeats": gate.repeats,
         "fresh": gate.fresh,
         "target": gate.target.value,

@@ -38,7 +38,7 @@ class Findings:
     `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
     because answers broke, `judge_doubts` about gating comparisons that rest on a judge that is not calibrated, or on
     too few labels, `look_notes` about a run that was looked at while it grew. `late_calls` were answered after the look
-    that they should have been part of.
+    that they should have been part of. `spending_notes` are about bills beyond the budget, and answers left unjudged.
     """
 
     gate: Gate
@@ -59,6 +59,7 @@ class Findings:
     broken_gains: tuple[str, ...] = ()
     judge_doubts: tuple[str, ...] = ()
     look_notes: tuple[str, ...] = ()
+    spending_notes: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -138,7 +139,7 @@ def _largest_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
 
 def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
     """Too little was measured to decide, or what was not measured could change the decision."""
-    stopped = (findings.stopped_early,) if findings.stopped_early else ()
+    stopped = (findings.stopped_early, *findings.spending_notes) if findings.stopped_early else ()
     reasons = (
         *stopped,
         *findings.shortfalls,
@@ -234,6 +235,7 @@ def _warnings(findings: Findings) -> Iterator[str]:
     yield from findings.grader_doubts
     yield from findings.broken_gains
     yield from findings.look_notes
+    yield from findings.spending_notes
 
 
 def _fails(severity: Severity) -> bool:

@@ -90,6 +90,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         sight_doubts=sight_doubts(planned, comparisons, tables, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
         look_notes=() if sequential is None else sequential_notes(sequential),
+        spending_notes=facts.spending_notes,
     )
     return Evaluation(
         gate=gate,

@@ -47,6 +47,7 @@ class RunFacts:
     for; `stopped_early` is a sentence (budget, deadline, provider) or None; `previous_models` and `previous_judges` say
     which models each variant's (each judge's, by grader) answers named last time; `judging` is about calibration.
     `looks` says how far a run went whose gate was looked at while it grew, None for a run of a fixed number of cases.
+    `spending_notes` are sentences about money that went otherwise than the budget foresaw.
     """
 
     seed: int = 0
@@ -56,3 +57,4 @@ class RunFacts:
     previous_judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     judging: JudgingFacts = field(default_factory=JudgingFacts)
     looks: Looks | None = None
+    spending_notes: tuple[str, ...] = ()

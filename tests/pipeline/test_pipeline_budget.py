@@ -1,0 +1,127 @@
+"""Money and time that run out: never over by more than what was billed beyond the worst case, and always told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.judged import judged_workspace
+
+from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.pipeline.allowance import worst_cost
+from snapdrift.store import open_run
+from snapdrift.store.ledger import NANO, Ledger
+from snapdrift.suites.workspace import find_workspace
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+WORST = worst_cost(load_catalog())
+
+
+def verdict(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "reports" / "capitals" / "latest" / "verdict.json").read_text())
+    return found
+
+
+def run_files(root: Path) -> list[Path]:
+    return sorted((root / ".snapdrift" / "runs").glob("*.db"))
+
+
+def excesses(root: Path) -> list[float]:
+    """By how much each answer was billed beyond its worst case, the largest first."""
+    with open_run(run_files(root)[0]) as stored:
+        found = [
+            (response.usd or 0.0) - (WORST(request) or 0.0)
+            for response in stored.responses()
+            if (request := stored.request(response.call)) is not None
+        ]
+    return sorted(found, reverse=True)
+
+
+def test_a_provider_that_bills_more_than_asked_for_is_found_out_and_overruns_by_what_was_in_flight(
+    workspace, standin, snapdrift: Command
+) -> None:
+    root = workspace(more="budget: {usd: 0.5}\n")
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--overbill", "500", "--latency", "50")
+    done = snapdrift("run", "evals/capitals.yaml", "--base-url", url, "--concurrency", "4", cwd=root)
+
+    assert done.returncode == 3, done.stderr
+    decided, excess = verdict(root), excesses(root)
+    spent = sum(variant["usd"] for variant in decided["variants"])
+    assert 0.5 < spent <= 0.5 + sum(excess[:4])
+    assert min(excess) > 0
+    (told,) = (text for text in decided["decision"]["reasons"] if "exceeded by" in text)
+    assert told.startswith(f"The budget of $0.5 was exceeded by ${spent - 0.5:.4f}: {len(excess)} requests were billed")
+    assert f"by ${sum(excess):.4f} in all: c" in told
+    page = (root / "reports" / "capitals" / "latest" / "index.html").read_text()
+    assert "was exceeded by" in done.stdout
+    assert "was exceeded by" in page
+
+
+def test_two_runs_at_once_never_spend_more_than_the_day_has(workspace, standin, snapdrift: Command) -> None:
+    root = workspace(more="budget: {usd: 5, per_day: 0.006}\n")
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--latency", "20")
+    command = [sys.executable, "-m", "snapdrift", "run", "evals/capitals.yaml", "--base-url", url, "--fresh", "--quiet"]
+    started = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+
+    assert [process.returncode for process in started] == [3, 3], outputs
+    spent = []
+    for path in run_files(root):
+        with open_run(path) as stored:
+            spent.append(stored.spent_usd(WORST))
+    assert 0.0045 < sum(spent) <= 0.006
+    with Ledger(find_workspace(root).state_dir) as ledger:
+        standing = ledger.standing("capitals")
+    assert abs(standing.spent - sum(spent) * NANO) < 1000
+    assert standing.held == standing.unsettled == 0
+    reasons = " ".join(verdict(root)["decision"]["reasons"])
+    assert "the budget of $0.006 a day (" in reasons
+
+    (plan,) = json.loads(snapdrift("plan", "evals/capitals.yaml", "--json", cwd=root).stdout)["suites"]
+    assert plan["day"]["limit_usd"] == 0.006
+    assert plan["day"]["left_usd"] == round(0.006 - standing.spent / NANO, 9)
+    assert plan["over_budget"]
+    assert "left of today's budget: $0.00" in snapdrift("plan", "evals/capitals.yaml", cwd=root).stdout
+
+
+def test_a_deadline_gives_up_what_is_in_flight_and_still_reports(workspace, standin, snapdrift: Command) -> None:
+    root = workspace(cases=20, max_blind=0.9, more="budget: {usd: 5}\n")
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--latency", "60000")
+    done = snapdrift(
+        *("run", "evals/capitals.yaml", "--base-url", url, "--deadline", "3s", "--concurrency", "5"), cwd=root
+    )
+    assert done.returncode == 3, done.stderr
+    reasons = verdict(root)["decision"]["reasons"]
+    assert reasons[0] == (
+        "the deadline came before every call was asked (5 requests in flight given up and counted at the worst case)"
+    )
+    with open_run(run_files(root)[0]) as stored:
+        given_up = [response for response in stored.responses() if response.attempts]
+        worst = sum(WORST(request) or 0.0 for one in given_up if (request := stored.request(one.call)) is not None)
+        assert len(given_up) == 5
+        assert abs(stored.spent_usd(WORST) - worst) < 1e-9
+
+
+def judged_by(root: Path) -> tuple[int, int]:
+    """How many answers and how many replies of judges there are."""
+    with open_run(run_files(root)[0]) as stored:
+        asked = [bool(response.call.grader) for response in stored.responses() if response.outcome.measured]
+    return asked.count(False), asked.count(True)
+
+
+def test_answers_leave_the_judges_their_part_of_a_budget_that_runs_out(tmp_path: Path, snapdrift: Command) -> None:
+    root = judged_workspace(tmp_path / "workspace")
+    done = snapdrift("run", "evals/capitals.yaml", "--standin", "--max-usd", "0.02", "--concurrency", "4", cwd=root)
+
+    assert done.returncode == 3, done.stderr
+    answers, judged = judged_by(root)
+    decided = verdict(root)
+    assert 0 < judged <= answers < 124
+    assert sum(variant["usd"] + variant["judge_usd"] for variant in decided["variants"]) <= 0.02
+    assert "kept for judges" in decided["decision"]["reasons"][0]
+    unasked = f"{answers - judged} questions of judges were not asked about answers that were paid for"
+    assert judged == answers or any(text.startswith(unasked) for text in decided["decision"]["reasons"])
