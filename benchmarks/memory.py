@@ -203,7 +203,11 @@ def fill(writer: Any, stored: Any, work: Any, **_: Any) -> str:
     def put(connection: Any, keys: list[Any]) -> None:
         for case_id, variant, repeat in keys:
             key = CallKey(case_id, variant, repeat)
-            body = {"model": work.suite.variants[variant].model, "input": f"{queues[case_id]}", "instructions": "x" * 80}
+            body = {
+                "model": work.suite.variants[variant].model,
+                "input": f"{queues[case_id]}",
+                "instructions": "x" * 80,
+            }
             raw = answer_to(json.dumps(body).encode()).decode()
             said = json.loads(raw)["output"][0]["content"][0]["text"]
             request = Request(key, 0, Endpoint.RESPONSES, "http://127.0.0.1/v1", body, "x")

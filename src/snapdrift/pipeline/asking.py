@@ -234,8 +234,11 @@ def _judge_requests(
 
 
 def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, ...]]:
+    # Of an answer that nothing is stored of, and that is most of them, the file is not asked while the loop waits.
+    failed = stored.failed_keys()
+
     def earlier(key: CallKey) -> tuple[Attempt, ...]:
-        response = stored.response(key)
+        response = stored.response(key) if key.grader or key in failed else None
         return () if response is None else response.attempts
 
     return earlier

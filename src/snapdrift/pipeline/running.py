@@ -200,7 +200,8 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
 
 
 def _stored_calls(stored: StoredRun) -> str:
-    return f"{len(stored.answered_keys())} of {len(stored.calls())} calls are stored"
+    counts = stored.counts()
+    return f"{counts.answered} of {counts.planned} calls are stored"
 
 
 def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from snapdrift.errors import StoreError
 from snapdrift.execution.steps import Begun, Onward, Script
 from snapdrift.model import CallKey, Case, Request, Response, Step, Variant
 from snapdrift.openai_api.requests import build_request
@@ -19,6 +20,10 @@ from snapdrift.suites.tool_results import PythonFunction
 if TYPE_CHECKING:
     from snapdrift.store import RunWriter, StoredRun
     from snapdrift.suites.media import Media
+
+
+_RECENT = 8
+"""Cases that are kept at hand."""
 
 
 class PlannedCalls:
@@ -40,9 +45,8 @@ class PlannedCalls:
         Of variants that go by batch (`batched`), or of the others. A call that a file of outputs has no answer to is
         left out: it stays missing.
         """
-        answered = self._stored.answered_keys()
-        for key in self._stored.calls():
-            if key.grader or key in answered or self._variants[key.variant].batch is not batched:
+        for key in self._stored.open_calls():
+            if self._variants[key.variant].batch is not batched:
                 continue
             request = self.request(key)
             if request is not None:
@@ -83,10 +87,14 @@ class PlannedCalls:
         return followed
 
     def _case(self, case_id: str) -> Case:
-        """A case of the run; cases may have been added since it was last asked for one."""
-        if case_id not in self._cases:
-            self._cases = {case.id: case for case in self._stored.cases()}
-        return self._cases[case_id]
+        """A case of the run. The last few are at hand: the variants of a case are asked one after the other."""
+        case = self._cases.pop(case_id, None) or self._stored.case(case_id)
+        if case is None:
+            raise StoreError(f"{self._stored.path}: damaged, a call of case {case_id} is planned, which is not in it")
+        self._cases[case_id] = case
+        if len(self._cases) > _RECENT:
+            del self._cases[next(iter(self._cases))]
+        return case
 
     def _script(self, variant: Variant, case: Case) -> Script:
         return Script(variant, case, render(variant.prompt, case, self._media), partial(self._fake, case))
