@@ -74,10 +74,10 @@ class Endpoint(asyncio.Protocol):
     def __init__(self, delay: float) -> None:
         self._delay, self._data = delay, b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102  as asyncio has it
         self._transport: Any = transport
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:  # noqa: D102  as asyncio has it
         self._data += data
         while (end := self._data.find(b"\r\n\r\n")) >= 0:
             head = self._data[:end].lower()
@@ -105,8 +105,8 @@ def endpoint(delay_ms: float) -> Iterator[str]:
     command = [sys.executable, __file__, "--serve", str(delay_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+            port = int(process.stdout.readline()) if process.stdout else 0
+            yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.terminate()
 
@@ -145,7 +145,7 @@ class Meter:
             try:
                 return work(*args, **kwargs)
             finally:
-                peak, files = status("VmHWM"), len(os.listdir("/proc/self/fd"))
+                peak, files = status("VmHWM"), len(list(Path("/proc/self/fd").iterdir()))
                 self.peak = max(self.peak, peak)
                 spent, wall = cpu_seconds() - before, time.perf_counter() - wall
                 print(
@@ -170,7 +170,7 @@ class Meter:
                 self.longest_wall = (wall, described(handle))
             self.over_50_ms += cpu > 0.05
 
-        asyncio.Handle._run = timed  # type: ignore[method-assign]
+        asyncio.Handle._run = timed  # type: ignore[assignment, method-assign]
 
 
 def described(handle: Any) -> str:
@@ -241,9 +241,8 @@ def run(root: Path, url: str, options: argparse.Namespace) -> None:
     if options.filled:
         running.ask = fill
     if options.without_page:
-        running.write_run_reports = lambda *args: (None, None)
-        running.refresh_index = lambda *args: None
-        running.write_ci_files = lambda *args: None
+        for function, made in (("write_run_reports", (None, None)), ("refresh_index", None), ("write_ci_files", None)):
+            setattr(running, function, lambda *_, made=made: made)
     for name, function in (
         ("load and check", "prepare_all"),
         ("plan, store the plan", "open_writer"),

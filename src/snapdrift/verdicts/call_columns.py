@@ -113,5 +113,21 @@ class _Growing:
         places = {name: np.frombuffer(column, dtype=np.int64) for name, column in self._places.items()}
         codes = {name: np.frombuffer(column, dtype=np.int8) for name, column in self._codes.items()}
         numbers = {name: np.frombuffer(column, dtype=np.float64) for name, column in self._numbers.items()}
-        batched = codes.pop("batched").astype(np.bool_)
-        return CallColumns(**places, **codes, **numbers, batched=batched, named=tuple(self._named), also=self._also)
+        return CallColumns(
+            cases=places["cases"],
+            repeats=places["repeats"],
+            outcomes=codes["outcomes"],
+            sources=codes["sources"],
+            requests=places["requests"],
+            batched=codes["batched"].astype(np.bool_),
+            models=places["models"],
+            latency_ms=numbers["latency_ms"],
+            first_token_ms=numbers["first_token_ms"],
+            usd=numbers["usd"],
+            input_tokens=numbers["input_tokens"],
+            cached_tokens=numbers["cached_tokens"],
+            output_tokens=numbers["output_tokens"],
+            reasoning_tokens=numbers["reasoning_tokens"],
+            named=tuple(self._named),
+            also=self._also,
+        )
