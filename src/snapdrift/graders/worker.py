@@ -22,6 +22,7 @@ from snapdrift.graders.registry import Registry
 from snapdrift.store import StoredRun, open_run
 from snapdrift.store.score_frames import END, ROWS, packed, portions, write_frame
 from snapdrift.store.score_rows import rows_of
+from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.resolved import suite_from_stored
 
 
@@ -43,8 +44,8 @@ def _frames() -> BinaryIO:
 
 
 def _grade(stored: StoredRun, shares: Sequence[Sequence[int]], frames: BinaryIO) -> None:
-    cases = {case.id: case for case in stored.cases()}
-    suite = suite_from_stored(stored.suite, tuple(cases.values()), Registry())
+    cases = stored.known_cases()
+    suite = suite_from_stored(stored.suite, CaseList(stored.each_case()), Registry())
     graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
     reading = grading = 0.0
     for share in shares:

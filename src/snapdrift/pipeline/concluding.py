@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
-from snapdrift.model import CallKey, Endpoint, Source
+from snapdrift.model import CallKey, Case, Endpoint, Source
 from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
@@ -21,6 +21,7 @@ from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 from snapdrift.store.verdict_log import append_verdict
+from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.registry import InvalidEntryError
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, C
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.resolved import suite_from_stored
 
-    cases = stored.cases()
+    cases = CaseList(stored.each_case())
     # What is expected was taken out of an exported run: nothing there tells whether graders fit the cases.
-    fitting = () if stored.header.redacted else cases
+    fitting: Sequence[Case] = () if stored.header.redacted else cases
     try:
         suite = replace(suite_from_stored(stored.suite, fitting, Registry()), cases=cases)
     except InvalidEntryError as error:

@@ -75,8 +75,7 @@ def workers_for(stored: StoredRun, suite: Suite) -> int:
         return 1
     if len(stored.answer_ids()) < FEWEST_ANSWERS or stored.suite != _as_stored(suite):
         return 1
-    known = {case.id: case for case in stored.cases()}
-    return min(cores, MOST_WORKERS) if all(known.get(case.id) == case for case in suite.cases) else 1
+    return min(cores, MOST_WORKERS) if stored.header.dataset_hash == suite.dataset_hash else 1
 
 
 def _cores() -> int:

@@ -39,7 +39,7 @@ class Prepared:
     suite: Suite
     catalog: Catalog
     gate: Gate
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     variants: tuple[Variant, ...]
     repeats: int
     partial: bool
@@ -48,7 +48,7 @@ class Prepared:
     design: Design | None = None
 
     @property
-    def askable(self) -> tuple[Case, ...]:
+    def askable(self) -> Sequence[Case]:
         """Every case that may be asked: those planned, and those that a top-up may draw."""
         return self.cases if self.design is None else (*self.cases, *self.design.rest)
 
@@ -228,7 +228,7 @@ def _gate(suite: Suite, name: str | None) -> Gate:
     return suite.gates[wanted]
 
 
-def _cases(suite: Suite, gate: Gate, selection: Selection) -> tuple[Case, ...]:
+def _cases(suite: Suite, gate: Gate, selection: Selection) -> Sequence[Case]:
     cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
     unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
     if unknown:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from snapdrift.errors import StoreError
 from snapdrift.execution.steps import Begun, Onward, Script
 from snapdrift.model import CallKey, Case, Request, Response, Step, Variant
 from snapdrift.openai_api.requests import build_request
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from snapdrift.suites.media import Media
 
 
-_RECENT = 8
-"""Cases that are kept at hand."""
-
-
 class PlannedCalls:
     """The calls of a run that are still to be made; what the engine needs to carry on those of several requests."""
 
@@ -35,7 +30,7 @@ class PlannedCalls:
         self._target = target
         self._media = media
         self._scripts: dict[CallKey, Script] = {}
-        self._cases: dict[str, Case] = {}
+        self._cases = stored.known_cases()
         self._variants = {variant.name: variant for variant in stored.header.variants}
         self._label = run_label(stored)
 
@@ -87,14 +82,7 @@ class PlannedCalls:
         return followed
 
     def _case(self, case_id: str) -> Case:
-        """A case of the run. The last few are at hand: the variants of a case are asked one after the other."""
-        case = self._cases.pop(case_id, None) or self._stored.case(case_id)
-        if case is None:
-            raise StoreError(f"{self._stored.path}: damaged, a call of case {case_id} is planned, which is not in it")
-        self._cases[case_id] = case
-        if len(self._cases) > _RECENT:
-            del self._cases[next(iter(self._cases))]
-        return case
+        return self._cases[case_id]
 
     def _script(self, variant: Variant, case: Case) -> Script:
         return Script(variant, case, render(variant.prompt, case, self._media), partial(self._fake, case))

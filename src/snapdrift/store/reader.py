@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 _UNMEASURED = ", ".join(f"'{outcome.value}'" for outcome in Outcome if not outcome.measured)
 _RECENT = 4
-"""Large texts that are kept at hand."""
+"""Large texts, and cases, that are kept at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,24 @@ class AskedModel:
     grader: str
     requested: str
     source: Source
+
+
+class CasesById:
+    """The cases of a run by id. The last few are at hand: the answers to a case stand next to each other."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+        self._recent: dict[str, Case] = {}
+
+    def __getitem__(self, case_id: str) -> Case:
+        """The case. Raises `StoreError` for one that is not there: the file is damaged."""
+        case = self._recent.pop(case_id, None) or self._stored.case(case_id)
+        if case is None:
+            raise StoreError(f"{self._stored.path}: damaged, it has calls of case {case_id} and no such case")
+        self._recent[case_id] = case
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        return case
 
 
 class StoredRun:
@@ -150,6 +168,10 @@ class StoredRun:
         """One case, None where there is none of that id."""
         row = self._one("SELECT record FROM cases WHERE id = ?", (case_id,))
         return None if row is None else codec.loads(Case, row[0], f"{self.path}: case {case_id}")
+
+    def known_cases(self) -> CasesById:
+        """The cases by id, each read when it is asked for."""
+        return CasesById(self)
 
     def case_heads(self) -> tuple[Case, ...]:
         """The cases with their ids, tags and clusters alone, in the dataset's order."""
