@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
@@ -18,7 +19,7 @@ from snapdrift.execution.clock import Clock, SystemClock
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
-from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
+from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response, Step
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
@@ -36,7 +37,8 @@ class Engine:
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
-    where others share the budget; None: it is this engine's alone.
+    where others share the budget; None: it is this engine's alone. `stored` gives the recorded request of a step of a
+    call, so that those of failed calls need not be kept until they are asked once more; None: they are.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Engine:
         progress: Callable[[Progress], None] | None = None,
         stepping: Stepping | None = None,
         authority: Authority | None = None,
+        stored: Callable[[CallKey, int], Request | None] | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
@@ -62,6 +65,7 @@ class Engine:
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
         self._progress = progress
         self._stepping = stepping
+        self._stored = stored
 
     async def run(
         self,
@@ -79,7 +83,9 @@ class Engine:
         """
         holds = Holds(self._clock, self._settings.deadline)
         asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
-        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
+        run = _Run(
+            self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping, self._stored
+        )
 
         def job_of(request: Request) -> Job:
             return Job(request, earlier(request.call))
@@ -100,6 +106,17 @@ class Engine:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A call that is asked once more when all others are through; its request, where nobody else has it."""
+
+    call: CallKey
+    step: int
+    attempts: tuple[Attempt, ...]
+    steps: tuple[Step, ...]
+    request: Request | None
+
+
 class _Run:
     """The state of one `Engine.run`: what it counts, and what it keeps for the sweep."""
 
@@ -112,7 +129,9 @@ class _Run:
         record: Record,
         progress: Callable[[Progress], None] | None,
         stepping: Stepping | None,
+        stored: Callable[[CallKey, int], Request | None] | None,
     ) -> None:
+        self._stored = stored
         self._settings = settings
         self._clock = clock
         self._holds = holds
@@ -123,7 +142,7 @@ class _Run:
         self._in_flight = 0
         self._failures_in_a_row = 0
         self._workers: list[asyncio.Task[None]] = []
-        self._to_sweep: list[Job] = []
+        self._to_sweep: list[_Failed] = []
         self._sweeping = False
         self.answered = 0
         self.failed = 0
@@ -145,7 +164,7 @@ class _Run:
                 swept, self._to_sweep = self._to_sweep, []
                 self._sweeping = True
                 self._failures_in_a_row = 0
-                await self._round(iter(swept), group)
+                await self._round(filter(None, map(self._again, swept)), group)
             if watcher is not None:
                 watcher.cancel()
 
@@ -200,11 +219,20 @@ class _Run:
         if failure is None:
             return
         if failure.retryable and not self._sweeping and not ending.counted:
-            self._to_sweep.append(Job(ending.request, response.attempts, ending.steps))
+            kept = ending.request if self._stored is None else None
+            call, step = ending.request.call, ending.request.step
+            self._to_sweep.append(_Failed(call, step, response.attempts, ending.steps, kept))
         if ending.asked and (failure.retryable or not self.answered):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)
+
+    def _again(self, failed: _Failed) -> Job | None:
+        """A failed call as it is asked once more."""
+        request = failed.request
+        if request is None and self._stored is not None:
+            request = self._stored(failed.call, failed.step)
+        return None if request is None else Job(request, failed.attempts, failed.steps)
 
     def _give_up(self, failure: Failure) -> None:
         self._holds.stop(

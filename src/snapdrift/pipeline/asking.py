@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ from snapdrift.execution.asker import Costs
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
-from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, Record, StopReason
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
+from snapdrift.pipeline.grading_beside import Beside, grading_beside
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import BatchOptions
 from snapdrift.pipeline.stepping import PlannedCalls
@@ -54,6 +55,7 @@ class AskSettings:
     batches: BatchSettings = field(default_factory=BatchSettings)
     judges_by_batch: bool = False
     extend: bool = False
+    notice: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,18 @@ async def ask_all(
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
+        grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
+        beside = stack.enter_context(grading) if settings.answers else None
         engine = Engine(
             ask,
-            writer.record if looking is None else looking.record,
+            _recording(writer, beside) if looking is None else looking.record,
             answer_price(catalog),
             worst_cost(catalog),
             EngineSettings(concurrency=settings.concurrency, deadline=settings.ends_at),
             budget,
             progress=settings.progress,
             stepping=calls,
+            stored=stored.request,
         )
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
@@ -127,10 +132,24 @@ async def ask_all(
             ended = await ways.ask(calls.requests(), by_batch)
         else:
             ended = _Ended()
+        if beside is not None:
+            await asyncio.to_thread(beside.close)
         if ended.stopped is None and not ended.spent:
             ended = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
     # What is left with the provider may cost as much as it holds of the budget.
     return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left)
+
+
+def _recording(writer: RunWriter, beside: Beside | None) -> Record:
+    """Stores how a call ended, and has it graded once it is stored."""
+    if beside is None:
+        return writer.record
+
+    async def record(response: Response, request: Request) -> None:
+        await writer.record(response, request)
+        beside.take(response)
+
+    return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,14 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
             yield from scores_of(found, graders, cases[response.call.case_id], response, code)
 
 
+def grade_ungraded(stored: StoredRun, suite: Suite) -> Iterator[Score]:
+    """The scores of the stored answers that have none, by graders that grade alone."""
+    cases, graders = stored.known_cases(), graders_of(suite)
+    for response in stored.ungraded():
+        for grader in graders:
+            yield from read_scores(grader, cases[response.call.case_id], response)
+
+
 @contextmanager
 def collecting_paused() -> Iterator[None]:
     """Holds off Python's search for cycles of objects: scores have none, and of a million it takes long."""

@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from snapdrift import __version__
@@ -96,7 +96,7 @@ def grading_key(suite: Suite) -> str:
 def grading_beside(
     writer: RunWriter, stored: StoredRun, suite: Suite, notice: Callable[[str], None]
 ) -> Iterator[Beside | None]:
-    """A process that grades what it is given meanwhile; None where it does not pay. `close` it when asking has ended."""
+    """A process that grades what it is given meanwhile, None where it does not pay; `close` it when asking is over."""
     counts = stored.counts()
     if counts.planned - counts.answered < FEWEST_TO_ASK or not may_grade_apart(stored, suite):
         yield None
@@ -118,6 +118,7 @@ def grading_beside(
         worker.wait()
         for stream in (worker.stdin, worker.stdout):
             if stream is not None:
-                stream.close()
-        if beside.failed:
-            notice(f"grading goes on when all answers are there: a process that graded them failed ({beside.failed})")
+                with suppress(OSError):
+                    stream.close()
+    if beside.failed:
+        notice(f"grading goes on when all answers are there: a process that graded them failed ({beside.failed})")

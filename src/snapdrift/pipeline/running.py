@@ -185,8 +185,10 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         batches=_batch_settings(stored, work),
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
         extend=work.options.extend,
+        notice=work.options.notice,
     )
     media = Media(work.workspace, work.suite.media)
+    work.target.prepare()
     report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
     allowance.spend(report.charged_usd)
     if report.stopped is StopReason.CANCELLED:

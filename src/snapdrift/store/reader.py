@@ -199,6 +199,10 @@ class StoredRun:
         """The row ids of the calls whose responses are answers, in planned order."""
         return [row[0] for row in self._rows(rows.ANSWER_IDS)]
 
+    def ungraded(self) -> Iterator[Response]:
+        """The responses of answer calls without any score, in planned order."""
+        return map(self._response, self._reading.in_order(self._reading.ids(rows.UNGRADED), rows.RESPONSES))
+
     def responses_of(self, ids: Sequence[int]) -> list[Response]:
         """The responses of a few calls (some hundreds at most) by row id, in planned order."""
         places = ",".join("?" * len(ids))

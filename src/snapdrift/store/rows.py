@@ -21,6 +21,11 @@ ANSWER_IDS = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c
 ANSWER_CALLS = "SELECT id FROM calls WHERE grader = '' ORDER BY position, id"
 RESPONDED = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id ORDER BY c.position, c.id"
 JUDGED = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader <> '' ORDER BY c.position, c.id"
+UNGRADED = (
+    "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' AND NOT EXISTS (SELECT 1"
+    " FROM scores s WHERE s.case_id = c.case_id AND s.variant = c.variant AND s.repeat = c.repeat)"
+    " ORDER BY c.position, c.id"
+)
 OPEN = (
     "SELECT c.id FROM calls c LEFT JOIN responses r ON r.call = c.id WHERE c.grader = ''"
     " AND (r.call IS NULL OR r.outcome IN ({unmeasured})) ORDER BY c.position, c.id"
