@@ -150,7 +150,8 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             before = stored.meta(REACHED)
             if options.extend:
                 require_extendable(stored)
-            askable = (*suite.cases, *rest_cases(stored).values())
+            rest = rest_cases(stored).values()
+            askable = (*suite.cases, *rest) if rest else suite.cases
         allowance = Allowance.of(options.limits)
         require_code_allowed(suite, askable, workspace, allowed=options.code)
         require_unchanged_media(workspace, suite)
