@@ -8,11 +8,37 @@ from pathlib import Path
 import pytest
 
 from snapdrift.errors import StoreError
-from snapdrift.model import CallKey, MetricSpec, Outcome, Reason, Score, ScoreKind
+from snapdrift.model import (
+    Attempt,
+    Call,
+    CallKey,
+    Failure,
+    FailureKind,
+    MetricSpec,
+    Outcome,
+    Reason,
+    Score,
+    ScoreKind,
+)
 from snapdrift.store import RunWriter, open_run, streams
 from snapdrift.store.handing import SLICE
 
+CUT = Failure(FailureKind.CONNECTION, "cut off", retryable=True)
 RIGHT = MetricSpec("right", "right", ScoreKind.PASS_FAIL)
+
+
+@pytest.fixture
+def path(tmp_path: Path, create, calls, request_of, response_of) -> Path:
+    """A run of eight calls: five answered, one failed, two missing; and a judge's call."""
+    judge = CallKey("one", "a", 0, "helpful")
+    with create(tmp_path / "run.db") as writer:
+        for call in reversed(calls[:5]):
+            writer.record_now(response_of(call.key, attempts=(Attempt(1, "", 1.0),)), request_of(call.key))
+        failed = calls[5].key
+        writer.record_now(response_of(failed, outcome=Outcome.API_ERROR, usd=None, failure=CUT), request_of(failed))
+        writer.add_calls([Call(judge, 8)])
+        writer.record_now(response_of(judge, usd=0.5), request_of(judge))
+    return writer.path
 
 
 def score(case_id: str, variant: str, metric: str, **more) -> Score:
