@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -211,16 +211,16 @@ class _Trial:
 
 def try_grader(grader: ParsedGrader, location: Location, cases: Sequence[TriedCase], loading: Loading) -> None:
     """Renders a grader's templates for each case that it applies to."""
-    applicable = [tried for tried in cases if grader.applies(tried.case)]
     for inside, template in grader.templates.items():
         place = Origin(loading.document, (*location, *inside))
-        _try_template(template, applicable, place, loading)
+        _try_template(template, (tried for tried in cases if grader.applies(tried.case)), place, loading)
 
 
-def _try_template(template: Template, cases: Sequence[TriedCase], place: Origin, loading: Loading) -> None:
+def _try_template(template: Template, cases: Iterable[TriedCase], place: Origin, loading: Loading) -> None:
     first: tuple[TemplateError, TriedCase] | None = None
-    failures = 0
+    tries = failures = 0
     for tried in cases:
+        tries += 1
         try:
             template.render(tried.context)
         except TemplateError as error:
@@ -228,7 +228,7 @@ def _try_template(template: Template, cases: Sequence[TriedCase], place: Origin,
             first = first or (error, tried)
     if first is not None:
         failure, tried = first
-        count = "" if len(cases) == 1 else f" ({failures} of {len(cases)} cases)"
+        count = "" if tries == 1 else f" ({failures} of {tries} cases)"
         found = f"{failure} in case {quoted(tried.case.id)}{count}"
         _complain(place, found, _mend(failure, tried.context), loading)
 
