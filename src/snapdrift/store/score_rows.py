@@ -25,7 +25,8 @@ _INSERT = (
 _INSERT_PLACED = (
     # An answer has fewer than 2^20 scores.
     "INSERT INTO scores (id, case_id, variant, repeat, metric, record) VALUES"
-    " ((SELECT position * 1048576 + ? FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ''), ?, ?, ?, ?, ?)"
+    " ((SELECT position * 1048576 + ? FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ''),"
+    " ?, ?, ?, ?, ?)"
 )
 _COLUMNS = ("case_id", "variant", "repeat", "metric")
 _PASSED = Reason.PASSED

@@ -50,8 +50,13 @@ class Row:
         place = f"{self.path}.{column}" if self.path and column else self.path or column
         return Problem(self.file, at.line, at.column, place, found, expected)
 
+    @property
+    def place(self) -> str:
+        """Where the row is, for another row's message."""
+        return place_of(self.file, self.line or self.path)
 
-def _place(file: str, row: int | str) -> str:
+
+def place_of(file: str, row: int | str) -> str:
     """A row by its line, or by its path where the format has no lines."""
     return f"{file}:{row}" if isinstance(row, int) else f"{row} of {file}"
 
@@ -101,7 +106,7 @@ def read_cases(rows: Iterable[Row], file: str) -> CasesRead:
         if not wrong and case_id in first:
             found = f"the id {quoted(case_id)} a second time"
             wrong = [
-                row.problem("id", found, f"expected unique ids; it is first at {_place(file, first[str(case_id)])}")
+                row.problem("id", found, f"expected unique ids; it is first at {place_of(file, first[str(case_id)])}")
             ]
         if not wrong:
             first[str(case_id)] = row.line or row.path
