@@ -9,7 +9,8 @@ import numpy as np
 
 from error_designs.base import ALPHA, INTERVAL, Claim, Design, Generator, Values
 from snapdrift.conclusions import Operational
-from snapdrift.model import CallResult, Case, Gate, MetricGate, Outcome, Pair
+from snapdrift.model import CallKey, CallResult, Case, Endpoint, Gate, MetricGate, Outcome, Pair, Results, Variant
+from snapdrift.verdicts.call_columns import call_columns
 from snapdrift.verdicts.operations import measure_operations
 
 Pairs = Callable[[Generator], tuple[Values, Values]]
@@ -73,16 +74,16 @@ def measure(metric: str, pairs: tuple[Values, Values], limit: float, clusters: i
     n = pairs[0].shape[0]
     cases = [Case(str(case), cluster=None if clusters is None else str(case // clusters)) for case in range(n)]
     calls = {
-        side: {
-            (str(case), repeat): _call(metric, value)
-            for case, row in enumerate(values.tolist())
-            for repeat, value in enumerate(row)
-        }
+        CallKey(str(case), side, repeat): _call(metric, value)
         for side, values in zip(("baseline", "candidate"), pairs, strict=True)
+        for case, row in enumerate(values.tolist())
+        for repeat, value in enumerate(row)
     }
+    sides = tuple(Variant(side, "simulated", Endpoint.RESPONSES, {}, {}) for side in ("baseline", "candidate"))
+    columns = call_columns(Results(tuple(cases), sides, pairs[0].shape[1], (), calls, (), {}))
     pair, limited = Pair("baseline", "candidate"), metric if metric != "latency_typical" else "latency_p95"
     gate = Gate("default", (pair,), (MetricGate(limited, max_increase=limit),))
-    found = measure_operations([pair], gate, [], calls, cases, seed)
+    found = measure_operations([pair], gate, [], columns, cases, seed)
     return next(one for one in found if one.metric == metric)
 
 

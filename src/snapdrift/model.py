@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -796,9 +797,24 @@ class JudgeModels:
     sources: tuple[str, ...] = ()
 
 
+class Scores(ABC, Iterable[Score]):
+    """The scores of a run that are read when they are asked for, as often as that is, one at a time."""
+
+    @abstractmethod
+    def of(self, variant: str, metric: str | None = None) -> Iterator[Score]:
+        """Those of a variant, or of one metric of it."""
+
+    @abstractmethod
+    def with_facts(self) -> Iterator[Score]:
+        """Those that have facts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """All that a decision is made from: every planned call with how it ended, and every score.
+
+    `calls` and `scores` may be read from a file each time that they are gone through: whoever does so keeps columns of
+    numbers, never the records. Of `cases` only ids, tags and clusters count.
 
     `calls` has one entry for each planned answer call (a call without a response is `MISSING`); `applicable` says
     for each metric which case ids it applies to (`when:`); `judge_usd` what judging each variant's answers cost,
@@ -810,8 +826,21 @@ class Results:
     repeats: int
     metrics: tuple[MetricSpec, ...]
     calls: Mapping[CallKey, CallResult]
-    scores: tuple[Score, ...]
+    scores: Sequence[Score] | Scores
     applicable: Mapping[str, frozenset[str]]
     judge_usd: Mapping[str, float] = field(default_factory=dict)
     judge_batch_usd: Mapping[str, float] = field(default_factory=dict)
     judges: tuple[JudgeModels, ...] = ()
+
+    def scores_of(self, variant: str, metric: str | None = None) -> Iterator[Score]:
+        """The scores of a variant, or of one metric of it, in their order."""
+        if isinstance(self.scores, Scores):
+            return self.scores.of(variant, metric)
+        wanted = (score for score in self.scores if score.variant == variant)
+        return wanted if metric is None else (score for score in wanted if score.metric == metric)
+
+    def scores_with_facts(self) -> Iterator[Score]:
+        """The scores that have facts, in their order."""
+        if isinstance(self.scores, Scores):
+            return self.scores.with_facts()
+        return (score for score in self.scores if score.facts)

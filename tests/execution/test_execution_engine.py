@@ -160,6 +160,7 @@ class World:
         earlier: dict[CallKey, tuple[Attempt, ...]] | None = None,
         progress: Callable[[Progress], None] | None = None,
         seed: int = 0,
+        stored: Callable[[CallKey, int], Request | None] | None = None,
     ) -> EngineReport:
         async def main() -> EngineReport:
             engine = Engine(
@@ -172,6 +173,7 @@ class World:
                 LoopClock(),
                 random.Random(seed),
                 progress,
+                stored=stored,
             )
             cancel = asyncio.Event()
             if cancel_after is not None:
@@ -397,6 +399,29 @@ def test_the_failure_is_stored_before_the_sweep_and_replaced_by_it_with_all_atte
     world.run([request_for(1)], EngineSettings(max_attempts=2))
     assert [response.outcome for response in world.history] == [Outcome.API_ERROR, Outcome.OK]
     assert [attempt.number for attempt in world.history[-1].attempts] == [1, 2, 3]
+
+
+def test_the_sweep_asks_with_the_request_that_was_recorded() -> None:
+    world = World(first(2, BUSY))
+    read: list[tuple[CallKey, int]] = []
+
+    def stored(call: CallKey, step: int) -> Request:
+        read.append((call, step))
+        return request_for(1, model="as-recorded")
+
+    models: list[object] = []
+    ask = world.ask
+
+    async def told(request: Request) -> Answer:
+        models.append(request.body["model"])
+        return await ask(request)
+
+    world.ask = told  # type: ignore[method-assign]
+    world.run([request_for(1)], EngineSettings(max_attempts=2), stored=stored)
+
+    assert read == [(CallKey("case-1", "a", 0), 0)]
+    assert models == ["gpt-4o", "gpt-4o", "as-recorded"]
+    assert world.history[-1].outcome is Outcome.OK
 
 
 def test_a_call_that_fails_in_the_sweep_too_is_counted_once() -> None:

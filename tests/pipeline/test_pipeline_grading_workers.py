@@ -18,10 +18,14 @@ import pytest
 
 from snapdrift.graders.registry import Registry
 from snapdrift.model import Call, CallKey, Case, Endpoint, Gate, Outcome, Request, Response
+from snapdrift.pipeline import grading_beside as grading_beside_module
 from snapdrift.pipeline import grading_workers
 from snapdrift.pipeline.grader_code import GraderCode
 from snapdrift.pipeline.grading import grade_answers
+from snapdrift.pipeline.grading_beside import GRADED_BY, grading_beside
 from snapdrift.pipeline.grading_workers import started_workers, store_scores, store_scores_of_workers, workers_for
+from snapdrift.pipeline.options import RunOptions, TargetOptions
+from snapdrift.pipeline.running import run_suites
 from snapdrift.store import RunHeader, RunWriter, open_run
 from snapdrift.store.score_frames import WorkerFailedError
 from snapdrift.store.writer import put_response
@@ -299,3 +303,110 @@ def test_on_one_core_there_are_no_workers(made, monkeypatch):
             assert workers_for(stored, suite) == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+# ------------------------------------------------------------------------------- while answers are still waited for
+
+
+@pytest.fixture
+def beside_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of any size is graded beside its asking."""
+    monkeypatch.setattr(grading_beside_module, "FEWEST_TO_ASK", 0)
+    monkeypatch.setattr(grading_workers, "_cores", lambda: 2)
+
+
+def without_ids(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [row[1:] for row in rows]
+
+
+def test_answers_graded_as_they_come_read_back_in_the_order_of_the_plan(made, beside_at_once):
+    path, suite = made()
+    alone = graded_here(path, suite)
+
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        with grading_beside(writer, stored, suite, pytest.fail) as beside:
+            for response in list(stored.responses())[:40:-1]:
+                beside.take(response)
+            beside.close()
+            graded = len({(row[1], row[2]) for row in stored._rows("SELECT * FROM scores")})
+        store_scores(writer, stored, suite, NOTHING, pytest.fail)
+        marker = stored.meta(GRADED_BY)
+
+    assert graded > 150
+    assert without_ids(stored_rows(path)) == without_ids(alone)
+    assert marker == ""
+
+
+def test_where_the_process_beside_dies_the_rest_is_graded_when_all_are_there(made, beside_at_once, brought):
+    brought("os.kill(os.getpid(), signal.SIGKILL)")
+    path, suite = made(150, {"brought": "billing"})
+    alone = graded_here(path, suite)
+    told: list[str] = []
+
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        with grading_beside(writer, stored, suite, told.append) as beside:
+            for response in stored.responses():
+                beside.take(response)
+            beside.close()
+        store_scores(writer, stored, suite, NOTHING, told.append)
+
+    assert without_ids(stored_rows(path)) == without_ids(alone)
+    assert "graded them failed" in told[0]
+
+
+def test_scores_that_another_suite_or_program_made_are_not_gone_on_with(made, beside_at_once):
+    path, suite = made(20)
+    graded_here(path, suite)
+
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        writer.set_meta(GRADED_BY, "another")
+        with grading_beside(writer, stored, suite, pytest.fail) as beside:
+            beside.close()
+        left = stored.scores()
+
+    assert left == ()
+
+
+def test_an_interrupted_run_keeps_the_scores_that_its_own_suite_made(made, beside_at_once):
+    path, suite = made(20)
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        with grading_beside(writer, stored, suite, pytest.fail) as beside:
+            for response in stored.responses():
+                beside.take(response)
+            beside.close()
+        before = stored.scores()
+        with grading_beside(writer, stored, suite, pytest.fail) as beside:
+            beside.close()
+        after = stored.scores()
+
+    assert before
+    assert after == before
+
+
+def test_what_was_graded_singly_is_replaced_as_a_whole_when_another_suite_grades(made):
+    path, suite = made(20)
+    alone = graded_here(path, suite)
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        writer.begin_scores(GRADED_BY, "another")
+        store_scores(writer, stored, suite, NOTHING, pytest.fail)
+        marker = stored.meta(GRADED_BY)
+
+    assert stored_rows(path) == alone
+    assert marker == ""
+
+
+def test_a_run_is_concluded_alike_whether_graded_beside_or_at_the_end(workspace, monkeypatch):
+    root = workspace(wrong={"gpt-4o-2024-11-20": 12})
+    options = RunOptions(
+        target=TargetOptions(standin=True, recordings=(root / "datasets" / "recordings.jsonl",)), fresh=True
+    )
+    found = []
+    for fewest in (10**9, 0):
+        monkeypatch.setattr(grading_beside_module, "FEWEST_TO_ASK", fewest)
+        monkeypatch.setattr(grading_workers, "_cores", lambda: 2)
+        (outcome,) = run_suites([root / "evals" / "capitals.yaml"], options)
+        with open_run(outcome.run_path) as stored:
+            found.append((outcome.evaluation.comparisons, outcome.evaluation.metrics, stored.scores()))
+
+    assert len(found[0][2]) == 120
+    assert found[0] == found[1]

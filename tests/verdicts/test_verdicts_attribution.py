@@ -76,7 +76,8 @@ def taken_apart(
 ) -> tuple[Comparison, Attribution]:
     evaluation = evaluate(results, gate, RunFacts())
     (comparison,) = (one for one in evaluation.comparisons if one.metric == metric)
-    found = attribute(comparison, index_scores(results), build_score_tables(results, gate), tolerant or reading({}), 7)
+    tables = build_score_tables(results, gate)
+    found = attribute(comparison, index_scores(results, tables), tables, tolerant or reading({}), 7)
     assert found is not None
     return comparison, found
 
@@ -222,14 +223,16 @@ def test_cases_without_a_score_on_one_side_and_calls_that_failed_are_left_out(
 def test_a_run_in_which_nothing_pairs_has_no_attribution(make_results: MakeResults, make_gate: MakeGate) -> None:
     results, gate = make_results({"base": {"right": [1, None]}, "cand": {"right": [None, 1]}}), make_gate()
     (comparison,) = evaluate(results, gate, RunFacts()).comparisons
-    assert attribute(comparison, index_scores(results), build_score_tables(results, gate), reading({}), 7) is None
+    tables = build_score_tables(results, gate)
+    assert attribute(comparison, index_scores(results, tables), tables, reading({}), 7) is None
 
 
 def test_scores_of_another_run_are_refused(ten: Results, make_results: MakeResults, make_gate: MakeGate) -> None:
     (comparison,) = evaluate(ten, make_gate(), RunFacts()).comparisons
     other = make_results({"base": {"right": [1] * 9}, "cand": {"right": [1] * 9}})
+    tables = build_score_tables(other, make_gate())
     with pytest.raises(ValueError, match="the comparison has 10 cases, these scores pair 9"):
-        attribute(comparison, index_scores(other), build_score_tables(other, make_gate()), reading({}), 7)
+        attribute(comparison, index_scores(other, tables), tables, reading({}), 7)
 
 
 def test_a_reading_outside_0_to_1_is_refused() -> None:

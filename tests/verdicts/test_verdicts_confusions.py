@@ -14,6 +14,7 @@ from snapdrift.model import (
     CallResult,
     Case,
     Endpoint,
+    Gate,
     MetricSpec,
     Outcome,
     Reason,
@@ -22,7 +23,8 @@ from snapdrift.model import (
     ScoreKind,
     Variant,
 )
-from snapdrift.verdicts.confusions import confusion_of, find_confusions
+from snapdrift.verdicts.confusions import confusion_of
+from snapdrift.verdicts.gradings import summarise_gradings
 
 ABC = MetricSpec("label", "label", ScoreKind.PASS_FAIL, labels=("a", "b", "c"))
 NOT_ACCEPTED, UNEXTRACTED = Reason.NOT_ACCEPTED, Reason.UNEXTRACTED
@@ -137,10 +139,10 @@ def test_repeats_count_one_by_one_and_what_has_no_score_is_counted_apart() -> No
         ("c3", 0): Outcome.NOT_NEEDED,
     }
 
-    (found,) = find_confusions(results(scores, outcomes))
+    (found,) = summarise_gradings(results(scores, outcomes), Gate("default")).confusions
 
     assert (found.counts[0], found.by_label[1].expected, found.ungraded) == ((1, 1, 0), 0, 2)
 
 
 def test_a_metric_without_labels_and_a_variant_without_scores_have_none() -> None:
-    assert find_confusions(results([], {("c1", 0): Outcome.API_ERROR})) == ()
+    assert summarise_gradings(results([], {("c1", 0): Outcome.API_ERROR}), Gate("default")).confusions == ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
@@ -20,7 +21,7 @@ from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.execution.surprises import Surprises
-from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response
+from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response, Step
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
@@ -40,7 +41,8 @@ class Engine:
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
     where others share budget and limits; None: they are this engine's alone. `surprises` gets what cost more than its
-    worst case.
+    worst case. `stored` gives the recorded request of a step of a call, so that those of failed calls need not be kept
+    until they are asked once more; None: they are.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Engine:
         stepping: Stepping | None = None,
         authority: Authority | None = None,
         surprises: Surprises | None = None,
+        stored: Callable[[CallKey, int], Request | None] | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
@@ -68,6 +71,7 @@ class Engine:
         self._authority = LocalAuthority(budget, own) if authority is None else authority
         self._progress = progress
         self._stepping = stepping
+        self._stored = stored
 
     async def run(
         self,
@@ -85,8 +89,17 @@ class Engine:
         """
         holds = Holds(self._clock, self._settings.deadline)
         asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
-        held = self._authority.held
-        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping, held)
+        run = _Run(
+            self._settings,
+            self._clock,
+            holds,
+            asker,
+            self._record,
+            self._progress,
+            self._stepping,
+            self._authority.held,
+            self._stored,
+        )
 
         def job_of(request: Request) -> Job:
             return Job(request, earlier(request.call))
@@ -107,6 +120,17 @@ class Engine:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A call that is asked once more when all others are through; its request, where nobody else has it."""
+
+    call: CallKey
+    step: int
+    attempts: tuple[Attempt, ...]
+    steps: tuple[Step, ...]
+    request: Request | None
+
+
 class _Run:
     """The state of one `Engine.run`: what it counts, and what it keeps for the sweep."""
 
@@ -120,7 +144,9 @@ class _Run:
         progress: Callable[[Progress], None] | None,
         stepping: Stepping | None,
         held: Callable[[], Held | None],
+        stored: Callable[[CallKey, int], Request | None] | None,
     ) -> None:
+        self._stored = stored
         self._settings = settings
         self._clock = clock
         self._holds = holds
@@ -132,7 +158,7 @@ class _Run:
         self._in_flight = 0
         self._failures_in_a_row = 0
         self._workers: list[asyncio.Task[None]] = []
-        self._to_sweep: list[Job] = []
+        self._to_sweep: list[_Failed] = []
         self._sweeping = False
         self.answered = 0
         self.failed = 0
@@ -159,7 +185,7 @@ class _Run:
                 swept, self._to_sweep = self._to_sweep, []
                 self._sweeping = True
                 self._failures_in_a_row = 0
-                await self._round(iter(swept), group)
+                await self._round(filter(None, map(self._again, swept)), group)
             for watcher in watchers:
                 watcher.cancel()
 
@@ -238,11 +264,20 @@ class _Run:
         if failure is None:
             return
         if failure.retryable and not self._sweeping and not ending.counted:
-            self._to_sweep.append(Job(ending.request, response.attempts, ending.steps))
+            kept = ending.request if self._stored is None else None
+            call, step = ending.request.call, ending.request.step
+            self._to_sweep.append(_Failed(call, step, response.attempts, ending.steps, kept))
         if ending.asked and (failure.retryable or not self.answered):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)
+
+    def _again(self, failed: _Failed) -> Job | None:
+        """A failed call as it is asked once more."""
+        request = failed.request
+        if request is None and self._stored is not None:
+            request = self._stored(failed.call, failed.step)
+        return None if request is None else Job(request, failed.attempts, failed.steps)
 
     def _give_up(self, failure: Failure) -> None:
         self._holds.stop(

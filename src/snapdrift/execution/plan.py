@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from snapdrift.model import Call, CallKey, Case, Variant, canonical_json
 
@@ -27,19 +28,36 @@ def plan_calls(
 
     Raises `ValueError` for repeats under 1 and for two cases or variants of one name.
     """
-    listed = list(cases)
-    case_ids = _unique([case.id for case in listed], "case")
+    return tuple(each_call(cases, variants, repeats, seed, prefix_of))
+
+
+def each_call(
+    cases: Iterable[Case],
+    variants: Iterable[Variant],
+    repeats: int,
+    seed: int,
+    prefix_of: Callable[[Case], str | None] | None = None,
+) -> Iterator[Call]:
+    """The same one at a time: a large plan goes into its run file without being in memory.
+
+    Raises what `plan_calls` raises at once, not when the first call is asked for.
+    """
+    case_ids, prefixes = list[str](), dict[str, str | None]()
+    for case in cases:
+        case_ids.append(case.id)
+        if prefix_of is not None:
+            prefixes[case.id] = prefix_of(case)
+    _unique(case_ids, "case")
     names = _unique([variant.name for variant in variants], "variant")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; at least 1 is needed")
-    prefixes = {case.id: None if prefix_of is None else prefix_of(case) for case in listed}
     keys = (
         CallKey(case_id, variant, repeat)
         for repeat in range(repeats)
-        for case_id in sorted(case_ids, key=lambda case_id: _place(seed, repeat, case_id, prefixes[case_id]))
+        for case_id in sorted(case_ids, key=lambda case_id: _place(seed, repeat, case_id, prefixes.get(case_id)))
         for variant in sorted(names, key=lambda name: _draw(seed, repeat, case_id, name))
     )
-    return tuple(Call(key, position) for position, key in enumerate(keys))
+    return (Call(key, position) for position, key in enumerate(keys))
 
 
 def plan_units(
@@ -64,6 +82,7 @@ def plan_units(
 def _place(seed: int, repeat: int, case_id: str, prefix: str | None) -> tuple[bytes, str, bytes]:
     """Where a case stands in a round: where its group does, then by itself."""
     own = _draw(seed, repeat, case_id)
+    # A place for each case is in memory while a round is drawn: the empty text and the digest are there once.
     return (own, "", own) if prefix is None else (_draw(seed, repeat, "prefix", prefix), prefix, own)
 
 
@@ -73,6 +92,6 @@ def _draw(*of: int | str) -> bytes:
 
 def _unique(names: list[str], what: str) -> list[str]:
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(f"{what} {twice!r} is there twice; each may be planned once")
     return names

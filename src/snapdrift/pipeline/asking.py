@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,12 +16,13 @@ from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.daily import DayShare
-from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, Record, StopReason
 from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
+from snapdrift.pipeline.grading_beside import Beside, grading_beside
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, BatchOptions
 from snapdrift.pipeline.sharing import Schedule, Window
@@ -60,6 +61,7 @@ class AskSettings:
     batches: BatchSettings = field(default_factory=BatchSettings)
     judges_by_batch: bool = False
     extend: bool = False
+    notice: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,14 @@ async def ask_all(
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
+        grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
+        beside = stack.enter_context(grading) if settings.answers else None
+        record = _recording(writer, beside) if looking is None else looking.record
 
         def engine(window: Window) -> Engine:
             return Engine(
                 ask,
-                writer.record if looking is None else looking.record,
+                record,
                 answer_price(catalog),
                 worst,
                 EngineSettings(settings.concurrency, deadline=window.starts_until, give_up_at=window.waits_until),
@@ -132,6 +137,7 @@ async def ask_all(
                 stepping=calls,
                 authority=authority,
                 surprises=surprises,
+                stored=stored.request,
             )
 
         runner: BatchRunner | None = None
@@ -148,6 +154,8 @@ async def ask_all(
             ended = await ways.ask(calls.requests(), by_batch)
         else:
             ended = _Ended()
+        if beside is not None:
+            await asyncio.to_thread(beside.close)
         if (ended.stopped is None and not ended.spent) or (ended.stopped in _ALLOWANCE and looking is None):
             budget.keep_for_later(0.0)
             ways = replace(ways, engine=engine(settings.times.judges))
@@ -157,6 +165,18 @@ async def ask_all(
     notes = spending_notes(budget, surprises, unjudged)
     # What is left with the provider may cost as much as it holds of the budget.
     return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left, notes)
+
+
+def _recording(writer: RunWriter, beside: Beside | None) -> Record:
+    """Stores how a call ended, and has it graded once it is stored."""
+    if beside is None:
+        return writer.record
+
+    async def record(response: Response, request: Request) -> None:
+        await writer.record(response, request)
+        beside.take(response)
+
+    return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +288,11 @@ def _judge_requests(
 
 
 def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, ...]]:
+    # Of an answer that nothing is stored of, and that is most of them, the file is not asked while the loop waits.
+    failed = stored.failed_keys()
+
     def earlier(key: CallKey) -> tuple[Attempt, ...]:
-        response = stored.response(key)
+        response = stored.response(key) if key.grader or key in failed else None
         return () if response is None else response.attempts
 
     return earlier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
-from snapdrift.model import Endpoint, Score, Source
+from snapdrift.model import CallKey, Case, Endpoint, Source
 from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
@@ -22,6 +22,7 @@ from snapdrift.pipeline.spending import stored_notes
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
 from snapdrift.store.verdict_log import append_verdict
+from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.registry import InvalidEntryError
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, C
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.suites.resolved import suite_from_stored
 
-    cases = stored.cases()
+    cases = CaseList(stored.each_case())
     # What is expected was taken out of an exported run: nothing there tells whether graders fit the cases.
-    fitting = () if stored.header.redacted else cases
+    fitting: Sequence[Case] = () if stored.header.redacted else cases
     try:
         suite = replace(suite_from_stored(stored.suite, fitting, Registry()), cases=cases)
     except InvalidEntryError as error:
@@ -78,8 +79,8 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
 
     header = stored.header
     gate = narrowed(suite.gates[header.gate], header.variants)
-    results = stored.results(suite.metrics, applicable_cases(suite, stored.cases()))
-    require_one_version(stored, suite, results.scores)
+    results = stored.streamed_results(suite.metrics, applicable_cases(suite, stored.each_case()))
+    require_one_version(stored, suite)
     facts = RunFacts(
         seed=header.seed,
         partial=header.partial,
@@ -143,11 +144,11 @@ def _asked_of(stored: StoredRun) -> dict[tuple[str, str], _Asked]:
     requested: dict[tuple[str, str], str] = {}
     sources: dict[tuple[str, str], set[str]] = {}
     ways = {v.name: (v.endpoint, v.host) for v in stored.header.variants if v.endpoint.over_http}
-    for response in stored.responses():
-        if response.outcome.measured and (response.call.grader or response.call.variant in ways):
-            who = ("", response.call.judge) if response.call.grader else (response.call.variant, "")
-            requested.setdefault(who, response.requested_model)
-            sources.setdefault(who, set()).add(response.source.value)
+    for asked in stored.asked_models():
+        if asked.grader or asked.variant in ways:
+            who = ("", CallKey("", "", 0, asked.grader).judge) if asked.grader else (asked.variant, "")
+            requested.setdefault(who, asked.requested)
+            sources.setdefault(who, set()).add(asked.source.value)
     return {who: _Asked(requested[who], frozenset(sources[who]), ways.get(who[0])) for who in requested}
 
 
@@ -190,7 +191,7 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
 
     warnings, price = model_warnings(stored, suite, catalog), price_sentences(catalog)
     data = run_data(stored, suite.metrics, warnings, asked_source(stored), price)
-    _require_unmixed(stored, data.scores)
+    _require_unmixed(stored)
     data = data if evaluation is None else replace(data, evaluation=evaluation)
     data = replace(
         data,
@@ -293,10 +294,10 @@ def _point_latest(out_dir: Path) -> None:
             draft.unlink()
 
 
-def _require_unmixed(stored: StoredRun, scores: Iterable[Score]) -> None:
+def _require_unmixed(stored: StoredRun) -> None:
     """A run is reported as it was concluded, maybe by an older version, but by one: the page compares its scores."""
     versions: dict[str, str] = {}
-    for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
+    for metric, version in stored.score_versions():
         if versions.setdefault(metric, version) != version:
             raise StoreError(
                 f"{stored.path}: {metric} was scored by {versions[metric]} and by {version}; scores of different "
@@ -304,10 +305,10 @@ def _require_unmixed(stored: StoredRun, scores: Iterable[Score]) -> None:
             )
 
 
-def require_one_version(stored: StoredRun, suite: Suite, scores: Iterable[Score]) -> None:
-    """Raises `StoreError` for scores of other grader versions than the suite's: they are not compared."""
+def require_one_version(stored: StoredRun, suite: Suite) -> None:
+    """Raises `StoreError` for stored scores of other grader versions than the suite's: they are not compared."""
     now = {metric.name: grader.version for grader in suite.graders for metric in grader.metrics}
-    for metric, version in dict.fromkeys((score.metric, score.version) for score in scores):
+    for metric, version in stored.score_versions():
         if version != now.get(metric):
             raise StoreError(
                 f"{stored.path}: {metric} was scored by {version or 'a grader without a version'}, the suite now has "

@@ -71,7 +71,7 @@ def draw_sheet(text: str, request: DrawRequest, options: RunOptions, cwd: Path) 
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_calibratable(stored)
         suite, _ = load_stored_suite(stored, workspace)
-        require_one_version(stored, suite, stored.scores())
+        require_one_version(stored, suite)
         judge = _judge_of(suite, request.metric)
         comparison = (judge.name, *_pair_of(stored, suite, request.pair))
         labelling = stored_labelling(stored)

@@ -20,6 +20,7 @@ from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
+    from snapdrift.store.reader import CasesById
     from snapdrift.suites.resolved import Suite
 
 PORTION = 64
@@ -75,7 +76,7 @@ def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) 
     judges = judges_of(suite)
     if not judges:
         return
-    cases = _cases_of(stored, suite)
+    cases = stored.known_cases()
     found = judgements_of(stored, judges, cases, run_baselines(stored, suite))
     yielded: set[CallKey] = set()
     for response in _answers(stored):
@@ -86,7 +87,7 @@ def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) 
 
 
 def judgements_of(
-    stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case], baselines: Baselines
+    stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case] | CasesById, baselines: Baselines
 ) -> Judgements:
     """The questions of all stored answers, and the stored replies to them."""
     found = Judgements(stored, run_label(stored), baselines)
@@ -110,10 +111,11 @@ def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target
 def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator[Score]:
     """Every score of the stored answers: one for each response, applicable grader and metric.
 
-    A judge whose verdict is not there, or is about another question, makes a grader error, never a fail. `code` calls
-    the functions of the workspace that graders need.
+    Cases are as the run file has them: a run that is graded again adopts those of its suite first. A judge whose
+    verdict is not there, or is about another question, makes a grader error, never a fail. `code` calls the functions
+    of the workspace that graders need.
     """
-    cases, graders = _cases_of(stored, suite), graders_of(suite)
+    cases, graders = stored.known_cases(), graders_of(suite)
     found = judgements_of(stored, judges_of(suite), cases, run_baselines(stored, suite))
     answers = _answers(stored)
     while portion := list(islice(answers, PORTION if code else 1)):
@@ -123,6 +125,14 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
             )
         for response in portion:
             yield from scores_of(found, graders, cases[response.call.case_id], response, code)
+
+
+def grade_ungraded(stored: StoredRun, suite: Suite) -> Iterator[Score]:
+    """The scores of the stored answers that have none, by graders that grade alone."""
+    cases, graders = stored.known_cases(), graders_of(suite)
+    for response in stored.ungraded():
+        for grader in graders:
+            yield from read_scores(grader, cases[response.call.case_id], response)
 
 
 @contextmanager
@@ -173,8 +183,3 @@ def _shared(score: Score, of: CallKey) -> Score:
     """A score by the verdict on another answer that is the same, which it names."""
     told = f"the judge was asked about the same answer of {of.variant} to case {of.case_id}, repeat {of.repeat}"
     return replace(score, evidence=(*score.evidence, told), facts={**score.facts, "verdict_of": str(of)})
-
-
-def _cases_of(stored: StoredRun, suite: Suite) -> dict[str, Case]:
-    """The cases by id, as the suite has them now: those that a top-up added are only in the run file."""
-    return {case.id: case for case in (*stored.cases(), *suite.cases)}

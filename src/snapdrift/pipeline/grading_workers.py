@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from snapdrift.pipeline.grading import collecting_paused, grade_answers, graders_of
+from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded, graders_of
 from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ FEWEST_ANSWERS = 20_000
 MOST_WORKERS = 4
 """One process stores what they send, and no more than about so many keep it busy."""
 PORTION = 64
+FOLLOW = "follow"
+"""What tells a worker to grade the answers that it reads the calls of."""
 _PIPE_BYTES = 2**20
 _ENDS_WITHIN_S = 10.0
 
@@ -51,6 +53,16 @@ def store_scores(
 
     Where one of them fails, this one grades all by itself.
     """
+    from snapdrift.pipeline.grading_beside import GRADED_BY, grading_key
+
+    by = stored.meta(GRADED_BY)
+    if by and by == grading_key(suite) and all(grader.grades_alone for grader in graders_of(suite)):
+        # Most were graded while others were waited for; those that are left have no score yet.
+        with collecting_paused():
+            writer.complete_scores(grade_ungraded(stored, suite), GRADED_BY)
+        return
+    if by:
+        writer.set_meta(GRADED_BY, "")
     count = workers_for(stored, suite)
     if count > 1:
         try:
@@ -70,13 +82,20 @@ def workers_for(stored: StoredRun, suite: Suite) -> int:
     Judges, functions of the workspace and comparisons of answers are this process's business, and so is a suite that
     is another than the run file has.
     """
-    cores = _cores()
-    if cores < 2 or not sys.executable or not all(grader.grades_alone for grader in graders_of(suite)):
+    if len(stored.answer_ids()) < FEWEST_ANSWERS or not may_grade_apart(stored, suite):
         return 1
-    if len(stored.answer_ids()) < FEWEST_ANSWERS or stored.suite != _as_stored(suite):
-        return 1
-    known = {case.id: case for case in stored.cases()}
-    return min(cores, MOST_WORKERS) if all(known.get(case.id) == case for case in suite.cases) else 1
+    return min(_cores(), MOST_WORKERS)
+
+
+def may_grade_apart(stored: StoredRun, suite: Suite) -> bool:
+    """Whether another process can grade answers as this one would, and there is a core for it."""
+    if _cores() < 2 or not sys.executable or not all(grader.grades_alone for grader in graders_of(suite)):
+        return False
+    return bool(graders_of(suite)) and _same_suite(stored, suite)
+
+
+def _same_suite(stored: StoredRun, suite: Suite) -> bool:
+    return stored.suite == _as_stored(suite) and stored.header.dataset_hash == suite.dataset_hash
 
 
 def _cores() -> int:
@@ -122,7 +141,8 @@ def started_workers(stored: StoredRun, count: int) -> Iterator[list[subprocess.P
     workers: list[subprocess.Popen[bytes]] = []
     try:
         for number in range(count):
-            workers.append(_started(stored, number, count))  # noqa: PERF401  each is ended if the next cannot start
+            share = (str(number), str(count), str(PORTION))
+            workers.append(started_worker(stored, share))  # each is ended if the next cannot start
         yield workers
     finally:
         for worker in workers:
@@ -132,13 +152,13 @@ def started_workers(stored: StoredRun, count: int) -> Iterator[list[subprocess.P
             _stream(worker).close()
 
 
-def _started(stored: StoredRun, number: int, count: int) -> subprocess.Popen[bytes]:
+def started_worker(stored: StoredRun, share: Sequence[str]) -> subprocess.Popen[bytes]:
     """A worker: the same Python and the same path, in a process group of its own (Ctrl-C is for this process alone)."""
-    arguments = (str(stored.path.resolve()), str(number), str(count), str(PORTION))
+    arguments = (str(stored.path.resolve()), *share)
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     worker = subprocess.Popen(  # noqa: S603  this program, with a path and numbers
         [sys.executable, "-P", "-m", "snapdrift.graders.worker", *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if share == (FOLLOW,) else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class Prepared:
     suite: Suite
     catalog: Catalog
     gate: Gate
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     variants: tuple[Variant, ...]
     repeats: int
     partial: bool
@@ -48,7 +48,7 @@ class Prepared:
     design: Design | None = None
 
     @property
-    def askable(self) -> tuple[Case, ...]:
+    def askable(self) -> Sequence[Case]:
         """Every case that may be asked: those planned, and those that a top-up may draw."""
         return self.cases if self.design is None else (*self.cases, *self.design.rest)
 
@@ -76,13 +76,16 @@ def _in(table: Any, keys: Sequence[Any]) -> bool:
     return not keys or (isinstance(table, Mapping) and keys[0] in table and _in(table[keys[0]], keys[1:]))
 
 
-def applicable_cases(suite: Suite, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
-    """For each metric the ids of the cases that it applies to."""
-    return {
-        metric.name: frozenset(case.id for case in cases if grader.applies(case))
-        for grader in suite.graders
-        for metric in grader.metrics
-    }
+def applicable_cases(suite: Suite, cases: Iterable[Case]) -> Mapping[str, frozenset[str]]:
+    """For each metric the ids of the cases that it applies to; metrics with the same share one set of them."""
+    found: list[set[str]] = [set() for _ in suite.graders]
+    for case in cases:
+        for ids, grader in zip(found, suite.graders, strict=True):
+            if grader.applies(case):
+                ids.add(case.id)
+    alike: dict[frozenset[str], frozenset[str]] = {}
+    sets = [alike.setdefault(ids, ids) for ids in map(frozenset, found)]
+    return {metric.name: ids for grader, ids in zip(suite.graders, sets, strict=True) for metric in grader.metrics}
 
 
 def prepare(path: Path, options: RunOptions) -> Prepared:
@@ -225,7 +228,7 @@ def _gate(suite: Suite, name: str | None) -> Gate:
     return suite.gates[wanted]
 
 
-def _cases(suite: Suite, gate: Gate, selection: Selection) -> tuple[Case, ...]:
+def _cases(suite: Suite, gate: Gate, selection: Selection) -> Sequence[Case]:
     cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
     unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
     if unknown:

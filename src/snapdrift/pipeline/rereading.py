@@ -24,16 +24,15 @@ def tolerant_reading(stored: StoredRun, suite: Suite) -> Tolerant:
     """
     graders = cast("tuple[Grader, ...]", suite.graders)  # a suite knows only what its registry promises of them
     by_metric = {metric.name: grader for grader in graders for metric in grader.metrics}
-    # A run that was topped up holds more cases than the suite that it began with.
-    cases = {case.id: case for case in (*stored.cases(), *suite.cases)}
     tools = {variant.name: _functions(variant) for variant in stored.header.variants}
     kept: dict[tuple[str, str, int, str], Readings] = {}
 
     def read(grader: Grader, score: Score) -> Readings:
         response = stored.answer(CallKey(score.case_id, score.variant, score.repeat))
-        if response is None:
+        case = stored.case(score.case_id)
+        if response is None or case is None:
             return _NOTHING
-        return read_again(grader, cases[score.case_id], response, score, tools[score.variant]) or _NOTHING
+        return read_again(grader, case, response, score, tools[score.variant]) or _NOTHING
 
     def tolerant(score: Score) -> Reading | None:
         grader = by_metric[score.metric]

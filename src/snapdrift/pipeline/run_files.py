@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import NoWorkspaceError, UsageError
-from snapdrift.model import Endpoint, Gate
+from snapdrift.model import Call, Endpoint, Gate
 from snapdrift.pipeline.batching import ALL, BATCHED
 from snapdrift.pipeline.grading import judge_variants
 from snapdrift.pipeline.options import RunOptions, TargetOptions
@@ -62,7 +63,7 @@ def runs_dir(workspace: Workspace, options: RunOptions) -> Path:
 
 def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunWriter:
     """The run file to write to: that of the same run made earlier, or a new one with its plan in it."""
-    from snapdrift.execution.plan import plan_calls, plan_units
+    from snapdrift.execution.plan import each_call, plan_units
 
     header = header_of(prepared, target, options)
     directory = runs_dir(prepared.workspace, options)
@@ -72,7 +73,9 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     _tell_what_is_not_taken_up(directory, header, options)
     seed, design, meta = prepared.suite.seed, prepared.design, dict[str, str]()
     if design is None:
-        calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared))
+        calls: Iterable[Call] = each_call(
+            prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared)
+        )
     else:
         calls = plan_units(design.order[: design.sample], prepared.variants, prepared.repeats, seed)
         meta = meta_of(design, header, prepared.suite, prepared.gate)

@@ -173,7 +173,8 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             before = stored.meta(REACHED)
             if options.extend:
                 require_extendable(stored)
-            askable = (*suite.cases, *rest_cases(stored).values())
+            rest = rest_cases(stored).values()
+            askable = (*suite.cases, *rest) if rest else suite.cases
         allowance = Allowance.of(options.limits)
         require_code_allowed(suite, askable, workspace, allowed=options.code)
         require_unchanged_media(workspace, suite)
@@ -246,11 +247,13 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         batches=_batch_settings(stored, work, times),
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
         extend=work.options.extend,
+        notice=work.options.notice,
     )
     asked = (*stored.header.variants, *judge_variants(work.suite))
     work.target.pace.know(known_limits(Account(work.workspace.config, work.catalog), work.target, asked))
     media = Media(work.workspace, work.suite.media)
     a_day = per_day(work.suite, header.gate, work.target)
+    work.target.prepare()
     with day_share(directory.parent, header.suite, header.run_id, a_day) as day, nothing_in_flight_after(writer):
         report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media, day))
     allowance.spend(report.charged_usd)
@@ -275,7 +278,8 @@ def _schedule(stored: StoredRun, work: Work, judges: float) -> Schedule:
 
 
 def _stored_calls(stored: StoredRun) -> str:
-    return f"{len(stored.answered_keys())} of {len(stored.calls())} calls are stored"
+    counts = stored.counts()
+    return f"{counts.answered} of {counts.planned} calls are stored"
 
 
 def _batch_settings(stored: StoredRun, work: Work, times: Schedule) -> BatchSettings:

@@ -30,7 +30,7 @@ class PlannedCalls:
         self._target = target
         self._media = media
         self._scripts: dict[CallKey, Script] = {}
-        self._cases: dict[str, Case] = {}
+        self._cases = stored.known_cases()
         self._variants = {variant.name: variant for variant in stored.header.variants}
         self._label = run_label(stored)
 
@@ -40,9 +40,8 @@ class PlannedCalls:
         Of variants that go by batch (`batched`), or of the others. A call that a file of outputs has no answer to is
         left out: it stays missing.
         """
-        answered = self._stored.answered_keys()
-        for key in self._stored.calls():
-            if key.grader or key in answered or self._variants[key.variant].batch is not batched:
+        for key in self._stored.open_calls():
+            if self._variants[key.variant].batch is not batched:
                 continue
             request = self.request(key)
             if request is not None:
@@ -83,9 +82,6 @@ class PlannedCalls:
         return followed
 
     def _case(self, case_id: str) -> Case:
-        """A case of the run; cases may have been added since it was last asked for one."""
-        if case_id not in self._cases:
-            self._cases = {case.id: case for case in self._stored.cases()}
         return self._cases[case_id]
 
     def _script(self, variant: Variant, case: Case) -> Script:

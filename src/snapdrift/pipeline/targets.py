@@ -73,6 +73,13 @@ class Target:
     def _name(self, variant: Variant) -> str:
         return self.override or variant.host or OPENAI
 
+    def prepare(self) -> None:
+        """Does before a loop runs what would block it: imports the SDK, where a host is asked."""
+        from snapdrift.openai_api.loading import load_sdk
+
+        if self.hosts:
+            load_sdk()
+
     @asynccontextmanager
     async def asking(self, concurrency: int) -> AsyncIterator[Ask]:
         """Opens one client a host and gives a function that sends each request to its own, or runs an application."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,6 @@ from snapdrift.errors import StoreError
 from snapdrift.model import (
     Call,
     CallKey,
-    CallResult,
     Case,
     MetricSpec,
     Outcome,
@@ -23,6 +22,7 @@ from snapdrift.model import (
     Response,
     Results,
     Score,
+    Source,
     Step,
 )
 from snapdrift.store import bodies, codec, rows
@@ -31,11 +31,13 @@ from snapdrift.store.format import SPARED, SUPERSEDED_USD, connect_reader, expla
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.judging import JudgeTally
 from snapdrift.store.spending import spent_usd
+from snapdrift.store.streams import Reading, StoredCalls, StoredScores
 
 if TYPE_CHECKING:
     import pandas as pd
+_UNMEASURED = ", ".join(f"'{outcome.value}'" for outcome in Outcome if not outcome.measured)
 _RECENT = 4
-"""Large texts that are kept at hand."""
+"""Large texts, and cases, that are kept at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,49 @@ class ScoreValue:
     passed: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class CallCounts:
+    """How many calls are planned, and how many of them were answered by a model."""
+
+    planned: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """A model that measured answers of a variant (or verdicts of its judge's call, `grader`) were asked of."""
+
+    variant: str
+    grader: str
+    requested: str
+    source: Source
+
+
+class CasesById:
+    """The cases of a run by id. The last few are at hand: the answers to a case stand next to each other."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+        self._recent: dict[str, Case] = {}
+
+    def __getitem__(self, case_id: str) -> Case:
+        """The case. Raises `StoreError` for one that is not there: the file is damaged."""
+        case = self._recent.pop(case_id, None) or self._stored.case(case_id)
+        if case is None:
+            raise StoreError(f"{self._stored.path}: damaged, it has calls of case {case_id} and no such case")
+        self._recent[case_id] = case
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        return case
+
+
 class StoredRun:
     """A run as its file tells it. Each property is read when asked for, so a live run shows its progress."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._reading = Reading(connection, path)
         self._header: tuple[str, RunHeader] | None = None
         self._recent: dict[str, str] = {}
 
@@ -118,8 +157,31 @@ class StoredRun:
 
     def cases(self) -> tuple[Case, ...]:
         """The cases, in the dataset's order."""
+        return tuple(self.each_case())
+
+    def each_case(self) -> Iterator[Case]:
+        """The same one at a time."""
         found = self._rows("SELECT id, record FROM cases ORDER BY position")
-        return tuple(codec.loads(Case, record, f"{self.path}: case {case_id}") for case_id, record in found)
+        return (codec.loads(Case, record, f"{self.path}: case {case_id}") for case_id, record in found)
+
+    def case(self, case_id: str) -> Case | None:
+        """One case, None where there is none of that id."""
+        row = self._one("SELECT record FROM cases WHERE id = ?", (case_id,))
+        return None if row is None else codec.loads(Case, row[0], f"{self.path}: case {case_id}")
+
+    def known_cases(self) -> CasesById:
+        """The cases by id, each read when it is asked for."""
+        return CasesById(self)
+
+    def case_heads(self) -> tuple[Case, ...]:
+        """The cases with their ids, tags and clusters alone, in the dataset's order."""
+        same: dict[str, tuple[str, ...]] = {}
+        heads = []
+        for case_id, tags, cluster in self._rows(rows.CASE_HEADS):
+            if tags not in same:
+                same[tags] = codec.loads(tuple[str, ...], tags or "[]", f"{self.path}: tags of case {case_id}")
+            heads.append(Case(case_id, tags=same[tags], cluster=None if cluster is None else str(cluster)))
+        return tuple(heads)
 
     def calls(self) -> tuple[CallKey, ...]:
         """Every planned call, judges' included, in the order in which they are made."""
@@ -131,11 +193,15 @@ class StoredRun:
 
     def responses(self) -> Iterator[Response]:
         """What came back, in planned order, one at a time: memory does not grow with the run."""
-        return map(self._response, self._rows(rows.RESPONSES + rows.PLANNED))
+        return map(self._response, self._reading.in_order(self._reading.ids(rows.RESPONDED), rows.RESPONSES))
 
     def answer_ids(self) -> list[int]:
         """The row ids of the calls whose responses are answers, in planned order."""
         return [row[0] for row in self._rows(rows.ANSWER_IDS)]
+
+    def ungraded(self) -> Iterator[Response]:
+        """The responses of answer calls without any score, in planned order."""
+        return map(self._response, self._reading.in_order(self._reading.ids(rows.UNGRADED), rows.RESPONSES))
 
     def responses_of(self, ids: Sequence[int]) -> list[Response]:
         """The responses of a few calls (some hundreds at most) by row id, in planned order."""
@@ -181,6 +247,40 @@ class StoredRun:
         found = self._rows(f"{rows.STEPS} ORDER BY c.id, s.number")
         return ((row[7], self._response(row)) for row in found)
 
+    def open_calls(self) -> Iterator[CallKey]:
+        """The planned answer calls without a measured answer, in planned order: what is still to be asked.
+
+        Which they are is settled when the first is asked for; their keys are read a slice at a time.
+        """
+        ids = self._reading.ids(rows.OPEN.format(unmeasured=_UNMEASURED))
+        return (CallKey(*row) for row in self._reading.in_order(ids, rows.KEYS))
+
+    def failed_keys(self) -> frozenset[CallKey]:
+        """The answer calls that ended without a measured answer."""
+        found = self._rows(f"{rows.OUTCOMES} WHERE c.grader = '' AND r.outcome IN ({_UNMEASURED})")
+        return frozenset(CallKey(*row[:4]) for row in found)
+
+    def counts(self) -> CallCounts:
+        """How many calls are planned, judges' included, and how many of them have a measured answer."""
+        planned = self._one("SELECT count(*) FROM calls", ())
+        by_outcome = self._rows("SELECT outcome, count(*) FROM responses GROUP BY outcome")
+        answered = sum(count for outcome, count in by_outcome if self._outcome(outcome).measured)
+        return CallCounts(0 if planned is None else int(planned[0]), answered)
+
+    def asked_models(self) -> tuple[AskedModel, ...]:
+        """Which models were asked for and where measured answers came from, in the order in which they first did."""
+        found = ((row[:4], self._outcome(row[4])) for row in self._rows(rows.ASKED_MODELS))
+        place = f"{self.path}: requested model"
+        return tuple(
+            AskedModel(variant, grader, codec.from_json(str, model, place), codec.from_json(Source, source, place))
+            for (variant, grader, model, source), outcome in found
+            if outcome.measured
+        )
+
+    def score_versions(self) -> tuple[tuple[str, str], ...]:
+        """By which version of its grader each metric was scored, all of them, in the order in which they came."""
+        return tuple((metric, str(version)) for metric, version in self._rows(rows.SCORE_VERSIONS))
+
     def answered_keys(self) -> frozenset[CallKey]:
         """Calls with a measured outcome: those that a resumed run does not ask again."""
         return frozenset(CallKey(*row[:4]) for row in self._rows(rows.OUTCOMES) if self._outcome(row[4]).measured)
@@ -195,8 +295,7 @@ class StoredRun:
 
     def scores(self) -> tuple[Score, ...]:
         """Every score, in the order in which they were added."""
-        found = self._rows("SELECT case_id, variant, repeat, metric, record FROM scores ORDER BY id")
-        return tuple(rows.score_of(row, self.path) for row in found)
+        return tuple(StoredScores(self._reading))
 
     def score_values(self) -> Iterator[ScoreValue]:
         """What each score came to, without its evidence: many runs are read so in the time of one."""
@@ -231,35 +330,28 @@ class StoredRun:
         return codec.from_json(float, codec.parse(text, SUPERSEDED_USD), f"{self.path}: {SUPERSEDED_USD}")
 
     def results(self, metrics: Sequence[MetricSpec], applicable: Mapping[str, frozenset[str]]) -> Results:
-        """All that a decision is made from.
+        """All that a decision is made from, in memory.
 
         A planned answer call without a response is `MISSING`, or `NOT_NEEDED` where the run was stopped before it.
         """
-        header, spared = self.header, self.spared_cases()
+        read = self.streamed_results(metrics, applicable)
+        return replace(read, cases=self.cases(), calls=dict(read.calls.items()), scores=tuple(read.scores))
 
-        def unanswered(key: CallKey, requests: int = 0, usd: float | None = None) -> CallResult:
-            outcome = Outcome.NOT_NEEDED if key.case_id in spared else Outcome.MISSING
-            return CallResult(outcome, requests=requests, usd=usd)
+    def streamed_results(self, metrics: Sequence[MetricSpec], applicable: Mapping[str, frozenset[str]]) -> Results:
+        """The same, but for cases without what is asked; calls and scores are read whenever they are gone through.
 
-        calls = {key: unanswered(key) for key in self.calls() if not key.grader}
-        for *columns, count, usd in self._rows(rows.UNFINISHED):
-            key = CallKey(*columns)
-            calls[key] = unanswered(key, count, usd)
-        judging = JudgeTally(variant.name for variant in header.variants)
-        counts = {CallKey(*row[:4]): row[4] for row in self._rows(rows.REQUEST_COUNTS)}
-        for response in self.responses():
-            key = response.call
-            if key.grader:
-                judging.add(response)
-            else:
-                calls[key] = rows.call_result(response, counts.get(key, 0))
+        So memory hardly grows with the run; the file has to stay open, and as it is, for as long.
+        """
+        judging = JudgeTally(variant.name for variant in self.header.variants)
+        for row in self._reading.in_order(self._reading.ids(rows.JUDGED), rows.RESPONSES):
+            judging.add(self._response(row))
         return Results(
-            cases=self.cases(),
-            variants=header.variants,
-            repeats=header.planned_repeats,
+            cases=self.case_heads(),
+            variants=self.header.variants,
+            repeats=self.header.planned_repeats,
             metrics=tuple(metrics),
-            calls=calls,
-            scores=self.scores(),
+            calls=StoredCalls(self._reading, self.spared_cases()),
+            scores=StoredScores(self._reading),
             applicable=applicable,
             judge_usd=judging.usd,
             judge_batch_usd=dict(judging.batch_usd),
@@ -300,8 +392,7 @@ class StoredRun:
         self.close()
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        with explained(self.path):
-            yield from self._connection.execute(query, parameters)
+        return self._reading.rows(query, parameters)
 
     def _one(self, query: str, parameters: Sequence[object]) -> tuple[Any, ...] | None:
         return next(self._rows(query, parameters), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift.errors import StoreError
-from snapdrift.model import CallKey, CallResult, Endpoint, Request, Response, Score
+from snapdrift.model import CallKey, Endpoint, Reason, Request, Response, Score
 from snapdrift.store import bodies, codec
 from snapdrift.store.format import decompress
 
@@ -18,14 +18,37 @@ RESPONSES = (
 )
 PLANNED = " ORDER BY c.position, c.id"
 ANSWER_IDS = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' ORDER BY c.position, c.id"
+ANSWER_CALLS = "SELECT id FROM calls WHERE grader = '' ORDER BY position, id"
+RESPONDED = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id ORDER BY c.position, c.id"
+JUDGED = "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader <> '' ORDER BY c.position, c.id"
+UNGRADED = (
+    "SELECT c.id FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' AND NOT EXISTS (SELECT 1"
+    " FROM scores s WHERE s.case_id = c.case_id AND s.variant = c.variant AND s.repeat = c.repeat)"
+    " ORDER BY c.position, c.id"
+)
+OPEN = (
+    "SELECT c.id FROM calls c LEFT JOIN responses r ON r.call = c.id WHERE c.grader = ''"
+    " AND (r.call IS NULL OR r.outcome IN ({unmeasured})) ORDER BY c.position, c.id"
+)
+KEYS = "SELECT c.case_id, c.variant, c.repeat, c.grader FROM calls c"
+RESULTS = (
+    "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.record,"
+    " (SELECT count(*) FROM requests q WHERE q.call = c.id) FROM calls c LEFT JOIN responses r ON r.call = c.id"
+)
+ASKED_MODELS = (
+    "SELECT c.variant, c.grader, json_extract(r.record, '$.requested_model'),"
+    " coalesce(json_extract(r.record, '$.source'), 'openai'), r.outcome"
+    " FROM calls c JOIN responses r ON r.call = c.id GROUP BY 1, 2, 3, 4, 5 ORDER BY min(c.position), min(c.id)"
+)
+SCORES = "SELECT case_id, variant, repeat, metric, record FROM scores"
+SCORE_VERSIONS = (
+    "SELECT metric, coalesce(json_extract(record, '$.version'), '') FROM scores GROUP BY 1, 2 ORDER BY min(id)"
+)
+CASE_HEADS = "SELECT id, json_extract(record, '$.tags'), json_extract(record, '$.cluster') FROM cases ORDER BY position"
 ANSWERS = "SELECT r.outcome, r.record FROM calls c JOIN responses r ON r.call = c.id"
 OUTCOMES = "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome FROM calls c JOIN responses r ON r.call = c.id"
 REQUESTS = (
     "SELECT q.step, q.endpoint, q.base_url, q.client_request_id, q.body FROM calls c JOIN requests q ON q.call = c.id"
-)
-REQUEST_COUNTS = (
-    "SELECT c.case_id, c.variant, c.repeat, c.grader, count(*)"
-    " FROM calls c JOIN requests q ON q.call = c.id GROUP BY c.id"
 )
 STEPS = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, s.outcome, s.record, s.raw, s.number, s.followed"
@@ -94,10 +117,47 @@ def score_of(row: tuple[Any, ...], path: Path) -> Score:
         return _score(row, f"{path}: score {row[3]} of {row[0]}")
 
 
+_REASONS = {reason.value: reason for reason in Reason}
+_NUMBERS = (float, int, type(None))
+_FLAGS = (bool, type(None))
+
+
 def _score(row: tuple[Any, ...], place: str) -> Score:
     record = codec.parse(row[4], place)
+    score = _plain_score(row, record) if type(record) is dict else None
+    if score is not None:
+        return score
     identity = dict(zip(("case_id", "variant", "repeat", "metric"), row[:4], strict=True))
     return codec.from_json(Score, {**record, **identity} if type(record) is dict else record, place)
+
+
+def _plain_score(row: tuple[Any, ...], record: dict[str, Any]) -> Score | None:
+    """What `codec` makes of a record that has every field as it is written, in a third of the time; else None."""
+    try:
+        value, passed, reason, by = record["value"], record["passed"], record["reason"], record["extracted_by"]
+        detail, version, facts, evidence = record["detail"], record["version"], record["facts"], record["evidence"]
+        extracted = record["extracted"]
+    except KeyError:
+        return None
+    if not (
+        type(value) in _NUMBERS
+        and type(passed) in _FLAGS
+        and type(reason) is str
+        and reason in _REASONS
+        and type(detail) is str
+        and (by is None or type(by) is int)
+        and type(version) is str
+        and type(facts) is dict
+        and type(evidence) is list
+        and all(type(item) is str for item in evidence)
+    ):
+        return None
+    case_id, variant, repeat, metric = row[:4]
+    number = value if type(value) is not int else codec.from_json(float, value)
+    of = tuple(evidence)
+    return Score(
+        case_id, variant, repeat, metric, number, passed, _REASONS[reason], detail, extracted, by, of, version, facts
+    )
 
 
 def unpacked(data: bytes, place: str) -> str:
@@ -106,24 +166,3 @@ def unpacked(data: bytes, place: str) -> str:
         return decompress(data)
     except StoreError as error:
         raise StoreError(f"{place}: {error}") from error
-
-
-def call_result(response: Response, requests: int) -> CallResult:
-    """What comparing needs of a response; `requests` is how many are stored of its call."""
-    return CallResult(
-        outcome=response.outcome,
-        returned_model=response.returned_model,
-        latency_ms=response.latency_ms,
-        usage=response.usage,
-        usd=response.usd,
-        source=response.source,
-        requests=requests if response.attempts else 0,
-        first_token_ms=response.first_token_ms,
-        batched=response.batched,
-        also_returned=_also_returned(response),
-    )
-
-
-def _also_returned(response: Response) -> tuple[str, ...]:
-    named = dict.fromkeys(step.returned_model for step in response.steps if step.returned_model is not None)
-    return tuple(model for model in named if model != response.returned_model)

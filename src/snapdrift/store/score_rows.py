@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from json.encoder import encode_basestring_ascii as _quoted  # what `json` itself writes texts with
 from math import isfinite
+from operator import itemgetter
 
 from snapdrift.model import Reason, Score
 from snapdrift.store import codec
@@ -19,6 +21,12 @@ _CACHE_KIB = 65_536
 _INSERT = (
     "INSERT INTO scores (case_id, variant, repeat, metric, record) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (case_id, variant, repeat, metric) DO UPDATE SET record = excluded.record"
+)
+_INSERT_PLACED = (
+    # An answer has fewer than 2^20 scores.
+    "INSERT INTO scores (id, case_id, variant, repeat, metric, record) VALUES"
+    " ((SELECT position * 1048576 + ? FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ''),"
+    " ?, ?, ?, ?, ?)"
 )
 _COLUMNS = ("case_id", "variant", "repeat", "metric")
 _PASSED = Reason.PASSED
@@ -48,6 +56,17 @@ def put_rows(connection: sqlite3.Connection, rows: Iterable[ScoreRow]) -> None:
         connection.executemany(_INSERT, rows)
     finally:
         connection.execute(f"PRAGMA cache_size = {before}")
+
+
+def put_placed(connection: sqlite3.Connection, rows: Iterable[ScoreRow]) -> None:
+    """Stores the rows of answers, those of each together, in whatever order the answers come, inside a transaction.
+
+    Their ids are by the place of the call in the plan, so that scores read back in the order of the plan.
+    """
+    for (case_id, variant, repeat), found in groupby(rows, key=itemgetter(0, 1, 2)):
+        answer = (case_id, variant, repeat)
+        connection.execute("DELETE FROM scores WHERE case_id = ? AND variant = ? AND repeat = ?", answer)
+        connection.executemany(_INSERT_PLACED, ((number, *answer, *row) for number, row in enumerate(found)))
 
 
 def _record(score: Score, extracted: str) -> str:

@@ -16,10 +16,11 @@ from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Step
 from snapdrift.store import bodies, codec
 from snapdrift.store.committer import Committer
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
+from snapdrift.store.handing import hand_over
 from snapdrift.store.header import RunHeader, RunState
 from snapdrift.store.lock import RunLock
 from snapdrift.store.reader import StoredRun, open_run
-from snapdrift.store.score_rows import ScoreRow, put_rows, rows_of
+from snapdrift.store.score_rows import ScoreRow, put_placed, put_rows, rows_of
 from snapdrift.store.spending import last_request_usd
 
 T = TypeVar("T")
@@ -134,29 +135,46 @@ class RunWriter:
         self._do(lambda connection: put_rows(connection, rows_of(rows)))
 
     def replace_scores(self, scores: Iterable[Score]) -> None:
-        """Puts these scores in the place of all that are stored, in one step."""
-        rows = list(scores)
+        """Puts these scores in the place of all that are stored, in one step: all of them, or none.
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM scores")
-            put_rows(connection, rows_of(rows))
-
-        self._do(work)
+        They are stored as they come, a slice at a time, so that they are never all in memory.
+        """
+        self.replace_score_rows(rows_of(scores))
 
     def replace_score_rows(self, rows: Iterable[ScoreRow]) -> None:
-        """As `replace_scores`, of scores that are written out already and are stored as they come.
+        """As `replace_scores`, of scores that are written out already.
 
         What raises while they come is raised here, and the scores are those that were there before.
         """
-        given = [rows]
+
+        def work(connection: sqlite3.Connection, given: Iterable[ScoreRow]) -> None:
+            connection.execute("DELETE FROM scores")
+            put_rows(connection, given)
+
+        hand_over(self._committer.submit, rows, work, self.path)
+
+    def begin_scores(self, key: str, value: str) -> None:
+        """Takes out all scores and stores a text under a name, in one step: from now on answers are graded singly."""
 
         def work(connection: sqlite3.Connection) -> None:
-            if not given:  # undone and tried again: what has come is gone, and half of them must not pass for all
-                raise StoreError(f"{self.path}: the scores were not stored; try again")
             connection.execute("DELETE FROM scores")
-            put_rows(connection, given.pop())
+            put_meta(connection, [(key, value)])
 
         self._do(work)
+
+    def add_score_rows(self, rows: Iterable[ScoreRow]) -> None:
+        """Stores all scores of some answers, written out already, those of each answer together."""
+        given = list(rows)
+        self._do(lambda connection: put_placed(connection, given))
+
+    def complete_scores(self, scores: Iterable[Score], key: str) -> None:
+        """The same as they come, and empties the text under a name: all in one step, or nothing of it."""
+
+        def work(connection: sqlite3.Connection, given: Iterable[ScoreRow]) -> None:
+            put_placed(connection, given)
+            put_meta(connection, [(key, "")])
+
+        hand_over(self._committer.submit, rows_of(scores), work, self.path)
 
     def replace_header(self, header: RunHeader) -> None:
         """Puts another header in the place of the one there is: a further attempt, or the suite as graded again."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from snapdrift.errors import DatasetError, DocumentError, Problem
-from snapdrift.model import Case, sha256
+from snapdrift.model import Case, canonical_json
 from snapdrift.suites.document import parse_document
 from snapdrift.suites.rows import MAX_PROBLEMS, CasesRead, Row, read_cases, rows_of_document
 from snapdrift.suites.strict_json import loads_strictly
@@ -24,7 +25,7 @@ MAX_YAML_BYTES = 16 * 2**20
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".yaml", ".yml", ".parquet")
 
 
-def load_cases(path: Path, shown: str) -> tuple[Case, ...]:
+def load_cases(path: Path, shown: str) -> Sequence[Case]:
     """The cases of a dataset file, in its order; `shown` is its name in messages.
 
     Raises `DatasetError` with the mistakes and their lines.
@@ -37,11 +38,16 @@ def load_cases(path: Path, shown: str) -> tuple[Case, ...]:
 
 def read_dataset(path: Path, shown: str) -> CasesRead:
     """The same, with the rows that are right beside the mistakes; raises `DatasetError` when there are no rows."""
-    return read_cases(read_rows(path, shown), shown)
+    return read_cases(_each_row(path, shown), shown)
 
 
 def read_rows(path: Path, shown: str) -> list[Row]:
     """The rows of a file of one of `FORMATS`, nothing checked but its form. Raises `DatasetError`."""
+    return list(_each_row(path, shown))
+
+
+def _each_row(path: Path, shown: str) -> Iterable[Row]:
+    """The same; of JSONL one at a time, and what is wrong with its form is raised when all have been read."""
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
         return _jsonl_rows(_bytes(path, shown, MAX_BYTES), shown)
@@ -56,7 +62,15 @@ def read_rows(path: Path, shown: str) -> list[Row]:
 
 def dataset_hash(cases: Iterable[Case]) -> str:
     """Identity of the cases whatever their order or file format."""
-    return sha256([_identity(case) for case in sorted(cases, key=lambda case: case.id)])
+    kept = cases if isinstance(cases, Sequence) else tuple(cases)
+    ids = [case.id for case in kept]
+    hashed = hashlib.sha256(b"[")
+    for number, place in enumerate(sorted(range(len(ids)), key=ids.__getitem__)):
+        # As `model.sha256` of the list of them, whose text a large dataset is not written out as.
+        text = canonical_json(_identity(kept[place]))
+        hashed.update(f"{',' if number else ''}{text}".encode("utf-8", "surrogatepass"))
+    hashed.update(b"]")
+    return hashed.hexdigest()
 
 
 def _identity(case: Case) -> list[Any]:
@@ -99,22 +113,21 @@ def _not_utf8(data: bytes, shown: str, error: UnicodeDecodeError, line: int = 0)
 # ------------------------------------------------------------------------------------------------------- JSONL and YAML
 
 
-def _jsonl_rows(data: bytes, shown: str) -> list[Row]:
-    rows: list[Row] = []
+def _jsonl_rows(data: bytes, shown: str) -> Iterator[Row]:
     problems: list[Problem] = []
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, line in enumerate(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), start=1):
         if not line.strip():
             continue
-        row = _jsonl_row(line, number, shown)
+        row = _jsonl_row(line.removesuffix(b"\n"), number, shown)
         if isinstance(row, Row):
-            rows.append(row)
+            if not problems:
+                yield row
         else:
             problems.append(row)
             if len(problems) >= MAX_PROBLEMS:
                 break
     if problems:
         raise DatasetError(problems)
-    return rows
 
 
 def _jsonl_row(line: bytes, number: int, shown: str) -> Row | Problem:

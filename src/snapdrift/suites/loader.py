@@ -37,7 +37,7 @@ from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.targets import check_target
 from snapdrift.suites.tool_names import unknown_tools, unused_results
-from snapdrift.suites.trials import TriedCase, compiles, tried_cases, try_grader, try_prompts
+from snapdrift.suites.trials import TriedCase, cases_of, compiles, tried_cases, try_grader, try_prompts
 from snapdrift.suites.variants import ResolvedVariant, resolve_variants
 from snapdrift.suites.wording import did_you_mean, quoted
 from snapdrift.suites.workspace import PathError, Workspace, read_text
@@ -181,7 +181,7 @@ class _Loader:
         made: dict[str, ParsedGrader] = {}
         for index in range(len(entry.graders or ())):
             location: Location = ("graders", index)
-            grader = self._grader(entry, index, location, [case.case for case in tried])
+            grader = self._grader(entry, index, location, cases_of(tried))
             if grader is None:
                 continue
             if grader.name in made:
@@ -196,7 +196,7 @@ class _Loader:
                 self._check_applies(grader, location, tried)
         return tuple(made.values())
 
-    def _grader(self, entry: SuiteFile, index: int, location: Location, cases: list[Case]) -> ParsedGrader | None:
+    def _grader(self, entry: SuiteFile, index: int, location: Location, cases: Sequence[Case]) -> ParsedGrader | None:
         written = (entry.graders or [])[index]
         loading = self._loading
         try:

@@ -45,7 +45,7 @@ class Suite:
     description: str
     path: str
     source: str
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     dataset_hash: str
     variants: Mapping[str, Variant]
     graders: tuple[ParsedGrader, ...]
@@ -86,7 +86,7 @@ class Suite:
         kept = {key: stored[key] for key in (*judged, "media", "fakes", *switched_on)}
         return sha256({**kept, "graders": stored["graders"], "versions": stored["versions"], "hash": HASH_VERSION})
 
-    def cases_for(self, gate: str) -> tuple[Case, ...]:
+    def cases_for(self, gate: str) -> Sequence[Case]:
         """The cases that are asked under a gate: its sample, or all."""
         sample = self.gate_samples.get(gate, self.sample)
         return self.cases if sample is None else draw(self.cases, sample)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snapdrift.errors import DatasetError, Problem
 from snapdrift.model import Case
+from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.document import Document, Position, format_location
 from snapdrift.suites.messages import message_findings
 from snapdrift.suites.registry import Finding, Location
@@ -51,7 +53,12 @@ class Row:
     @property
     def place(self) -> str:
         """Where the row is, for another row's message."""
-        return f"{self.file}:{self.line}" if self.line else f"{self.path} of {self.file}"
+        return place_of(self.file, self.line or self.path)
+
+
+def place_of(file: str, row: int | str) -> str:
+    """A row by its line, or by its path where the format has no lines."""
+    return f"{file}:{row}" if isinstance(row, int) else f"{row} of {file}"
 
 
 def rows_of_document(document: Document, location: Location) -> list[Row]:
@@ -82,32 +89,36 @@ def _row_of(document: Document, location: Location, row: Mapping[str, Any]) -> R
 class CasesRead:
     """The cases of all rows that are right, in the rows' order, and the mistakes of the others."""
 
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     problems: tuple[Problem, ...]
 
 
-def read_cases(rows: Sequence[Row], file: str) -> CasesRead:
-    """Makes cases of rows. No rows at all is a mistake."""
-    if not rows:
-        return CasesRead((), (Problem(file, 0, 0, "", "no cases", "expected at least one row"),))
+def read_cases(rows: Iterable[Row], file: str) -> CasesRead:
+    """Makes cases of rows, and keeps none of these. No rows at all is a mistake."""
     problems: list[Problem] = []
-    first: dict[str, Row] = {}
-    cases: list[Case] = []
+    first: dict[str, int | str] = {}
+    cases = CaseList()
+    rows = iter(rows)
     for written in rows:
         row, wrong = _structured(written)
         wrong += _mistakes_in(row)
         case_id = row.values.get("id")
         if not wrong and case_id in first:
             found = f"the id {quoted(case_id)} a second time"
-            wrong = [row.problem("id", found, f"expected unique ids; it is first at {first[str(case_id)].place}")]
+            wrong = [
+                row.problem("id", found, f"expected unique ids; it is first at {place_of(file, first[str(case_id)])}")
+            ]
         if not wrong:
-            first[str(case_id)] = row
+            first[str(case_id)] = row.line or row.path
             cases.append(_case_of(row.values))
             continue
         problems.extend(wrong)
         if len(problems) >= MAX_PROBLEMS:
+            deque(rows, maxlen=0)  # what is no row at all is told in place of what is wrong in rows
             break
-    return CasesRead(tuple(cases), tuple(problems))
+    if not (cases or problems):
+        return CasesRead((), (Problem(file, 0, 0, "", "no cases", "expected at least one row"),))
+    return CasesRead(cases, tuple(problems))
 
 
 def _case_of(values: Mapping[str, Any]) -> Case:

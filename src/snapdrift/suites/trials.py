@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from snapdrift.model import Case, Conversation, canonical_json
 from snapdrift.suites.batching import ONE_REQUEST, case_obstacle
@@ -19,6 +19,8 @@ from snapdrift.suites.variants import ResolvedVariant
 from snapdrift.suites.wording import did_you_mean, listed, quoted
 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
+_FEW = 5_000
+"""Of so many cases at most the contexts are made once for all that is tried."""
 _NUMBERS = re.compile(r"\d[\d,._]*")
 
 
@@ -30,9 +32,41 @@ class TriedCase:
     context: Mapping[str, Any]
 
 
-def tried_cases(cases: Sequence[Case]) -> tuple[TriedCase, ...]:
+class TriedCases(Sequence[TriedCase]):
+    """The cases with their contexts, made when they are looked at: of a large dataset they take much memory."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self.cases = cases
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, place: int) -> TriedCase: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[TriedCase]: ...
+
+    def __getitem__(self, place: int | slice) -> TriedCase | Sequence[TriedCase]:
+        return TriedCases(self.cases[place]) if isinstance(place, slice) else _tried(self.cases[place])
+
+    def __iter__(self) -> Iterator[TriedCase]:
+        return map(_tried, self.cases)
+
+
+def _tried(case: Case) -> TriedCase:
+    return TriedCase(case, case.context())
+
+
+def cases_of(tried: Sequence[TriedCase]) -> Sequence[Case]:
+    """The cases alone."""
+    return tried.cases if isinstance(tried, TriedCases) else [one.case for one in tried]
+
+
+def tried_cases(cases: Sequence[Case]) -> Sequence[TriedCase]:
     """The cases with their contexts."""
-    return tuple(TriedCase(case, case.context()) for case in cases)
+    few = len(cases) <= _FEW
+    return tuple(map(_tried, cases)) if few else TriedCases(cases)
 
 
 @dataclass(slots=True)
@@ -177,16 +211,16 @@ class _Trial:
 
 def try_grader(grader: ParsedGrader, location: Location, cases: Sequence[TriedCase], loading: Loading) -> None:
     """Renders a grader's templates for each case that it applies to."""
-    applicable = [tried for tried in cases if grader.applies(tried.case)]
     for inside, template in grader.templates.items():
         place = Origin(loading.document, (*location, *inside))
-        _try_template(template, applicable, place, loading)
+        _try_template(template, (tried for tried in cases if grader.applies(tried.case)), place, loading)
 
 
-def _try_template(template: Template, cases: Sequence[TriedCase], place: Origin, loading: Loading) -> None:
+def _try_template(template: Template, cases: Iterable[TriedCase], place: Origin, loading: Loading) -> None:
     first: tuple[TemplateError, TriedCase] | None = None
-    failures = 0
+    tries = failures = 0
     for tried in cases:
+        tries += 1
         try:
             template.render(tried.context)
         except TemplateError as error:
@@ -194,7 +228,7 @@ def _try_template(template: Template, cases: Sequence[TriedCase], place: Origin,
             first = first or (error, tried)
     if first is not None:
         failure, tried = first
-        count = "" if len(cases) == 1 else f" ({failures} of {len(cases)} cases)"
+        count = "" if tries == 1 else f" ({failures} of {tries} cases)"
         found = f"{failure} in case {quoted(tried.case.id)}{count}"
         _complain(place, found, _mend(failure, tried.context), loading)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapdrift.conclusions import Comparison
 from snapdrift.model import FormatCause, Outcome, Reading, Reason, Results, Score
-from snapdrift.verdicts.score_tables import ScoreTables
+from snapdrift.verdicts.call_columns import OUTCOMES
+from snapdrift.verdicts.score_tables import NO_CODE, CodeArray, ScoreTables
 
 NOTHING = 1e-9
 """Differences of scores below this are rounding."""
@@ -23,16 +24,33 @@ Tolerant = Callable[[Score], Reading | None]
 
 @dataclass(frozen=True, slots=True)
 class ScoreIndex:
-    """A run's scores by variant and metric, each with how its call ended.
+    """A run's scores by variant and metric, each with how its call ended; they are read whenever they are asked for.
 
     What comparisons leave out is left out here too: calls that were not measured, cases a metric does not apply to.
+    `outcomes` are codes by variant, case and repeat, whose places the others have.
     """
 
-    scores: Mapping[tuple[str, str], Sequence[tuple[Score, Outcome]]]
+    results: Results
+    outcomes: CodeArray
+    variants: Mapping[str, int]
+    cases: Mapping[str, int]
+    repeats: Mapping[int, int]
 
-    def of(self, variant: str, metric: str) -> Sequence[tuple[Score, Outcome]]:
-        """The scores of a metric on a variant."""
-        return self.scores.get((variant, metric), ())
+    def of(self, variant: str, metric: str | None = None) -> Iterator[tuple[Score, Outcome]]:
+        """The scores of a variant, or of one metric of it."""
+        place = self.variants.get(variant)
+        for score in () if place is None else self.results.scores_of(variant, metric):
+            outcome = self._outcome_of(score, place)
+            applicable = self.results.applicable.get(score.metric)
+            if outcome in _MEASURED and (applicable is None or score.case_id in applicable):
+                yield score, outcome
+
+    def _outcome_of(self, score: Score, variant: int | None) -> Outcome:
+        case, repeat = self.cases.get(score.case_id), self.repeats.get(score.repeat)
+        if variant is None or case is None or repeat is None:
+            return Outcome.MISSING
+        code = int(self.outcomes[variant, case, repeat])
+        return Outcome.MISSING if code == NO_CODE else OUTCOMES[code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +91,10 @@ _ENDED_BY: Mapping[Outcome, FormatCause] = {
 _MEASURED = frozenset(outcome for outcome in Outcome if outcome.measured)
 
 
-def index_scores(results: Results) -> ScoreIndex:
-    """Sorts a run's scores once, for all comparisons."""
-    outcomes = {(key.case_id, key.variant, key.repeat): call.outcome for key, call in results.calls.items()}
-    found: dict[tuple[str, str], list[tuple[Score, Outcome]]] = defaultdict(list)
-    for score in results.scores:
-        outcome = outcomes.get((score.case_id, score.variant, score.repeat))
-        applicable = results.applicable.get(score.metric)
-        if outcome in _MEASURED and (applicable is None or score.case_id in applicable):
-            found[score.variant, score.metric].append((score, outcome))
-    return ScoreIndex(found)
+def index_scores(results: Results, tables: ScoreTables) -> ScoreIndex:
+    """Where a run's scores belong, for all comparisons. `tables` are its calls and scores as arrays."""
+    places = {case: place for place, case in enumerate(tables.case_ids)}
+    return ScoreIndex(results, tables.outcomes, tables.variants, places, tables.repeats)
 
 
 def form_failure(score: Score, outcome: Outcome) -> FormatCause | None:
@@ -102,21 +114,24 @@ def form_failure(score: Score, outcome: Outcome) -> FormatCause | None:
 def read_sides(comparison: Comparison, index: ScoreIndex, tables: ScoreTables, tolerant: Tolerant) -> Sides:
     """Both sides of a comparison, over the cases that have an answer with a score on each."""
     scores = tables.metrics[comparison.metric]
+    alike: dict[Answer | tuple[Answer, ...], Any] = {}
 
-    def answers(variant: str) -> dict[str, list[Answer]]:
-        found: dict[str, list[Answer]] = defaultdict(list)
+    def answers(variant: str) -> list[tuple[Answer, ...]]:
+        """Those of each case. Most are like others, of which one is kept: a run has a hundred thousand of them."""
+        found: list[tuple[Answer, ...]] = [()] * len(tables.case_ids)
         for score, outcome in index.of(variant, comparison.metric):
             if score.value is not None:
-                found[score.case_id].append(_answer(score, outcome, tolerant, binary=scores.binary))
+                answer = _answer(score, outcome, tolerant, binary=scores.binary)
+                of_case = (*found[index.cases[score.case_id]], alike.setdefault(answer, answer))
+                found[index.cases[score.case_id]] = alike.setdefault(of_case, of_case)
         return found
 
     baseline, candidate = answers(comparison.baseline), answers(comparison.candidate)
-    paired = [place for place, case in enumerate(tables.case_ids) if baseline.get(case) and candidate.get(case)]
-    cases = tuple(tables.case_ids[place] for place in paired)
+    paired = [place for place in range(len(tables.case_ids)) if baseline[place] and candidate[place]]
     return Sides(
-        cases=cases,
-        baseline=tuple(baseline[case] for case in cases),
-        candidate=tuple(candidate[case] for case in cases),
+        cases=tuple(tables.case_ids[place] for place in paired),
+        baseline=tuple(baseline[place] for place in paired),
+        candidate=tuple(candidate[place] for place in paired),
         clusters=tables.clusters[paired],
         sign=1.0 if scores.spec.higher_is_better else -1.0,
     )

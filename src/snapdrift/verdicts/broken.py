@@ -42,12 +42,13 @@ def _lost_calls(variant: str, metric: str, index: ScoreIndex, tolerant: Tolerant
     Those that the metric itself judges though they ended otherwise (a refusal that was wanted) are not among them.
     """
     found = set()
-    for (of, _), scores in index.scores.items():
-        for score, outcome in scores if of == variant else ():
-            if score.reason in _SAYS_NOTHING and form_failure(score, outcome) is not None:
-                reading = tolerant(score)
-                if reading is None or not reading.readable:
-                    found.add((score.case_id, score.repeat))
+    for score, outcome in index.of(variant):
+        if score.reason in _SAYS_NOTHING and form_failure(score, outcome) is not None:
+            reading = tolerant(score)
+            if reading is None or not reading.readable:
+                found.add((score.case_id, score.repeat))
+    if not found:
+        return frozenset()
     judged = {
         (score.case_id, score.repeat)
         for score, outcome in index.of(variant, metric)

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 
 from snapdrift.model import Outcome, Reason
-from snapdrift.verdicts.score_tables import NO_CODE, OUTCOMES, REASONS, MetricScores, ScoreTables
+from snapdrift.verdicts.call_columns import OUTCOMES
+from snapdrift.verdicts.score_tables import NO_CODE, REASONS, MetricScores, ScoreTables
 
 ENDINGS: tuple[str, ...] = (
     Reason.PASSED,

@@ -22,6 +22,7 @@ from snapdrift.verdicts.calibration import (
     weigh_judges,
     with_verdicts,
 )
+from snapdrift.verdicts.call_columns import call_columns
 from snapdrift.verdicts.causes import broken_gain_sentences
 from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
@@ -37,7 +38,7 @@ from snapdrift.verdicts.operations import measure_operations
 from snapdrift.verdicts.orders import order_doubts
 from snapdrift.verdicts.parity import find_parity
 from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables, as_compared, build_score_tables
-from snapdrift.verdicts.summaries import calls_by_variant, summarise_metrics, summarise_variant
+from snapdrift.verdicts.summaries import summarise_metrics, summarise_variant
 
 _HOW = {
     Imputation.AGAINST_CANDIDATE: "if all had gone against the candidate",
@@ -53,12 +54,12 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     """
     results = replace(results, metrics=as_compared(results.metrics, gate))
     looks = facts.looks
-    tables = build_score_tables(results, gate)
+    calls = call_columns(results)
+    tables = build_score_tables(results, gate, calls)
     if looks is not None:
         tables = looks.needed(tables, results.cases, gate.must_pass)
     planned = plan_comparisons(results, gate, partial=facts.partial)
     pairs = _present_pairs(gate, tables)
-    calls = calls_by_variant(results)
     judged = judged_variants(gate, results)
     judges = weigh_judges(planned, tables, results, facts.judging, gate, facts.seed)
     comparisons = compare(planned, tables, gate, facts.seed, judging=judges.judging, looks=looks)
@@ -70,7 +71,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
     moves = find_alias_moves(ledger)
-    gradings = summarise_gradings(results, gate)
+    gradings = summarise_gradings(results, gate, calls)
     findings = Findings(
         gate=gate,
         specs={spec.name: spec for spec in results.metrics},

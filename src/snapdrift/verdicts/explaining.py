@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from snapdrift.conclusions import Comparison
 from snapdrift.explanations import Attribution, Explanation, FailureGroup, Slice, Slices
-from snapdrift.model import Case, Results, Verdict
+from snapdrift.model import Results, Verdict
 from snapdrift.verdicts.answers import ScoreIndex, Tolerant, index_scores
 from snapdrift.verdicts.attribution import attribute
 from snapdrift.verdicts.comparing import PlannedComparison, paired_cases
@@ -42,13 +42,13 @@ def explain(
     ]
     if not wanted:
         return ()
-    index = index_scores(results)
-    cases = {case.id: case for case in results.cases}
+    index = index_scores(results, tables)
+    tags = {case.id: case.tags for case in results.cases}
     found = []
     for plan, comparison in wanted:
         attribution = attribute(comparison, index, tables, tolerant, seed)
         if attribution is not None:
-            found.append(_explained(plan, comparison, attribution, index, tables, cases, seed))
+            found.append(_explained(plan, comparison, attribution, index, tables, tags, seed))
     return tuple(found)
 
 
@@ -68,7 +68,7 @@ def _explained(
     attribution: Attribution,
     index: ScoreIndex,
     tables: ScoreTables,
-    cases: Mapping[str, Case],
+    tags_of: Mapping[str, Sequence[str]],
     seed: int,
 ) -> Explanation:
     values, ids = paired_cases(planned, tables)
@@ -76,7 +76,7 @@ def _explained(
     if comparison.verdict not in _SHOWN and (gained or comparison.verdict is not Verdict.INCONCLUSIVE):
         return Explanation(attribution)
     question = Question(comparison.confidence, None, seed)
-    tags = [cases[case_id].tags for case_id in ids]
+    tags = [tags_of[case_id] for case_id in ids]
     if gained:
         return Explanation(attribution, _slices_of_gain(values, ids, tags, question))
     worse = [case_id for case_id, gain in zip(ids, values.gains, strict=True) if gain < 0]
@@ -109,7 +109,7 @@ def _groups(
     paired = set(ids)
     sides = (
         [
-            score
+            replace(score, extracted=None, evidence=(), facts={})  # there may be many, and that is most of each
             for score, _ in index.of(variant, comparison.metric)
             if score.passed is False and score.case_id in paired
         ]

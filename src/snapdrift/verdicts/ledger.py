@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from snapdrift.conclusions import AliasMove, LedgerEntry
-from snapdrift.model import CallResult, Results
+from snapdrift.model import Results
 from snapdrift.verdicts.asides import most_first
+from snapdrift.verdicts.call_columns import SOURCES, CallColumns
 from snapdrift.verdicts.facts import RunFacts
-from snapdrift.verdicts.summaries import CallsOfVariant
 
 
-def build_ledger(results: Results, calls: Mapping[str, CallsOfVariant], facts: RunFacts) -> tuple[LedgerEntry, ...]:
+def build_ledger(results: Results, calls: Mapping[str, CallColumns], facts: RunFacts) -> tuple[LedgerEntry, ...]:
     """An entry for each variant that is asked over HTTP, then one for each judge.
 
     An application or a file of outputs names the models that it likes; nothing was asked for, so nothing can move.
@@ -21,11 +21,9 @@ def build_ledger(results: Results, calls: Mapping[str, CallsOfVariant], facts: R
         LedgerEntry(
             variant=variant.name,
             requested=variant.model,
-            returned=_returned(calls[variant.name].values()),
+            returned=_returned(calls[variant.name]),
             before=tuple(sorted(facts.previous_models.get(variant.name, ()))),
-            sources=tuple(
-                sorted(s.value for s in {c.source for c in calls[variant.name].values() if c.outcome.measured})
-            ),
+            sources=_sources(calls[variant.name]),
         )
         for variant in results.variants
         if variant.endpoint.over_http
@@ -57,9 +55,18 @@ def find_alias_moves(ledger: Sequence[LedgerEntry]) -> tuple[AliasMove, ...]:
     return tuple(moves)
 
 
-def _returned(calls: Iterable[CallResult]) -> dict[str, int]:
+def _returned(calls: CallColumns) -> dict[str, int]:
     """Answers by the model that they name; a call of several requests may name several."""
-    measured = [call for call in calls if call.outcome.measured]
-    named = Counter([call.returned_model for call in measured if call.returned_model is not None])
-    named.update(model for call in measured for model in call.also_returned)
+    measured = calls.measured
+    named = Counter(
+        {
+            calls.named[model]: count
+            for model, count in Counter(calls.models[measured & (calls.models >= 0)].tolist()).items()
+        }
+    )
+    named.update(model for call, models in calls.also.items() if measured[call] for model in models)
     return dict(most_first(named))
+
+
+def _sources(calls: CallColumns) -> tuple[str, ...]:
+    return tuple(sorted(SOURCES[code].value for code in set(calls.sources[calls.measured].tolist())))

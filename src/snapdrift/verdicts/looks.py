@@ -7,14 +7,14 @@ the drawn order, and its p-values are those of the wealth won by betting on them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snapdrift.conclusions import Sequential
-from snapdrift.model import CallKey, Case, Gate, MustPass, OnInconclusive, Results, Score, canonical_json
+from snapdrift.model import CallKey, Case, Gate, MustPass, OnInconclusive, Results, Score, Scores, canonical_json
 from snapdrift.stats.betting import betting_interval
 from snapdrift.stats.betting_power import betting_detectable
 from snapdrift.stats.case_order import Unit
@@ -124,7 +124,7 @@ class Looks:
             keys = (CallKey(score.case_id, score.variant, score.repeat, by) for by in ("", graders[score.metric]))
             return score.case_id in fed and lost.isdisjoint(keys)
 
-        return replace(results, scores=tuple(filter(counts, results.scores)))
+        return replace(results, scores=_Fed(results, counts))
 
     def needed(self, tables: ScoreTables, cases: Sequence[Case], must_pass: MustPass) -> ScoreTables:
         """The tables without the unmeasured calls that nothing needs: beyond `end`, of cases that need not pass."""
@@ -189,6 +189,24 @@ class Looks:
                 repeat = tables.repeats.get(key.repeat, key.repeat)
                 hidden[tables.variants[key.variant], places[key.case_id], repeat] = True
         return hidden
+
+
+class _Fed(Scores):
+    """The scores among those of some results that count."""
+
+    def __init__(self, results: Results, counts: Callable[[Score], bool]) -> None:
+        self._results, self._counts = results, counts
+
+    def __iter__(self) -> Iterator[Score]:
+        return filter(self._counts, self._results.scores)
+
+    def of(self, variant: str, metric: str | None = None) -> Iterator[Score]:
+        """Those of a variant, or of one metric of it."""
+        return filter(self._counts, self._results.scores_of(variant, metric))
+
+    def with_facts(self) -> Iterator[Score]:
+        """Those that have facts."""
+        return filter(self._counts, self._results.scores_with_facts())
 
 
 def name_of(planned: PlannedComparison) -> str:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from snapdrift.conclusions import Operational
-from snapdrift.model import CallResult, Case, Gate, MetricGate, Outcome, Pair, Severity
+from snapdrift.model import Case, Gate, MetricGate, Outcome, Pair, Severity
 from snapdrift.stats.operational import RelativeChange, RelativeQuestion, quantile_change, relative_change
 from snapdrift.stats.ratio_scores import Quantity
+from snapdrift.verdicts.call_columns import CallColumns
 from snapdrift.verdicts.comparing import graver, operational_entries
 from snapdrift.verdicts.score_tables import BoolArray, FloatArray, mean_of_repeats
-from snapdrift.verdicts.summaries import CallsOfVariant
 
 TYPICAL_LATENCY = "latency_typical"
 FIRST_PIECE = "first_token_p95"
@@ -64,7 +64,7 @@ def measure_operations(
     pairs: Sequence[Pair],
     gate: Gate,
     metrics: Sequence[str],
-    calls: Mapping[str, CallsOfVariant],
+    calls: Mapping[str, CallColumns],
     cases: Sequence[Case],
     seed: int,
 ) -> tuple[Operational, ...]:
@@ -75,8 +75,8 @@ def measure_operations(
     """
     entries = operational_entries(gate, metrics)
     sides = list(dict.fromkeys(side for pair in pairs for side in _sides(pair)))
-    repeats = sorted({repeat for side in sides for _, repeat in calls[side]})
-    asked = {side: _arranged(calls[side], cases, repeats) for side in sides}
+    repeats = sorted({repeat for side in sides for repeat in np.unique(calls[side].repeats).tolist()})
+    asked = {side: _arranged(calls[side], len(cases), repeats) for side in sides}
     clusters = _clusters(cases)
     found: list[Operational] = []
     for pair in pairs:
@@ -195,25 +195,17 @@ def _ratio(baseline: float, candidate: float) -> float | None:
     return candidate / baseline
 
 
-def _arranged(calls: CallsOfVariant, cases: Sequence[Case], repeats: Sequence[int]) -> _Calls:
+def _arranged(calls: CallColumns, cases: int, repeats: Sequence[int]) -> _Calls:
     """The calls that were planned and not spared by early stopping."""
-    places = {case.id: place for place, case in enumerate(cases)}
-    columns = {number: place for place, number in enumerate(repeats)}
-    kept = [
-        (places[case_id], columns[repeat], call)
-        for (case_id, repeat), call in calls.items()
-        if call.outcome is not Outcome.NOT_NEEDED
-    ]
-    shape = (len(cases), max(1, len(repeats)))
+    kept = ~calls.ended(Outcome.NOT_NEEDED)
+    shape = (cases, max(1, len(repeats)))
     asked, measured = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
     quantities = {name: np.full(shape, np.nan) for name in _QUANTITIES}
-    if kept:
-        at = tuple(np.array(axis) for axis in zip(*((case, repeat) for case, repeat, _ in kept), strict=True))
-        asked[at] = True
-        measured[at] = [call.outcome.measured for _, _, call in kept]
-        for name, quantity in _QUANTITIES.items():
-            # None becomes NaN.
-            quantities[name][at] = np.array([quantity(call) for _, _, call in kept], dtype=np.float64)
+    at = (calls.cases[kept], np.searchsorted(np.array(repeats, dtype=np.int64), calls.repeats[kept]))
+    asked[at] = True
+    measured[at] = calls.measured[kept]
+    for name, quantity in _QUANTITIES.items():
+        quantities[name][at] = quantity(calls)[kept]
     return _Calls(asked, measured, quantities)
 
 
@@ -230,13 +222,15 @@ def _shared(measure: str, one: _Calls, other: _Calls) -> _Shared:
 
 def _clusters(cases: Sequence[Case]) -> Clusters:
     """A label for each case; None where each is its own."""
-    labels = tuple(("case", case.id) if case.cluster is None else ("cluster", case.cluster) for case in cases)
-    return labels if len(set(labels)) < len(labels) else None
+    named = [case.cluster for case in cases if case.cluster is not None]
+    if len(set(named)) == len(named):
+        return None
+    return tuple(("case", case.id) if case.cluster is None else ("cluster", case.cluster) for case in cases)
 
 
-_QUANTITIES: Mapping[str, Callable[[CallResult], float | None]] = {
-    "cost": lambda call: call.usd,
-    "latency": lambda call: call.latency_ms,
-    "first_token": lambda call: call.first_token_ms,
-    "output_tokens": lambda call: None if call.usage is None else call.usage.output_tokens,
+_QUANTITIES: Mapping[str, Callable[[CallColumns], FloatArray]] = {
+    "cost": lambda calls: calls.usd,
+    "latency": lambda calls: calls.latency_ms,
+    "first_token": lambda calls: calls.first_token_ms,
+    "output_tokens": lambda calls: calls.output_tokens,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from snapdrift.gradings import OrderAgreement
@@ -12,6 +12,7 @@ from snapdrift.stats.paired import mcnemar
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.words import cases, p_text, percent
 
+_SAID = ("forward", "backward", "decided")
 _FIRST = {"forward": "loss", "backward": "win"}
 """By order, what a verdict for the answer shown first says of the candidate: the baseline's is shown first forward."""
 
@@ -25,20 +26,24 @@ def order_agreements(results: Results, gate: Gate) -> tuple[OrderAgreement, ...]
     for spec in results.metrics:
         if not spec.pairwise:
             continue
-        scores = [score for score in results.scores if score.metric == spec.name]
         for baseline, candidate in pairs:
-            said = list(_said([score for score in scores if score.variant == candidate], baseline))
+            said = list(_said(results.scores_of(candidate, spec.name), baseline))
             if said and {baseline, candidate} <= variants:
                 found.append(_agreement((spec.name, baseline, candidate), said, units))
     return tuple(found)
 
 
-def _said(scores: Sequence[Score], baseline: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """By case what is known of each pair of answers; pairs that could not be measured are left out."""
+def _said(scores: Iterable[Score], baseline: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """By case what the judge said of each pair of answers; pairs that could not be measured are left out.
+
+    There are few ways in which it can have gone, and each is kept once.
+    """
+    ways: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for score in scores:
         facts = score.facts.get("against", {}).get(baseline)
         if facts is not None and facts.get("value") is not None:
-            yield score.case_id, facts
+            said = tuple((name, facts[name]) for name in _SAID if name in facts)
+            yield score.case_id, ways.setdefault(said, dict(said))
 
 
 def _agreement(

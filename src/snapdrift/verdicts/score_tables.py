@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapdrift.model import CallKey, Gate, MetricSpec, Outcome, Reason, Results, Score, ScoreKind
+from snapdrift.model import Gate, MetricSpec, Outcome, Reason, Results, Score, ScoreKind
+from snapdrift.verdicts.call_columns import OUTCOMES, CallColumns, call_columns
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 CodeArray = NDArray[np.int8]
 
-OUTCOMES = tuple(Outcome)
 REASONS = tuple(Reason)
 NO_CODE = -1
 """Outcomes and reasons are kept as their places in these tuples; this is the code where there is none."""
 _OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _REASON_CODES = {reason: code for code, reason in enumerate(REASONS)}
+_AT_ONCE = 512
+"""Scores of a metric that are put in their places together."""
 _NOT_EXTRACTED = [code for code, reason in enumerate(REASONS) if reason.not_extracted]
 
 
@@ -158,8 +161,8 @@ class _Positions:
     cases: dict[str, int]
     repeats: dict[int, int]
 
-    def of(self, records: Sequence[CallKey] | Sequence[Score]) -> tuple[IntArray, IntArray, IntArray]:
-        """The places of calls or scores as indices; the last is -1 for a repeat that no call has."""
+    def of(self, records: Sequence[Score]) -> tuple[IntArray, IntArray, IntArray]:
+        """The places of scores as indices; the last is -1 for a repeat that no call has."""
         return (
             np.array([self.variants[record.variant] for record in records], dtype=np.intp),
             np.array([self.cases[record.case_id] for record in records], dtype=np.intp),
@@ -167,28 +170,51 @@ class _Positions:
         )
 
 
-def build_score_tables(results: Results, gate: Gate) -> ScoreTables:
-    """Arranges a run's calls and scores. Scores of calls that were not measured are left out."""
+def build_score_tables(results: Results, gate: Gate, calls: Mapping[str, CallColumns] | None = None) -> ScoreTables:
+    """Arranges a run's calls and scores. Scores of calls that were not measured are left out.
+
+    `calls` are those of the results where they are columns already. The scores are gone through once.
+    """
+    calls = call_columns(results) if calls is None else calls
     variants = {variant.name: index for index, variant in enumerate(results.variants)}
     cases = {case.id: index for index, case in enumerate(results.cases)}
     # Whether repeats are counted from 0 or from 1 is the planner's business.
-    repeats = {number: index for index, number in enumerate(sorted({key.repeat for key in results.calls} or {0}))}
+    repeats = {number: index for index, number in enumerate(_repeats_of(calls))}
     positions = _Positions(variants, cases, repeats)
     outcomes = np.full((len(variants), len(cases), len(repeats)), NO_CODE, dtype=np.int8)
-    # Two lists and no pairs: at hundreds of thousands of calls making and collecting those takes longer than the rest.
-    keys = [key for key in results.calls if not key.grader]
-    ends = [_OUTCOME_CODES[result.outcome] for key, result in results.calls.items() if not key.grader]
-    outcomes[positions.of(keys)] = ends
+    numbers = np.array(list(repeats), dtype=np.int64)
+    for name, columns in calls.items():
+        outcomes[variants[name], columns.cases, np.searchsorted(numbers, columns.repeats)] = columns.outcomes
     outcomes[outcomes == _OUTCOME_CODES[Outcome.NOT_NEEDED]] = NO_CODE
     planned = outcomes != NO_CODE
     measured = planned & np.array([outcome.measured for outcome in OUTCOMES])[outcomes]
     metrics = _empty_metrics(results, gate, positions, planned)
-    for name, scores in metrics.items():
-        given = [score for score in results.scores if score.metric == name]
-        _fill(scores, given, positions, measured)
-        _fill_preferences(scores, given, positions, measured)
+    for name, given in _by_metric(results.scores, metrics):
+        _fill(metrics[name], given, positions, measured)
+        _fill_preferences(metrics[name], given, positions, measured)
+    for scores in metrics.values():
+        _count_failures(scores)
     labels = _cluster_labels(results)
     return ScoreTables(metrics, variants, tuple(cases), labels, planned, measured, outcomes, repeats)
+
+
+def _repeats_of(calls: Mapping[str, CallColumns]) -> list[int]:
+    found = {number for columns in calls.values() for number in np.unique(columns.repeats).tolist()}
+    return sorted(found or {0})
+
+
+def _by_metric(scores: Iterable[Score], metrics: Mapping[str, MetricScores]) -> Iterator[tuple[str, list[Score]]]:
+    """The scores of each metric in their order, some at a time: they are let go of before more are read."""
+    waiting: dict[str, list[Score]] = {name: [] for name in metrics}
+    for score in scores:
+        of_metric = waiting.get(score.metric)
+        if of_metric is None:
+            continue
+        of_metric.append(score)
+        if len(of_metric) == _AT_ONCE:
+            yield score.metric, of_metric
+            waiting[score.metric] = []
+    yield from waiting.items()
 
 
 def _empty_metrics(results: Results, gate: Gate, positions: _Positions, planned: BoolArray) -> dict[str, MetricScores]:
@@ -242,9 +268,14 @@ def _fill(scores: MetricScores, given: Sequence[Score], positions: _Positions, m
     scores.reasons[places] = np.array([_REASON_CODES[score.reason] for score in given], dtype=np.int8)[kept]
     scores.passed[places] = passed[kept]
     scores.compared[places] = (passed if scores.binary else value)[kept]
+
+
+def _count_failures(scores: MetricScores) -> None:
     graded = ~np.isnan(scores.compared)
     scores.grader_errors[:] = ((scores.reasons != NO_CODE) & ~graded).sum(axis=(1, 2))
     scores.unextracted[:] = (np.isin(scores.reasons, _NOT_EXTRACTED) & graded).sum(axis=(1, 2))
+    for (_, candidate), values in scores.against.items():
+        values[~scores.planned[candidate]] = np.nan
 
 
 def _fill_preferences(scores: MetricScores, given: Sequence[Score], positions: _Positions, measured: BoolArray) -> None:
@@ -256,7 +287,6 @@ def _fill_preferences(scores: MetricScores, given: Sequence[Score], positions: _
         found = np.array([_preference(score, name) for score in own], dtype=np.float64)
         kept = (repeats >= 0) & measured[baseline, cases, repeats] & measured[candidate, cases, repeats]
         values[cases[kept], repeats[kept]] = found[kept]
-        values[~scores.planned[candidate]] = np.nan
 
 
 def _preference(score: Score, baseline: str) -> float:
@@ -265,8 +295,12 @@ def _preference(score: Score, baseline: str) -> float:
 
 
 def _cluster_labels(results: Results) -> NDArray[np.int64]:
-    numbers: dict[tuple[str, str], int] = {}
-    labels: Sequence[tuple[str, str]] = [
-        ("case", case.id) if case.cluster is None else ("cluster", case.cluster) for case in results.cases
-    ]
-    return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
+    """A number for each case, by the first case of its cluster; a case without a cluster is its own."""
+    numbers: dict[str, int] = {}
+    found = array("q")
+    fresh = 0
+    for case in results.cases:
+        number = fresh if case.cluster is None else numbers.setdefault(case.cluster, fresh)
+        fresh += number == fresh
+        found.append(number)
+    return np.frombuffer(found, dtype=np.int64)

@@ -92,7 +92,8 @@ def sufficiency(
         pairs = [pair for pair in gate.pairs if pair.severity is Severity.FAIL]
         if not entry.gates or entry.margin is None or not pairs:
             continue
-        covered = [case for case in cases if case.id in applicable.get(name, every)]
+        # Of a case only its cluster counts: what a large dataset asks need not be in memory for that.
+        covered = [Case(case.id, cluster=case.cluster) for case in cases if case.id in applicable.get(name, every)]
         single = repeats == 1 and (specs[name].pairwise or _binary(specs[name], entry.on))
         sight = _Sight.of(gate, rule)
         reach = (

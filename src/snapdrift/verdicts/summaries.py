@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
 
 from snapdrift.conclusions import MetricSummary, VariantSummary
-from snapdrift.model import CallKey, CallResult, Outcome, Results, Usage, Variant
+from snapdrift.model import Outcome, Results, Usage, Variant
+from snapdrift.verdicts.call_columns import OUTCOMES, SOURCES, CallColumns, CodeColumn, FloatColumn, Mask
 from snapdrift.verdicts.endings import endings_of
 from snapdrift.verdicts.evidence import mean_interval
 from snapdrift.verdicts.score_tables import ScoreTables
 from snapdrift.verdicts.speed import tokens_per_second
 
 _UNASKED = (Outcome.MISSING, Outcome.NOT_NEEDED)
-CallsOfVariant = Mapping[tuple[str, int], CallResult]
 
 
-def calls_by_variant(results: Results) -> dict[str, CallsOfVariant]:
-    """The planned answer calls of each variant by case and repeat."""
-    calls: dict[str, dict[tuple[str, int], CallResult]] = {variant.name: {} for variant in results.variants}
-    for key, result in results.calls.items():
-        if _is_answer(key):
-            calls[key.variant][key.case_id, key.repeat] = result
-    return dict(calls)
-
-
-def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results, tables: ScoreTables) -> VariantSummary:
+def summarise_variant(variant: Variant, calls: CallColumns, results: Results, tables: ScoreTables) -> VariantSummary:
     """Counts, tokens, money and latency of a variant. Outcomes add up to `planned`; spared calls are not coverage.
 
     `usd` is None when the price of an answered call is not known; what a call cost that went missing half way is in it.
     Tokens per second are output tokens after the first (without those of reasoning, which come before it) over the time
     after it; a call of several requests has no rate.
     """
-    asked = [call for call in calls.values() if call.outcome not in _UNASKED]
-    measured = [call for call in asked if call.outcome.measured]
-    latencies = [call.latency_ms for call in measured if call.latency_ms is not None]
-    waits = [call.first_token_ms for call in measured if call.first_token_ms is not None]
-    streamed = [call for call in measured if call.requests <= 1 and call.first_token_ms is not None]
-    rates = [rate for call in streamed if (rate := _rate_of(call)) is not None]
-    unpriced = any(call.usd is None for call in measured)
+    asked, measured = ~calls.ended(*_UNASKED), calls.measured
+    latencies, waits = _known(calls.latency_ms[measured]), _known(calls.first_token_ms[measured])
+    rates = _rates(calls, measured & (calls.requests <= 1) & ~np.isnan(calls.first_token_ms))
+    unpriced = bool(np.isnan(calls.usd[measured]).any())
+    models = Counter(calls.models[measured & (calls.models >= 0)].tolist())
     return VariantSummary(
         name=variant.name,
         model=variant.model,
         endpoint=variant.endpoint,
-        resolved_models=Counter([call.returned_model for call in measured if call.returned_model is not None]),
-        planned=len(calls),
-        requests=sum(call.requests for call in asked),
-        sources=_counted([call.source for call in measured]),
-        outcomes=_counted([call.outcome for call in calls.values()]),
+        resolved_models={calls.named[model]: count for model, count in models.items()},
+        planned=calls.outcomes.size,
+        requests=int(calls.requests[asked].sum()),
+        sources=_counted(calls.sources[measured], SOURCES),
+        outcomes=_counted(calls.outcomes, OUTCOMES),
         coverage=tables.coverage(variant.name),
-        usage=_total_usage(asked),
-        usd=None if unpriced else sum(call.usd or 0.0 for call in calls.values()),
+        usage=_total_usage(calls, asked),
+        usd=None if unpriced else _total(calls.usd),
         judge_usd=results.judge_usd.get(variant.name, 0.0),
         latency_p50=_percentile(latencies, 50),
         latency_p95=_percentile(latencies, 95),
@@ -63,22 +53,40 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results,
         first_token_p50=_percentile(waits, 50),
         first_token_p95=_percentile(waits, 95),
         tokens_per_second_p50=_percentile(rates, 50),
-        batch_usd=sum((call.usd or 0.0 for call in asked if call.batched), 0.0),
+        batch_usd=_total(calls.usd[asked & calls.batched]),
         judge_batch_usd=results.judge_batch_usd.get(variant.name, 0.0),
     )
 
 
-def _counted(words: Iterable[StrEnum]) -> Counter[str]:
-    """How often each word occurs. Counted before it is spelled out: looking up a member's value takes time."""
-    return Counter({word.value: number for word, number in Counter(words).items()})
+def _counted(codes: CodeColumn, words: Sequence[StrEnum]) -> dict[str, int]:
+    """How often each word occurs, in the order in which they first do."""
+    return {words[code].value: number for code, number in Counter(codes.tolist()).items()}
 
 
-def _rate_of(call: CallResult) -> float | None:
-    return tokens_per_second(call.usage, call.latency_ms, call.first_token_ms)
+def _rates(calls: CallColumns, streamed: Mask) -> FloatColumn:
+    """How fast each of these calls was written, of those where it is known."""
+    columns = (calls.output_tokens, calls.reasoning_tokens, calls.latency_ms, calls.first_token_ms)
+    chosen = streamed & ~np.isnan(calls.output_tokens) & ~np.isnan(calls.latency_ms)
+    rates = array("d")
+    for output, reasoning, latency, first in zip(*(column[chosen].tolist() for column in columns), strict=True):
+        usage = Usage(output_tokens=int(output), reasoning_tokens=int(reasoning))
+        rate = tokens_per_second(usage, latency, first)
+        if rate is not None:
+            rates.append(rate)
+    return np.frombuffer(rates, dtype=np.float64)
 
 
-def _percentile(values: Sequence[float], share: float) -> float | None:
-    return float(np.percentile(values, share)) if values else None
+def _known(values: FloatColumn) -> FloatColumn:
+    return values[~np.isnan(values)]
+
+
+def _total(usd: FloatColumn) -> float:
+    """The sum of what is known, in the order of the calls: it is the same to the last bit as that of the records."""
+    return sum(_known(usd).tolist(), 0.0)
+
+
+def _percentile(values: FloatColumn, share: float) -> float | None:
+    return float(np.percentile(values, share)) if values.size else None
 
 
 def summarise_metrics(tables: ScoreTables, confidence: float) -> tuple[MetricSummary, ...]:
@@ -109,15 +117,11 @@ def summarise_metrics(tables: ScoreTables, confidence: float) -> tuple[MetricSum
     return tuple(summaries)
 
 
-def _is_answer(key: CallKey) -> bool:
-    return not key.grader
-
-
-def _total_usage(calls: Sequence[CallResult]) -> Usage:
-    known = [call.usage for call in calls if call.usage is not None]
+def _total_usage(calls: CallColumns, asked: Mask) -> Usage:
+    known = asked & ~np.isnan(calls.input_tokens)
     return Usage(
-        input_tokens=sum(usage.input_tokens for usage in known),
-        cached_tokens=sum(usage.cached_tokens for usage in known),
-        output_tokens=sum(usage.output_tokens for usage in known),
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in known),
+        input_tokens=int(calls.input_tokens[known].sum()),
+        cached_tokens=int(calls.cached_tokens[known].sum()),
+        output_tokens=int(calls.output_tokens[known].sum()),
+        reasoning_tokens=int(calls.reasoning_tokens[known].sum()),
     )

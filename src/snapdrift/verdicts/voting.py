@@ -20,6 +20,7 @@ class _Voted:
 
     votes: int = 0
     items: list[Sequence[str]] = field(default_factory=list)
+    ways: dict[Sequence[str], Sequence[str]] = field(default_factory=dict)
     answers: int = 0
     unanimous: int = 0
     ties: int = 0
@@ -27,7 +28,8 @@ class _Voted:
     def add(self, items: _Items, *, tied: bool) -> None:
         """Takes in the votes on one answer."""
         self.votes = max(self.votes, max(map(len, items)))
-        self.items.extend(items)
+        # There are few ways in which a vote can end, and each is kept once.
+        self.items.extend(self.ways.setdefault(way, way) for way in map(tuple, items))
         self.answers += 1
         self.unanimous += all(len(set(votes)) == 1 for votes in items)
         self.ties += tied
@@ -36,7 +38,7 @@ class _Voted:
 def vote_agreements(results: Results) -> tuple[VoteAgreement, ...]:
     """The agreement of votes by metric and variant, in the order of both; none where a judge is asked once."""
     found: dict[tuple[str, str], dict[str, _Voted]] = defaultdict(lambda: defaultdict(_Voted))
-    for score in results.scores:
+    for score in results.scores_with_facts():
         if "verdict_of" not in score.facts:  # a verdict that is another answer's says nothing more of the judge
             for part, items, tied in _voted_in(score.facts, tied=score.value is None):
                 found[score.metric, score.variant][part].add(items, tied=tied)
