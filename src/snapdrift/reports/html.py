@@ -210,6 +210,8 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
     from markupsafe import Markup
 
+    from snapdrift.reports.compiled import CompiledTemplates
+
     bundled = PackageLoader("snapdrift.reports", "templates")
     own = [FileSystemLoader(templates_dir)] if templates_dir is not None and templates_dir.is_dir() else []
     environment = ImmutableSandboxedEnvironment(
@@ -218,6 +220,7 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=CompiledTemplates(),
     )
 
     def source(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,11 +17,13 @@ from snapdrift.reports.thumbnails import Album
 
 if TYPE_CHECKING:
     from snapdrift.store.reader import StoredRun
-    from snapdrift.store.report_rows import ReportRows
+    from snapdrift.store.report_rows import PackedRequest, ReportRows
 
 T = TypeVar("T")
 _AT_ONCE = 16
 """Cases that are read together: of many, the answers of a few fit into memory however long they are."""
+_FEW, _SHORT = 2_000, 8_000_000
+"""Cases, and characters of all that is stored of them, up to which a run is small."""
 
 
 def run_data(
@@ -75,7 +78,8 @@ def run_data(
 class StoredRecords(Records):
     """The records of a run file, which is opened for each reading and may be closed by who opened it meanwhile.
 
-    Pictures of local images are made once, for the cases that are read first.
+    Those of a small run are read once and kept. Pictures of local images are made once, for the cases that are read
+    first.
     """
 
     def __init__(self, stored: StoredRun) -> None:
@@ -87,6 +91,8 @@ class StoredRecords(Records):
         self._album = Album()
         with report_rows(self._path) as rows:
             self._positions = rows.positions()
+            small = len(self._positions) <= _FEW and rows.characters() <= _SHORT
+        self._kept: dict[int, CaseRecord] | None = {} if small else None
 
     def __len__(self) -> int:
         """How many cases there are."""
@@ -105,12 +111,8 @@ class StoredRecords(Records):
         from snapdrift.store.report_rows import report_rows
 
         with report_rows(self._path) as rows:
-            for positions in _groups(self._positions):
-                cases = rows.cases(positions)
-                ids = [case.id for case in cases]
-                answers, scores = _by_case(rows.answers(ids)), _scores_by_case(rows.scores(ids))
-                for case in cases:
-                    yield CaseRecord(case, tuple(answers.get(case.id, ())), tuple(scores.get(case.id, ())))
+            for places in _groups(range(len(self._positions))):
+                yield from self._group(rows, places) if self._kept is not None else self._outcomes(rows, places)
 
     def read(self, places: Sequence[int]) -> Iterator[CaseRecord]:
         """Everything of the cases at these places, in this order."""
@@ -118,43 +120,61 @@ class StoredRecords(Records):
 
         with report_rows(self._path) as rows:
             for group in _groups(places):
-                cases = rows.cases([self._positions[place] for place in group])
-                ids = [case.id for case in cases]
-                responses, scores = _by_case(rows.responses(ids)), _scores_by_case(rows.scores(ids))
-                for case in cases:
-                    yield self._record(rows, case, responses.get(case.id, ()), tuple(scores.get(case.id, ())))
+                records = self._group(rows, group)
+                packed = rows.first_requests([record.case.id for record in records])
+                for record in records:
+                    yield replace(record, prompts=self._prompts(rows, record.case.id, packed))
 
-    def _record(
-        self, rows: ReportRows, case: Case, responses: Sequence[Response], scores: tuple[Score, ...]
-    ) -> CaseRecord:
-        judged = [response for response in responses if response.call.grader]
-        for answer in shared_verdicts(scores, case.id):
-            judged += rows.replies_about(answer)
-        answers = tuple(response for response in responses if not response.call.grader)
-        return CaseRecord(case, answers, scores, tuple(judged), self._prompts(rows, case.id))
+    def _outcomes(self, rows: ReportRows, places: Sequence[int]) -> list[CaseRecord]:
+        cases = rows.cases([self._positions[place] for place in places])
+        ids = [case.id for case in cases]
+        answers, scores = _by_case(rows.answers(ids)), _scores_by_case(rows.scores(ids))
+        return [CaseRecord(case, tuple(answers[case.id]), tuple(scores[case.id])) for case in cases]
 
-    def _prompts(self, rows: ReportRows, case_id: str) -> Mapping[str, PromptView]:
+    def _group(self, rows: ReportRows, places: Sequence[int]) -> list[CaseRecord]:
+        """The whole records of a few cases, without prompts."""
+        if self._kept is not None and self._kept.keys() >= set(places):
+            return [self._kept[place] for place in places]
+        cases = rows.cases([self._positions[place] for place in places])
+        ids = [case.id for case in cases]
+        responses, scores = _by_case(rows.responses(ids)), _scores_by_case(rows.scores(ids))
+        records = [_record(rows, case, responses[case.id], tuple(scores[case.id])) for case in cases]
+        if self._kept is not None:
+            self._kept |= zip(places, records, strict=True)
+        return records
+
+    def _prompts(
+        self, rows: ReportRows, case_id: str, packed: Mapping[tuple[str, str], PackedRequest]
+    ) -> Mapping[str, PromptView]:
         """What variants were asked. An application and a file of outputs are given the case: there is no prompt."""
-        requests = ((variant, rows.first_request(case_id, variant)) for variant in self._variants)
+        found = {name: rows.unpacked(packed[case_id, name]) for name in self._variants if (case_id, name) in packed}
         return {
             variant: read_prompt(request, self._names, self._album)
-            for variant, request in requests
-            if request is not None and request.endpoint.over_http
+            for variant, request in found.items()
+            if request.endpoint.over_http
         }
+
+
+def _record(rows: ReportRows, case: Case, responses: Sequence[Response], scores: tuple[Score, ...]) -> CaseRecord:
+    judged = [response for response in responses if response.call.grader]
+    for answer in shared_verdicts(scores, case.id):
+        judged += rows.replies_about(answer)
+    answers = tuple(response for response in responses if not response.call.grader)
+    return CaseRecord(case, answers, scores, tuple(judged))
 
 
 def _groups(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))
 
 
-def _by_case(responses: Iterator[Response]) -> Mapping[str, list[Response]]:
+def _by_case(responses: Iterator[Response]) -> defaultdict[str, list[Response]]:
     found: dict[str, list[Response]] = defaultdict(list)
     for response in responses:
         found[response.call.case_id].append(response)
     return found
 
 
-def _scores_by_case(scores: Iterator[Score]) -> Mapping[str, list[Score]]:
+def _scores_by_case(scores: Iterator[Score]) -> defaultdict[str, list[Score]]:
     found: dict[str, list[Score]] = defaultdict(list)
     for score in scores:
         found[score.case_id].append(score)

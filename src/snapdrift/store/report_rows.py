@@ -26,12 +26,25 @@ _REPLIES = (
     f"{_CALLS} WHERE c.case_id = ? AND c.variant = ? AND c.repeat = ? AND c.grader <> '' ORDER BY c.position, c.id"
 )
 _SCORES = "SELECT case_id, variant, repeat, metric, record FROM scores WHERE case_id IN ({places}) ORDER BY id"
+_REQUESTS = (
+    "SELECT c.case_id, c.variant, q.step, q.endpoint, q.base_url, q.client_request_id, q.body"
+    " FROM calls c JOIN requests q ON q.call = c.id"
+    " WHERE c.case_id IN ({places}) AND c.repeat = 0 AND c.grader = '' AND q.step = 0"
+)
+_LENGTHS = (
+    "SELECT total(length(record)) FROM responses",
+    "SELECT total(length(record)) FROM scores",
+    "SELECT total(length(record)) FROM cases",
+)
 _VERSIONS = "SELECT DISTINCT metric, json_extract(record, '$.version') FROM scores"
 _TOOK = (
     *("requested_model", "returned_model", "source", "service_tier", "batched"),
     *("usage", "usd", "latency_ms", "first_token_ms", "failure"),
 )
 """The fields of a response that say what a call took and how it failed, apart from what it said."""
+
+PackedRequest = tuple[Any, ...]
+"""A stored request before it is unpacked: its images and documents are apart, so that it is small."""
 
 
 @contextmanager
@@ -81,9 +94,18 @@ class ReportRows:
         """The scores of these cases, in the order in which they were added."""
         return (rows.score_of(row, self._path) for row in self._of(_SCORES, case_ids))
 
-    def first_request(self, case_id: str, variant: str) -> Request | None:
-        """The first request of the first answer of a variant to a case, as it was sent; None where none is stored."""
-        return self._stored.request(CallKey(case_id, variant, 0))
+    def first_requests(self, case_ids: Sequence[str]) -> dict[tuple[str, str], PackedRequest]:
+        """By case and variant the first request of the first answer, packed as it is stored."""
+        return {(row[0], row[1]): row for row in self._of(_REQUESTS, case_ids)}
+
+    def unpacked(self, packed: PackedRequest) -> Request:
+        """A request as it was sent."""
+        key = CallKey(packed[0], packed[1], 0)
+        return rows.request_of(key, packed[2:], self._stored.large, self._path)
+
+    def characters(self) -> int:
+        """How long the texts of all responses, scores and cases are together."""
+        return sum(int(row[0]) for query in _LENGTHS for row in self._rows(query))
 
     def _response(self, row: tuple[Any, ...], fields: Iterable[str] | None = None) -> Response:
         key = CallKey(*row[:4])
