@@ -5,7 +5,7 @@ Plain and frozen, as the records of `model.py`. `docs/design/privacy.md` says wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,19 @@ def columns_of(cases: Iterable[Case]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def redaction_of(rules: Privacy, cases: Sequence[Case], variants: Iterable[Variant]) -> Redaction:
-    """What is not shown of these cases and of the answers to them."""
+def redaction_of(rules: Privacy, cases: Iterable[Case], variants: Iterable[Variant]) -> Redaction:
+    """What is not shown of these cases, which are gone through once at most, and of the answers to them."""
+    if not rules.redact and rules.keep is None:
+        return Redaction()
     parts = [part for part in PARTS if rules.hides_part(part)]
-    if EXPECTED in parts and all(case.expected is None for case in cases):
+    found: dict[str, None] = {}
+    expects = False
+    for case in cases:
+        found.update(dict.fromkeys(columns_of([case])))
+        expects = expects or case.expected is not None
+    if EXPECTED in parts and not expects:
         parts.remove(EXPECTED)
-    columns = [column for column in columns_of(cases) if rules.hides_column(column)]
+    columns = [column for column in found if rules.hides_column(column)]
     # A prompt may quote what is expected (as an example of the form, say): then it goes with it.
     quotes = EXPECTED in parts and any(EXPECTED in canonical_json(dict(v.prompt)) for v in variants)
     names = tuple(dict.fromkeys([*parts, *columns]))

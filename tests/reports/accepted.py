@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from snapdrift.reports.case_list import CaseList
+
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPT = "SNAPDRIFT_ACCEPT"
 WIDTH = 120
@@ -50,7 +52,7 @@ def plain(value: Any) -> Any:
         return {" ".join(map(str, key)) if isinstance(key, tuple) else str(key): plain(v) for key, v in value.items()}
     if isinstance(value, AbstractSet):
         return sorted(plain(entry) for entry in value)
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | CaseList):
         return [plain(entry) for entry in value]
     raise TypeError(f"no plain form of {type(value).__name__}")
 

@@ -37,6 +37,7 @@ from snapdrift.model import (
 from snapdrift.model import Reason as Why
 from snapdrift.reports import Provenance, RunData, build_view, write_reports
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.records import HeldRecords
 from snapdrift.verdicts import RunFacts, evaluate
 
 if TYPE_CHECKING:
@@ -110,17 +111,12 @@ class RunFactory:
                 versions={"snapdrift": "0.1.0", "openai": "3.10.0", "python": "3.11.2"},
                 git_commit="4e1c" * 10,
             ),
-            cases=cases,
+            records=HeldRecords(cases, tuple(responses), tuple(scores), prompt=_prompt, variants=variants),
             variants=variants,
             metrics=_METRICS,
-            responses=tuple(responses),
-            scores=tuple(scores),
             evaluation=evaluation,
             repeats=self.repeats,
             warnings=("gpt-4o-2024-08-06 retires on 14 January 2027.",),
-            prompt=lambda case_id, _: PromptView(
-                f"[instructions]\nAnswer only with the JSON asked for.\n\n[user]\n{case_id}"
-            ),
         )
 
     def _case(self, number: int) -> Case:
@@ -219,6 +215,10 @@ def _evaluate(
     applicable = {metric.name: everywhere for metric in _METRICS}
     results = Results(cases, variants, repeats, _METRICS, calls, tuple(scores), applicable)
     return evaluate(results, gate, RunFacts(seed=7), _fences_looked_past)
+
+
+def _prompt(case_id: str, _: str) -> PromptView:
+    return PromptView(f"[instructions]\nAnswer only with the JSON asked for.\n\n[user]\n{case_id}")
 
 
 def _fences_looked_past(score: Score) -> Reading | None:

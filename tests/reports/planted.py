@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.reports.held import changed, held
+
 from snapdrift.conclusions import Decision
 from snapdrift.explanations import Attribution, Explanation, FailureGroup, Part
 from snapdrift.model import (
@@ -39,18 +41,18 @@ def word(place: str) -> str:
 
 def planted(data: RunData) -> RunData:
     """The run, with a word in each place of its first three cases, and tools declared to its variants."""
-    cases = tuple(_case(case) for case in data.cases)
+    cases = tuple(_case(case) for case in held(data).cases)
     first, refused, failed = (case.id for case in cases[:3])
     given = {first: _answered, refused: _refused, failed: _failed}
-    responses = tuple(given.get(r.call.case_id, _bare)(r) for r in data.responses)
+    responses = tuple(given.get(r.call.case_id, _bare)(r) for r in held(data).responses)
     evaluation = data.evaluation
     reasons = (*evaluation.decision.reasons, STOPPED)
-    return replace(
+    return changed(
         data,
         cases=cases,
         variants=tuple(_with_tool(variant) for variant in data.variants),
         responses=responses,
-        scores=tuple(map(_score, data.scores)),
+        scores=tuple(map(_score, held(data).scores)),
         evaluation=replace(
             evaluation,
             decision=Decision(evaluation.decision.word, reasons, (f"asked: {STOPPED}",)),

@@ -15,6 +15,8 @@ from tests.reports.hostile import HOSTILE, HUGE
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+from tests.reports.held import held
+
 from snapdrift.model import Source
 from snapdrift.reports import RunData, build_view, write_reports
 
@@ -246,7 +248,9 @@ def test_d_takes_the_marks_away_and_brings_them_back(open_page: Open) -> None:
 
 def test_an_answer_is_shown_as_it_was_given(make_run: MakeRun, open_page: Open) -> None:
     data: RunData = make_run(cases=60).build()
-    given = next(r.text for r in data.responses if (r.call.case_id, r.call.variant) == ("delivery-002", "november"))
+    given = next(
+        r.text for r in held(data).responses if (r.call.case_id, r.call.variant) == ("delivery-002", "november")
+    )
     opened = open_page(data, fragment="#case=delivery-002&mode=plain")
     assert opened.page.locator(".answer pre").nth(1).text_content() == given
 
@@ -388,7 +392,7 @@ def test_a_hostile_answer_is_text_and_does_nothing(make_run: MakeRun, open_page:
     data: RunData = make_run(texts=HOSTILE).build()
     opened = open_page(data, fragment="#right=november")
     letters = re.compile(r"[a-z]+")
-    for case, hostile in zip(data.cases, HOSTILE, strict=False):
+    for case, hostile in zip(held(data).cases, HOSTILE, strict=False):
         opened.page.evaluate("hash => { location.hash = hash; }", f"#case={case.id}&right=november")
         opened.page.locator(".case-head h3", has_text=case.id).wait_for()
         opened.press("d")

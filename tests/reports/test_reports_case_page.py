@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.reports.browsing import Open, Opened, open_in
+from tests.reports.held import changed, held
 
 from snapdrift.model import CallKey, Failure, FailureKind, Outcome, Response, Score, Source, Step, ToolCall, Usage
 from snapdrift.model import Reason as Why
@@ -45,11 +46,11 @@ CHECKS = '{"c1": {"reason": "It is.", "verdict": "yes"}, "c2": {"reason": "No da
 
 def told(data: RunData, said: Said) -> RunData:
     """The run in which the answers to some (case, variant) have other fields."""
-    changed = (
+    answers = (
         replace(r, **said[r.call.case_id, r.call.variant]) if (r.call.case_id, r.call.variant) in said else r
-        for r in data.responses
+        for r in held(data).responses
     )
-    return replace(data, responses=tuple(changed))
+    return changed(data, responses=tuple(answers))
 
 
 def verdict_on(key: CallKey, grader: str, text: str, **more: Any) -> Response:
@@ -81,7 +82,7 @@ def compared_run(make_run: MakeRun) -> RunData:
         else replace(score, facts=shared)
         if (score.case_id, score.variant, score.metric) == ("account-003", "alias", "tone")
         else score
-        for score in data.scores
+        for score in held(data).scores
     )
     assert alias.case_id == august.case_id
     judged = (
@@ -89,7 +90,7 @@ def compared_run(make_run: MakeRun) -> RunData:
         verdict_on(november, "tone", CHECKS),
     )  # fmt: skip
     priced = "$2.50 in, $10.00 out per 1,000,000 tokens of gpt-4o: a price list (2026-07-15)"
-    return replace(told(data, said), scores=scores, judged=judged, price=lambda _: priced)
+    return changed(told(data, said), scores=scores, judged=judged, price=lambda _: priced)
 
 
 @pytest.fixture(scope="module")
@@ -479,9 +480,9 @@ def test_a_score_names_its_reason_code_and_shows_all_of_a_long_detail(make_run: 
         replace(score, detail=long, reason=Why.SCHEMA_VIOLATION, passed=False, value=0.0)
         if isinstance(score, Score) and (score.case_id, score.metric) == ("billing-001", "valid")
         else score
-        for score in data.scores
+        for score in held(data).scores
     )
-    opened = open_page(replace(data, scores=scores), fragment="#case=billing-001")
+    opened = open_page(changed(data, scores=scores), fragment="#case=billing-001")
     cell = opened.page.locator(".pairwise", has_text="Scores").locator("tr", has_text="valid").locator("td").first
     assert cell.locator(".code-of").inner_text() == "schema_violation"
     cell.locator("button").click()

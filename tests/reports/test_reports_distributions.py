@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.reports.held import changed
 
 from snapdrift.conclusions import VariantSummary
 from snapdrift.model import CallKey, Endpoint, Outcome, Response, Usage
 from snapdrift.reports import build_view
 from snapdrift.reports.axis import axis_over
-from snapdrift.reports.distributions import DistributionView, distribution_views, percentile
+from snapdrift.reports.distributions import DistributionTally, DistributionView, percentile
 from snapdrift.reports.html import render_html
 from snapdrift.reports.matrices import plot_matrix
 
@@ -36,8 +37,15 @@ def answer(number: int, milliseconds: float | None, tokens: int | None = 10, **m
     return Response(CallKey(f"c{number}", "old", 0), requested_model="gpt-4o", **given)
 
 
+def views_of(responses: Iterable[Response], variants: Sequence[VariantSummary]) -> tuple[DistributionView, ...]:
+    tally = DistributionTally()
+    for response in responses:
+        tally.add(response)
+    return tally.views(variants)
+
+
 def latency(*responses: Response, planned: int | None = None, **outcomes: int) -> DistributionView:
-    return distribution_views(responses, [summary(planned or len(responses), **outcomes)])[0]
+    return views_of(responses, [summary(planned or len(responses), **outcomes)])[0]
 
 
 @given(values, st.integers(0, 100))
@@ -74,18 +82,18 @@ def test_who_is_not_in_a_latency_is_counted_with_the_reason() -> None:
 
 
 def test_an_answer_by_batch_has_a_length() -> None:
-    views = distribution_views([answer(1, 9e6, batched=True)], [summary(1)])
+    views = views_of([answer(1, 9e6, batched=True)], [summary(1)])
 
     assert [(view.name, view.spreads[0].n) for view in views] == [("Output length", 1)]
 
 
 def test_a_variant_that_answered_nothing_is_in_the_table_without_a_place() -> None:
     other = replace(summary(2), name="new")
-    view = distribution_views([answer(1, 100.0)], [summary(1), other])[0]
+    view = views_of([answer(1, 100.0)], [summary(1), other])[0]
 
     assert (view.spreads[1].places, view.spreads[1].figures[0]) == (None, "–")
     assert view.spreads[1].sentence == "Latency of new: no answer tells it."
-    assert distribution_views([], [summary(1)]) == ()
+    assert views_of([], [summary(1)]) == ()
 
 
 @given(values)
@@ -123,7 +131,7 @@ def test_the_page_draws_each_variant_and_has_a_table_behind(make_run: Callable[.
     assert page.count('role="img" aria-label="Latency of ') == 3
     assert page.count('role="img" aria-label="Output length of november: 11 answers') == 1
     assert "<td>1 not measured</td>" in page
-    unanswered = replace(data, responses=(), scores=())
+    unanswered = changed(data, responses=(), scores=())
     assert 'id="distributions"' not in render_html(build_view(unanswered))
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.reports.held import changed, embed, held
 
 from snapdrift.errors import ConfigError
 from snapdrift.model import Source
 from snapdrift.reports import RunData, build_view, write_junit_and_summary, write_reports
-from snapdrift.reports.embed import embed
 from snapdrift.reports.html import render_html
 
 MakeRun = Callable[..., Any]
@@ -110,8 +110,8 @@ def test_what_is_embedded_is_what_was_answered(make_run: MakeRun) -> None:
 
 def test_big_numbers_and_numbers_that_are_none_are_embedded_as_text(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=40).build()
-    cases = (replace(data.cases[0], expected={"n": 2**70, "x": float("nan")}), *data.cases[1:])
-    view = build_view(replace(data, cases=cases))
+    cases = (replace(held(data).cases[0], expected={"n": 2**70, "x": float("nan")}), *held(data).cases[1:])
+    view = build_view(changed(data, cases=cases))
     texts = [zlib.decompress(base64.b64decode(chunk)).decode() for chunk in embed(view).chunks]
     assert any(str(2**70) in text for text in texts)
     assert all(json.loads(text, parse_constant=pytest.fail) for text in texts)
@@ -148,7 +148,7 @@ def test_a_run_in_which_nothing_was_answered_has_a_page(make_run: MakeRun) -> No
     evaluation = replace(
         data.evaluation, variants=(nothing, *data.evaluation.variants[1:]), comparisons=comparisons, metrics=()
     )
-    page = render_html(build_view(replace(data, evaluation=evaluation, responses=(), scores=())))
+    page = render_html(build_view(changed(data, evaluation=evaluation, responses=(), scores=())))
     assert "no answer" in page
 
 
@@ -219,7 +219,7 @@ def test_when_a_file_cannot_be_replaced_no_draft_is_left(make_run: MakeRun, tmp_
     (tmp_path / "index.html").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_reports(build_view(make_run().build()), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "results.csv", "results.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html"}
 
 
 def test_what_cannot_be_written_is_named_and_not_its_draft(make_run: MakeRun, tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_what_cannot_be_written_is_named_and_not_its_draft(make_run: MakeRun, tm
 
 def test_the_page_gives_a_failed_call_the_source_of_its_variant(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=12).build()
-    responses = tuple(r if r.outcome.measured else replace(r, source=Source.OPENAI) for r in data.responses)
-    chunks = embed(build_view(replace(data, responses=responses))).chunks
+    responses = tuple(r if r.outcome.measured else replace(r, source=Source.OPENAI) for r in held(data).responses)
+    chunks = embed(build_view(changed(data, responses=responses))).chunks
     sources = {m for c in chunks for m in re.findall(rb'"source":"(\w+)"', zlib.decompress(base64.b64decode(c)))}
     assert sources == {b"simulated"}
 

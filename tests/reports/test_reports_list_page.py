@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.reports.browsing import Open, Opened, open_in
+from tests.reports.held import changed, held
 
 from snapdrift.model import Outcome, Reason
 from snapdrift.reports import RunData, View, build_view, write_reports
@@ -103,11 +104,11 @@ def test_alike_answers_are_told_from_different_ones_between_the_variants_looked_
     make_run: MakeRun, open_page: Open
 ) -> None:
     data: RunData = make_run(cases=20).build()
-    same = tuple(replace(r, text="the same") if r.outcome is Outcome.OK else r for r in data.responses)
+    same = tuple(replace(r, text="the same") if r.outcome is Outcome.OK else r for r in held(data).responses)
     only = tuple(
         replace(r, text="other") if (r.call.case_id, r.call.variant) == ("billing-001", "alias") else r for r in same
     )
-    opened = open_page(replace(data, responses=only), fragment="#differs=1")
+    opened = open_page(changed(data, responses=only), fragment="#differs=1")
     assert opened.text("#shown") == "1 of 20"
     assert "billing-001" in opened.text("#rows")
     opened.page.locator("#variant").select_option("november")
@@ -277,9 +278,9 @@ def test_two_thousand_cases_are_searched_and_scrolled_with_only_the_rows_in_sigh
 def test_thousands_of_tags_are_typed_into_a_field_that_offers_them(make_run: MakeRun, open_page: Open) -> None:
     data: RunData = make_run(cases=30).build()
     tagged = tuple(
-        replace(case, tags=tuple(f"tag-{place}-{n}" for n in range(100))) for place, case in enumerate(data.cases)
+        replace(case, tags=tuple(f"tag-{place}-{n}" for n in range(100))) for place, case in enumerate(held(data).cases)
     )
-    opened = open_page(replace(data, cases=tagged))
+    opened = open_page(changed(data, cases=tagged))
     assert opened.page.locator("#tag-names option").count() == 3000
     opened.page.fill("#tag", "tag-3-99")
     opened.press("Enter")

@@ -12,12 +12,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from markdown_it import MarkdownIt
+from tests.reports.held import changed, held
 from tests.reports.hostile import HOSTILE, HUGE
 
 from snapdrift.conclusions import Decision
 from snapdrift.model import Case, DecisionWord, Verdict
 from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict
 from snapdrift.reports.asked import PromptView
+from snapdrift.reports.case_list import CaseList
 from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.escaping import line, markdown_link, shortened
 from snapdrift.reports.junit import render_junit
@@ -47,13 +49,13 @@ def hostile(make_run: MakeRun) -> View:
     texts = [text for text in HOSTILE for _ in range(EACH)]
     ids = [f"{text} {place % EACH}" for place, text in enumerate(texts)]
     data: RunData = make_run(cases=len(texts), ids=ids, texts=texts).build()
-    cases = tuple(with_text(case, text) for case, text in zip(data.cases, texts, strict=True))
+    cases = tuple(with_text(case, text) for case, text in zip(held(data).cases, texts, strict=True))
     of_case = dict(zip(ids, texts, strict=True))
-    scores = tuple(replace(s, detail=of_case[s.case_id], evidence=(of_case[s.case_id],)) for s in data.scores)
+    scores = tuple(replace(s, detail=of_case[s.case_id], evidence=(of_case[s.case_id],)) for s in held(data).scores)
     decision = replace(data.evaluation.decision, reasons=(*HOSTILE, HUGE), warnings=tuple(HOSTILE))
     run = replace(data.run, suite=HOSTILE[0], gate=HOSTILE[4], run_id=HOSTILE[1])
     evaluation = replace(data.evaluation, decision=decision)
-    data = replace(data, run=run, cases=cases, scores=scores, evaluation=evaluation, warnings=tuple(HOSTILE))
+    data = changed(data, run=run, cases=cases, scores=scores, evaluation=evaluation, warnings=tuple(HOSTILE))
     return replace(build_view(replace(data, comment="text")), report_url=URL)
 
 
@@ -120,11 +122,11 @@ def test_nothing_that_acts_gets_out(hostile: View, render: Callable[[View], str]
 
 def test_five_megabytes_of_text_fit_a_comment_and_a_junit_file(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=10, texts=[HUGE] * 10).build()
-    scores = tuple(replace(score, detail=HUGE) for score in data.scores)
+    scores = tuple(replace(score, detail=HUGE) for score in held(data).scores)
     decision = replace(data.evaluation.decision, reasons=(HUGE,))
     evaluation = replace(data.evaluation, decision=decision)
-    cases = tuple(with_text(case, HUGE) for case in data.cases)
-    view = build_view(replace(data, cases=cases, scores=scores, evaluation=evaluation, comment="text"))
+    cases = tuple(with_text(case, HUGE) for case in held(data).cases)
+    view = build_view(changed(data, cases=cases, scores=scores, evaluation=evaluation, comment="text"))
     summary = render_markdown(view)
     assert len(summary) < LIMIT
     assert summary.count("<details>") == summary.count("</details>")
@@ -144,12 +146,12 @@ def secretive(make_run: MakeRun) -> RunData:
     data: RunData = make_run(texts=[f"{SECRET} answer"] * 30).build()
     scores = tuple(
         replace(s, detail=f"{SECRET} detail", extracted=SECRET, evidence=(SECRET,), facts={"said": SECRET})
-        for s in data.scores
+        for s in held(data).scores
     )
     cases = tuple(
-        replace(c, variables={"ticket": f"{SECRET} ticket"}, expected=f"{SECRET} expected") for c in data.cases
+        replace(c, variables={"ticket": f"{SECRET} ticket"}, expected=f"{SECRET} expected") for c in held(data).cases
     )
-    return replace(data, scores=scores, cases=cases, prompt=lambda *_: PromptView(f"{SECRET} prompt"))
+    return changed(data, scores=scores, cases=cases, prompt=lambda *_: PromptView(f"{SECRET} prompt"))
 
 
 @pytest.mark.parametrize("render", [render_markdown, render_junit, render_terminal, render_verdict])
@@ -169,7 +171,7 @@ def test_cases_that_did_not_change_are_not_told_with_their_texts(secretive: RunD
     view = build_view(replace(secretive, comment="text"))
     same = next(case.case.id for case in view.cases if case.group is CaseGroup.UNCHANGED)
     only = [replace(c, variables={"ticket": "UNTOLD"}) if c.id == same else c for c in secretive.cases]
-    text = render_markdown(build_view(replace(secretive, cases=tuple(only), comment="text")))
+    text = render_markdown(build_view(changed(secretive, cases=tuple(only), comment="text")))
     assert "UNTOLD" not in text
 
 
@@ -268,9 +270,10 @@ def test_junit_is_red_exactly_when_the_gate_is(make_run: MakeRun, word: Decision
 
 def test_more_newly_failing_cases_than_are_listed_are_counted_in_one(make_run: MakeRun) -> None:
     view = build_view(make_run(cases=6).build())
-    case = next(case for case in view.cases if case.group is CaseGroup.NEWLY_FAILING)
-    many = tuple(replace(case, case=replace(case.case, id=f"c-{n}")) for n in range(LISTED + 7))
-    root = ET.fromstring(render_junit(replace(view, cases=many)))  # noqa: S314
+    case = next(case for case in view.cases.outlines if case.group is CaseGroup.NEWLY_FAILING)
+    many = tuple(replace(case, id=f"c-{n}") for n in range(LISTED + 7))
+    listed = CaseList(many, lambda *_: iter(()))
+    root = ET.fromstring(render_junit(replace(view, cases=listed)))  # noqa: S314
     failing = sum(len(one.changes) for one in many)
     (rest,) = (test for test in root.iter("testcase") if (test.get("classname") or "").endswith(".newly_failing"))
     assert rest.get("name") == f"{failing - LISTED} more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.reports.held import held
 from tests.reports.planted import planted, word
 
 from snapdrift.privacy import Privacy
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_redacted_page_lists_its_cases_says_what_is_missing_and_searches_what_is_kept(make_run, open_page) -> None:
     data = redacted(planted(make_run(cases=12).build()), Privacy(("answer", "context"), ("question",)))
-    case_id = data.cases[0].id
+    case_id = held(data).cases[0].id
     opened = open_page(data, f"#case={case_id}&left=august&right=november")
     assert "redacted: answer, expected, context, tool_results" in opened.page.inner_text("body")
     said = opened.page.locator(".answer").all_inner_texts()

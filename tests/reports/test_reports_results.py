@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.reports.held import changed, held
 
 from snapdrift.model import CallKey, MetricSpec, Outcome, Reason, Response, Score, ScoreKind, Usage
 from snapdrift.reports import RunData, View, build_view
@@ -24,11 +25,11 @@ from snapdrift.reports.results import (
     NOT_GRADED,
     TYPES,
     guarded,
-    parquet_table,
     render_csv,
     results_frame,
 )
 from snapdrift.reports.results_files import write_results
+from snapdrift.reports.results_parquet import parquet_table
 
 MakeRun = Callable[..., Any]
 
@@ -67,15 +68,15 @@ def test_means_of_the_table_are_the_levels_of_the_report(view: View) -> None:
 
 def test_calls_without_an_answer_and_answers_without_a_score_say_why_there_is_no_value(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=4).build()
-    missing, failed, ungraded = (CallKey(case.id, "alias", 0) for case in data.cases[:3])
+    missing, failed, ungraded = (CallKey(case.id, "alias", 0) for case in held(data).cases[:3])
     unscored = (missing, failed, ungraded)
     responses = [
         replace(one, outcome=Outcome.API_ERROR) if one.call == failed else one
-        for one in data.responses
+        for one in held(data).responses
         if one.call != missing
     ]
-    scores = [one for one in data.scores if CallKey(one.case_id, one.variant, one.repeat) not in unscored]
-    rows = rows_of(build_view(replace(data, responses=tuple(responses), scores=tuple(scores))))
+    scores = [one for one in held(data).scores if CallKey(one.case_id, one.variant, one.repeat) not in unscored]
+    rows = rows_of(build_view(changed(data, responses=tuple(responses), scores=tuple(scores))))
     told = {(row["case"], row["outcome"], row["reason"], row["value"]) for row in rows if row["variant"] == "alias"}
 
     assert (missing.case_id, "missing", "missing", "") in told
@@ -87,15 +88,15 @@ def test_calls_without_an_answer_and_answers_without_a_score_say_why_there_is_no
 
 def test_a_metric_has_rows_only_where_it_applies_and_a_pairwise_one_only_of_candidates(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=4).build()
-    first = data.cases[0].id
+    first = held(data).cases[0].id
     better = MetricSpec("better", "better", ScoreKind.GRADED, judged=True, pairwise=True)
-    scores = tuple(one for one in data.scores if one.metric != "queue" or one.case_id == first)
+    scores = tuple(one for one in held(data).scores if one.metric != "queue" or one.case_id == first)
     won = tuple(
         Score(case.id, variant, 0, "better", 1.0, True, Reason.PASSED)
-        for case in data.cases
+        for case in held(data).cases
         for variant in ("november", "alias")
     )
-    rows = rows_of(build_view(replace(data, metrics=(*data.metrics, better), scores=scores + won)))
+    rows = rows_of(build_view(changed(data, metrics=(*data.metrics, better), scores=scores + won)))
 
     assert {row["case"] for row in rows if row["metric"] == "queue"} == {first}
     assert {row["variant"] for row in rows if row["metric"] == "better"} == {"november", "alias"}
@@ -103,7 +104,7 @@ def test_a_metric_has_rows_only_where_it_applies_and_a_pairwise_one_only_of_cand
 
 def test_an_answer_that_no_metric_is_asked_of_has_one_row(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=3).build()
-    rows = rows_of(build_view(replace(data, metrics=(), scores=())))
+    rows = rows_of(build_view(changed(data, metrics=(), scores=())))
 
     assert len(rows) == 3 * 3
     assert {row["metric"] for row in rows} == {""}
@@ -161,11 +162,11 @@ def test_a_hostile_text_comes_back_from_the_csv_as_a_cell_that_does_nothing(
 def test_hostile_names_details_and_tags_are_guarded_as_answers_are(make_run: MakeRun) -> None:
     bad = '=HYPERLINK("http://evil.example")'
     data: RunData = make_run(cases=2, ids=[bad]).build()
-    cases = (replace(data.cases[0], tags=(bad, "b"), cluster=bad), *data.cases[1:])
-    scores = tuple(replace(one, detail=bad, extracted=bad) for one in data.scores)
-    responses = tuple(replace(one, refusal=bad, request_id=bad, returned_model=bad) for one in data.responses)
+    cases = (replace(held(data).cases[0], tags=(bad, "b"), cluster=bad), *held(data).cases[1:])
+    scores = tuple(replace(one, detail=bad, extracted=bad) for one in held(data).scores)
+    responses = tuple(replace(one, refusal=bad, request_id=bad, returned_model=bad) for one in held(data).responses)
     run = replace(data.run, suite=bad, gate=bad, run_id=bad)
-    view = build_view(replace(data, run=run, cases=cases, scores=scores, responses=responses))
+    view = build_view(changed(data, run=run, cases=cases, scores=scores, responses=responses))
     cells = [cell for row in csv.reader(io.StringIO(render_csv(view), newline="")) for cell in row]
 
     assert sum(cell.startswith("'=") for cell in cells) > 100
@@ -184,9 +185,9 @@ def test_no_text_begins_a_formula_or_acts(text: str) -> None:
 def test_numbers_stay_numbers_and_are_in_their_units(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=2).build()
     response: Response = replace(
-        data.responses[0], usage=Usage(12, 4, 5, 2), usd=0.5, latency_ms=125.5, first_token_ms=-3.5
+        held(data).responses[0], usage=Usage(12, 4, 5, 2), usd=0.5, latency_ms=125.5, first_token_ms=-3.5
     )
-    view = build_view(replace(data, responses=(response, *data.responses[1:])))
+    view = build_view(changed(data, responses=(response, *held(data).responses[1:])))
     (row,) = [
         one
         for one in rows_of(view)
@@ -239,8 +240,8 @@ def test_parquet_keeps_texts_as_they_are_but_for_lone_surrogates(make_run: MakeR
 
 def test_a_number_of_tokens_that_no_column_holds_becomes_the_largest_that_it_does(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=1).build()
-    responses = tuple(replace(one, usage=Usage(10**30, 0, 0, 0)) for one in data.responses)
-    table = parquet_table(build_view(replace(data, responses=responses)))
+    responses = tuple(replace(one, usage=Usage(10**30, 0, 0, 0)) for one in held(data).responses)
+    table = parquet_table(build_view(changed(data, responses=responses)))
 
     assert set(table.column("input_tokens").to_pylist()) == {2**63 - 1}
 

@@ -14,6 +14,7 @@ import yaml
 from tests.judged import judged_workspace, truth
 from tests.reports.accessibility import violations
 from tests.reports.browsing import Open, Opened, open_in
+from tests.reports.held import held
 
 from snapdrift.model import MustPass
 from snapdrift.reports import build_view, write_reports
@@ -158,19 +159,19 @@ def test_rows_know_their_answer_by_the_hash_that_the_run_has_whatever_its_text(
 ) -> None:
     data = make_run(cases=8, texts=HOSTILE).build()
     opened = open_page(data)
-    for case in data.cases[: len(HOSTILE)]:
+    for case in held(data).cases[: len(HOSTILE)]:
         opened.page.evaluate(f"location.hash = {json.dumps('#case=' + case.id)}")
         opened.wait(f"document.querySelector('.case-head h3')?.textContent === {json.dumps(case.id)}")
         opened.press("w")
     text = exported(opened, "#save-labels")
     path = tmp_path / "labels.jsonl"
     path.write_text(text, encoding="utf-8")
-    hashes = {response.call.case_id: response.answer_hash for response in data.responses
+    hashes = {response.call.case_id: response.answer_hash for response in held(data).responses
               if response.call.variant == "november"}  # fmt: skip
 
     entries = [entry for written in read_labels(path, "labels.jsonl") if isinstance(entry := written.entry, LabelRow)]
     assert {entry.case: entry.answer for entry in entries} == {
-        case.id: hashes[case.id] for case in data.cases[: len(HOSTILE)]
+        case.id: hashes[case.id] for case in held(data).cases[: len(HOSTILE)]
     }
     assert {(entry.run, entry.rater, entry.label) for entry in entries} == {(data.run.run_id, "Ada", False)}
     assert all(entry.labelled_at.endswith("+00:00") for entry in entries)

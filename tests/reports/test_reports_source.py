@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.reports.held import held
 
 from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Endpoint, Request
@@ -42,12 +43,12 @@ def _write(path: Path, data: RunData, *, concluded: bool) -> None:
         command="",
         variants=data.variants,
     )
-    calls = [Call(response.call, place) for place, response in enumerate(data.responses)]
-    with RunWriter.create(path, header, data.cases, calls) as writer:
-        for response in data.responses:
+    calls = [Call(response.call, place) for place, response in enumerate(held(data).responses)]
+    with RunWriter.create(path, header, held(data).cases, calls) as writer:
+        for response in held(data).responses:
             body = {"instructions": "Answer only with the JSON asked for.", "input": response.call.case_id}
             writer.record_now(response, Request(response.call, 0, Endpoint.RESPONSES, "http://x", body, ""))
-        writer.add_scores(data.scores)
+        writer.add_scores(held(data).scores)
         if concluded:
             writer.set_evaluation(data.evaluation)
         writer.finish(run.finished_at or "")

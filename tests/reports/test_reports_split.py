@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.reports.held import Carried, changed, embed, held
 
 from snapdrift.errors import ConfigError
 from snapdrift.model import Outcome
@@ -19,8 +20,9 @@ from snapdrift.reports import ReportPaths, RunData, View, build_view, write_repo
 from snapdrift.reports.asked import MediaView, PromptView
 from snapdrift.reports.case_pages import case_pages_of
 from snapdrift.reports.case_views import CaseGroup
-from snapdrift.reports.columns import alike, numbers, passes
-from snapdrift.reports.embed import Embedded, embed
+from snapdrift.reports.columns import Numbers, alike, passes
+from snapdrift.reports.embed import embedded
+from snapdrift.reports.pieces import Spool
 
 MakeRun = Callable[..., Any]
 VARIANTS = ("august", "november", "alias")
@@ -110,12 +112,15 @@ def test_a_page_carries_the_pictures_of_its_own_cases_under_their_numbers(make_r
     def prompt(case_id: str, _: str) -> PromptView:
         return PromptView(case_id, (MediaView("image", case_id, thumbnail=f"data:image/jpeg;base64,{case_id}"),))
 
-    embedded = Embedded(build_view(replace(data, prompt=prompt)))
-    for _, payload in case_pages_of(embedded, 300_000).pages():
-        pictures = json.loads(payload.thumbnails)
-        for entry, detail in zip(json.loads(payload.index)["cases"], (d for c in payload.chunks for d in _unpacked(c)), strict=True):  # fmt: skip  # noqa: E501
+    with Spool() as spool:
+        cases = embedded(build_view(changed(data, prompt=prompt)), spool)
+        carried = [Carried.of(payload) for _, payload in case_pages_of(cases, 300_000).pages()]
+    for page in carried:
+        pictures, entries = json.loads(page.thumbnails), json.loads(page.index)["cases"]
+        details = (detail for chunk in page.chunks for detail in _unpacked(chunk))
+        for entry, detail in zip(entries, details, strict=True):
             assert pictures[detail["prompts"][0]["media"][0][5]] == f"data:image/jpeg;base64,{entry[0]}"
-        assert sum(picture is not None for picture in pictures) == len(json.loads(payload.index)["cases"])
+        assert sum(picture is not None for picture in pictures) == len(entries)
 
 
 def test_a_page_that_is_too_large_is_advised_to_be_split_and_a_split_one_is_not(split: ReportPaths) -> None:
@@ -130,9 +135,9 @@ def test_a_page_that_is_too_large_is_advised_to_be_split_and_a_split_one_is_not(
 def test_variants_with_the_same_answers_are_of_one_class(make_run: MakeRun) -> None:
     data: RunData = make_run(cases=12, repeats=2).build()
     same = {"august": ("a", "b"), "november": ("b", "a"), "alias": ("a", "a")}
-    responses = [replace(r, text=same[r.call.variant][r.call.repeat]) for r in data.responses]
+    responses = [replace(r, text=same[r.call.variant][r.call.repeat]) for r in held(data).responses]
     failed = [replace(r, outcome=Outcome.API_ERROR) if r.call.case_id == "billing-005" and r.call.variant == "alias" else r for r in responses]  # fmt: skip  # noqa: E501
-    view = build_view(replace(data, responses=tuple(failed)))
+    view = build_view(changed(data, responses=tuple(failed)))
     classes = {case.case.id: alike(case, VARIANTS) for case in view.cases}
     assert classes.pop("billing-009") == "0-1"  # the candidate's calls of this case fail
     assert classes.pop("billing-005") == "00-"
@@ -163,7 +168,10 @@ def test_passes_count_the_repeats_of_both_sides_where_they_disagree(make_run: Ma
 def test_the_numbers_to_sort_by_are_those_of_the_answers(make_run: MakeRun) -> None:
     view = build_view(make_run(cases=12, repeats=2).build())
     places = {name: place for place, name in enumerate(VARIANTS)}
-    columns = numbers(view.cases, places, {name: place for place, name in enumerate(METRICS)})
+    numbers = Numbers(places, {name: place for place, name in enumerate(METRICS)})
+    for case in view.cases:
+        numbers.add(case)
+    columns = json.loads("".join(numbers.json(0, len(numbers))))
     case = next(place for place, one in enumerate(view.cases) if one.case.id == "delivery-002")
     responses = [a.response for a in view.cases[case].answers if a.variant == "november" and a.response is not None]
     assert columns["latency"][1][case] == round(max(r.latency_ms or 0 for r in responses))

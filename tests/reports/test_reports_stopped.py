@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.reports.held import changed, held
 
 from snapdrift.conclusions import Sequential
 from snapdrift.model import MustPass, Outcome
@@ -27,7 +28,7 @@ STOPPED = Sequential(open_ended=False, fed=20, planned=30, sample=30, unit_size=
 def stopped(make_run: Callable[..., Any]) -> RunData:
     """The last ten of thirty cases were never asked; the last of them but one is a case that must pass."""
     data: RunData = make_run().build(must_pass=MustPass(tags=("golden",)))
-    spared = frozenset(case.id for case in data.cases[20:])
+    spared = frozenset(case.id for case in held(data).cases[20:])
     comparisons = tuple(
         replace(
             one,
@@ -36,10 +37,10 @@ def stopped(make_run: Callable[..., Any]) -> RunData:
         )
         for one in data.evaluation.comparisons
     )
-    return replace(
+    return changed(
         data,
-        responses=tuple(r for r in data.responses if r.call.case_id not in spared),
-        scores=tuple(s for s in data.scores if s.case_id not in spared),
+        responses=tuple(r for r in held(data).responses if r.call.case_id not in spared),
+        scores=tuple(s for s in held(data).scores if s.case_id not in spared),
         evaluation=replace(data.evaluation, comparisons=comparisons, sequential=STOPPED),
         spared=spared,
     )
@@ -70,7 +71,7 @@ def test_an_answer_beyond_the_stop_is_no_change_that_was_counted(stopped: RunDat
     """What was in flight at the stop was answered, and no comparison rests on it."""
     whole: RunData = make_run().build()
     moved = {case for one in whole.evaluation.comparisons for case in one.newly_failing} & stopped.spared
-    in_flight = replace(stopped, responses=whole.responses, scores=whole.scores)
+    in_flight = changed(stopped, responses=held(whole).responses, scores=held(whole).scores)
     groups = {case.case.id: case.group for case in build_view(in_flight).cases}
 
     assert moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -42,7 +42,7 @@ from snapdrift.reports import (
     verdict_document,
 )
 from snapdrift.reports.escaping import markdown, markdown_code, visible
-from snapdrift.reports.failures import failure_sentences, grader_error_sentences
+from snapdrift.reports.failures import FailureTally, GraderErrorTally
 from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import comparison_sentence, render_junit
@@ -403,6 +403,13 @@ def failed(variant: str, case_id: str, message: str, kind: FailureKind = Failure
     return Response(CallKey(case_id, variant, 0), Outcome.API_ERROR, "gpt-4o", failure=failure)
 
 
+def failure_sentences(responses: Iterable[Response]) -> tuple[str, ...]:
+    tally = FailureTally()
+    for response in responses:
+        tally.add(response)
+    return tally.sentences()
+
+
 def test_calls_without_an_answer_say_why_by_kind_and_the_most_frequent_first() -> None:
     told = failure_sentences(
         [
@@ -429,7 +436,8 @@ def ungraded(metric: str, case_id: str, why: str, reason: Reason = Reason.GRADER
 
 
 def test_answers_that_could_not_be_graded_say_why_by_grader_and_the_most_frequent_first() -> None:
-    told = grader_error_sentences(
+    tally = GraderErrorTally()
+    tally.add(
         [
             ungraded("tone", "c", "no\n verdict"),
             ungraded("own", "b", "boom (graders/own.py:9)."),
@@ -438,7 +446,7 @@ def test_answers_that_could_not_be_graded_say_why_by_grader_and_the_most_frequen
             Score("d", "august", 0, "own", 1.0, passed=True, reason=Reason.PASSED),
         ]
     )
-    assert told == (
+    assert tally.sentences() == (
         "`own` on 2 answers, the first of `august` on case `a`: boom (graders/own.py:9).",
         "`tone` on 1 answer, the first of `august` on case `c`: no verdict.",
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.reports.held import changed, held
 
 from snapdrift.conclusions import Decision
 from snapdrift.model import DecisionWord, MustPass, Outcome, Reason, Severity, Source, Verdict
@@ -23,7 +24,7 @@ def test_cases_come_in_the_order_in_which_a_reviewer_wants_them(make_run: MakeRu
 
 def test_within_a_group_cases_keep_the_order_of_the_dataset(make_run: MakeRun) -> None:
     data = make_run(cases=60).build()
-    order = [case.id for case in data.cases]
+    order = [case.id for case in held(data).cases]
     failing = [c.case.id for c in build_view(data).cases if c.group is CaseGroup.NEWLY_FAILING]
     assert failing == sorted(failing, key=order.index)
 
@@ -57,9 +58,11 @@ def test_a_case_with_a_failed_call_is_an_error_not_a_failure(make_run: MakeRun) 
 
 def test_a_planned_call_without_a_response_is_shown_as_missing(make_run: MakeRun) -> None:
     data: RunData = make_run().build()
-    lost = data.responses[0].call
-    kept = tuple(r for r in data.responses if r.call != lost)
-    view = build_view(replace(data, responses=kept, scores=tuple(s for s in data.scores if s.case_id != lost.case_id)))
+    lost = held(data).responses[0].call
+    kept = tuple(r for r in held(data).responses if r.call != lost)
+    view = build_view(
+        changed(data, responses=kept, scores=tuple(s for s in held(data).scores if s.case_id != lost.case_id))
+    )
     case = next(case for case in view.cases if case.case.id == lost.case_id)
     assert case.answers[0].outcome is Outcome.MISSING
 
@@ -67,7 +70,7 @@ def test_a_planned_call_without_a_response_is_shown_as_missing(make_run: MakeRun
 def test_a_metric_that_does_not_apply_to_a_case_leaves_no_state(make_run: MakeRun) -> None:
     data: RunData = make_run().build()
     view = build_view(
-        replace(data, scores=tuple(s for s in data.scores if s.metric != "tone" or s.case_id != "billing-001"))
+        changed(data, scores=tuple(s for s in held(data).scores if s.metric != "tone" or s.case_id != "billing-001"))
     )
     case = next(case for case in view.cases if case.case.id == "billing-001")
     assert {state for lens, state in zip(view.lenses, case.states, strict=True) if lens.metric == "tone"} == {None}
@@ -79,9 +82,9 @@ def test_a_grader_error_is_an_error_for_that_metric(make_run: MakeRun) -> None:
         replace(s, value=None, passed=None, reason=Reason.GRADER_ERROR)
         if (s.case_id, s.metric, s.variant) == ("billing-001", "tone", "november")
         else s
-        for s in data.scores
+        for s in held(data).scores
     )
-    view = build_view(replace(data, scores=broken))
+    view = build_view(changed(data, scores=broken))
     case = next(case for case in view.cases if case.case.id == "billing-001")
     assert CaseGroup.ERROR in case.states
 
@@ -98,15 +101,15 @@ def test_a_change_by_an_outcome_that_is_not_accepted_names_the_outcome(make_run:
         replace(r, outcome=Outcome.REFUSED)
         if (r.call.case_id, r.call.variant) == ("delivery-002", "november")
         else r
-        for r in data.responses
+        for r in held(data).responses
     )  # fmt: skip
     scores = tuple(
         replace(s, reason=Reason.NOT_ACCEPTED)
         if (s.case_id, s.variant, s.passed) == ("delivery-002", "november", False)
         else s
-        for s in data.scores
+        for s in held(data).scores
     )
-    view = build_view(replace(data, responses=refused, scores=scores))
+    view = build_view(changed(data, responses=refused, scores=scores))
     case = next(case for case in view.cases if case.case.id == "delivery-002")
     assert {c.reason for c in case.changes} == {"refused"}
 

@@ -179,7 +179,7 @@ def require_finished(stored: StoredRun) -> None:
 
 
 def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: Evaluation | None = None) -> RunData:
-    """The run as reports may show it: without what the suite's privacy rules take out.
+    """The run as reports may show it: without what the suite's privacy rules take out. Its cases are read when needed.
 
     With an `evaluation`, as concluded from again. Raises `StoreError` when nothing was concluded from it yet, and when
     its scores are of several versions.
@@ -191,14 +191,15 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
 
     warnings, price = model_warnings(stored, suite, catalog), price_sentences(catalog)
     data = run_data(stored, suite.metrics, warnings, asked_source(stored), price)
-    _require_unmixed(stored)
+    versions = stored.score_versions()
+    _require_unmixed(stored, versions)
     data = data if evaluation is None else replace(data, evaluation=evaluation)
     data = replace(
         data,
         labels=labels_that_hold(stored),
         label_levels=label_levels(suite),
         # An export has no words left that anybody could label.
-        sheets=() if stored.header.redacted else offered_sheets(stored, suite, data.scores, data.evaluation),
+        sheets=() if stored.header.redacted else offered_sheets(stored, suite, versions, data.evaluation),
     )
     return redacted(data, suite.privacy, stored.meta(STOPPED) or "")
 
@@ -294,10 +295,10 @@ def _point_latest(out_dir: Path) -> None:
             draft.unlink()
 
 
-def _require_unmixed(stored: StoredRun) -> None:
+def _require_unmixed(stored: StoredRun, found: Iterable[tuple[str, str]]) -> None:
     """A run is reported as it was concluded, maybe by an older version, but by one: the page compares its scores."""
     versions: dict[str, str] = {}
-    for metric, version in stored.score_versions():
+    for metric, version in found:
         if versions.setdefault(metric, version) != version:
             raise StoreError(
                 f"{stored.path}: {metric} was scored by {versions[metric]} and by {version}; scores of different "

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from snapdrift.calibrations import DrawnPair, HumanLabel, LabelDraw, Labelling, LabelPurpose
 from snapdrift.conclusions import Evaluation
 from snapdrift.graders.judge import JudgeGrader
-from snapdrift.model import Score
 from snapdrift.pipeline.draw_order import DrawOrder, judge_models_of, order_of, with_draw
 from snapdrift.pipeline.labelling import scale_for_people, stored_labelling
 from snapdrift.pipeline.prepare import narrowed
@@ -31,21 +30,21 @@ OFFERED = 100
 
 
 def offered_sheets(
-    stored: StoredRun, suite: Suite, scores: Iterable[Score], concluded: Evaluation
+    stored: StoredRun, suite: Suite, versions: Iterable[tuple[str, str]], concluded: Evaluation
 ) -> tuple[BlindSheet, ...]:
     """A sheet for each judged comparison of a run that can be calibrated with; none where nothing is left to label.
 
-    `scores` are the run's, and `concluded` what was concluded from it, which knows the models that judged. Scores of
-    another version of a judge than the suite's can be shown, and not calibrated.
+    `versions` are those by which metrics were scored, and `concluded` is what was concluded from the run, which knows
+    the models that judged. Scores of another version of a judge than the suite's can be shown, and not calibrated.
     """
     if stored.state is not RunState.FINISHED or stored.header.partial or record_of(stored) is not None:
         return ()
-    versions = {(score.metric, score.version) for score in scores}
+    found = set(versions)
     labelling = stored_labelling(stored)
     sheets = [
         _sheet(stored, suite, judge, order, labelling)
         for judge, order in _orders(stored, suite, labelling, concluded)
-        if {version for metric, version in versions if metric == judge.name} == {judge.version}
+        if {version for metric, version in found if metric == judge.name} == {judge.version}
     ]
     return tuple(sheet for sheet in sheets if sheet.rows)
 

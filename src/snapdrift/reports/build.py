@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from snapdrift.conclusions import Evaluation
-from snapdrift.model import MetricSpec, Outcome, Reason, ScoreKind, Severity
-from snapdrift.reports.build_cases import case_views
-from snapdrift.reports.case_views import (
-    CaseGroup,
-    CaseView,
-    Change,
-    Lens,
-    MustPassStatus,
-    MustPassView,
-)
+from snapdrift.model import MetricSpec, ScoreKind
+from snapdrift.reports.case_list import CaseList
+from snapdrift.reports.case_views import CaseGroup, Change, Lens
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
-from snapdrift.reports.distributions import distribution_views
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
-from snapdrift.reports.failures import failure_sentences, grader_error_sentences
 from snapdrift.reports.figures import typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
+from snapdrift.reports.must_pass import judged_variants
 from snapdrift.reports.operations import operational_view
+from snapdrift.reports.survey import survey
 from snapdrift.reports.view import (
     CalibrationView,
     Claims,
@@ -51,9 +44,8 @@ def build_view(data: RunData) -> View:
     evaluation = data.evaluation
     data = replace(data, metrics=as_compared(data.metrics, evaluation.gate))
     lenses = _lenses(data)
-    cases = case_views(data, lenses)
+    found = survey(data, lenses)
     variants = _variant_views(data)
-    judged = _judged(evaluation)
     comparisons = _comparison_views(data)
     causes = cases_by_cause(evaluation.attributions, lenses)
     reruns = rerun_sentences(evaluation, data.run.attempt)
@@ -61,7 +53,7 @@ def build_view(data: RunData) -> View:
         run=data.run,
         headline=typeset(headline(evaluation, {metric.name: metric for metric in data.metrics})),
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
-        change_sentences=_change_sentences(cases, data, lenses, causes),
+        change_sentences=_change_sentences(found.cases, data, lenses, causes),
         resolutions=resolutions_of(evaluation),
         decision=evaluation.decision,
         evaluation=evaluation,
@@ -71,16 +63,16 @@ def build_view(data: RunData) -> View:
         variants=variants,
         metrics=data.metrics,
         levels={(level.metric, level.variant): level for level in evaluation.metrics},
-        judged=judged,
+        judged=judged_variants(evaluation),
         lenses=lenses,
-        cases=cases,
-        must_pass=_must_pass(data, cases, judged),
+        cases=found.cases,
+        must_pass=found.must_pass,
         assumptions=_assumptions(evaluation),
         repeats=data.repeats,
         parity=tuple(ParityView(parity, parity_sentence(parity)) for parity in evaluation.parity),
         controls=_control_views(data),
-        failures=failure_sentences(data.responses),
-        ungraded=grader_error_sentences(data.scores),
+        failures=found.failures,
+        ungraded=found.ungraded,
         operational=tuple(operational_view(one) for one in evaluation.operational),
         claims=_claims(data),
         explanations=explanation_views(data, comparisons),
@@ -94,7 +86,7 @@ def build_view(data: RunData) -> View:
         label_levels=data.label_levels,
         sheets=data.sheets,
         markable=data.markable,
-        distributions=distribution_views(data.responses, evaluation.variants),
+        distributions=found.distributions,
     )
 
 
@@ -120,7 +112,7 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
 
 
 def _change_sentences(
-    cases: Sequence[CaseView],
+    cases: CaseList,
     data: RunData,
     lenses: Sequence[Lens],
     causes: Mapping[str, Sequence[tuple[int, str]]],
@@ -129,9 +121,9 @@ def _change_sentences(
     pairs = dict.fromkeys((c.baseline, c.candidate) for c in data.evaluation.comparisons)
     numbers = {(lens.metric, lens.baseline, lens.candidate): number for number, lens in enumerate(lenses)}
     moved: dict[tuple[str, str, CaseGroup], dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
-    for view in cases:
-        for change in view.changes:
-            moved[change.baseline, change.candidate, change.group][view.case.id].append(change)
+    for one in cases.outlines:
+        for change in one.changes:
+            moved[change.baseline, change.candidate, change.group][one.id].append(change)
     sentences = []
     for baseline, candidate in pairs:
         failing = moved[baseline, candidate, CaseGroup.NEWLY_FAILING]
@@ -145,9 +137,7 @@ def _change_sentences(
     return tuple(sentences)
 
 
-def _failing_elsewhere(
-    cases: Iterable[CaseView], lenses: Sequence[Lens], pair: tuple[str, str]
-) -> Mapping[str, int] | None:
+def _failing_elsewhere(cases: CaseList, lenses: Sequence[Lens], pair: tuple[str, str]) -> Mapping[str, int] | None:
     """How many cases newly fail on each metric that the gate asks no margin of; None where there is no such metric."""
     places = [
         place
@@ -157,8 +147,8 @@ def _failing_elsewhere(
     if not places:
         return None
     failing = CaseGroup.NEWLY_FAILING
-    counted = Counter(lenses[place].metric for view in cases for place in places if view.states[place] is failing)
-    return dict(counted)
+    moved = (place for one in cases.outlines for place in places if one.states[place] is failing)
+    return dict(Counter(lenses[place].metric for place in moved))
 
 
 def _claims(data: RunData) -> Claims:
@@ -245,47 +235,3 @@ def _variant_views(data: RunData) -> tuple[VariantView, ...]:
         VariantView(summary, source_of(summary, data.asked), summary.name in baselines, summary.name in candidates)
         for summary in data.evaluation.variants
     )
-
-
-# ------------------------------------------------------------------------------------------------------------ must pass
-
-
-def _judged(evaluation: Evaluation) -> dict[str, Severity]:
-    """As `verdicts.limits.judged_variants`: the candidates that ran, or every variant where nothing is compared."""
-    ran = [summary.name for summary in evaluation.variants]
-    if not evaluation.gate.pairs:
-        return dict.fromkeys(ran, Severity.FAIL)
-    judged: dict[str, Severity] = {}
-    for pair in evaluation.gate.pairs:
-        if pair.candidate in ran and judged.get(pair.candidate) is not Severity.FAIL:
-            judged[pair.candidate] = pair.severity
-    return judged
-
-
-def _must_pass(data: RunData, cases: Iterable[CaseView], judged: Mapping[str, Severity]) -> tuple[MustPassView, ...]:
-    pass_fail = {metric.name for metric in data.metrics if metric.kind is ScoreKind.PASS_FAIL}
-    covered = {case.id for case in data.cases if data.evaluation.gate.must_pass.covers(case)}
-    by_id = {view.case.id: view for view in cases if view.case.id in covered}
-    ordered = [by_id[case.id] for case in data.cases if case.id in covered and not _is_spared(by_id[case.id])]
-    return tuple(_must_pass_of(view, name, judged[name], pass_fail) for view in ordered for name in judged)
-
-
-def _is_spared(view: CaseView) -> bool:
-    """Whether no call about a case was needed, so that it is not among those asked."""
-    return all(answer.outcome is Outcome.NOT_NEEDED for answer in view.answers)
-
-
-def _must_pass_of(view: CaseView, variant: str, severity: Severity, pass_fail: set[str]) -> MustPassView:
-    answers = [answer for answer in view.answers if answer.variant == variant]
-    scores = [(a, s) for a in answers for s in a.scores if s.metric in pass_fail]
-    failures = dict.fromkeys(
-        f"{s.metric}: {a.outcome.value if s.reason is Reason.NOT_ACCEPTED else s.reason.value}"
-        for a, s in scores
-        if s.passed is False
-    )
-    unmeasured = any(not a.outcome.measured for a in answers) or any(s.passed is None for _, s in scores)
-    if failures:
-        status = MustPassStatus.FAILED
-    else:
-        status = MustPassStatus.UNMEASURED if unmeasured or not scores else MustPassStatus.PASSED
-    return MustPassView(view.case.id, variant, severity, status, tuple(failures))

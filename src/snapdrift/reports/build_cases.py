@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from snapdrift.calibrations import HumanLabel
-from snapdrift.model import CallKey, Case, Purpose, Response, Score
-from snapdrift.reports.asked import PromptView
+from snapdrift.model import CallKey, Purpose, Response, Score
 from snapdrift.reports.case_views import (
     WON,
     AnswerView,
     CaseGroup,
+    CaseOutline,
     CaseView,
     Change,
     Lens,
@@ -20,65 +19,80 @@ from snapdrift.reports.case_views import (
 from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.data import RunData
 from snapdrift.reports.judging import replies_by_answer
+from snapdrift.reports.records import CaseRecord
 
 
-def case_views(data: RunData, lenses: tuple[Lens, ...]) -> tuple[CaseView, ...]:
-    """The cases in the order of their group, then of the dataset, with a state for each of the `lenses`."""
-    index, judged = _index(data), replies_by_answer(data)
-    labels: dict[CallKey, list[HumanLabel]] = defaultdict(list)
-    for label in data.labels:
-        labels[CallKey(label.case_id, label.variant, label.repeat)].append(label)
-    movers = {
-        (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
-        for c in data.evaluation.comparisons
-    }
-    views = []
-    for case in data.cases:
+class CaseMaker:
+    """Makes outlines and cases of a run's records, one by one."""
+
+    def __init__(self, data: RunData, lenses: tuple[Lens, ...]) -> None:
+        self._data = data
+        self._lenses = lenses
+        self._variants = tuple(variant.name for variant in data.variants)
+        self._order = {metric.name: place for place, metric in enumerate(data.metrics)}
+        self._graders = {metric.name: metric.grader for metric in data.metrics}
+        self._labels: dict[CallKey, list[HumanLabel]] = defaultdict(list)
+        for label in data.labels:
+            self._labels[CallKey(label.case_id, label.variant, label.repeat)].append(label)
+        movers = {
+            (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
+            for c in data.evaluation.comparisons
+        }
+        self._movers = [movers.get((lens.metric, lens.baseline or "", lens.candidate)) for lens in lenses]
+
+    def outline(self, record: CaseRecord, place: int) -> CaseOutline:
+        """The case at a place of the dataset, with a state for each lens."""
+        index, case_id = self._index(record), record.case.id
         states = tuple(
-            case_state(index, case.id, lens, movers.get((lens.metric, lens.baseline or "", lens.candidate)))
-            for lens in lenses
+            case_state(index, case_id, lens, movers) for lens, movers in zip(self._lenses, self._movers, strict=True)
         )
-        answers = _answers(data, index, case.id, labels, judged)
-        group = overall_group([s for s, lens in zip(states, lenses, strict=True) if lens.compared], answers)
-        views.append(CaseView(case, group, states, _changes(index, case.id, lenses, states), answers, {}))
-    # Prompts last and in the page's order: there is room for so many thumbnails, and what changed comes first.
-    ordered = sorted(views, key=lambda view: view.group.rank)
-    return tuple(replace(view, prompts=_prompts(data, view.case)) for view in ordered)
+        compared = (state for state, lens in zip(states, self._lenses, strict=True) if lens.compared)
+        outcomes = (outcome for variant in self._variants for outcome in index.outcomes(case_id, variant))
+        group = overall_group(compared, outcomes)
+        return CaseOutline(case_id, place, group, states, _changes(index, case_id, self._lenses, states))
+
+    def answers(self, record: CaseRecord) -> tuple[AnswerView, ...]:
+        """How each planned call about the case ended, with what the record has of it."""
+        return tuple(self._answers(record))
+
+    def cases(self, places: Sequence[int], outlines: Iterable[CaseOutline]) -> Iterator[CaseView]:
+        """The cases at places of the dataset, of which these are the outlines."""
+        for record, one in zip(self._data.records.read(places), outlines, strict=True):
+            prompts = {name: record.prompts[name] for name in self._variants if name in record.prompts}
+            yield CaseView(record.case, one.group, one.states, one.changes, self.answers(record), prompts)
+
+    def _index(self, record: CaseRecord) -> AnswerIndex:
+        scores: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
+        for score in record.scores:
+            scores[score.case_id, score.variant][score.metric].append(score)
+        data = self._data
+        return AnswerIndex(self._variants, data.repeats, _responses(record), scores, data.unanswered)
+
+    def _answers(self, record: CaseRecord) -> Iterator[AnswerView]:
+        data, case_id = self._data, record.case.id
+        responses, judged = _responses(record), replies_by_answer(record, self._graders)
+        scores: dict[tuple[str, int], list[Score]] = defaultdict(list)
+        for score in record.scores:
+            scores[score.variant, score.repeat].append(score)
+        unknown = len(self._order)
+        for variant in self._variants:
+            for repeat in range(data.repeats):
+                key = CallKey(case_id, variant, repeat)
+                response = responses.get(key)
+                yield AnswerView(
+                    variant,
+                    repeat,
+                    response.outcome if response else data.unanswered(case_id),
+                    response,
+                    tuple(sorted(scores[variant, repeat], key=lambda s: self._order.get(s.metric, unknown))),
+                    tuple(self._labels.get(key, ())),
+                    tuple(judged.get(key, ())),
+                    (data.price(response) if data.price is not None and response is not None else None) or "",
+                )
 
 
-def _index(data: RunData) -> AnswerIndex:
-    responses = {r.call: r for r in data.responses if r.call.purpose is Purpose.ANSWER}
-    scores: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
-    for score in data.scores:
-        scores[score.case_id, score.variant][score.metric].append(score)
-    return AnswerIndex(tuple(v.name for v in data.variants), data.repeats, responses, scores, data.unanswered)
-
-
-def _answers(
-    data: RunData,
-    index: AnswerIndex,
-    case_id: str,
-    labels: Mapping[CallKey, Sequence[HumanLabel]],
-    judged: Mapping[CallKey, Sequence[Response]],
-) -> tuple[AnswerView, ...]:
-    order = {metric.name: place for place, metric in enumerate(data.metrics)}
-    answers = []
-    for variant in data.variants:
-        by_repeat: dict[int, list[Score]] = defaultdict(list)
-        for of_metric in index.scores_of(case_id, variant.name).values():
-            for score in of_metric:
-                by_repeat[score.repeat].append(score)
-        for repeat in range(data.repeats):
-            key = CallKey(case_id, variant.name, repeat)
-            response: Response | None = index.responses.get(key)
-            scores = sorted(by_repeat[repeat], key=lambda s: order.get(s.metric, len(order)))
-            outcome = response.outcome if response else data.unanswered(case_id)
-            price = data.price(response) if data.price is not None and response is not None else None
-            said, of_judges = tuple(labels.get(key, ())), tuple(judged.get(key, ()))
-            answers.append(
-                AnswerView(variant.name, repeat, outcome, response, tuple(scores), said, of_judges, price or "")
-            )
-    return tuple(answers)
+def _responses(record: CaseRecord) -> Mapping[CallKey, Response]:
+    return {r.call: r for r in record.responses if r.call.purpose is Purpose.ANSWER}
 
 
 def _changes(
@@ -93,10 +107,3 @@ def _changes(
             code = preferred or reason_code(index, case_id, failing, lens.metric)
             changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
     return tuple(changes)
-
-
-def _prompts(data: RunData, case: Case) -> Mapping[str, PromptView]:
-    if data.prompt is None:
-        return {}
-    rendered = {variant.name: data.prompt(case.id, variant.name) for variant in data.variants}
-    return {name: prompt for name, prompt in rendered.items() if prompt is not None}

@@ -63,9 +63,9 @@ def case_pages_of(embedded: Embedded, size: float) -> CasePages:
     pages: list[list[Chunk]] = []
     filled = size
     for chunk in embedded.chunks:
-        if filled + len(chunk.packed) > size:
+        if filled + chunk.packed.size > size:
             pages.append([])
             filled = _ROOM
         pages[-1].append(chunk)
-        filled += len(chunk.packed)
+        filled += chunk.packed.size
     return CasePages(embedded, tuple(map(tuple, pages)))

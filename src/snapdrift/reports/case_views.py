@@ -84,8 +84,23 @@ class AnswerView:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseOutline:
+    """A case without its texts: its id, its group, and how it changed.
+
+    `place` is its number in the view's order; `states` has one entry for each lens, None where the metric does not
+    apply.
+    """
+
+    id: str
+    place: int
+    group: CaseGroup
+    states: tuple[CaseGroup | None, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case with its answers. `states` has one entry for each lens, None where the metric does not apply."""
+    """A case with its answers; `group`, `states` and `changes` are those of its outline."""
 
     case: Case
     group: CaseGroup

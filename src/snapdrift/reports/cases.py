@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Score
-from snapdrift.reports.case_views import AnswerView, CaseGroup, Lens
+from snapdrift.reports.case_views import CaseGroup, Lens
 
 LOST = "lost"
 """Why a case newly fails a pairwise metric: the baseline's answer is preferred."""
@@ -118,12 +118,12 @@ def _side(index: AnswerIndex, case_id: str, variant: str, metric: str) -> _Side:
     return _Side.MIXED if any(passed) else _Side.FAILED
 
 
-def overall_group(states: Sequence[CaseGroup | None], answers: Sequence[AnswerView]) -> CaseGroup:
-    """The group in which a case is listed: the foremost of its states."""
+def overall_group(states: Iterable[CaseGroup | None], outcomes: Iterable[Outcome]) -> CaseGroup:
+    """The group in which a case is listed: the foremost of its states; without any, how its calls ended tells."""
     known = [state for state in states if state is not None]
     if known:
         return min(known, key=lambda group: group.rank)
-    unmeasured = any(a.outcome in (Outcome.API_ERROR, Outcome.MISSING) for a in answers)
+    unmeasured = any(outcome in (Outcome.API_ERROR, Outcome.MISSING) for outcome in outcomes)
     return CaseGroup.ERROR if unmeasured else CaseGroup.UNCHANGED
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Lens
@@ -55,35 +56,62 @@ def _passed(view: CaseView, metric: str, variant: str | None) -> list[int]:
     return [sum(s.passed is True for s in scores), sum(s.passed is not None for s in scores)]
 
 
-def numbers(
-    cases: Iterable[CaseView], variants: Mapping[str, int], metrics: Mapping[str, int]
-) -> dict[str, list[list[Any]]]:
-    """What the list can be sorted by, in columns over the cases, one a variant; None where there is nothing.
+_NOTHING = -(2**63)
+_MOST = 2**62
+
+
+class Numbers:
+    """What the list can be sorted by, in columns over the cases, one a variant; null where there is nothing.
 
     `latency` is the slowest repeat in milliseconds, `usd` the cost of all repeats in millionths of a dollar, `length`
     the longest answer in characters; `values` has one column a variant and metric, the mean score in ten-thousandths,
     at variant times the number of metrics plus metric.
     """
-    columns: dict[str, list[list[Any]]] = {key: [[] for _ in variants] for key in ("latency", "usd", "length")}
-    columns["values"] = [[] for _ in range(len(variants) * len(metrics))]
-    for view in cases:
-        by_variant: dict[str, list[AnswerView]] = {name: [] for name in variants}
+
+    def __init__(self, variants: Mapping[str, int], metrics: Mapping[str, int]) -> None:
+        self._variants = variants
+        self._metrics = metrics
+        self._columns = {key: [array("q") for _ in variants] for key in ("latency", "usd", "length")}
+        self._columns["values"] = [array("q") for _ in range(len(variants) * len(metrics))]
+        self._cases = 0
+
+    def __len__(self) -> int:
+        """How many cases there are."""
+        return self._cases
+
+    def add(self, view: CaseView) -> None:
+        """Adds a row."""
+        self._cases += 1
+        by_variant: dict[str, list[AnswerView]] = {name: [] for name in self._variants}
         for answer in view.answers:
             by_variant.setdefault(answer.variant, []).append(answer)
-        for name, place in variants.items():
+        latency, cost, length, values = self._columns.values()
+        for name, place in self._variants.items():
             responses = [a.response for a in by_variant[name] if a.response is not None]
             usd = [r.usd for r in responses if r.usd is not None]
             latencies = [r.latency_ms for r in responses if r.latency_ms is not None]
-            columns["latency"][place].append(round(max(latencies)) if latencies else None)
-            columns["usd"][place].append(round(sum(usd) * 1e6) if usd else None)
-            columns["length"][place].append(max((len(r.text) for r in responses), default=None))
-            for column, mean in zip(
-                columns["values"][place * len(metrics) : (place + 1) * len(metrics)],
-                _means(by_variant[name], metrics),
-                strict=True,
-            ):
-                column.append(mean)
-    return columns
+            latency[place].append(_whole(round(max(latencies))) if latencies else _NOTHING)
+            cost[place].append(_whole(round(sum(usd) * 1e6)) if usd else _NOTHING)
+            length[place].append(max((len(r.text) for r in responses), default=_NOTHING))
+            means = _means(by_variant[name], self._metrics)
+            for number, mean in enumerate(means, place * len(self._metrics)):
+                values[number].append(_NOTHING if mean is None else mean)
+
+    def json(self, first: int, end: int) -> Iterator[str]:
+        """The rows from `first` to `end` as JSON text, in pieces."""
+        opening = "{"
+        for key, columns in self._columns.items():
+            yield f'{opening}"{key}":['
+            for place, column in enumerate(columns):
+                told = ",".join("null" if value == _NOTHING else str(value) for value in column[first:end])
+                yield f"{',' if place else ''}[{told}]"
+            opening = "],"
+        yield "]}"
+
+
+def _whole(value: int) -> int:
+    """Within the 64 bits that a column has: what is said to be more is somebody's invention."""
+    return max(-_MOST, min(value, _MOST))
 
 
 def _means(answers: Iterable[AnswerView], metrics: Iterable[str]) -> list[int | None]:

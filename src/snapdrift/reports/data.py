@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 
 from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
-from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, Source, Variant
+from snapdrift.model import MetricSpec, Outcome, Response, Source, Variant
 from snapdrift.privacy import Redaction
-from snapdrift.reports.asked import PromptView
 from snapdrift.reports.blind import BlindSheet
-
-PromptOf = Callable[[str, str], PromptView | None]
-"""Gives the rendered prompt of (case id, variant name), or None when it is not known."""
+from snapdrift.reports.records import Records
 
 PriceOf = Callable[[Response], str | None]
 """Gives the price that a response was reckoned at, with its source, as a sentence; None when it is not known."""
@@ -44,9 +41,8 @@ class Provenance:
 class RunData:
     """A run as reports read it, apart from how it is stored.
 
-    `responses` are answers only (those of judges are left out by `build_view`), at most one for each planned call;
-    `judged` are the responses of judges, whose call says which answer they are of and for which grader;
-    a planned call without one is shown as missing. `warnings` are sentences about models (retirement, say).
+    `records` have the cases with their answers, which are read as they are needed and never all at once; a planned call
+    without a response is shown as missing. `warnings` are sentences about models (retirement, say).
     `asked` is where requests went: the source of a variant that never answered. `spared` are the cases whose calls
     without an answer were not needed. `comment` says what leaves the house: `ids` and reason codes, or `text` too;
     `redaction` is what was taken out of all of this. `labels` are people's, of answers that are as they were;
@@ -56,15 +52,12 @@ class RunData:
     """
 
     run: Provenance
-    cases: tuple[Case, ...]
+    records: Records
     variants: tuple[Variant, ...]
     metrics: tuple[MetricSpec, ...]
-    responses: tuple[Response, ...]
-    scores: tuple[Score, ...]
     evaluation: Evaluation
     repeats: int = 1
     warnings: tuple[str, ...] = ()
-    prompt: PromptOf | None = None
     price: PriceOf | None = None
     asked: Source = Source.OPENAI
     spared: frozenset[str] = frozenset()
@@ -74,7 +67,6 @@ class RunData:
     label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
-    judged: tuple[Response, ...] = ()
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from snapdrift.conclusions import VariantSummary
 from snapdrift.model import Outcome, Purpose, Response
@@ -80,63 +81,76 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def distribution_views(
-    responses: Iterable[Response], variants: Sequence[VariantSummary]
-) -> tuple[DistributionView, ...]:
-    """Latency and output tokens of measured answers; a measure that no answer tells is left out.
+@dataclass(slots=True)
+class _Found:
+    """One measure of one variant: its values, and how many responses it has none of, by why."""
 
-    The time that a batch takes says nothing of how long an answer takes, so such answers are not in the latency. Pure.
-    """
-    by_variant: dict[str, list[Response]] = defaultdict(list)
-    for response in responses:
-        if response.call.purpose is Purpose.ANSWER:
-            by_variant[response.call.variant].append(response)
-    views = [_view(measure, by_variant, variants) for measure in _MEASURES]
-    return tuple(view for view in views if view is not None)
+    values: array[float] = field(default_factory=lambda: array("d"))
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
-def _view(
-    measure: _Measure, by_variant: Mapping[str, Sequence[Response]], variants: Sequence[VariantSummary]
-) -> DistributionView | None:
-    values = {v.name: _values(measure, by_variant.get(v.name, ())) for v in variants}
-    if not any(values.values()):
-        return None
-    axis = axis_over((value for of_variant in values.values() for value in of_variant), measure.tick)
-    spreads = [_spread(measure, axis, v, by_variant.get(v.name, ()), values[v.name]) for v in variants]
-    return DistributionView(measure.name, measure.unit, axis, tuple(spreads))
+class DistributionTally:
+    """Keeps latency and output tokens of measured answers, and of the others why they have none."""
+
+    def __init__(self) -> None:
+        self._responses: Counter[str] = Counter()
+        self._found: dict[tuple[str, str], _Found] = defaultdict(_Found)
+
+    def add(self, response: Response) -> None:
+        """Takes the measures of an answer.
+
+        The time that a batch takes says nothing of how long an answer takes, so such answers have no latency.
+        """
+        if response.call.purpose is not Purpose.ANSWER:
+            return
+        variant = response.call.variant
+        self._responses[variant] += 1
+        for measure in _MEASURES:
+            found = self._found[measure.name, variant]
+            value = measure.value(response) if response.outcome.measured else None
+            if value is not None:
+                found.values.append(value)
+            else:
+                found.reasons[_reason(measure, response)] += 1
+
+    def views(self, variants: Sequence[VariantSummary]) -> tuple[DistributionView, ...]:
+        """Each measure of every variant; one that no answer tells is left out."""
+        return tuple(view for view in (self._view(measure, variants) for measure in _MEASURES) if view is not None)
+
+    def _view(self, measure: _Measure, variants: Sequence[VariantSummary]) -> DistributionView | None:
+        values = {v.name: sorted(self._found[measure.name, v.name].values) for v in variants}
+        if not any(values.values()):
+            return None
+        axis = axis_over((value for of_variant in values.values() for value in of_variant), measure.tick)
+        spreads = [self._spread(measure, axis, v, values[v.name]) for v in variants]
+        return DistributionView(measure.name, measure.unit, axis, tuple(spreads))
+
+    def _spread(self, measure: _Measure, axis: Axis, variant: VariantSummary, values: Sequence[float]) -> Spread:
+        found = [*(percentile(values, share) for share in SHARES), values[-1]] if values else []
+        responses = self._responses[variant.name]
+        return Spread(
+            variant=variant.name,
+            n=len(values),
+            left_out=max(variant.planned, responses) - len(values),
+            why=_why(variant, responses, self._found[measure.name, variant.name].reasons),
+            figures=tuple(map(measure.text, found)) or (NONE,) * (len(SHARES) + 1),
+            places=Places(*map(axis.place, found)) if found else None,
+            sentence=_sentence(measure, variant.name, len(values), [measure.text(value) for value in found]),
+        )
 
 
-def _values(measure: _Measure, responses: Iterable[Response]) -> list[float]:
-    found = (measure.value(response) for response in responses if response.outcome.measured)
-    return sorted(value for value in found if value is not None)
+def _reason(measure: _Measure, response: Response) -> str:
+    if response.outcome is Outcome.NOT_NEEDED:
+        return NOT_NEEDED
+    if not response.outcome.measured:
+        return NOT_MEASURED
+    return BY_BATCH if response.batched and measure is _LATENCY else UNKNOWN
 
 
-def _spread(
-    measure: _Measure, axis: Axis, variant: VariantSummary, responses: Sequence[Response], values: Sequence[float]
-) -> Spread:
-    found = [*(percentile(values, share) for share in SHARES), values[-1]] if values else []
-    return Spread(
-        variant=variant.name,
-        n=len(values),
-        left_out=max(variant.planned, len(responses)) - len(values),
-        why=_why(measure, variant, responses),
-        figures=tuple(map(measure.text, found)) or (NONE,) * (len(SHARES) + 1),
-        places=Places(*map(axis.place, found)) if found else None,
-        sentence=_sentence(measure, variant.name, len(values), [measure.text(value) for value in found]),
-    )
-
-
-def _why(measure: _Measure, variant: VariantSummary, responses: Sequence[Response]) -> str:
+def _why(variant: VariantSummary, responses: int, told: Mapping[str, int]) -> str:
     """Why planned answers are not in it, with their numbers: `12 by batch, …, 1 not measured`; else nothing."""
-    reasons: Counter[str] = Counter()
-    for response in responses:
-        if response.outcome is Outcome.NOT_NEEDED:
-            reasons[NOT_NEEDED] += 1
-        elif not response.outcome.measured:
-            reasons[NOT_MEASURED] += 1
-        elif measure.value(response) is None:
-            reasons[BY_BATCH if response.batched and measure is _LATENCY else UNKNOWN] += 1
-    unanswered = max(variant.planned - len(responses), 0)
+    reasons = Counter(told)
+    unanswered = max(variant.planned - responses, 0)
     spared = min(variant.outcomes.get(Outcome.NOT_NEEDED.value, 0), unanswered)
     reasons[NOT_NEEDED] += spared
     reasons[NOT_MEASURED] += unanswered - spared

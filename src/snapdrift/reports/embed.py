@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from snapdrift.reports.columns import numbers
-from snapdrift.reports.embed_review import review_index, sheets_to_label
+from snapdrift.reports.case_views import CaseView
+from snapdrift.reports.columns import Numbers
+from snapdrift.reports.embed_review import is_doubted, review_index, sheets_to_label
 from snapdrift.reports.encoding import CaseEncoder, as_json
+from snapdrift.reports.pieces import Piece, Spool
 from snapdrift.reports.view import View
 
 CHUNK_CHARACTERS = 256 * 1024
+_LEVEL = 9
+_NO_THUMBNAILS = Piece.of("[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,55 +31,94 @@ class Payload:
     """What one page embeds: index and thumbnails as JSON that is safe inside a script element, the rest in base64.
 
     `thumbnails` is an array of data URLs, apart from the chunks so that an image that many cases show is there once.
-    `sheets` is one more chunk, "" where there is nothing to label blind.
+    `sheets` is one more chunk, empty where there is nothing to label blind.
     """
 
-    index: str
-    chunks: tuple[str, ...]
-    thumbnails: str = "[]"
-    numbers: str = ""
-    sheets: str = ""
+    index: Piece
+    chunks: tuple[Piece, ...]
+    thumbnails: Piece
+    numbers: Piece
+    sheets: Piece
 
     @property
     def size(self) -> int:
-        """Characters, which are bytes."""
-        return (
-            len(self.index) + sum(map(len, self.chunks)) + len(self.thumbnails) + len(self.numbers) + len(self.sheets)
-        )
+        """In bytes."""
+        return sum(piece.size for piece in (self.index, *self.chunks, self.thumbnails, self.numbers, self.sheets))
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are thumbnails."""
+        return self.thumbnails.parts != _NO_THUMBNAILS.parts
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The packed details of some cases: places `first` to `end` of the view, and the numbers of their thumbnails."""
+    """The packed details of some cases: places `first` to `end` of the view, and the numbers of their thumbnails.
+
+    `entries` are those of the same cases in the index, with commas between.
+    """
 
     first: int
     end: int
-    packed: str
+    packed: Piece
+    entries: Piece
     thumbnails: frozenset[int]
 
 
+class Embedder:
+    """Takes the cases of a view in its order, and puts what a page needs of them into a spool."""
+
+    def __init__(self, view: View, spool: Spool) -> None:
+        self._view = view
+        self._spool = spool
+        self._encoder = CaseEncoder(view)
+        self._numbers = Numbers(self._encoder.variants, self._encoder.metrics)
+        self._labelled: list[list[int]] = []
+        self._entries: list[str] = []
+        self._details: list[str] = []
+        self._characters = 0
+        self._place = 0
+        self._chunks: list[Chunk] = []
+
+    def add(self, case: CaseView) -> None:
+        """Takes the next case."""
+        self._entries.append(as_json(self._encoder.entry(case)))
+        self._details.append(as_json(self._encoder.details(case)))
+        self._characters += len(self._details[-1])
+        self._numbers.add(case)
+        if any(answer.labels for answer in case.answers):
+            self._labelled.append([self._place, int(is_doubted(case))])
+        self._place += 1
+        if self._characters >= CHUNK_CHARACTERS:
+            self._end_chunk()
+
+    def _end_chunk(self) -> None:
+        packed = self._spool.put(_pack("[" + ",".join(self._details) + "]"))
+        entries = self._spool.put(_inert(",".join(self._entries)).encode("ascii"))
+        first = self._place - len(self._details)
+        self._chunks.append(Chunk(first, self._place, packed, entries, frozenset(self._encoder.used)))
+        self._entries, self._details, self._characters = [], [], 0
+        self._encoder.used.clear()
+
+    def end(self) -> Embedded:
+        """All cases, when the last was taken."""
+        if self._details:
+            self._end_chunk()
+        view, encoder = self._view, self._encoder
+        head = encoder.index(view) | review_index(view, encoder.metrics, encoder.variants, self._labelled)
+        sheets = Piece((_pack(as_json(sheets_to_label(view, encoder.variants))),)) if view.sheets else Piece()
+        return Embedded(tuple(self._chunks), head, self._numbers, sheets, tuple(encoder.thumbnails))
+
+
+@dataclass(frozen=True)
 class Embedded:
     """A view's cases, made once for the one page that carries all of them, or for several that share them out."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self._encoder = CaseEncoder(view)
-        self._head = self._encoder.index(view) | review_index(view, self._encoder.metrics, self._encoder.variants)
-        self._sheets = _pack(as_json(sheets_to_label(view, self._encoder.variants))) if view.sheets else ""
-        self._entries = [self._encoder.entry(case) for case in view.cases]
-        self.chunks = tuple(self._chunks())
-        self._thumbnails = list(self._encoder.thumbnails)
-
-    def _chunks(self) -> Iterator[Chunk]:
-        group: list[str] = []
-        size, first = 0, 0
-        for place, case in enumerate(self._view.cases):
-            group.append(as_json(self._encoder.details(case)))
-            size += len(group[-1])
-            if size >= CHUNK_CHARACTERS or place + 1 == len(self._view.cases):
-                yield Chunk(first, place + 1, _pack("[" + ",".join(group) + "]"), frozenset(self._encoder.used))
-                group, size, first = [], 0, place + 1
-                self._encoder.used.clear()
+    chunks: tuple[Chunk, ...]
+    head: Mapping[str, Any]
+    numbers: Numbers
+    sheets: Piece
+    thumbnails: tuple[str, ...]
 
     def payload(self, chunks: Sequence[Chunk], **more: Any) -> Payload:
         """What a page with the cases of consecutive `chunks` embeds; `more` is put into its index.
@@ -84,33 +127,36 @@ class Embedded:
         """
         first, end = (chunks[0].first, chunks[-1].end) if chunks else (0, 0)
         used = frozenset().union(*(chunk.thumbnails for chunk in chunks))
-        pictures = [url if number in used else None for number, url in enumerate(self._thumbnails)] if used else []
+        pictures = [url if number in used else None for number, url in enumerate(self.thumbnails)] if used else []
         # Rows to label blind name cases of all of the run, whose answers only a page with all of them has.
-        whole = end - first == len(self._entries)
+        whole = end - first == len(self.numbers)
         return Payload(
-            self._index(
-                first, end, [chunk.end - chunk.first for chunk in chunks], more if whole else _unlabelled(more)
-            ),
+            self._index(chunks, [chunk.end - chunk.first for chunk in chunks], more if whole else _unlabelled(more)),
             tuple(chunk.packed for chunk in chunks),
-            _inert(as_json(pictures)),
+            Piece.of(_inert(as_json(pictures))),
             self._numbers(first, end),
-            self._sheets if whole else "",
+            self.sheets if whole else Piece(),
         )
 
     def overview(self, **more: Any) -> Payload:
         """What a page with the list of all cases and the details of none embeds; `more` is put into its index."""
-        end = len(self._entries)
-        return Payload(self._index(0, end, [], _unlabelled(more)), (), numbers=self._numbers(0, end))
+        index = self._index(self.chunks, [], _unlabelled(more))
+        return Payload(index, (), _NO_THUMBNAILS, self._numbers(0, len(self.numbers)), Piece())
 
-    def _index(self, first: int, end: int, chunks: list[int], more: Mapping[str, Any]) -> str:
-        head = self._head | {
-            "must_pass": [place - first for place in self._head["must_pass"] if first <= place < end],
-            "labelled": [[place - first, doubted] for place, doubted in self._head["labelled"] if first <= place < end],
+    def _index(self, listed: Sequence[Chunk], chunks: list[int], more: Mapping[str, Any]) -> Piece:
+        first, end = (listed[0].first, listed[-1].end) if listed else (0, 0)
+        head = {
+            **self.head,
+            "must_pass": [place - first for place in self.head["must_pass"] if first <= place < end],
+            "labelled": [[place - first, doubted] for place, doubted in self.head["labelled"] if first <= place < end],
         }
-        return _inert(as_json({**head, "cases": self._entries[first:end], "chunks": chunks, **more}))
+        entries = [part for chunk in listed for part in (b",", *chunk.entries.parts)][1:]
+        before = _inert(as_json(head))[:-1] + ',"cases":['
+        after = "]," + _inert(as_json({"chunks": chunks, **more}))[1:]
+        return Piece((before.encode("ascii"), *entries, after.encode("ascii")))
 
-    def _numbers(self, first: int, end: int) -> str:
-        return _pack(as_json(numbers(self._view.cases[first:end], self._encoder.variants, self._encoder.metrics)))
+    def _numbers(self, first: int, end: int) -> Piece:
+        return Piece((_packed(self.numbers.json(first, end)),))
 
 
 def _unlabelled(more: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,10 +164,12 @@ def _unlabelled(more: Mapping[str, Any]) -> dict[str, Any]:
     return {"sheets": [], **more}
 
 
-def embed(view: View) -> Payload:
-    """The payload of a view's one page."""
-    embedded = Embedded(view)
-    return embedded.payload(embedded.chunks)
+def embedded(view: View, spool: Spool) -> Embedded:
+    """A view's cases, put into a spool."""
+    embedder = Embedder(view, spool)
+    for case in view.cases:
+        embedder.add(case)
+    return embedder.end()
 
 
 def _inert(text: str) -> str:
@@ -129,5 +177,11 @@ def _inert(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _pack(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+def _pack(text: str) -> bytes:
+    return _packed((text,))
+
+
+def _packed(texts: Iterable[str]) -> bytes:
+    packer = zlib.compressobj(_LEVEL)
+    data = b"".join(packer.compress(text.encode("ascii")) for text in texts)
+    return base64.b64encode(data + packer.flush())

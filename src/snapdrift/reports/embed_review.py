@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snapdrift.model import ScoreKind
@@ -11,14 +11,15 @@ from snapdrift.reports.case_views import AnswerView, CaseView
 from snapdrift.reports.view import View
 
 
-def review_index(view: View, metrics: Mapping[str, int], variants: Mapping[str, int]) -> dict[str, Any]:
+def review_index(
+    view: View, metrics: Mapping[str, int], variants: Mapping[str, int], labelled: Sequence[Sequence[int]]
+) -> dict[str, Any]:
     """What the index holds of it. Cases are places in the view's order, metrics and variants numbers.
 
     `marking` has for each metric its scale (None: it passes or fails) and the numbers that it has, each with 1 where
     it passes; `labelled` the cases of which people said something, with 1 where that is otherwise than the grader.
     """
     covered = {one.case_id for one in view.must_pass}
-    cases = list(enumerate(view.cases))
     return {
         "suite_name": view.run.suite,
         "markable": view.markable,
@@ -29,10 +30,8 @@ def review_index(view: View, metrics: Mapping[str, int], variants: Mapping[str, 
             ]
             for metric in view.metrics
         ],
-        "must_pass": [place for place, case in cases if case.case.id in covered],
-        "labelled": [
-            [place, int(_is_doubted(case))] for place, case in cases if any(answer.labels for answer in case.answers)
-        ],
+        "must_pass": [one.place for one in view.cases.outlines if one.id in covered],
+        "labelled": labelled,
         "sheets": [
             [metrics.get(sheet.metric, -1), variants.get(sheet.baseline, -1), variants.get(sheet.candidate, -1)]
             for sheet in view.sheets
@@ -55,7 +54,8 @@ def sheets_to_label(view: View, variants: Mapping[str, int]) -> dict[str, Any]:
     numbers and texts are places in `texts`; a text of -1 is all of the answer, which the case's details have.
     """
     texts: dict[str, int] = {}
-    places = {case.case.id: place for place, case in enumerate(view.cases)}
+    named = {row.case_id for sheet in view.sheets for row in sheet.rows}
+    places = {one.id: one.place for one in view.cases.outlines if one.id in named}
 
     def number(text: str) -> int:
         return texts.setdefault(text, len(texts))
@@ -73,7 +73,7 @@ def sheets_to_label(view: View, variants: Mapping[str, int]) -> dict[str, Any]:
     return {"texts": list(texts), "sheets": sheets}
 
 
-def _is_doubted(view: CaseView) -> bool:
+def is_doubted(view: CaseView) -> bool:
     """Whether a person says of one of the case's answers otherwise than the grader."""
     return any(
         label.metric == score.metric and score.passed is not None and score.passed is not label.passed

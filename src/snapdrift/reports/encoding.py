@@ -107,25 +107,24 @@ def _last_calls(response: Response) -> tuple[ToolCall, ...]:
 
 
 class CaseEncoder:
-    """Numbers for the names that repeat in every case: variants and metrics."""
+    """Numbers for the names that repeat in many cases. Tags and prices get theirs when a case first has them."""
 
     def __init__(self, view: View) -> None:
         self.variants = {v.summary.name: place for place, v in enumerate(view.variants)}
         self.sources = {v.summary.name: v.source for v in view.variants}
         self.metrics = {metric.name: place for place, metric in enumerate(view.metrics)}
         self.thumbnails: dict[str, int] = {}
-        told = dict.fromkeys(a.price for case in view.cases for a in case.answers if a.price)
-        self.prices = {price: place for place, price in enumerate(told)}
+        self.prices: dict[str, int] = {}
         self.used: set[int] = set()
         self.lenses = view.lenses
         self.repeats = view.repeats
-        self.tags = {tag: place for place, tag in enumerate(dict.fromkeys(t for c in view.cases for t in c.case.tags))}
+        self.tags: dict[str, int] = {}
         self.causes = cause_words(view.causes)
-        places = {word.code: place for place, word in enumerate(self.causes)}
-        self.moved_by = {case: [[lens, places[code]] for lens, code in found] for case, found in view.causes.items()}
+        self.moved_by = view.causes
+        self.cause_places = {word.code: place for place, word in enumerate(self.causes)}
 
     def index(self, view: View) -> dict[str, Any]:
-        """What the list, the filters and the rerun command need."""
+        """What the list, the filters and the rerun command need, once every case is encoded."""
         return {
             "run": view.run.run_id,
             "suite": view.run.suite_path or view.run.suite,
@@ -185,8 +184,8 @@ class CaseEncoder:
             for s in a.scores
             if s.reason is not Reason.PASSED
         }
-        causes = self.moved_by.get(view.case.id, [])
-        tags = [self.tags[tag] for tag in view.case.tags]
+        causes = [[lens, self.cause_places[code]] for lens, code in self.moved_by.get(view.case.id, ())]
+        tags = [self.tags.setdefault(tag, len(self.tags)) for tag in view.case.tags]
         told = passes(view, self.lenses) if self.repeats > 1 else []
         return [view.case.id, states, tags, sorted(odd), sorted(why), causes, alike(view, self.variants), told]
 
@@ -251,7 +250,7 @@ class CaseEncoder:
             "first": None if response.first_token_ms is None else round(response.first_token_ms, 1),
             "rate": None if rate is None else round(rate, 1),
             "usd": response.usd,
-            "price": self.prices.get(view.price),
+            "price": self.prices.setdefault(view.price, len(self.prices)) if view.price else None,
             "batched": response.batched or None,
             "tier": response.service_tier,
             "steps": [_step(step) for step in response.steps],

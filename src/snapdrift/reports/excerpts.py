@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
-from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Change
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseOutline, CaseView, Change
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.view import View
 
@@ -29,12 +30,18 @@ class Excerpt:
     text: str
 
 
-def excerpts(view: View, case: CaseView, changes: Sequence[Change]) -> tuple[Excerpt, ...]:
+def with_texts(view: View, outlines: Sequence[CaseOutline]) -> Iterable[tuple[CaseOutline, CaseView | None]]:
+    """Some cases of a view with what they say, which is read only where its `comment` allows texts; else None."""
+    read = view.cases.pick(one.place for one in outlines) if view.comment == TEXT else repeat(None, len(outlines))
+    return zip(outlines, read, strict=True)
+
+
+def excerpts(case: CaseView | None, changes: Sequence[Change]) -> tuple[Excerpt, ...]:
     """What was asked, expected and answered on both sides, and what the graders say; not escaped, each bounded.
 
-    `changes` are those of the case that are told. Empty where the view's `comment` does not allow texts.
+    `changes` are those of the case that are told. Empty where there is no case: its texts are not allowed.
     """
-    if view.comment != TEXT or not changes:
+    if case is None or not changes:
         return ()
     told = changes[:_CHANGES]
     found = [Excerpt("asked", _asked(case, told[0].candidate))]

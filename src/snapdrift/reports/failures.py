@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from snapdrift.model import Failure, Outcome, Purpose, Reason, Response, Score
 from snapdrift.reports.figures import count
@@ -14,55 +15,97 @@ _TOLD = 300
 """Characters of a grader's own words."""
 
 
-def failure_sentences(responses: Iterable[Response]) -> tuple[str, ...]:
-    """For each kind of failure, the most frequent first: how many calls it hit, and what the first of them was told."""
-    groups: dict[tuple[str, int | None, str | None], list[tuple[Response, Failure]]] = defaultdict(list)
-    for response in responses:
+@dataclass(slots=True)
+class _Failed:
+    """Calls that failed in one way: how many, of which variants, and the first by its place."""
+
+    calls: int
+    variants: set[str]
+    first: Response
+    told: Failure
+
+
+class FailureTally:
+    """Counts failures by their kind; of each kind one is kept."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, int | None, str | None], _Failed] = {}
+
+    def add(self, response: Response) -> None:
+        """Counts a response that is a failure to answer; others are no failures."""
         failure = response.failure
-        asked = response.call.purpose is Purpose.ANSWER and response.outcome is Outcome.API_ERROR
-        if asked and failure is not None:
-            groups[failure.kind.value, failure.status, failure.code].append((response, failure))
-    ordered = sorted(groups.values(), key=len, reverse=True)
-    sentences = [_sentence(hit) for hit in ordered[:_SHOWN]]
-    rest = sum(map(len, ordered[_SHOWN:]))
-    return (*sentences, f"{_calls(rest)} for other reasons.") if rest else tuple(sentences)
+        if response.outcome is not Outcome.API_ERROR or failure is None or response.call.purpose is not Purpose.ANSWER:
+            return
+        kind = (failure.kind.value, failure.status, failure.code)
+        known = self._kinds.get(kind)
+        if known is None:
+            self._kinds[kind] = _Failed(1, {response.call.variant}, response, failure)
+            return
+        known.calls += 1
+        known.variants.add(response.call.variant)
+        if _place(response) < _place(known.first):
+            known.first, known.told = response, failure
+
+    def sentences(self) -> tuple[str, ...]:
+        """For each kind of failure, the most frequent first: how many calls it hit, and what the first was told."""
+        ordered = sorted(self._kinds.values(), key=lambda each: each.calls, reverse=True)
+        sentences = [_sentence(hit) for hit in ordered[:_SHOWN]]
+        rest = sum(hit.calls for hit in ordered[_SHOWN:])
+        return (*sentences, f"{_calls(rest)} for other reasons.") if rest else tuple(sentences)
 
 
-def grader_error_sentences(scores: Iterable[Score]) -> tuple[str, ...]:
-    """For each grader with errors, the most frequent first: how many answers it could not grade, and why not the first.
+class GraderErrorTally:
+    """Counts the answers that graders could not grade; of each grader one score is kept."""
 
-    What it could not grade under one of its metrics it mostly could not under any: the sentence names the grader.
-    """
-    groups: dict[str, list[Score]] = defaultdict(list)
-    for score in scores:
-        if score.reason is Reason.GRADER_ERROR:
-            groups[score.metric.partition(".")[0]].append(score)
-    ordered = sorted(groups.items(), key=lambda each: -_answers(each[1]))
-    sentences = [_ungraded(grader, hit) for grader, hit in ordered[:_SHOWN]]
-    rest = len(ordered) - _SHOWN
-    return (*sentences, f"{count(rest)} more grader{'' if rest == 1 else 's'}.") if rest > 0 else tuple(sentences)
+    def __init__(self) -> None:
+        self._answers: Counter[str] = Counter()
+        self._first: dict[str, Score] = {}
+
+    def add(self, scores: Iterable[Score]) -> None:
+        """Counts the scores of a case, all of them.
+
+        What a grader could not grade under one of its metrics it mostly could not under any: the grader is counted.
+        """
+        found: dict[str, set[tuple[str, str, int]]] = {}
+        for score in scores:
+            if score.reason is Reason.GRADER_ERROR:
+                grader = score.metric.partition(".")[0]
+                found.setdefault(grader, set()).add(_graded(score))
+                first = self._first.setdefault(grader, score)
+                if _graded(score) < _graded(first):
+                    self._first[grader] = score
+        for grader, answers in found.items():
+            self._answers[grader] += len(answers)
+
+    def sentences(self) -> tuple[str, ...]:
+        """For each grader with errors, the most frequent first: how many answers, and why not the first."""
+        ordered = self._answers.most_common()
+        sentences = [_ungraded(grader, number, self._first[grader]) for grader, number in ordered[:_SHOWN]]
+        rest = len(ordered) - _SHOWN
+        return (*sentences, f"{count(rest)} more grader{'' if rest == 1 else 's'}.") if rest > 0 else tuple(sentences)
 
 
-def _answers(scores: Iterable[Score]) -> int:
-    return len({(score.case_id, score.variant, score.repeat) for score in scores})
+def _place(response: Response) -> tuple[str, str, int]:
+    return response.call.case_id, response.call.variant, response.call.repeat
 
 
-def _ungraded(grader: str, hit: list[Score]) -> str:
-    score = min(hit, key=lambda each: (each.case_id, each.variant, each.repeat))
-    number = _answers(hit)
+def _graded(score: Score) -> tuple[str, str, int]:
+    return score.case_id, score.variant, score.repeat
+
+
+def _ungraded(grader: str, number: int, score: Score) -> str:
     answers = f"{count(number)} answer{'' if number == 1 else 's'}"
     told = " ".join(score.detail.split())
     told = told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
     return f"`{grader}` on {answers}, the first of `{score.variant}` on case `{score.case_id}`: {told.rstrip('.')}."
 
 
-def _sentence(hit: list[tuple[Response, Failure]]) -> str:
-    response, failure = min(hit, key=lambda each: (each[0].call.case_id, each[0].call.variant, each[0].call.repeat))
-    variants = sorted({each.call.variant for each, _ in hit})
+def _sentence(hit: _Failed) -> str:
+    variants = sorted(hit.variants)
     who = f"`{variants[0]}`" if len(variants) == 1 else f"{len(variants)} variants"
-    first = "" if len(hit) == 1 else ", the first"
-    told = failure.message.rstrip(".")
-    return f"{_calls(len(hit))} of {who}{first} on case `{response.call.case_id}`: {told}."
+    first = "" if hit.calls == 1 else ", the first"
+    told = hit.told.message.rstrip(".")
+    return f"{_calls(hit.calls)} of {who}{first} on case `{hit.first.call.case_id}`: {told}."
 
 
 def _calls(number: int) -> str:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 
 @contextmanager
@@ -15,23 +17,65 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The folder is made. Raises `OSError` with `path` where it cannot be written: nobody asked for the draft.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _draft_of(path) as draft:
+    with Drafts() as drafts:
+        draft = drafts.begin(path)
+        with named(path):
             yield draft
-            draft.chmod(0o644)  # mkstemp's 0600 would keep a CI's artefact step from reading it
-            draft.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        drafts.place()
+
+
+class Drafts:
+    """Files that take their places together, once all of them are written; in the order in which they were begun.
+
+    Drafts that did not are gone when the block ends. Methods raise `OSError` with the path that cannot be written.
+    """
+
+    def __init__(self) -> None:
+        self._drafts: dict[Path, Path] = {}
+        self._removed: list[Path] = []
+
+    def begin(self, path: Path) -> Path:
+        """A draft of a file; the folder is made."""
+        with named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            os.close(handle)
+            self._drafts[path] = Path(name)
+        return self._drafts[path]
+
+    def discard(self, path: Path) -> None:
+        """Gives a draft up."""
+        self._drafts.pop(path).unlink(missing_ok=True)
+
+    def removes(self, path: Path) -> None:
+        """Says that a file, where there is one, goes when the drafts take their places."""
+        self._removed.append(path)
+
+    def place(self) -> None:
+        """Puts every draft in its place."""
+        for path in list(self._drafts):
+            with named(path):
+                self._drafts[path].chmod(0o644)  # mkstemp's 0600 would keep a CI's artefact step from reading it
+                self._drafts[path].replace(path)
+                del self._drafts[path]
+        for path in self._removed:
+            with named(path):
+                path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for path in list(self._drafts):
+            self.discard(path)
 
 
 @contextmanager
-def _draft_of(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    draft = Path(name)
+def named(path: Path) -> Iterator[None]:
+    """Makes an `OSError` one of this path."""
     try:
-        yield draft
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

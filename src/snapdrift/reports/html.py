@@ -23,12 +23,13 @@ from snapdrift.reports import figures, words
 from snapdrift.reports.case_pages import INDEX, MEGABYTE, case_pages_of
 from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.distributions import SHARES
-from snapdrift.reports.embed import Embedded, Payload, embed
+from snapdrift.reports.embed import Embedded, Payload, embedded
 from snapdrift.reports.escaping import encodable
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
+from snapdrift.reports.pieces import Piece, Spool
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
@@ -106,38 +107,40 @@ class Page:
     """A rendered page and the name of its file, in the folder of the report."""
 
     name: str
-    text: str
+    content: Piece
 
 
 def render_html(view: View, templates_dir: Path | None = None) -> str:
-    """The page, with all cases in it.
+    """The page, with all cases in it, as one text.
 
     Templates in `templates_dir` come before the bundled ones, which they can extend by the name
     `snapdrift/index.html.j2`, block by block. Raises `ConfigError` for a template that cannot be rendered.
     """
-    return _report_page(_Renderer(_context(view), templates_dir), TEMPLATE, embed(view))
+    with Spool() as spool:
+        (page,) = render_pages(view, embedded(view, spool), templates_dir)
+        return page.content.text
 
 
-def render_pages(view: View, templates_dir: Path | None = None, split_mb: float | None = None) -> Iterator[Page]:
+def render_pages(
+    view: View, cases: Embedded, templates_dir: Path | None = None, split_mb: float | None = None
+) -> Iterator[Page]:
     """`index.html`, and where it would be larger than `split_mb` megabytes, the pages that its cases are on, before it.
 
-    One page after the other, so that not all of them need be held. Raises `ConfigError` as `render_html` does, before
-    the first page is given.
+    One page after the other, of which none holds the details of its cases. Raises `ConfigError` as `render_html` does,
+    before the first page is given.
     """
     renderer = _Renderer(_context(view), templates_dir)
-    embedded = Embedded(view)
-    payload = embedded.payload(embedded.chunks)
+    payload = cases.payload(cases.chunks)
     limit = math.inf if split_mb is None else split_mb * MEGABYTE
     if payload.size <= limit:
-        whole = _report_page(renderer, TEMPLATE, payload)
-        if len(whole) <= limit:
+        whole = renderer.report(TEMPLATE, payload)
+        if whole.size <= limit:
             yield Page(INDEX, whole)
             return
-        del whole
-    case_pages = case_pages_of(embedded, limit)
-    overview = _report_page(renderer, TEMPLATE, case_pages.overview)
+    case_pages = case_pages_of(cases, limit)
+    overview = renderer.report(TEMPLATE, case_pages.overview)
     for name, payload in case_pages.pages():
-        yield Page(name, _report_page(renderer, CASES_TEMPLATE, payload))
+        yield Page(name, renderer.report(CASES_TEMPLATE, payload))
     yield Page(INDEX, overview)
 
 
@@ -146,8 +149,30 @@ def render_page(template: str, context: Mapping[str, Any], templates_dir: Path |
     return _Renderer(context, templates_dir).page(template)
 
 
-def _report_page(renderer: _Renderer, template: str, payload: Payload) -> str:
-    return renderer.page(template, images=payload.thumbnails != "[]", payload=payload)
+class _Slots:
+    """Stands for a payload while a template is rendered: each of its pieces is put in afterwards."""
+
+    def __init__(self, payload: Payload) -> None:
+        self._mark = f"slot-{secrets.token_hex(16)}"
+        self._pieces: list[Piece] = []
+        self.index = self._slot(payload.index)
+        self.thumbnails = self._slot(payload.thumbnails)
+        self.numbers = self._slot(payload.numbers)
+        self.sheets = self._slot(payload.sheets)
+        self.chunks = tuple(map(self._slot, payload.chunks))
+
+    def _slot(self, piece: Piece) -> str:
+        self._pieces.append(piece)
+        return f"{self._mark}-{len(self._pieces) - 1};"
+
+    def filled(self, page: str) -> Piece:
+        """The page with the pieces in their slots."""
+        text, *rest = page.split(f"{self._mark}-")
+        parts = list(Piece.of(text).parts)
+        for after in rest:
+            number, _, text = after.partition(";")
+            parts += [*self._pieces[int(number)].parts, text.encode("utf-8")]
+        return Piece(tuple(parts))
 
 
 class _Renderer:
@@ -158,7 +183,13 @@ class _Renderer:
         self._environment = _environment(templates_dir, self._inline)
         self._context = context
 
+    def report(self, template: str, payload: Payload) -> Piece:
+        """A page with what it embeds."""
+        slots = _Slots(payload)
+        return slots.filled(self.page(template, images=payload.has_images, payload=slots))
+
     def page(self, template: str, *, images: bool = False, **more: Any) -> str:
+        """The rendered template with its policy."""
         from jinja2 import TemplateError
 
         inline = self._inline
@@ -179,6 +210,8 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
     from markupsafe import Markup
 
+    from snapdrift.reports.compiled import CompiledTemplates
+
     bundled = PackageLoader("snapdrift.reports", "templates")
     own = [FileSystemLoader(templates_dir)] if templates_dir is not None and templates_dir.is_dir() else []
     environment = ImmutableSandboxedEnvironment(
@@ -187,6 +220,7 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=CompiledTemplates(),
     )
 
     def source(name: str) -> Any:

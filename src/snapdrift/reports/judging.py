@@ -7,28 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from snapdrift.model import CallKey, Response
-from snapdrift.reports.data import RunData
-
-SHARED = "verdict_of"
-"""The fact of a score that names the answer whose verdict it is: equal questions are asked once."""
+from snapdrift.reports.records import SHARED, CaseRecord
 
 
-def replies_by_answer(data: RunData) -> Mapping[CallKey, Sequence[Response]]:
-    """The responses of judges by the call of the answer that they are of; a shared one keeps its own call."""
-    found: dict[CallKey, list[Response]] = defaultdict(list)
-    for response in data.judged:
-        found[replace(response.call, grader="")].append(response)
-    if not found:
+def replies_by_answer(record: CaseRecord, graders: Mapping[str, str]) -> Mapping[CallKey, Sequence[Response]]:
+    """The responses of judges by the call of the answer that they are of; a shared one keeps its own call.
+
+    `graders` are by metric. Answers to other cases, which only share theirs, are among them.
+    """
+    if not record.judged:
         return {}
-    asked, graders = {str(key): tuple(replies) for key, replies in found.items()}, _graders(data)
-    for score in data.scores:
+    found: dict[CallKey, list[Response]] = defaultdict(list)
+    for response in record.judged:
+        found[replace(response.call, grader="")].append(response)
+    asked = {str(key): tuple(replies) for key, replies in found.items()}
+    for score in record.scores:
         others = asked.get(str(score.facts.get(SHARED, "")), ())
         key = CallKey(score.case_id, score.variant, score.repeat)
         grader = graders.get(score.metric, score.metric)
         if others and not any(reply.call.judge == grader for reply in found[key]):
             found[key] += [reply for reply in others if reply.call.judge == grader]
     return found
-
-
-def _graders(data: RunData) -> Mapping[str, str]:
-    return {metric.name: metric.grader for metric in data.metrics}

@@ -7,7 +7,8 @@ without any finding. What fails where the gate does not is skipped, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -56,20 +57,28 @@ class _Test:
 
 def render_junit(*views: View) -> str:
     """The XML document, with one `testsuite` for each run."""
-    tests = [_tests(view) for view in views]
-    root = ET.Element("testsuites", {"name": "snapdrift", **_counts(list(chain.from_iterable(tests)))})
-    for view, of_view in zip(views, tests, strict=True):
-        _append_run(root, view, of_view)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=False, short_empty_elements=True).join(
-        ('<?xml version="1.0" encoding="UTF-8"?>\n', "\n")
+    return "".join(junit_pieces(*views))
+
+
+def junit_pieces(*views: View) -> Iterator[str]:
+    """The same text in pieces, one for each test case."""
+    counts = [Counter(test.kind for test in _tests(view)) for view in views]
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield _opened("testsuites", {"name": "snapdrift", **_counts(sum(counts, Counter()))}, 0)
+    for view, of_view in zip(views, counts, strict=True):
+        yield from _run(view, of_view)
+    yield "</testsuites>\n"
+
+
+def _tests(view: View) -> Iterator[_Test]:
+    tests = chain(
+        [_decision(view)],
+        _comparisons(view),
+        _limits(view),
+        map(_must_pass, view.must_pass),
+        map(_newly_failing, newly_failing(view, _broken(view))),
     )
-
-
-def _tests(view: View) -> list[_Test]:
-    tests = [_decision(view), *_comparisons(view), *_limits(view), *map(_must_pass, view.must_pass)]
-    tests += map(_newly_failing, newly_failing(view, _broken(view)))
-    return tests if _is_red(view) else [_not_red(test) for test in tests]
+    return tests if _is_red(view) else map(_not_red, tests)
 
 
 def _is_red(view: View) -> bool:
@@ -81,22 +90,21 @@ def _not_red(test: _Test) -> _Test:
     return replace(test, kind="skipped") if test.kind in _RED else test
 
 
-def _counts(tests: Sequence[_Test]) -> dict[str, str]:
+def _counts(kinds: Counter[str | None]) -> dict[str, str]:
     return {
-        "tests": str(len(tests)),
-        "failures": str(sum(t.kind == "failure" for t in tests)),
-        "errors": str(sum(t.kind == "error" for t in tests)),
-        "skipped": str(sum(t.kind == "skipped" for t in tests)),
+        "tests": str(kinds.total()),
+        "failures": str(kinds["failure"]),
+        "errors": str(kinds["error"]),
+        "skipped": str(kinds["skipped"]),
     }
 
 
-def _append_run(root: ET.Element, view: View, tests: Sequence[_Test]) -> None:
+def _run(view: View, counts: Counter[str | None]) -> Iterator[str]:
     name = line(f"{view.run.suite} ({view.run.gate})")
     took = _seconds(view)
     time = {} if took is None else {"time": f"{took:.3f}"}
-    attributes = {"name": name, **_counts(tests), **time, "timestamp": line(view.run.started_at)}
-    suite = ET.SubElement(root, "testsuite", attributes)
-    properties = ET.SubElement(suite, "properties")
+    attributes = {"name": name, **_counts(counts), **time, "timestamp": line(view.run.started_at)}
+    yield _opened("testsuite", attributes, 1)
     facts = {
         "run": view.run.run_id,
         "decision": view.decision.word.value,
@@ -105,10 +113,25 @@ def _append_run(root: ET.Element, view: View, tests: Sequence[_Test]) -> None:
     }
     if view.report_url:
         facts["report"] = view.report_url
+    properties = ET.Element("properties")
     for key, value in facts.items():
         ET.SubElement(properties, "property", {"name": key, "value": line(value)})
-    for test in tests:
-        _append(suite, view.run.suite, test)
+    yield _whole(properties)
+    for test in _tests(view):
+        yield _whole(_element(view.run.suite, test))
+    yield "  </testsuite>\n"
+
+
+def _opened(name: str, attributes: Mapping[str, str], level: int) -> str:
+    """The opening tag of an element that has others in it, on a line."""
+    closed = ET.tostring(ET.Element(name, dict(attributes)), encoding="unicode")
+    return f"{'  ' * level}{closed.removesuffix('/>').rstrip()}>\n"
+
+
+def _whole(element: ET.Element) -> str:
+    """An element of a run with what is in it, on lines."""
+    ET.indent(element, level=2)
+    return f"    {ET.tostring(element, encoding='unicode')}\n"
 
 
 def _seconds(view: View) -> float | None:
@@ -120,15 +143,16 @@ def _seconds(view: View) -> float | None:
         return None
 
 
-def _append(suite: ET.Element, suite_name: str, test: _Test) -> None:
+def _element(suite_name: str, test: _Test) -> ET.Element:
     attributes = {"classname": line(f"{suite_name}.{test.group}"), "name": line(shortened(test.name, _NAME))}
-    element = ET.SubElement(suite, "testcase", attributes)
+    element = ET.Element("testcase", attributes)
     message, output = shortened(test.message, _MESSAGE), shortened(test.output, _MESSAGE)
     if test.kind is not None:
         result = ET.SubElement(element, test.kind, {"type": test.type, "message": line(message)})
         result.text = visible("\n".join(filter(None, (message, test.text))))
     if output:
         ET.SubElement(element, "system-out").text = visible(output)
+    return element
 
 
 def _decision(view: View) -> _Test:

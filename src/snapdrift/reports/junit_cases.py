@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from snapdrift.reports.case_views import CaseGroup, CaseView, Change
+from snapdrift.reports.case_views import CaseGroup, Change
 from snapdrift.reports.escaping import shortened
-from snapdrift.reports.excerpts import excerpts
+from snapdrift.reports.excerpts import Excerpt, excerpts, with_texts
 from snapdrift.reports.view import View
 
 LISTED = 1_000
@@ -41,23 +41,27 @@ def newly_failing(view: View, broken: Collection[Compared]) -> Iterator[Failing]
     No more than `LISTED` and one that counts the others, which breaks the gate where one of them does.
     """
     found = [
-        (case, change) for case in view.cases for change in case.changes if change.group is CaseGroup.NEWLY_FAILING
+        (one, change)
+        for one in view.cases.outlines
+        for change in one.changes
+        if change.group is CaseGroup.NEWLY_FAILING
     ]
     found.sort(key=lambda pair: _key(pair[1]) not in broken)
     several = len({change.baseline for _, change in found}) > 1
-    for case, change in found[:LISTED]:
-        yield _failing(view, case, change, breaks=_key(change) in broken, several=several)
+    texts = with_texts(view, [one for one, _ in found[:LISTED]])
+    for (one, case), (_, change) in zip(texts, found, strict=False):
+        against = f" against {change.baseline}" if several else ""
+        yield _failing(one.id, against, change, excerpts(case, [change]), breaks=_key(change) in broken)
     if rest := found[LISTED:]:
         breaks = any(_key(change) in broken for _, change in rest)
         told = f"{len(rest)} more newly failing: they are in the report"
         yield Failing("newly_failing", f"{len(rest)} more", breaks, told, CaseGroup.NEWLY_FAILING.value)
 
 
-def _failing(view: View, case: CaseView, change: Change, *, breaks: bool, several: bool) -> Failing:
-    against = f" against {change.baseline}" if several else ""
-    name = f"{shortened(case.case.id, _NAME)} [{change.metric}, {change.candidate}{against}]"
+def _failing(case_id: str, against: str, change: Change, told: Sequence[Excerpt], *, breaks: bool) -> Failing:
+    name = f"{shortened(case_id, _NAME)} [{change.metric}, {change.candidate}{against}]"
     message = change.reason if breaks else f"{WITHIN}: {change.reason}"
-    text = "\n".join(f"{one.name}: {one.text}" for one in excerpts(view, case, [change]))
+    text = "\n".join(f"{one.name}: {one.text}" for one in told)
     return Failing(change.metric, name, breaks, message, change.reason, text)
 
 

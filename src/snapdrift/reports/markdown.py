@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from snapdrift.reports import figures
-from snapdrift.reports.case_views import CaseGroup, CaseView, MustPassStatus
+from snapdrift.reports.case_views import CaseGroup, CaseOutline, CaseView, MustPassStatus
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, markdown_link, shortened
-from snapdrift.reports.excerpts import excerpts
+from snapdrift.reports.excerpts import excerpts, with_texts
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
@@ -148,11 +148,12 @@ def _sameness(view: View) -> Iterator[str]:
 
 
 def _changed(view: View, group: CaseGroup, room: int) -> str:
-    cases = [case for case in view.cases if case.group is group]
+    cases = [one for one in view.cases.outlines if one.group is group]
     if not cases:
         return ""
     opening = f"<details><summary>{len(cases)} {GROUP_WORDS[group]}</summary>\n\n"
-    lines = _fitting((_case_lines(view, case, group) for case in cases[:_LISTED]), room - len(opening) - 200)
+    told = with_texts(view, cases[:_LISTED])
+    lines = _fitting((_case_lines(one, case, group) for one, case in told), room - len(opening) - 200)
     if len(lines) < len(cases):
         lines.append(f"- and {len(cases) - len(lines)} more, in the report")
     return opening + "\n".join(lines) + "\n\n</details>\n\n"
@@ -169,12 +170,13 @@ def _fitting(lines: Iterable[str], room: int) -> list[str]:
     return kept
 
 
-def _case_lines(view: View, case: CaseView, group: CaseGroup) -> str:
+def _case_lines(one: CaseOutline, case: CaseView | None, group: CaseGroup) -> str:
     """The case with its reason codes, and under it what the suite lets out of its texts."""
-    changes = [change for change in case.changes if change.group is group]
-    codes = dict.fromkeys(f"{one.metric} on {one.candidate} ({one.told})" for one in changes)  # of several baselines
-    opening = f"- {_code(case.case.id)}: {markdown(shortened(', '.join(codes), 300))}"
-    quoted = (f"  - {_name(one.name)}: {markdown(one.text)}" for one in excerpts(view, case, changes))
+    changes = [change for change in one.changes if change.group is group]
+    # A change may be one against several baselines.
+    codes = dict.fromkeys(f"{each.metric} on {each.candidate} ({each.told})" for each in changes)
+    opening = f"- {_code(one.id)}: {markdown(shortened(', '.join(codes), 300))}"
+    quoted = (f"  - {_name(each.name)}: {markdown(each.text)}" for each in excerpts(case, changes))
     return "\n".join((opening, *quoted))
 
 

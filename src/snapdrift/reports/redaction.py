@@ -9,7 +9,7 @@ stays as it is, so that an export reads as the run that it was made from.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from snapdrift.explanations import Explanation
 from snapdrift.model import Attempt, Case, Failure, Response, Score, Step, ToolCall, ToolResult, Variant
 from snapdrift.privacy import ANSWER, EXPECTED, PROMPT, TOOL_RESULTS, Privacy, Redaction, redaction_of
 from snapdrift.reports.data import RunData
+from snapdrift.reports.records import CaseRecord, Records
 
 WORD = "redacted: "
 """Every placeholder begins with it; `templates/js/data.js` knows them by it."""
@@ -30,7 +31,7 @@ _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
 _SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price")
 """The fields of a run that hold nothing of a case's texts."""
-_REDACTED = ("cases", "responses", "scores", "evaluation", "prompt", "redaction", "comment", "markable")
+_REDACTED = ("records", "evaluation", "redaction", "comment", "markable")
 
 Hide = Callable[[str], str]
 
@@ -61,7 +62,7 @@ class Redactor:
     _letters: dict[str, _Letters] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rules: Privacy, cases: Sequence[Case], variants: Sequence[Variant], stopped: str = "") -> Redactor:
+    def of(cls, rules: Privacy, cases: Iterable[Case], variants: Sequence[Variant], stopped: str = "") -> Redactor:
         """What the rules come to for these cases and variants."""
         tools = frozenset() if rules.hides_part(PROMPT) else frozenset(_tool_names(variants))
         return cls(rules, redaction_of(rules, cases, variants), tools, stopped)
@@ -109,6 +110,17 @@ class Redactor:
         """A score with its value, its reason and nothing that quotes."""
         return replace(score, detail=_GRADER if score.detail else "", extracted=None, evidence=(), facts={})
 
+    def record(self, record: CaseRecord) -> CaseRecord:
+        """A case with its answers and scores; of judges' replies nothing is left, nor of prompts where they quote."""
+        responses = tuple(map(self.response, record.responses))
+        self._letters.pop(record.case.id, None)  # given anew, and the same, where the case is read again
+        return CaseRecord(
+            case=self.case(record.case),
+            responses=responses,
+            scores=tuple(map(self.score, record.scores)),
+            prompts={} if self.redaction.prompt else record.prompts,
+        )
+
     def evaluation(self, evaluation: Evaluation) -> Evaluation:
         """What was concluded, without what it quotes of answers and hosts."""
         decision = evaluation.decision
@@ -143,22 +155,43 @@ class Redactor:
         return replace(result, name=name, output=_RESULT if result.output else "", matched="")
 
 
+class RedactedRecords(Records):
+    """Records of which none comes out but redacted."""
+
+    def __init__(self, records: Records, redactor: Redactor) -> None:
+        self._records = records
+        self._redactor = redactor
+
+    def __len__(self) -> int:
+        """How many cases there are."""
+        return len(self._records)
+
+    def dataset(self) -> Iterator[Case]:
+        """The cases alone, in the dataset's order."""
+        return map(self._redactor.case, self._records.dataset())
+
+    def read(self, places: Sequence[int]) -> Iterator[CaseRecord]:
+        """What may be shown of the cases at these places, in this order."""
+        return map(self._redactor.record, self._records.read(places))
+
+    def outcomes(self) -> Iterator[CaseRecord]:
+        """The same of each case, without what takes long to read."""
+        return map(self._redactor.record, self._records.outcomes())
+
+
 def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
     """The run as its reports may show it; `stopped` is the sentence that says why asking ended early, if it did.
 
     Redacting what is redacted already changes nothing.
     """
-    redactor = Redactor.of(rules, data.cases, data.variants, stopped)
+    redactor = Redactor.of(rules, data.records.dataset(), data.variants, stopped)
     if not redactor.redaction:
         return replace(data, comment=rules.comment)
     return replace(
         data,
         **_unknown(data),
-        cases=tuple(map(redactor.case, data.cases)),
-        responses=tuple(map(redactor.response, data.responses)),
-        scores=tuple(map(redactor.score, data.scores)),
+        records=RedactedRecords(data.records, redactor),
         evaluation=redactor.evaluation(data.evaluation),
-        prompt=None if redactor.redaction.prompt else data.prompt,
         redaction=redactor.redaction,
         comment=rules.comment,
         markable=data.markable and not redactor.answers,

@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.model import MetricSpec, Response, Score, Usage
 from snapdrift.reports.case_views import AnswerView, CaseView
-from snapdrift.reports.escaping import encodable, visible
+from snapdrift.reports.escaping import visible
 from snapdrift.reports.view import VariantView, View
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 NOT_GRADED = "not_graded"
 """The reason of an answer that has no score under a metric of its case."""
 CELL_CHARACTERS = 32_000
 """What a cell of the CSV holds at most, in UTF-16 units as spreadsheets count (their own limit is 32,767)."""
 
-_CALL_TYPES: Mapping[str, str] = {
+CALL_TYPES: Mapping[str, str] = {
     "run": "text",
     "suite": "text",
     "gate": "text",
@@ -42,7 +41,7 @@ _CALL_TYPES: Mapping[str, str] = {
     "repeat": "whole",
     "outcome": "text",
 }
-_SCORE_TYPES: Mapping[str, str] = {
+SCORE_TYPES: Mapping[str, str] = {
     "metric": "text",
     "kind": "text",
     "value": "number",
@@ -52,7 +51,7 @@ _SCORE_TYPES: Mapping[str, str] = {
     "detail": "text",
     "extracted": "text",
 }
-_ANSWER_TYPES: Mapping[str, str] = {
+ANSWER_TYPES: Mapping[str, str] = {
     "answer": "text",
     "refusal": "text",
     "latency_ms": "number",
@@ -65,18 +64,17 @@ _ANSWER_TYPES: Mapping[str, str] = {
     "request_id": "text",
     "finished_at": "text",
 }
-TYPES: Mapping[str, str] = {**_CALL_TYPES, **_SCORE_TYPES, **_ANSWER_TYPES}
+TYPES: Mapping[str, str] = {**CALL_TYPES, **SCORE_TYPES, **ANSWER_TYPES}
 """The columns in their order, and of what kind each is."""
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _FORMULA = re.compile(r"'*(\t|\s*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])")
 _SHORT = 64
-_LARGEST = 2**63 - 1
 _NO_USAGE = (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered:
     """A planned call with its columns before and after those of a score, and the columns of each of its scores."""
 
     call: tuple[Any, ...]
@@ -89,94 +87,53 @@ def results_frame(view: View) -> pd.DataFrame:
     import pandas as pd
 
     kinds = {"whole": "Int64", "number": "float64", "flag": "boolean", "text": "object", "texts": "object"}
-    rows = [(*one.call, *score, *one.answer) for one in _answered(view) for score in one.scores]
+    rows = [(*one.call, *score, *one.answer) for one in _all(view) for score in one.scores]
     return pd.DataFrame(rows, columns=list(TYPES)).astype({name: kinds[kind] for name, kind in TYPES.items()})
 
 
 def render_csv(view: View) -> str:
     """The table as CSV. Texts are quoted and made harmless for spreadsheets, numbers and empty cells are bare."""
-    return "".join(csv_lines(view))
+    return "".join((HEAD, *map(csv_lines, _all(view))))
 
 
-def csv_lines(view: View) -> Iterator[str]:
-    """The lines of `render_csv`, each with its end (a line break inside a cell is none)."""
-    yield ",".join(TYPES) + "\n"
-    for one in _answered(view):
-        before, after = _cells(one.call), _cells(one.answer)
-        for score in one.scores:
-            yield f"{before},{_cells(score)},{after}\n"
+HEAD = ",".join(TYPES) + "\n"
+"""The first line of the CSV."""
 
 
-def parquet_table(view: View) -> pa.Table:
-    """The table for Parquet. Texts are as the run holds them, but for lone surrogates: these are replaced.
-
-    Raises `ImportError` where pyarrow (extra `parquet`) is not installed.
-    """
-    import pyarrow as pa
-
-    kinds = {
-        "whole": pa.int64(),
-        "number": pa.float64(),
-        "flag": pa.bool_(),
-        "text": pa.large_string(),
-        "texts": pa.list_(pa.large_string()),
-    }
-    calls: list[list[Any]] = [[] for _ in _CALL_TYPES]
-    scores: list[list[Any]] = [[] for _ in _SCORE_TYPES]
-    answers: list[list[Any]] = [[] for _ in _ANSWER_TYPES]
-    places: list[int] = []
-    for place, one in enumerate(_answered(view)):
-        _append(calls, one.call)
-        _append(answers, one.answer)
-        for score in one.scores:
-            _append(scores, score)
-            places.append(place)
-
-    def column(values: Sequence[Any], kind: str) -> pa.Array:
-        try:
-            return pa.array(values, kinds[kind])
-        except (UnicodeEncodeError, OverflowError):  # what a column of its kind has no room for
-            return pa.array([_fitting(value) for value in values], kinds[kind])
-
-    def columns(values: Sequence[list[Any]], types: Mapping[str, str]) -> dict[str, pa.Array]:
-        return {name: column(one, kind) for one, (name, kind) in zip(values, types.items(), strict=True)}
-
-    of_answers = columns(calls, _CALL_TYPES) | columns(answers, _ANSWER_TYPES)
-    rows = pa.array(places, pa.int64())
-    repeated = {name: values.take(rows) for name, values in of_answers.items()} | columns(scores, _SCORE_TYPES)
-    return pa.table({name: repeated[name] for name in TYPES})
+def csv_lines(one: Answered) -> str:
+    """The lines of a planned call, each with its end (a line break inside a cell is none)."""
+    before, after = _cells(one.call), _cells(one.answer)
+    return "".join(f"{before},{_cells(score)},{after}\n" for score in one.scores)
 
 
-def _append(columns: Sequence[list[Any]], row: Sequence[Any]) -> None:
-    for column, value in zip(columns, row, strict=True):
-        column.append(value)
-
-
-def _fitting(value: Any) -> Any:
-    """A text without lone surrogates, a whole number of 64 bits at most."""
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, tuple):
-        return tuple(map(encodable, value))
-    return min(value, _LARGEST) if isinstance(value, int) else value
+def _all(view: View) -> Iterator[Answered]:
+    """Every planned call in the page's order."""
+    rows = Rows(view)
+    for case in view.cases:
+        yield from rows.of(case)
 
 
 # ----------------------------------------------------------------------------------------------------------------- rows
 
 
-def _answered(view: View) -> Iterator[_Answered]:
-    """Every planned call in the page's order."""
-    variants = {variant.summary.name: variant for variant in view.variants}
-    metrics = {metric.name: metric for metric in view.metrics}
-    preferred = {(lens.metric, lens.candidate) for lens in view.lenses if lens.pairwise}
-    for case in view.cases:
-        applicable = _applicable(case, view.metrics)
+class Rows:
+    """Makes rows of a view's cases."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._variants = {variant.summary.name: variant for variant in view.variants}
+        self._metrics = {metric.name: metric for metric in view.metrics}
+        self._preferred = {(lens.metric, lens.candidate) for lens in view.lenses if lens.pairwise}
+
+    def of(self, case: CaseView) -> Iterator[Answered]:
+        """Every planned call about a case."""
+        applicable = _applicable(case, self._view.metrics)
         for answer in case.answers:
-            names = [m.name for m in applicable if not m.pairwise or (m.name, answer.variant) in preferred]
+            names = [m.name for m in applicable if not m.pairwise or (m.name, answer.variant) in self._preferred]
             scores = {score.metric: score for score in answer.scores}
-            columns = [_score_columns(metrics[name], scores.get(name), answer) for name in names]
-            yield _Answered(
-                _call_columns(view, case, answer, variants.get(answer.variant)),
+            columns = [_score_columns(self._metrics[name], scores.get(name), answer) for name in names]
+            yield Answered(
+                _call_columns(self._view, case, answer, self._variants.get(answer.variant)),
                 tuple(columns or [_unmeasured(answer)]),
                 _answer_columns(answer.response),
             )
@@ -239,7 +196,7 @@ def _unmeasured(answer: AnswerView) -> tuple[Any, ...]:
 
 def _answer_columns(response: Response | None) -> tuple[Any, ...]:
     if response is None:
-        return (None,) * len(_ANSWER_TYPES)
+        return (None,) * len(ANSWER_TYPES)
     return (
         response.text,
         response.refusal,

@@ -6,14 +6,14 @@ Fields may be added within the format; readers ignore those they do not know.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
-from snapdrift.reports.case_views import CaseView, Change
+from snapdrift.reports.case_views import CaseOutline, Change
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.causes import cause_code
@@ -21,11 +21,18 @@ from snapdrift.verdicts.increases import operational_sentence, standing
 from snapdrift.verdicts.words import headline
 
 FORMAT = "snapdrift.verdict/1"
+_ENCODER = json.JSONEncoder(indent=1, ensure_ascii=True, allow_nan=False)
 
 
 def render_verdict(view: View) -> str:
     """The document as ASCII JSON, ending in a newline."""
     return _json(verdict_document(view))
+
+
+def verdict_pieces(view: View) -> Iterator[str]:
+    """The same text in pieces."""
+    yield from _ENCODER.iterencode(verdict_document(view))
+    yield "\n"
 
 
 def render_verdicts(views: Sequence[View]) -> str:
@@ -35,7 +42,7 @@ def render_verdicts(views: Sequence[View]) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    return _ENCODER.encode(value) + "\n"
 
 
 def verdict_document(view: View) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "reviews": [_plain(tally) for tally in view.evaluation.reviews],
         "confusions": [_plain(one) for one in view.evaluation.gradings.confusions],
         "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
-        "changes": [_change(case, change) for case in view.cases for change in case.changes],
+        "changes": [_change(one, change) for one in view.cases.outlines for change in one.changes],
         "must_pass": [_plain(m) for m in view.must_pass],
         "decision": {
             "word": decision.word.value,
@@ -92,10 +99,10 @@ def verdict_document(view: View) -> dict[str, Any]:
     }
 
 
-def _change(case: CaseView, change: Change) -> dict[str, Any]:
+def _change(case: CaseOutline, change: Change) -> dict[str, Any]:
     """A changed case through one lens: ids and the reason code of the side that fails."""
     return {
-        "case": case.case.id,
+        "case": case.id,
         "metric": change.metric,
         "baseline": change.baseline,
         "candidate": change.candidate,

@@ -24,7 +24,8 @@ from snapdrift.explanations import Explanation
 from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Endpoint, MetricSpec, Severity, Source
 from snapdrift.reports.blind import BlindSheet
-from snapdrift.reports.case_views import CaseGroup, CaseView, Lens, MustPassView
+from snapdrift.reports.case_list import CaseList
+from snapdrift.reports.case_views import CaseGroup, CaseOutline, Lens, MustPassView
 from snapdrift.reports.confusions import ConfusionView
 from snapdrift.reports.data import Provenance
 from snapdrift.reports.distributions import DistributionView
@@ -171,8 +172,9 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that a report shows. `cases` are in the order of their group, then of the dataset.
+    """Everything that a report shows.
 
+    `cases` are in the order of their group, then of the dataset; what they say is read when it is asked for.
     `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
     `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
@@ -199,7 +201,7 @@ class View:
     levels: Mapping[tuple[str, str], MetricSummary]
     judged: Mapping[str, Severity]
     lenses: tuple[Lens, ...]
-    cases: tuple[CaseView, ...]
+    cases: CaseList
     must_pass: tuple[MustPassView, ...]
     assumptions: tuple[tuple[str, str], ...]
     repeats: int
@@ -245,15 +247,13 @@ class View:
     @property
     def counts(self) -> dict[CaseGroup, int]:
         """How many cases are in each group; they add up to all cases."""
-        counts = dict.fromkeys(CaseGroup, 0)
-        for case in self.cases:
-            counts[case.group] += 1
-        return counts
+        return self.cases.counts()
 
     @property
-    def changed(self) -> tuple[CaseView, ...]:
-        """The cases that newly fail or newly pass."""
-        return tuple(c for c in self.cases if c.group in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING))
+    def changed(self) -> tuple[CaseOutline, ...]:
+        """The cases that newly fail or newly pass, without their texts."""
+        changed = (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING)
+        return tuple(one for one in self.cases.outlines if one.group in changed)
 
     @property
     def usd(self) -> float | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from snapdrift.reports.case_pages import FOLDER, INDEX, MEGABYTE
-from snapdrift.reports.files import whole_file
-from snapdrift.reports.html import render_pages
-from snapdrift.reports.junit import render_junit
+from snapdrift.reports.embed import Embedded, Embedder
+from snapdrift.reports.files import Drafts, named, whole_file
+from snapdrift.reports.html import Page, render_pages
+from snapdrift.reports.junit import junit_pieces
 from snapdrift.reports.markdown import render_markdown
-from snapdrift.reports.results_files import write_results
-from snapdrift.reports.verdict_json import render_verdict
+from snapdrift.reports.pieces import Spool
+from snapdrift.reports.results_files import ResultsWriter
+from snapdrift.reports.verdict_json import verdict_pieces
 from snapdrift.reports.view import View
 
 LARGE_MB = 40.0
@@ -52,32 +54,64 @@ def write_reports(
 
     With `split_mb`, pages in `cases/` too.
     Those come where `index.html` would be larger than so many megabytes. What an earlier report left in `cases/` is
-    taken away. Everything but such pages is rendered before anything is written. Folders are made. Raises `ConfigError`
+    taken away. The cases are read once, and no file takes its place before everything but such pages is written as a
+    draft. Folders are made. Raises `ConfigError`
     for a template of `templates_dir` that cannot be rendered, `OSError` with the path that cannot be written.
     """
-    pages = render_pages(view, templates_dir, split_mb)
-    first = next(pages)
     paths = ReportPaths(
         html=out_dir / INDEX,
         verdict=out_dir / "verdict.json",
         junit=out_dir / "junit.xml",
         summary=out_dir / "summary.md",
     )
-    texts = {
-        paths.junit: render_junit(view),
-        paths.summary: render_markdown(view),
-        paths.verdict: render_verdict(view),  # last: who waits for it finds the others there
-    }
-    write_results(view, out_dir)
-    written = []
-    for page in chain([first], pages):
-        written.append(out_dir / page.name)
-        _write_whole(written[-1], page.text)
-    for path, text in texts.items():
-        _write_whole(path, text)
+    with Drafts() as drafts, _spool_beside(out_dir) as spool:
+        cases = _read_once(view, spool, ResultsWriter(view, out_dir, drafts))
+        pages = render_pages(view, cases, templates_dir, split_mb)
+        first = next(pages)
+        texts = {
+            paths.junit: junit_pieces(view),
+            paths.summary: [render_markdown(view)],
+            paths.verdict: verdict_pieces(view),  # last: who waits for it finds the others there
+        }
+        for path, text in texts.items():
+            _write(drafts.begin(path), path, (piece.encode("utf-8") for piece in text))
+        written = [_written(page, out_dir) for page in chain([first], pages)]
+        drafts.place()
     case_pages = tuple(path for path in written if path != paths.html)
     _remove_others(out_dir / FOLDER, case_pages)
     return replace(paths, case_pages=case_pages, html_bytes=paths.html.stat().st_size)
+
+
+def _spool_beside(folder: Path) -> Spool:
+    """A spool whose file is where the report will be: what the system has for temporary files may be memory."""
+    with named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return Spool(folder)
+
+
+def _read_once(view: View, spool: Spool, results: ResultsWriter) -> Embedded:
+    """Goes through the cases, which are read meanwhile, and puts each where it is needed."""
+    embedder = Embedder(view, spool)
+    try:
+        for case in view.cases:
+            embedder.add(case)
+            results.add(case)
+        results.end()
+    finally:
+        results.close()
+    return embedder.end()
+
+
+def _written(page: Page, out_dir: Path) -> Path:
+    path = out_dir / page.name
+    with whole_file(path) as draft:
+        _write(draft, path, page.content.blocks())
+    return path
+
+
+def _write(draft: Path, path: Path, blocks: Iterable[bytes]) -> None:
+    with named(path), draft.open("wb") as file:
+        file.writelines(blocks)
 
 
 def _remove_others(folder: Path, pages: Sequence[Path]) -> None:
@@ -95,11 +129,11 @@ def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: 
     Folders are made. Raises `OSError` with the path that cannot be written.
     """
     if junit is not None:
-        _write_whole(junit, render_junit(*views))
+        _write_whole(junit, junit_pieces(*views))
     if summary is not None:
-        _write_whole(summary, render_markdown(*views))
+        _write_whole(summary, [render_markdown(*views)])
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_whole(path: Path, texts: Iterable[str]) -> None:
     with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        _write(draft, path, (text.encode("utf-8") for text in texts))

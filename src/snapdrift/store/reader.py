@@ -221,7 +221,7 @@ class StoredRun:
     def request(self, key: CallKey, step: int = 0) -> Request | None:
         """A request of a call exactly as it was sent, None where none is stored."""
         row = self._one(rows.REQUESTS + rows.ONE_CALL + " AND q.step = ?", (*rows.columns_of(key), step))
-        return None if row is None else rows.request_of(key, row, self._large, self.path)
+        return None if row is None else rows.request_of(key, row, self.large, self.path)
 
     def begun(self, key: CallKey) -> BegunCall | None:
         """How far a call of several requests came before it was cut off or failed, None where nothing is stored."""
@@ -409,7 +409,7 @@ class StoredRun:
     def _response(self, row: tuple[Any, ...]) -> Response:
         return rows.response_of(row, self.path)
 
-    def _large(self, digest: str) -> str:
+    def large(self, digest: str) -> str:
         """A text that was taken out of a body. Raises `StoreError` when it is not there or not the one it was."""
         if digest in self._recent:
             return self._recent[digest]
