@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
+from snapdrift.execution.asker import Ask, Asker, Costs, Price, Reuse, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
@@ -36,7 +36,7 @@ class Engine:
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
-    where others share the budget; None: it is this engine's alone.
+    where others share the budget; None: it is this engine's alone. `reuse` gives answers that need no asking.
     """
 
     def __init__(
@@ -52,8 +52,10 @@ class Engine:
         progress: Callable[[Progress], None] | None = None,
         stepping: Stepping | None = None,
         authority: Authority | None = None,
+        reuse: Reuse | None = None,
     ) -> None:
         self._ask = ask
+        self._reuse = reuse
         self._record = record
         self._costs = Costs(price, worst, budget)
         self._authority = LocalAuthority(budget) if authority is None else authority
@@ -78,7 +80,9 @@ class Engine:
         budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
         """
         holds = Holds(self._clock, self._settings.deadline)
-        asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
+        asker = Asker(
+            self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds, self._reuse
+        )
         run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
 
         def job_of(request: Request) -> Job:

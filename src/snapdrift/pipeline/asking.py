@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import BatchOptions
+from snapdrift.pipeline.reusing import Reusing, take_batched
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
@@ -41,7 +42,8 @@ class AskSettings:
 
     `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `ends_at` a reading of the monotonic clock;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
-    with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent.
+    with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent. `reusing` has answers of
+    earlier runs, None: everything is asked.
     """
 
     concurrency: int = DEFAULT_CONCURRENCY
@@ -54,6 +56,7 @@ class AskSettings:
     batches: BatchSettings = field(default_factory=BatchSettings)
     judges_by_batch: bool = False
     extend: bool = False
+    reusing: Reusing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,15 @@ async def ask_all(
             budget,
             progress=settings.progress,
             stepping=calls,
+            reuse=None if settings.reusing is None else settings.reusing.find,
         )
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
             costs = Costs(answer_price(catalog), worst_cost(catalog, batched=True), budget)
             batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
             runner = await stack.enter_async_context(batching)
-        ways = _Ways(engine, runner, cancel, stored)
+        reuse = None if settings.reusing is None else partial(take_batched, settings.reusing, record=writer.record)
+        ways = _Ways(engine, runner, cancel, stored, reuse)
         by_batch = partial(calls.requests, batched=True)
         if looking is not None:
             ended = await _ask_and_look(ways, looking, by_batch)
@@ -154,6 +159,7 @@ class _Ways:
     runner: BatchRunner | None
     cancel: asyncio.Event
     stored: StoredRun
+    reuse_batched: Callable[[Iterable[Request]], Awaitable[None]] | None = None
 
     async def ask(self, one_by_one: Iterable[Request], by_batch: Supply) -> _Ended:
         """Asks both to their end."""
@@ -161,6 +167,8 @@ class _Ways:
         if self.runner is None:
             report = await self.engine.run(one_by_one, self.cancel, earlier=earlier)
             return _Ended(report.stopped, report.detail)
+        if self.reuse_batched is not None and not self.cancel.is_set():
+            await self.reuse_batched(by_batch())
         try:
             async with asyncio.TaskGroup() as group:
                 live = group.create_task(self.engine.run(one_by_one, self.cancel, earlier=earlier))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import prepare_all, require_sufficient
 from snapdrift.pipeline.reruns import REACHED
+from snapdrift.pipeline.reusing import open_reusing, taken_sentence
 from snapdrift.pipeline.run_files import (
     earlier_run,
     header_of,
@@ -174,6 +176,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     limits, allowance = work.options.limits, work.allowance
     spent = stored.spent_usd(worst_cost(work.catalog))
     writer.set_state(RunState.RUNNING)
+    reusing = partial(open_reusing, writer, stored, work.suite, work.catalog, work.workspace, work.target, work.options)
     settings = AskSettings(
         concurrency=limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
         budget_usd=ceiling(work.suite, stored.header.gate, work.target, allowance, spent),
@@ -187,7 +190,11 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         extend=work.options.extend,
     )
     media = Media(work.workspace, work.suite.media)
-    report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
+    with reusing(answers=answers) as known:
+        settings = replace(settings, reusing=known)
+        report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media))
+        if known is not None and known.taken:
+            work.options.notice(taken_sentence(stored.header.suite, known.taken))
     allowance.spend(report.charged_usd)
     if report.stopped is StopReason.CANCELLED:
         writer.set_state(RunState.INTERRUPTED)

@@ -62,6 +62,10 @@ class Target:
         asked = [variant for variant in variants if variant.endpoint.over_http]
         return tuple(sorted({self.host(v).base_url if self.is_live(v) else STANDIN for v in asked}))
 
+    def place(self, variant: Variant) -> str:
+        """The address that a variant is asked at, with the version of Azure's API."""
+        return _place(self.host(variant))
+
     def identity(self, variants: Iterable[Variant]) -> Any:
         """What of the target can change these variants' answers."""
         asked = [variant for variant in variants if variant.endpoint.over_http]

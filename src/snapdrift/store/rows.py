@@ -117,11 +117,19 @@ def call_result(response: Response, requests: int) -> CallResult:
         usage=response.usage,
         usd=response.usd,
         source=response.source,
-        requests=requests if response.attempts else 0,
+        requests=_made(response, requests),
         first_token_ms=response.first_token_ms,
         batched=response.batched,
         also_returned=_also_returned(response),
+        reused=response.reused,
     )
+
+
+def _made(response: Response, requests: int) -> int:
+    """How many of a call's stored requests were made for it: those whose answers are reused were not."""
+    if response.reused is not None:
+        return max(0, requests - response.reused.requests)
+    return requests if response.attempts else 0
 
 
 def _also_returned(response: Response) -> tuple[str, ...]:

@@ -235,7 +235,7 @@ def _clusters(cases: Sequence[Case]) -> Clusters:
 
 
 _QUANTITIES: Mapping[str, Callable[[CallResult], float | None]] = {
-    "cost": lambda call: call.usd,
+    "cost": lambda call: call.cost_usd,
     "latency": lambda call: call.latency_ms,
     "first_token": lambda call: call.first_token_ms,
     "output_tokens": lambda call: None if call.usage is None else call.usage.output_tokens,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from snapdrift.conclusions import MetricSummary, VariantSummary
+from snapdrift.conclusions import MetricSummary, ReusedAnswers, VariantSummary
 from snapdrift.model import CallKey, CallResult, Outcome, Results, Usage, Variant
 from snapdrift.verdicts.endings import endings_of
 from snapdrift.verdicts.evidence import mean_interval
@@ -65,6 +65,24 @@ def summarise_variant(variant: Variant, calls: CallsOfVariant, results: Results,
         tokens_per_second_p50=_percentile(rates, 50),
         batch_usd=sum((call.usd or 0.0 for call in asked if call.batched), 0.0),
         judge_batch_usd=results.judge_batch_usd.get(variant.name, 0.0),
+        reused=_reused_of(measured),
+        judge_reused=results.judge_reused.get(variant.name, 0),
+    )
+
+
+def _reused_of(calls: Iterable[CallResult]) -> ReusedAnswers | None:
+    """What of these calls earlier runs received; None where nothing is."""
+    reused = [call.reused for call in calls if call.reused is not None]
+    if not reused:
+        return None
+    times, usd = [one.received_at for one in reused], [one.usd for one in reused if one.usd is not None]
+    return ReusedAnswers(
+        calls=len(reused),
+        requests=sum(one.requests for one in reused),
+        oldest=min(times),
+        newest=max(times),
+        usd=sum(usd) if len(usd) == len(reused) else None,
+        runs=tuple(sorted({one.run for one in reused})),
     )
 
 
