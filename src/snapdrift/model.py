@@ -564,6 +564,12 @@ class Reused:
     requests: int = 1
 
 
+def _cost_of(usd: float | None, reused: Reused | None) -> float | None:
+    if reused is None:
+        return usd
+    return None if usd is None or reused.usd is None else usd + reused.usd
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One answered request of a call that took several, and what it was followed by.
@@ -624,6 +630,11 @@ class Response:
     def said(self) -> str:
         """What a person reads as the answer: its text, or the refusal that came instead of one."""
         return self.text or self.refusal or ""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the answer costs, whoever paid for it: of what is reused, what it cost when it was asked."""
+        return _cost_of(self.usd, self.reused)
 
     @property
     def answer_hash(self) -> str:
@@ -818,9 +829,7 @@ class CallResult:
     @property
     def cost_usd(self) -> float | None:
         """What the answer costs, whoever paid for it: of what is reused, what it cost when it was asked."""
-        if self.reused is None:
-            return self.usd
-        return None if self.usd is None or self.reused.usd is None else self.usd + self.reused.usd
+        return _cost_of(self.usd, self.reused)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from snapdrift.pipeline.targets import Target
 from snapdrift.store.cache_answers import STANDIN, Pinned, Reusable
 
 if TYPE_CHECKING:
+    from snapdrift.graders.base import Grader
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.config import Config
 
@@ -20,6 +21,7 @@ CACHE = "cache"
 NEVER = "never"
 TIMED = ("latency_p95", "latency_typical", "first_token_p95")
 """Measures that are taken on answers of the run itself."""
+_TIMED_FAMILIES = ("latency", "first_token")
 _OWN_TOOLS = ("function", "custom")
 _OF_OTHER_STATE = ("previous_response_id", "conversation", "prompt")
 
@@ -53,7 +55,7 @@ class Rules:
         return self._unsure(variant) or Pinned(target.place(variant), vouched=vouched)
 
     @property
-    def _vouched(self) -> tuple[str, ...]:
+    def _vouched(self) -> list[str]:
         return self.config.cache_table.pinned
 
     def _unsure(self, variant: Variant) -> str:
@@ -97,12 +99,20 @@ def refusal(options: RunOptions, gate: Gate, config: Config, *, began_without: b
     return "the run began without the cache" if began_without else ""
 
 
-def timed_refusal(variant: Variant, gate: Gate) -> str:
+def timed_refusal(variant: Variant, gate: Gate, graders: Iterable[Grader]) -> str:
     """Why a variant is asked although an answer is there: its times are to be measured; empty where they are not."""
+    grading = [grader.name for grader in graders if _grades_time(grader)]
+    if grading:
+        return f"{', '.join(grading)} grades latency, which is measured on answers of the run itself"
     limited = [one.metric for one in gate.metrics if one.metric in TIMED and one.max_increase is not None]
     if not limited or not any(variant.name in (pair.baseline, pair.candidate) for pair in gate.pairs):
         return ""
     return f"the gate {gate.name} limits {', '.join(limited)}, which is measured on answers of the run itself"
+
+
+def _grades_time(grader: Grader) -> bool:
+    parts: Mapping[object, Grader] = getattr(grader, "parts", {})  # of those that are made of others
+    return grader.family in _TIMED_FAMILIES or any(map(_grades_time, parts.values()))
 
 
 def _depends_on_more(request: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from snapdrift.errors import StoreError
 from snapdrift.execution.clock import timestamp
 from snapdrift.execution.responses import requested_model
 from snapdrift.model import CallKey, Gate, Request, Response
-from snapdrift.pipeline.grading import judges_of
+from snapdrift.pipeline.grading import graders_of, judges_of
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER, Rules, refusal, timed_refusal
 from snapdrift.pipeline.targets import Target
@@ -202,7 +202,8 @@ def open_reusing(
         writer.set_meta(CACHE, NEVER)
         yield None
         return
-    untimed = {name for variant in variants if not timed_refusal(variant, gate) for name in (variant.name,)}
+    graders = graders_of(suite)
+    untimed = {variant.name for variant in variants if not timed_refusal(variant, gate, graders)}
     takes = Reusable({name: one for name, one in now.answers.items() if name in untimed}, now.judges)
     reusing = _opened(stored, takes, gate, options)
     try:

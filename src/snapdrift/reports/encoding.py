@@ -253,6 +253,7 @@ class CaseEncoder:
             "usd": response.usd,
             "price": self.prices.get(view.price),
             "batched": response.batched or None,
+            "reused": response.reused and [response.reused.run, response.reused.received_at],
             "tier": response.service_tier,
             "steps": [_step(step) for step in response.steps],
             "finish": response.finish_reason,
