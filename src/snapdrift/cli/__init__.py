@@ -61,9 +61,14 @@ COMMANDS = (
     "schema",
     "demo",
 )
+GROUPS = ("cache",)
+"""Commands that have commands of their own."""
 for _name in COMMANDS:
     _module = importlib.import_module(f"snapdrift.cli.{_name}")
     app.command(_name)(getattr(_module, _name))
+for _name in GROUPS:
+    _module = importlib.import_module(f"snapdrift.cli.{_name}")
+    app.add_typer(getattr(_module, _name), name=_name)
 
 
 def _print_version(asked: bool) -> None:

@@ -133,10 +133,14 @@ class Reusing:
         self._broken = True
         self._notice(without_cache(error))
 
-    def close(self, max_bytes: float) -> None:
-        """Notes what was used, forgets what is too much, and lets go of the files."""
+    def let_go(self) -> None:
+        """Closes the run files."""
         while self._open:
             _close(self._open.popitem()[1])
+
+    def close(self, max_bytes: float) -> None:
+        """Notes what was used, forgets what is too much, and lets go of all files."""
+        self.let_go()
         try:
             if self._used:
                 self._index.used(self._used, timestamp(datetime.now(UTC)))
