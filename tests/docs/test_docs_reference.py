@@ -328,8 +328,10 @@ def test_the_options_of_a_command_are_those_that_it_takes(name: str) -> None:
     assert heading is not None
     said = {option for text in code(section(heading[1])) for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", text)}
 
+    group = CLI.commands[name]
+    takers = (group, *getattr(group, "commands", {}).values())  # the options of all commands of a group
     taken = {
-        option for parameter in CLI.commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+        option for one in takers for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
     assert said == {option for option in taken if option[0] == "-"}
 

@@ -104,8 +104,8 @@ def _notes(plan: SuitePlan) -> list[str]:
         )
     if any(v.reused for v in plan.variants):
         notes.append(
-            "reused: an earlier run has the answer, which costs nothing (`snapdrift cache explain`); at most: if all are "
-            "asked"
+            "reused: an earlier run has the answer, which costs nothing (`snapdrift cache explain` says which); "
+            "at most: if all are asked"
         )
     if any(part.cached_usd != part.live_usd for part in parts):
         notes.append(

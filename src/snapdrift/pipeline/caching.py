@@ -104,6 +104,8 @@ def explain_reuse(path: Path, case_id: str, repeat: int, options: RunOptions) ->
 def planned_reuse(one: Prepared, options: RunOptions) -> Mapping[str, int]:
     """How many calls of each variant a run now would not ask, by the variant's name."""
     counts: dict[str, int] = {}
+    if not runs_dir(one.workspace, options).is_dir():
+        return counts
     try:
         with _lookup(one, options) as lookup:
             for variant in filter(lookup.takes, one.variants):

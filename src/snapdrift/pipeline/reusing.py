@@ -227,7 +227,8 @@ def since_of(gate: Gate) -> str:
 def _opened(stored: StoredRun, takes: Reusable, gate: Gate, options: RunOptions) -> Reusing | None:
     """The index brought up to date; None where it has nothing for the run, or cannot be used."""
     runs_dir = stored.path.parent
-    if not takes.answers and not takes.judges:
+    others = any(path != stored.path for path in runs_dir.glob("*.db"))
+    if not others or not (takes.answers or takes.judges):
         return None
     index: AnswerIndex | None = None
     try:
