@@ -8,20 +8,22 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError
 from snapdrift.execution.clock import timestamp
 from snapdrift.execution.responses import requested_model
-from snapdrift.model import CallKey, Gate, Request, Response
+from snapdrift.model import Gate, Request, Response
 from snapdrift.pipeline.grading import graders_of, judges_of
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER, Rules, refusal, timed_refusal
+from snapdrift.pipeline.run_files import runs_dir
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunWriter, StoredRun, codec, open_run, run_path
 from snapdrift.store.cache import CACHE_NAME, AnswerIndex, Entry
 from snapdrift.store.cache_answers import (
     REUSABLE,
+    Pinned,
     Reusable,
     answer_key,
     as_reused,
@@ -56,8 +58,9 @@ class Reusing:
         self._since = since
         self._notice = notice
         self._open: OrderedDict[str, StoredRun | None] = OrderedDict()
-        self._origins: set[tuple[Any, ...]] = set()
-        self._served: set[tuple[CallKey, int]] = set()
+        # By their hashes, which take less room: should two ever be the same, something is asked that need not be.
+        self._origins: set[int] = set()
+        self._served: set[int] = set()
         self._used: list[int] = []
         self._broken = False
         self.taken = 0
@@ -65,8 +68,8 @@ class Reusing:
     def remember(self, run: StoredRun) -> None:
         """Takes in what the run has taken in earlier processes. Raises `StoreError`."""
         for key, step, origin in taken_of(run):
-            self._served.add((key, step))
-            self._origins.add(origin)
+            self._served.add(hash((key, step)))
+            self._origins.add(hash(origin))
 
     def find(self, request: Request, *, batched: bool = False) -> Response | None:
         """The answer of an earlier run to this very request, as this run's own; None where it is to be asked.
@@ -75,18 +78,18 @@ class Reusing:
         """
         call, model = request.call, requested_model(request)
         pinned = self._takes.of(call.variant, call.grader, model)
-        if pinned is None or self._broken or (call, request.step) in self._served:
+        if pinned is None or self._broken or hash((call, request.step)) in self._served:
             return None
         try:
-            found = self._index.find(
-                pinned.place, model, answer_key(request, pinned), batched=batched, since=self._since
-            )
-            best: tuple[Entry, Response, tuple[Any, ...]] | None = None
+            asked = request.hash
+            key = answer_key(request, pinned, asked)
+            found = self._index.find(pinned.place, model, key, batched=batched, since=self._since)
+            best: tuple[Entry, Response, int] | None = None
             for entry in found:
-                answer = self._answer(entry, request)
+                answer = self._answer(entry, request, asked, pinned)
                 if answer is None or not is_from(answer.source, pinned):
                     continue
-                origin = origin_of(answer, entry.run, entry.step)
+                origin = hash(origin_of(answer, entry.run, entry.step))
                 if origin in self._origins:
                     continue
                 its_own = (answer.call.variant, answer.call.case_id) == (call.variant, call.case_id)
@@ -97,16 +100,16 @@ class Reusing:
         except StoreError as error:
             self._give_up(error)
             return None
-        return None if best is None else self._take(request, *best)
+        return None if best is None else self._take(request, asked, *best)
 
-    def _take(self, request: Request, entry: Entry, answer: Response, origin: tuple[Any, ...]) -> Response:
+    def _take(self, request: Request, asked: str, entry: Entry, answer: Response, origin: int) -> Response:
         self._origins.add(origin)
-        self._served.add((request.call, request.step))
+        self._served.add(hash((request.call, request.step)))
         self._used.append(entry.id)
         self.taken += 1
-        return as_reused(request, answer, entry.run)
+        return as_reused(request, answer, entry.run, asked)
 
-    def _answer(self, entry: Entry, request: Request) -> Response | None:
+    def _answer(self, entry: Entry, request: Request, asked: str, pinned: Pinned) -> Response | None:
         """The answer that an entry names, None where the run file is gone, damaged, or answers something else."""
         run = self._run(entry.run)
         if run is None:
@@ -115,7 +118,7 @@ class Reusing:
             found = stored_answer(run, entry.call, entry.step)
         except StoreError:
             return None
-        return None if found is None or not same_question(request, found[0]) else found[1]
+        return None if found is None or not same_question(request, asked, found[0], pinned) else found[1]
 
     def _run(self, run_id: str) -> StoredRun | None:
         if run_id in self._open:
@@ -209,7 +212,7 @@ def open_reusing(
     graders = graders_of(suite)
     untimed = {variant.name for variant in variants if not timed_refusal(variant, gate, graders)}
     takes = Reusable({name: one for name, one in now.answers.items() if name in untimed}, now.judges)
-    reusing = _opened(stored, takes, gate, options)
+    reusing = _opened(stored, takes, gate, runs_dir(workspace, options), options.notice)
     try:
         yield reusing
     finally:
@@ -224,26 +227,27 @@ def since_of(gate: Gate) -> str:
     return timestamp(datetime.now(UTC) - timedelta(seconds=gate.max_age_s))
 
 
-def _opened(stored: StoredRun, takes: Reusable, gate: Gate, options: RunOptions) -> Reusing | None:
+def _opened(
+    stored: StoredRun, takes: Reusable, gate: Gate, directory: Path, notice: Callable[[str], None]
+) -> Reusing | None:
     """The index brought up to date; None where it has nothing for the run, or cannot be used."""
-    runs_dir = stored.path.parent
-    others = any(path != stored.path for path in runs_dir.glob("*.db"))
+    others = any(path.name != stored.path.name for path in directory.glob("*.db"))
     if not others or not (takes.answers or takes.judges):
         return None
     index: AnswerIndex | None = None
     try:
-        index = AnswerIndex.open(runs_dir.parent / CACHE_NAME)
-        index.take_in(runs_dir, but=stored.path)
+        index = AnswerIndex.open(directory.parent / CACHE_NAME)
+        index.take_in(directory, but=stored.path)
         left = _there(index, stored, takes)
         if not left.answers and not left.judges:
             index.close()
             return None
-        reusing = Reusing(index, runs_dir, left, since_of(gate), options.notice)
+        reusing = Reusing(index, directory, left, since_of(gate), notice)
         reusing.remember(stored)
     except StoreError as error:
         if index is not None:
             index.close()
-        options.notice(without_cache(error))
+        notice(without_cache(error))
         return None
     return reusing
 

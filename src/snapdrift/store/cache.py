@@ -203,42 +203,35 @@ class AnswerIndex:
         return self._connection.execute(query, parameters).fetchall()
 
     def _take_in_run(self, path: Path, size: int, changed: int) -> None:
-        try:
-            found = entries_of(path)
-        except StoreError:
-            found = []  # no run file, or damaged: it is looked at again when it changes
+        """Puts a run's entries in the place of those there were; a file that is damaged has none until it changes."""
         with self._transaction():
             self._forget(path.stem)
-            self._connection.execute(
-                "INSERT INTO runs (run, size, changed) VALUES (?, ?, ?)", (path.stem, size, changed)
-            )
-            (number,) = self._rows("SELECT last_insert_rowid()")[0]
+            insert = "INSERT INTO runs (run, size, changed) VALUES (?, ?, ?)"
+            number = self._connection.execute(insert, (path.stem, size, changed)).lastrowid
             cleared = self._rows("SELECT model, received_before FROM cleared")
             models = {(place, model): one for one, place, model in self._rows("SELECT id, place, model FROM models")}
-            kept = [one for one in found if not _is_cleared(one, cleared)]
-            for one in kept:
-                if (one.place, one.model) not in models:
-                    insert = "INSERT INTO models (place, model) VALUES (?, ?)"
-                    done = self._connection.execute(insert, (one.place, one.model))
-                    models[one.place, one.model] = done.lastrowid
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO entries (key, model, run, call, step, batched, received_at, used_at, bytes)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
+            self._connection.execute("SAVEPOINT entries")
+            try:
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO entries (key, model, run, call, step, batched, received_at, used_at, bytes)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        one.key,
-                        models[one.place, one.model],
-                        number,
-                        one.call,
-                        one.step,
-                        int(one.batched),
-                        one.received_at,
-                        one.received_at,
-                        one.bytes,
-                    )
-                    for one in kept
-                ),
-            )
+                        (one.key, self._model(one, models), number, one.call, one.step, int(one.batched), *_facts(one))
+                        for one in entries_of(path)
+                        if not _is_cleared(one, cleared)
+                    ),
+                )
+            except StoreError:
+                self._connection.execute("ROLLBACK TO entries")
+            self._connection.execute("RELEASE entries")
+
+    def _model(self, one: Found, models: dict[tuple[str, str], Any]) -> Any:
+        """The row of a model at a place, made where there is none; `models` are those known."""
+        known = models.get((one.place, one.model))
+        if known is None:
+            insert = "INSERT INTO models (place, model) VALUES (?, ?)"
+            known = models[one.place, one.model] = self._connection.execute(insert, (one.place, one.model)).lastrowid
+        return known
 
     def _forget(self, run: str) -> None:
         self._connection.execute("DELETE FROM entries WHERE run = (SELECT id FROM runs WHERE run = ?)", (run,))
@@ -254,6 +247,11 @@ class AnswerIndex:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _facts(one: Found) -> tuple[str, str, int]:
+    """When an answer was received, when it was used (not since), and its size."""
+    return one.received_at, one.received_at, one.bytes
 
 
 def _is_cleared(one: Found, cleared: Iterable[tuple[str, str]]) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import quote
 
-from snapdrift.model import Outcome, Request, Response, Reused, Source, Step, Usage, canonical_json
+from snapdrift.model import Outcome, Request, Response, Reused, Source, Step, Usage
 from snapdrift.store import codec
 from snapdrift.store.reader import StoredRun
 from snapdrift.store.spending import last_request_usd
@@ -73,15 +72,14 @@ def is_from(source: Source, pinned: Pinned) -> bool:
     return source.made_up if pinned.made_up else source in (Source.OPENAI, Source.HOST)
 
 
-def answer_key(request: Request, pinned: Pinned) -> bytes:
+def answer_key(request: Request, pinned: Pinned, request_hash: str = "") -> bytes:
     """By what an index knows a request: 16 bytes of its hash.
 
-    A stand-in has another port each time, and looks at the case besides the body.
+    A stand-in has another port each time, and looks at the case besides the body. `request_hash` where it is known.
     """
-    asked = request
     if pinned.made_up:
-        asked = replace(request, base_url=f"{STANDIN}/{quote(request.call.case_id, safe='')}")
-    return key_of(asked.hash)
+        return key_of(replace(request, base_url=f"{STANDIN}/{quote(request.call.case_id, safe='')}").hash)
+    return key_of(request_hash or request.hash)
 
 
 def key_of(request_hash: str) -> bytes:
@@ -104,10 +102,11 @@ def stored_answer(run: StoredRun, call: int, step: int) -> tuple[Request, Respon
     return (request, answers[step]) if step < len(answers) else None
 
 
-def same_question(asked: Request, stored: Request) -> bool:
+def same_question(asked: Request, asked_hash: str, stored: Request, pinned: Pinned) -> bool:
     """Whether two requests ask the same, whatever they are called and wherever a stand-in listens."""
-    one, other = asked.hash_inputs, stored.hash_inputs
-    return canonical_json({**one, "base_url": ""}) == canonical_json({**other, "base_url": ""})
+    if pinned.made_up:
+        return stored.call.case_id == asked.call.case_id and replace(stored, base_url=asked.base_url).hash == asked_hash
+    return stored.hash == asked_hash
 
 
 def alone(response: Response) -> Response:
@@ -152,13 +151,13 @@ def _less(usage: Usage | None, steps: tuple[Step, ...]) -> Usage | None:
     )
 
 
-def as_reused(request: Request, answer: Response, run_id: str) -> Response:
+def as_reused(request: Request, answer: Response, run_id: str, request_hash: str = "") -> Response:
     """The answer as the response to a request of another run: it costs nothing, and no time was measured."""
     origin = answer.reused or Reused(run_id, str(answer.call), answer.finished_at, answer.usd, answer.latency_ms)
     return replace(
         answer,
         call=request.call,
-        request_hash=request.hash,
+        request_hash=request_hash or request.hash,
         usd=0.0,
         latency_ms=None,
         first_token_ms=None,
@@ -168,7 +167,7 @@ def as_reused(request: Request, answer: Response, run_id: str) -> Response:
     )
 
 
-def origin_of(answer: Response, run_id: str, step: int) -> tuple[Any, ...]:
+def origin_of(answer: Response, run_id: str, step: int) -> tuple[str, str, int]:
     """What tells an answer from all others, however often it was copied from run to run."""
     if answer.reused is not None:
         return answer.reused.run, answer.reused.call, step

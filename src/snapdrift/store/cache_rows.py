@@ -42,22 +42,20 @@ class Found:
     bytes: int
 
 
-def entries_of(path: Path) -> list[Found]:
-    """The requests of a run file whose answers may be reused. Raises `StoreError`.
+def entries_of(path: Path) -> Iterator[Found]:
+    """The requests of a run file whose answers may be reused, one by one. Raises `StoreError`, also on the way.
 
     None where the file does not say whose may, and where something was taken out of it.
     """
     with open_run(path) as run, run.at_one_moment():
         reusable = reusable_of(run)
         if reusable is None or run.header.redacted:
-            return []
+            return
         rows = (row for tables in (_LAST, _BEFORE) for row in run.rows(_FIELDS + tables))
-        found: list[Found] = []
         for row in rows:
             pinned = reusable.of(row[1], row[3], row[7])
             if pinned is not None and row[13] in _MEASURED:
-                found += _found(run, pinned, row)
-        return found
+                yield from _found(run, pinned, row)
 
 
 def _found(run: StoredRun, pinned: Pinned, row: tuple[Any, ...]) -> Iterator[Found]:
