@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift.model import REQUEST_HASH_VERSION, CallKey, Source
-from snapdrift.store.cache_answers import OUTCOMES, Pinned, answer_key, is_from, key_of, reusable_of
+from snapdrift.store import codec
+from snapdrift.store.cache_answers import OUTCOMES, Reusable, answer_key, is_from, key_of, reusable_of
 from snapdrift.store.reader import StoredRun, open_run
 
 _FIELDS = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, c.id, q.step, q.hash,"
-    " json_extract(t.record, '$.requested_model'), json_extract(t.record, '$.returned_model'),"
-    " json_extract(t.record, '$.source'), json_extract(t.record, '$.finished_at'),"
-    " json_extract(t.record, '$.batched'), length(t.record) + length(t.raw), r.outcome"
+    # As one array: each call of json_extract reads the record anew.
+    " json_extract(t.record, '$.requested_model', '$.returned_model', '$.source', '$.finished_at', '$.batched'),"
+    " length(t.record) + length(t.raw), r.outcome"
 )
 _LAST = (
     " FROM responses r JOIN responses t ON t.call = r.call JOIN calls c ON c.id = r.call"
@@ -53,17 +54,19 @@ def entries_of(path: Path) -> Iterator[Found]:
             return
         rows = (row for tables in (_LAST, _BEFORE) for row in run.rows(_FIELDS + tables))
         for row in rows:
-            pinned = reusable.of(row[1], row[3], row[7])
-            if pinned is not None and row[13] in _MEASURED:
-                yield from _found(run, pinned, row)
+            if row[9] in _MEASURED:
+                yield from _found(run, reusable, row)
 
 
-def _found(run: StoredRun, pinned: Pinned, row: tuple[Any, ...]) -> Iterator[Found]:
+def _found(run: StoredRun, reusable: Reusable, row: tuple[Any, ...]) -> Iterator[Found]:
     key, call, step, request_hash = CallKey(*row[:4]), row[4], row[5], row[6]
-    requested, returned, source, received_at, batched, size = row[7:13]
+    requested, returned, source, received_at, batched = codec.parse(row[7], f"{run.path}: response {key}")
+    pinned = reusable.of(key.variant, key.grader, requested) if isinstance(requested, str) else None
+    if pinned is None:
+        return
     named = returned is None or returned == requested or pinned.vouched
     known = source in tuple(Source) and is_from(Source(source), pinned)
-    typed = isinstance(requested, str) and isinstance(received_at, str) and bool(received_at)
+    typed = isinstance(received_at, str) and bool(received_at)
     if not (named and known and typed and request_hash.startswith(f"{REQUEST_HASH_VERSION}:")):
         return
     try:
@@ -75,7 +78,7 @@ def _found(run: StoredRun, pinned: Pinned, row: tuple[Any, ...]) -> Iterator[Fou
         if request is None:
             return
         hashed = answer_key(request, pinned)
-    yield Found(hashed, pinned.place, requested, call, step, bool(batched), received_at, size)
+    yield Found(hashed, pinned.place, requested, call, step, bool(batched), received_at, row[8])
 
 
 _TAKEN = (
