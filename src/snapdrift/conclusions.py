@@ -172,11 +172,27 @@ class Operational:
 
 
 @dataclass(frozen=True, slots=True)
+class ReusedAnswers:
+    """The answers of a variant that earlier `runs` received: how many `calls` have any, and how many `requests`.
+
+    `oldest` and `newest` are when they came (ISO 8601, UTC), `usd` what they cost then (None: not known).
+    """
+
+    calls: int
+    requests: int
+    oldest: str
+    newest: str
+    usd: float | None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VariantSummary:
     """What happened to a variant's calls. Latencies in milliseconds, of measured calls.
 
     `first_token_p50` and `_p95` (milliseconds) and `tokens_per_second_p50` are of streamed calls, None without any.
-    `batch_usd` and `judge_batch_usd` are the parts of `usd` and `judge_usd` that went by the Batch API.
+    `batch_usd` and `judge_batch_usd` are the parts of `usd` and `judge_usd` that went by the Batch API. `reused` says
+    which answers are of earlier runs (they cost nothing, and have no latency), `judge_reused` counts judges' replies.
     """
 
     name: str
@@ -201,6 +217,8 @@ class VariantSummary:
     tokens_per_second_p50: float | None = None
     batch_usd: float = 0.0
     judge_batch_usd: float = 0.0
+    reused: ReusedAnswers | None = None
+    judge_reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -541,6 +541,28 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reused:
+    """Where an answer is from that an earlier run received: the run, and the call there (as `CallKey` writes it).
+
+    `received_at` is when it came (ISO, UTC), `usd` and `latency_ms` what it cost and took then (None: not known). Of a
+    call of several requests `requests` of them are reused; the oldest time and the sum of dollars are of these.
+    """
+
+    run: str
+    call: str
+    received_at: str
+    usd: float | None = None
+    latency_ms: float | None = None
+    requests: int = 1
+
+
+def _cost_of(usd: float | None, reused: Reused | None) -> float | None:
+    if reused is None:
+        return usd
+    return None if usd is None or reused.usd is None else usd + reused.usd
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One answered request of a call that took several, and what it was followed by.
 
@@ -558,6 +580,7 @@ class Step:
     latency_ms: float | None = None
     request_id: str | None = None
     returned_model: str | None = None
+    reused: Reused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,6 +590,7 @@ class Response:
     `usd` is what the call cost (None: the price is not known). `request_hash` names the request it answers. A call of
     several requests has the earlier ones in `steps`; usage, dollars, latency and tool calls are then of all of them,
     text and raw of the last. `detail` is a sentence where the outcome needs one (which tool call was unmatched).
+    A `reused` answer was received by an earlier run: it cost nothing in this one, and no time was measured.
     """
 
     call: CallKey
@@ -592,11 +616,17 @@ class Response:
     batched: bool = False
     steps: tuple[Step, ...] = ()
     detail: str = ""
+    reused: Reused | None = None
 
     @property
     def said(self) -> str:
         """What a person reads as the answer: its text, or the refusal that came instead of one."""
         return self.text or self.refusal or ""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the answer costs, whoever paid for it: of what is reused, what it cost when it was asked."""
+        return _cost_of(self.usd, self.reused)
 
     @property
     def answer_hash(self) -> str:
@@ -742,7 +772,8 @@ class MustPass:
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
-    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run.
+    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
+    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any).
     """
 
     name: str
@@ -761,6 +792,7 @@ class Gate:
     repeats: int | None = None
     fresh: bool = False
     target: Target = Target.CASES_LIKE_THESE
+    max_age_s: float | None = None
 
     @property
     def alpha(self) -> float:
@@ -785,6 +817,12 @@ class CallResult:
     first_token_ms: float | None = None
     batched: bool = False
     also_returned: tuple[str, ...] = ()
+    reused: Reused | None = None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the answer costs, whoever paid for it: of what is reused, what it cost when it was asked."""
+        return _cost_of(self.usd, self.reused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -818,7 +856,8 @@ class Results:
 
     `calls` has one entry for each planned answer call (a call without a response is `MISSING`); `applicable` says
     for each metric which case ids it applies to (`when:`); `judge_usd` what judging each variant's answers cost,
-    `judge_batch_usd` the part of it that went by the Batch API; `judges` says which models judged.
+    `judge_batch_usd` the part of it that went by the Batch API, `judge_reused` how many of the judges' replies are
+    reused; `judges` says which models judged.
     """
 
     cases: tuple[Case, ...]
@@ -831,6 +870,7 @@ class Results:
     judge_usd: Mapping[str, float] = field(default_factory=dict)
     judge_batch_usd: Mapping[str, float] = field(default_factory=dict)
     judges: tuple[JudgeModels, ...] = ()
+    judge_reused: Mapping[str, int] = field(default_factory=dict)
 
     def scores_of(self, variant: str, metric: str | None = None) -> Iterator[Score]:
         """The scores of a variant, or of one metric of it, in their order."""

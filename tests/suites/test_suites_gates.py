@@ -322,3 +322,21 @@ def test_a_floor_or_passes_of_a_metric_of_which_less_is_better_are_refused(
     with pytest.raises(SuiteError) as caught:
         load_asking(asked, workspace)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400.0), ("36h", 129600.0), ("7d", 604800.0), ("2w", 1209600.0)])
+def test_a_gate_says_how_old_a_reused_answer_may_be(load: Load, text: str, seconds: float) -> None:
+    plain = "gate: {baseline: {variant: two}, metrics: {right: {margin: 0.1}}}\n"
+    aged = plain.replace("{baseline", f"{{cache: {{max_age: {text}}}, baseline")
+    suite = load(HEAD + aged, FILES)
+
+    assert (suite.gates["default"].max_age_s, suite.gates["default"].fresh) == (seconds, False)
+    assert suite.hash != load(HEAD + plain, FILES).hash
+
+
+@pytest.mark.parametrize("text", ["7", "soon", "0d", "-3d", "9999999w"])
+def test_an_age_that_is_none_is_told_where_it_is_written(mistakes: Mistakes, good: str, text: str) -> None:
+    (found,) = mistakes(good.replace("gate:\n", f"gate:\n  cache: {{max_age: '{text}'}}\n"))
+
+    assert "gate.cache.max_age" in found
+    assert "expected an age such as 36h, 7d or 2w" in found

@@ -155,7 +155,6 @@ LATER = [
     ("{variant: august}", "{run: latest}", "12:14: gate.baseline.run"),
     ("{variant: august}", "{archive: a.zst}", "12:14: gate.baseline.archive"),
     ("{variant: august}", "{variant: august, fallback: {archive: a}}", "12:31: gate.baseline.fallback"),
-    ("gate:\n", "gate:\n  cache: {max_age: 7d}\n", "12:11: gate.cache.max_age"),
 ]
 
 

@@ -79,9 +79,10 @@ def _register(name: str) -> None:
 
 for _name in COMMANDS:
     _register(_name)
-GROUPS = ("state",)
-for _name in GROUPS:
-    app.add_typer(importlib.import_module(f"snapdrift.cli.{_name}").group, name=_name)
+GROUPS = {"cache": "cache", "state": "group"}
+"""Commands that have commands of their own, and what their module calls them."""
+for _name, _group in GROUPS.items():
+    app.add_typer(getattr(importlib.import_module(f"snapdrift.cli.{_name}"), _group), name=_name)
 
 
 def _print_version(asked: bool) -> None:

@@ -108,6 +108,8 @@ Quiet = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask anew what an earlier run has the answer to.")]
+
 NoCode = Annotated[
     bool,
     typer.Option(

@@ -16,6 +16,7 @@ def plan(
     sample: o.SampleSize = None,
     repeats: o.Repeats = None,
     concurrency: o.Concurrency = None,
+    no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
     tier: Annotated[
         int | None,
@@ -39,7 +40,11 @@ def plan(
 
     selection = pipeline.Selection(variants=tuple(variant or ()), sample=sample, repeats=repeats)
     options = pipeline.RunOptions(
-        gate=gate, selection=selection, limits=pipeline.Limits(concurrency=concurrency), code=not no_code
+        gate=gate,
+        selection=selection,
+        limits=pipeline.Limits(concurrency=concurrency),
+        code=not no_code,
+        cache=not no_cache,
     )
     plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
     if json:

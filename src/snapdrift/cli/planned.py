@@ -43,7 +43,10 @@ def _variant_row(plan: VariantPlan) -> list[str]:
         return [variant.name, variant.model, f"{plan.calls:,}", *["-"] * 7]
     how = [variant.endpoint.value] if variant.endpoint.value != "responses" else []
     how += ["batch"] if variant.batch else []
-    return [variant.name, " ".join([variant.model, *how]), *_figures(part)]
+    figures = _figures(part)
+    if plan.reused:
+        figures[0] += f" ({plan.reused:,} reused)"
+    return [variant.name, " ".join([variant.model, *how]), *figures]
 
 
 def _judge_row(plan: JudgePlan) -> list[str]:
@@ -106,6 +109,11 @@ def _notes(plan: SuitePlan) -> list[str]:
         notes.append(
             "tools may take more requests a call, up to `max_steps`; expected: as in the earlier run, else one round"
         )
+    if any(v.reused for v in plan.variants):
+        notes.append(
+            "reused: an earlier run has the answer, which costs nothing (`snapdrift cache explain` says which); "
+            "at most: if all are asked"
+        )
     if any(part.cached_usd != part.live_usd for part in parts):
         notes.append(
             "cached: what cases share at the beginning of their prompts is in the provider's cache each time but one"
@@ -151,7 +159,13 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
         "tier": plan.pace.tier,
         "variants": [
             {"variant": v.variant.name, "model": v.variant.model, "endpoint": v.variant.endpoint.value}
-            | {"batch": v.variant.batch, "calls": v.calls, "usd": v.usd, "estimate": _estimate_json(v.estimate)}
+            | {
+                "batch": v.variant.batch,
+                "calls": v.calls,
+                "reused": v.reused,
+                "usd": v.usd,
+                "estimate": _estimate_json(v.estimate),
+            }
             for v in plan.variants
         ],
         "judges": [

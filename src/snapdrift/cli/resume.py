@@ -21,6 +21,7 @@ def resume(
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
     extend: o.Extend = False,
+    no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
     no_wait: o.NoWait = False,
     retry_missing: o.RetryMissing = False,
@@ -56,6 +57,7 @@ def resume(
             ),
             extend=extend,
             code=not no_code,
+            cache=not no_cache,
             progress=printer.progress,
             notice=printer.notice,
         )

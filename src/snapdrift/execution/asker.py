@@ -23,6 +23,8 @@ Ask = Callable[[Request], Awaitable[Answer]]
 Price = Callable[[str, Answer], float | None]
 """What an answer costs at the prices of a model, in dollars; None: unknown. The answer has its usage."""
 Worst = Callable[[Request], float | None]
+Reuse = Callable[[Request], Response | None]
+"""An answer to this very request that an earlier run received; None: it is to be asked."""
 
 
 _CUT_OFF = Failure(
@@ -100,8 +102,10 @@ class Asker:
         clock: Clock,
         rng: random.Random,
         holds: Holds,
+        reuse: Reuse | None = None,
     ) -> None:
         self._ask = ask
+        self._reuse = reuse
         self._costs = costs
         self._authority = authority
         self._settings = settings
@@ -117,6 +121,8 @@ class Asker:
 
         Cancelled after an attempt was begun it raises `GivenUp`, whose response is to be stored like any other.
         """
+        if self._reuse is not None and (known := self._reuse(request)) is not None:
+            return replace(known, attempts=earlier)
         attempts = list(earlier)
         try:
             return await self._concluded(request, attempts)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
+from snapdrift.execution.asker import Ask, Asker, Costs, Price, Reuse, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
@@ -42,7 +42,7 @@ class Engine:
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
     where others share budget and limits; None: they are this engine's alone. `surprises` gets what cost more than its
     worst case. `stored` gives the recorded request of a step of a call, so that those of failed calls need not be kept
-    until they are asked once more; None: they are.
+    until they are asked once more; None: they are. `reuse` gives answers that need no asking.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class Engine:
         authority: Authority | None = None,
         surprises: Surprises | None = None,
         stored: Callable[[CallKey, int], Request | None] | None = None,
+        reuse: Reuse | None = None,
     ) -> None:
         self._ask = ask
+        self._reuse = reuse
         self._record = record
         self._costs = Costs(price, worst, budget, Surprises() if surprises is None else surprises)
         self._settings = settings
@@ -88,7 +90,9 @@ class Engine:
         budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
         """
         holds = Holds(self._clock, self._settings.deadline)
-        asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
+        asker = Asker(
+            self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds, self._reuse
+        )
         run = _Run(
             self._settings,
             self._clock,

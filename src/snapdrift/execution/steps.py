@@ -23,6 +23,7 @@ from snapdrift.model import (
     Outcome,
     Request,
     Response,
+    Reused,
     Step,
     TextPart,
     ToolCall,
@@ -168,17 +169,20 @@ def step_of(request: Request, response: Response) -> Step:
         latency_ms=response.latency_ms,
         request_id=response.request_id,
         returned_model=response.returned_model,
+        reused=response.reused,
     )
 
 
 def with_steps(response: Response, steps: tuple[Step, ...]) -> Response:
     """How a call ended, of its last request and those before it.
 
-    Usage, dollars, latency and tool calls are those of all together; dollars are unknown if those of any are. What is
-    said of the answer itself (text, raw, outcome, models) is that of the last.
+    Usage, dollars, latency and tool calls are those of all together; dollars are unknown if those of any are, and a
+    time that was measured in part only is none. What is said of the answer itself (text, raw, outcome, models) is that
+    of the last.
     """
     if not steps:
         return response
+    reused = _reused([*(step.reused for step in steps), response.reused])
     usd = [*(step.usd for step in steps), response.usd]
     latencies = [*(step.latency_ms for step in steps), response.latency_ms]
     return replace(
@@ -186,8 +190,24 @@ def with_steps(response: Response, steps: tuple[Step, ...]) -> Response:
         steps=steps,
         usage=_summed([*(step.usage for step in steps), response.usage]),
         usd=None if None in usd else sum(part for part in usd if part is not None),
-        latency_ms=sum(part for part in latencies if part is not None),
+        latency_ms=None if reused else sum(part for part in latencies if part is not None),
         tool_calls=(*(call for step in steps for call in step.tool_calls), *response.tool_calls),
+        reused=reused,
+    )
+
+
+def _reused(parts: Sequence[Reused | None]) -> Reused | None:
+    """What of a call's requests is reused, as one; named after the last of them."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    usd = [part.usd for part in known if part.usd is not None]
+    return replace(
+        known[-1],
+        received_at=min(part.received_at for part in known),
+        usd=sum(usd) if len(usd) == len(known) else None,
+        latency_ms=None,
+        requests=sum(part.requests for part in known),
     )
 
 

@@ -141,9 +141,9 @@ grader: {name: cheap, cost: 0.001}
 
     def figure(self, response: Response) -> float:
         """Dollars. Raises `CannotGradeError`."""
-        if response.usd is None:
+        if response.cost_usd is None:
             raise CannotGradeError("what the call cost is not known: its model has no price, or it reports no tokens")
-        return response.usd
+        return response.cost_usd
 
     def mark(self, case: Case, value: Any) -> Mark:
         """Compares with the bound."""

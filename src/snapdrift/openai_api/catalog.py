@@ -6,6 +6,7 @@ never zero.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -19,6 +20,7 @@ from snapdrift.suites.wording import did_you_mean
 
 __all__ = ["Catalog", "FactSource", "ModelInfo", "OverrideError", "Price", "TierLimits", "TierPrice", "load_catalog"]
 
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 PER_TOKEN = 1e-6
 """Prices are USD per million tokens."""
 
@@ -58,6 +60,15 @@ class Catalog:
         """Whether OpenAI may point the name at another snapshot."""
         info = self._models.get(model)
         return info is not None and info.alias_of is not None
+
+    def is_snapshot(self, model: str) -> bool:
+        """Whether a name stands for one model for good: a dated one of the catalogue, or a fine-tuned model of it.
+
+        OpenAI names snapshots by their date, and a fine-tuned id after what it was made of.
+        """
+        base = model.split(":")[1] if model.startswith("ft:") else model
+        info = self._models.get(base)
+        return info is not None and info.alias_of is None and _DATED.search(base) is not None
 
     def limits(self, model: str, tier: UsageTier) -> TierLimits | None:
         """What an account in a usage tier may ask of a model, None where that is not known."""

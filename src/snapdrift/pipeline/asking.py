@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.grading_beside import Beside, grading_beside
 from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, BatchOptions
+from snapdrift.pipeline.reusing import Reusing, take_batched
 from snapdrift.pipeline.sharing import Schedule, Window
 from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
@@ -47,7 +48,8 @@ class AskSettings:
     `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `times` are when answers and judges end, and
     `judge_share` is the part of the money (0 to 1) that answers leave to the judges;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
-    with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent.
+    with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent. `reusing` has answers of
+    earlier runs, None: everything is asked.
     """
 
     concurrency: int = DEFAULT_CONCURRENCY
@@ -62,6 +64,7 @@ class AskSettings:
     judges_by_batch: bool = False
     extend: bool = False
     notice: Callable[[str], None] = lambda _: None
+    reusing: Reusing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ async def ask_all(
                 authority=authority,
                 surprises=surprises,
                 stored=stored.request,
+                reuse=None if settings.reusing is None else settings.reusing.find,
             )
 
         runner: BatchRunner | None = None
@@ -146,7 +150,8 @@ async def ask_all(
             batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
             runner = await stack.enter_async_context(batching)
         window = settings.times.answers if looking is None else settings.times.judges
-        ways = _Ways(engine(window), runner, cancel, stored)
+        reuse = None if settings.reusing is None else partial(take_batched, settings.reusing, record=writer.record)
+        ways = _Ways(engine(window), runner, cancel, stored, reuse)
         by_batch = partial(calls.requests, batched=True)
         if looking is not None:
             ended = await _ask_and_look(ways, looking, by_batch)
@@ -200,6 +205,7 @@ class _Ways:
     runner: BatchRunner | None
     cancel: asyncio.Event
     stored: StoredRun
+    reuse_batched: Callable[[Iterable[Request]], Awaitable[None]] | None = None
 
     async def ask(self, one_by_one: Iterable[Request], by_batch: Supply) -> _Ended:
         """Asks both to their end."""
@@ -207,6 +213,8 @@ class _Ways:
         if self.runner is None:
             report = await self.engine.run(one_by_one, self.cancel, earlier=earlier)
             return _Ended(report.stopped, report.detail)
+        if self.reuse_batched is not None and not self.cancel.is_set():
+            await self.reuse_batched(by_batch())
         try:
             async with asyncio.TaskGroup() as group:
                 live = group.create_task(self.engine.run(one_by_one, self.cancel, earlier=earlier))

@@ -295,7 +295,7 @@ def _point_latest(out_dir: Path) -> None:
             draft.unlink()
 
 
-def _require_unmixed(stored: StoredRun, found: Iterable[tuple[str, str]]) -> None:
+def _require_unmixed(stored: StoredRun, found: Sequence[tuple[str, str]]) -> None:
     """A run is reported as it was concluded, maybe by an older version, but by one: the page compares its scores."""
     versions: dict[str, str] = {}
     for metric, version in found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +131,26 @@ def estimate(
         worst_usd=_worst(variant, workload, repeats, catalog),
         seconds=None if variant.batch else seconds_needed(requests, load, limits, expected.latency_s, pace),
         tokens_a_request=load,
+    )
+
+
+def less_reused(estimate: Estimate, reused: int) -> Estimate:
+    """The estimate where some calls are answered by earlier runs, which costs and takes nothing.
+
+    The calls are taken to be alike. What it costs at most stays: the answers might be gone by then.
+    """
+    left = 1.0 - reused / estimate.calls if estimate.calls else 1.0
+
+    def share(usd: float | None) -> float | None:
+        return None if usd is None else usd * left
+
+    return replace(
+        estimate,
+        requests=round(estimate.requests * left),
+        live_usd=share(estimate.live_usd),
+        cached_usd=share(estimate.cached_usd),
+        batch_usd=share(estimate.batch_usd),
+        seconds=share(estimate.seconds),
     )
 
 

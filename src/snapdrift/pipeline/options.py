@@ -116,7 +116,8 @@ class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
-    up. Without `code` a suite that runs code of its workspace is refused.
+    up. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is
+    reused.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class RunOptions:
     early_stop: bool = False
     extend: bool = False
     code: bool = True
+    cache: bool = True
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None

@@ -17,6 +17,7 @@ from snapdrift.pipeline.estimating import (
     earlier_answers,
     estimate_judges,
     estimate_variants,
+    less_reused,
     total_seconds,
 )
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """What a variant is asked; `estimate` is None for one that is no model (`python`, `outputs`): it costs nothing."""
+    """What a variant is asked; `estimate` is None for one that is no model (`python`, `outputs`): it costs nothing.
+
+    Of the `calls`, `reused` would take the answer of an earlier run; the estimate is of the others.
+    """
 
     variant: Variant
     calls: int
     estimate: Estimate | None
+    reused: int = 0
 
     @property
     def usd(self) -> float | None:
@@ -123,6 +128,7 @@ def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | No
 
 def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None) -> SuitePlan:
     """The plan of one suite."""
+    from snapdrift.pipeline.caching import planned_reuse
     from snapdrift.pipeline.grading import judges_of
 
     concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
@@ -130,10 +136,14 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     pace = Pace(account.usage_tier, concurrency, account)
     runs_dir = (options.output.state_dir or one.workspace.state_dir) / "runs"
     estimates = estimate_variants(one, earlier_answers(runs_dir, one.suite.name, one.variants), pace)
+    reused = planned_reuse(one, options)
+    for name, number in reused.items():
+        estimates[name] = less_reused(estimates[name], number)
     answers = [part.output_tokens for part in estimates.values()]
     judges = estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
     asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
-    variants = tuple(VariantPlan(v, len(one.cases) * one.repeats, estimates.get(v.name)) for v in one.variants)
+    calls = len(one.cases) * one.repeats
+    variants = tuple(VariantPlan(v, calls, estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants)
     judged = tuple(
         JudgePlan(name.removeprefix("judge "), asked[name], part, options.batch.all) for name, part in judges.items()
     )

@@ -40,6 +40,8 @@ def price_sentences(catalog: Catalog) -> Callable[[Response], str | None]:
     def priced(response: Response) -> str | None:
         if response.usd is None:
             return None
+        if response.reused is not None:
+            return f"nothing in this run: received by run {response.reused.run}"
         if response.source in _OWN_WORDS:
             return _OWN_WORDS[response.source]
         model = _model_priced(catalog, response)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ from snapdrift.pipeline.pacing import Account, known_limits
 from snapdrift.pipeline.planning import SuitePlan, plan_suite
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 from snapdrift.pipeline.reruns import REACHED
+from snapdrift.pipeline.reusing import open_reusing, taken_sentence
 from snapdrift.pipeline.run_files import (
     earlier_run,
     header_of,
@@ -233,6 +235,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     limits, allowance = work.options.limits, work.allowance
     spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     writer.set_state(RunState.RUNNING)
+    reusing = partial(open_reusing, writer, stored, work.suite, work.catalog, work.workspace, work.target, work.options)
     directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)
     times = _schedule(stored, work, share.seconds if answers else 1.0)
     settings = AskSettings(
@@ -254,8 +257,15 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     media = Media(work.workspace, work.suite.media)
     a_day = per_day(work.suite, header.gate, work.target)
     work.target.prepare()
-    with day_share(directory.parent, header.suite, header.run_id, a_day) as day, nothing_in_flight_after(writer):
+    with (
+        day_share(directory.parent, header.suite, header.run_id, a_day) as day,
+        nothing_in_flight_after(writer),
+        reusing(answers=answers) as known,
+    ):
+        settings = replace(settings, reusing=known)
         report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media, day))
+        if known is not None and known.taken:
+            work.options.notice(taken_sentence(stored.header.suite, known.taken))
     allowance.spend(report.charged_usd)
     keep_notes(writer, stored, report.notes)
     if report.stopped is StopReason.CANCELLED:

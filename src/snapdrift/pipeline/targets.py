@@ -22,6 +22,7 @@ from snapdrift.pipeline.options import TargetOptions
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
+    from snapdrift.standin.config import StandinConfig
     from snapdrift.suites.tool_results import PythonFunction
     from snapdrift.suites.workspace import Workspace
 
@@ -63,6 +64,10 @@ class Target:
         """Where these variants' answers come from: the URLs of real models, and one word for all stand-ins."""
         asked = [variant for variant in variants if variant.endpoint.over_http]
         return tuple(sorted({self.host(v).base_url if self.is_live(v) else STANDIN for v in asked}))
+
+    def place(self, variant: Variant) -> str:
+        """The address that a variant is asked at, with the version of Azure's API."""
+        return _place(self.host(variant))
 
     def identity(self, variants: Iterable[Variant]) -> Any:
         """What of the target can change these variants' answers."""
@@ -174,11 +179,48 @@ async def _measures(host: Host) -> bool:
             raise IncompleteError(f"host {host.name} ({host.base_url}): {error.failure.message}") from None
 
 
+def planned_target(options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]) -> Target:
+    """The target as far as it is known without asking anybody, for what sends nothing: no keys, no stand-in started.
+
+    Every host but the command's own stand-in is taken to ask a model. Raises `ConfigError` and `UsageError`.
+    """
+    from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host, is_openai_host
+
+    _refuse_two_targets(options)
+    if options.standin:
+        host = Host(STANDIN, "http://127.0.0.1/v1", STANDIN_KEY, is_openai=False)
+        return Target({STANDIN: host}, STANDIN, standin=_standin_config(options, workspace, variants)[1])
+    hosts: dict[str, Host] = {}
+    if options.base_url:
+        is_openai = is_openai_host(options.base_url)
+        hosts[options.base_url] = Host(options.base_url, options.base_url, STANDIN_KEY, is_openai=is_openai)
+    else:
+        asked = {variant.host or OPENAI for variant in variants if variant.endpoint.over_http}
+        for name in {options.host} if options.host else asked:
+            declared = workspace.config.hosts.get(name)
+            if declared is None and name != OPENAI:
+                raise ConfigError(f"host {name!r} is not declared; expected one of [hosts] in snapdrift.toml")
+            url, version = (OPENAI_BASE_URL, None) if declared is None else (declared.base_url, declared.api_version)
+            hosts[name] = Host(name, url, STANDIN_KEY, is_openai=declared is None, api_version=version)
+    return Target(hosts, options.base_url or options.host, frozenset(hosts))
+
+
 @contextmanager
 def _standin(options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]) -> Iterator[Target]:
     from snapdrift.openai_api.hosts import Host
-    from snapdrift.standin.config import StandinConfig
     from snapdrift.standin.launch import StandinProcess
+
+    config, identity = _standin_config(options, workspace, variants)
+    with StandinProcess(config) as process:
+        host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
+        yield Target({STANDIN: host}, STANDIN, standin=identity)
+
+
+def _standin_config(
+    options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]
+) -> tuple[StandinConfig, list[Any]]:
+    """What the command's stand-in is started with, and what its answers depend on."""
+    from snapdrift.standin.config import StandinConfig
 
     more: dict[str, Any] = {}
     if options.faults:
@@ -199,10 +241,7 @@ def _standin(options: TargetOptions, workspace: Workspace, variants: Iterable[Va
     )
     files = [suite[kind] for suite in settings["suites"].values() for kind in ("recordings", "answers")]
     named = [workspace.root / path for paths in files for path in paths]
-    identity = [STANDIN, [_content(path) for path in (*options.recordings, *named)], options.behaviour, settings]
-    with StandinProcess(config) as process:
-        host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
-        yield Target({STANDIN: host}, STANDIN, standin=identity)
+    return config, [STANDIN, [_content(path) for path in (*options.recordings, *named)], options.behaviour, settings]
 
 
 def _own_models(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:

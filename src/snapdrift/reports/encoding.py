@@ -252,6 +252,7 @@ class CaseEncoder:
             "usd": response.usd,
             "price": self.prices.setdefault(view.price, len(self.prices)) if view.price else None,
             "batched": response.batched or None,
+            "reused": response.reused and [response.reused.run, response.reused.received_at],
             "tier": response.service_tier,
             "steps": [_step(step) for step in response.steps],
             "finish": response.finish_reason,

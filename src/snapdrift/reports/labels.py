@@ -12,6 +12,7 @@ from snapdrift.privacy import Redaction
 from snapdrift.reports.data import RunData
 from snapdrift.reports.escaping import line, shortened
 from snapdrift.reports.redaction import WORD
+from snapdrift.reports.reuse import REUSED, reused_sentence
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, VariantView
 from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
@@ -64,6 +65,9 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
     stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
     if stopped:
         labels.append(Label(STOPPED_EARLY, stopped))
+    reused = reused_sentence((view.summary for view in views), data.run.started_at)
+    if reused:
+        labels.append(Label(REUSED, reused))
     if data.run.partial:
         labels.append(Label("partial run", "Only a part of the suite was run: nothing was gated."))
     if data.redaction:

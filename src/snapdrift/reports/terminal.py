@@ -12,6 +12,7 @@ from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
+from snapdrift.reports.reuse import REUSED
 from snapdrift.reports.view import View
 from snapdrift.reports.words import (
     VERDICT_SHAPES,
@@ -88,7 +89,8 @@ def _opening(view: View) -> Iterator[str]:
     yield from dict.fromkeys(
         (view.headline, *(text for _, text in view.change_sentences), *view.resolutions, *view.reasons)
     )
-    yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word == STOPPED_EARLY)
+    told = (STOPPED_EARLY, REUSED)
+    yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word in told)
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)
     yield from (f"not graded: {why}" for why in view.ungraded)

@@ -14,6 +14,7 @@ from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
 from snapdrift.reports.case_views import CaseOutline, Change
+from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
 from snapdrift.verdicts.causes import cause_code
@@ -68,7 +69,8 @@ def verdict_document(view: View) -> dict[str, Any]:
         "report_url": view.report_url or None,
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
-        "variants": [_variant(v) for v in view.variants],
+        "reused": sum(v.summary.reused.calls for v in view.variants if v.summary.reused is not None),
+        "variants": [_variant(v, run.started_at) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "gate": _gate(view.evaluation.gate),
         "claims": {"sentences": list(view.claims.sentences)},
@@ -149,7 +151,7 @@ def _listed(value: Any) -> Any:
     return [_listed(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def _variant(view: VariantView) -> dict[str, Any]:
+def _variant(view: VariantView, started_at: str) -> dict[str, Any]:
     s = view.summary
     return {
         "name": s.name,
@@ -176,6 +178,8 @@ def _variant(view: VariantView) -> dict[str, Any]:
         "batch_usd": s.batch_usd,
         "judge_usd": s.judge_usd,
         "judge_batch_usd": s.judge_batch_usd,
+        "reused": None if s.reused is None else _plain(s.reused) | {"age_days": age_days(s.reused.oldest, started_at)},
+        "judge_reused": s.judge_reused,
         "latency_ms": {"p50": s.latency_p50, "p95": s.latency_p95},
         "first_token_ms": {"p50": s.first_token_p50, "p95": s.first_token_p95},
         "tokens_per_second": {"p50": s.tokens_per_second_p50},

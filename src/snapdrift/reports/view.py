@@ -96,13 +96,14 @@ class VariantView:
 
     @property
     def badges(self) -> tuple[str, ...]:
-        """How it is asked, as far as that is not the usual way: `chat`, `stream`, `batch`, `on my-proxy`."""
+        """How it is asked, as far as not in the usual way: `chat`, `stream`, `batch`, `on my-proxy`, `60 reused`."""
         s = self.summary
         return (
             *(["chat"] if s.endpoint is Endpoint.CHAT else []),
             *(["stream"] if s.stream else []),
             *(["batch"] if s.batch else []),
             *([f"on {s.host}"] if s.host else []),
+            *([f"{s.reused.calls:,} reused"] if s.reused else []),
         )
 
     @property

@@ -14,6 +14,7 @@ class JudgeTally:
     def __init__(self, variants: Iterable[str]) -> None:
         self.usd = dict.fromkeys(variants, 0.0)
         self.batch_usd: dict[str, float] = defaultdict(float)
+        self.reused: dict[str, int] = defaultdict(int)
         self._requested: dict[str, str] = {}
         self._returned: dict[str, Counter[str]] = defaultdict(Counter)
         self._sources: dict[str, set[str]] = defaultdict(set)
@@ -22,6 +23,7 @@ class JudgeTally:
         """Counts one judge's response; the money is for the variant whose answer was judged."""
         key, usd = response.call, response.usd or 0.0
         self.usd[key.variant] = self.usd.get(key.variant, 0.0) + usd
+        self.reused[key.variant] += response.reused is not None
         if response.batched:
             self.batch_usd[key.variant] += usd
         self._requested.setdefault(key.judge, response.requested_model)

@@ -356,6 +356,7 @@ class StoredRun:
             judge_usd=judging.usd,
             judge_batch_usd=dict(judging.batch_usd),
             judges=judging.models,
+            judge_reused=dict(judging.reused),
         )
 
     def frames(self) -> Frames:
@@ -378,6 +379,10 @@ class StoredRun:
         """Copies the whole file, as it is at one moment, into an empty database."""
         with explained(self.path):
             self._connection.backup(connection)
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query of another module of the store. Raises `StoreError`."""
+        return self._rows(query, parameters)
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from snapdrift.model import CallKey, CallResult, Outcome, Score, Scores, Source, Usage
+from snapdrift.model import CallKey, CallResult, Outcome, Reused, Score, Scores, Source, Usage
 from snapdrift.store import codec, rows
 from snapdrift.store.format import explained
 
@@ -70,6 +70,13 @@ class _Told:
     first_token_ms: float | None = None
     batched: bool = False
     steps: tuple[_Step, ...] = ()
+    reused: Reused | None = None
+
+    def made(self, stored: int) -> int:
+        """How many of a call's stored requests were made for it: those whose answers are reused were not."""
+        if self.reused is not None:
+            return max(0, stored - self.reused.requests)
+        return stored if self.attempts else 0
 
 
 class StoredCalls(Mapping[CallKey, CallResult]):
@@ -125,10 +132,11 @@ class StoredCalls(Mapping[CallKey, CallResult]):
             usage=told.usage,
             usd=told.usd,
             source=told.source,
-            requests=requests if told.attempts else 0,
+            requests=told.made(requests),
             first_token_ms=told.first_token_ms,
             batched=told.batched,
             also_returned=tuple(model for model in named if model != told.returned_model),
+            reused=told.reused,
         )
 
 

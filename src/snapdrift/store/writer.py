@@ -316,6 +316,8 @@ def response_columns(response: Response, usd: float | None) -> tuple[str, float 
     raw = compress(record.pop("raw"))
     for column in ("call", "outcome"):
         del record[column]
+    if record["reused"] is None:  # of nearly all, and of each once
+        del record["reused"]
     return response.outcome.value, usd, codec.text_of(record), raw
 
 

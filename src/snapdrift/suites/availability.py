@@ -20,7 +20,6 @@ def check_available(entry: SuiteFile, loading: Loading) -> None:
 
 
 INSTEAD = {
-    "max_age": "use `cache: never`; there is no cache across runs in this version",
     "ref": "use {variant: NAME} in this version",
     "run": "use {variant: NAME} in this version",
     "archive": "use {variant: NAME} in this version",
@@ -52,8 +51,6 @@ def gate_places(entry: SuiteFile) -> dict[str, tuple[Location, GateEntry]]:
 
 
 def _one_gate(place: Location, gate: GateEntry) -> Iterator[Location]:
-    if gate.cache is not None and gate.cache != "never":
-        yield (*place, "cache", "max_age")
     if gate.baseline is not None:
         yield from _baseline_forms((*place, "baseline"), gate.baseline)
 

@@ -9,13 +9,13 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Tag, ValidationError, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from snapdrift.errors import ConfigError, Problem
 from snapdrift.suites.document import Document, Position
 from snapdrift.suites.registry import Location
-from snapdrift.suites.shapes import Entry, Shape, mistakes_of
+from snapdrift.suites.shapes import MAPPING, TEXT, Entry, Shape, forms, mistakes_of
 
 _KEY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
 
@@ -179,6 +179,16 @@ class BatchConfig(Entry):
     tier: Literal[1, 2, 3, 4, 5] | None = None
 
 
+class CacheConfig(Entry):
+    """`[cache]`: the size of the index of answers that are reused across runs, in megabytes.
+
+    `pinned` are names that are no snapshots' but always stand for one model (deployments, say): the owner knows.
+    """
+
+    max_mb: Annotated[float, Field(ge=1)] = 64.0
+    pinned: list[str] = Field(default_factory=list)
+
+
 class Config(Entry):
     """The whole file. `models` overrides the catalogue's facts by model; `roots` are further folders for paths.
 
@@ -192,10 +202,21 @@ class Config(Entry):
     concurrency: Annotated[int, Field(gt=0)] | None = None
     state: Annotated[str, Field(min_length=1)] = ".snapdrift"
     roots: list[str] = Field(default_factory=list)
-    cache: Literal["never"] | None = None
+    cache: (
+        Annotated[
+            Annotated[Literal["never"], Tag(TEXT)] | Annotated[CacheConfig, Tag(MAPPING)],
+            forms('"never", or a table such as {max_mb = 64}'),
+        ]
+        | None
+    ) = None
     code: bool = True
     batch: BatchConfig = BatchConfig()
     standin: StandinSettings = StandinSettings()
+
+    @property
+    def cache_table(self) -> CacheConfig:
+        """The settings of the cache across runs."""
+        return self.cache if isinstance(self.cache, CacheConfig) else CacheConfig()
 
     @property
     def deployments(self) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.model import Case, Gate, MustPass, OnInconclusive, Policy, ScoreKind, Severity, Target
 from snapdrift.suites.availability import gate_places
-from snapdrift.suites.gate_entries import MustPassEntry, SampleEntry
+from snapdrift.suites.gate_entries import CacheAge, MustPassEntry, SampleEntry
 from snapdrift.suites.gate_keys import Key, Known, gate_keys
 from snapdrift.suites.gate_metrics import MetricGates
 from snapdrift.suites.gate_pairs import Pairing
@@ -80,9 +81,35 @@ def _resolve(
         repeats=value("repeats", None),
         fresh=value("cache", None) == "never",
         target=target,
+        max_age_s=_max_age(keys.get("cache"), loading),
     )
     extends_at = keys["inconclusive"].location if "inconclusive" in keys else place
     return ResolvedGate(gate, _sample(keys.get("sample"), known, loading), extends_at)
+
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def age_in_seconds(text: str) -> float | None:
+    """An age such as `36h`, `7d` or `2w` in seconds, None for another text."""
+    match = _AGE.fullmatch(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    return seconds if 0 < seconds <= _LONGEST_S else None
+
+
+_LONGEST_S = 100 * 365 * 86400.0
+
+
+def _max_age(key: Key | None, loading: Loading) -> float | None:
+    """How old a reused answer may be, in seconds; None where nothing says it."""
+    if key is None or not isinstance(key.value, CacheAge):
+        return None
+    seconds = age_in_seconds(key.value.max_age)
+    if seconds is None:
+        location, expected = (*key.location, "max_age"), "expected an age such as 36h, 7d or 2w"
+        loading.complain(location, quoted(key.value.max_age), expected)
+    return seconds
 
 
 def _must_pass(key: Key, known: Known, loading: Loading) -> MustPass:

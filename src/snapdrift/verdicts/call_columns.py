@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from snapdrift.model import CallResult, Outcome, Results, Source
+from snapdrift.conclusions import ReusedAnswers
+from snapdrift.model import CallResult, Outcome, Results, Reused, Source
 
 OUTCOMES = tuple(Outcome)
 SOURCES = tuple(Source)
@@ -34,6 +35,7 @@ class CallColumns:
     `cases` are places among the cases of the run, `repeats` numbers, `outcomes` and `sources` places in `OUTCOMES` and
     `SOURCES`. Times (milliseconds), dollars and tokens are NaN where they are not known. `models` are places in `named`
     (-1: no model is named), and `also` has the models that earlier requests of a call were answered as, by its place.
+    `cost_usd` is what an answer costs whoever paid for it, `reused` what of the measured answers earlier runs received.
     """
 
     cases: IntColumn
@@ -46,12 +48,14 @@ class CallColumns:
     latency_ms: FloatColumn
     first_token_ms: FloatColumn
     usd: FloatColumn
+    cost_usd: FloatColumn
     input_tokens: FloatColumn
     cached_tokens: FloatColumn
     output_tokens: FloatColumn
     reasoning_tokens: FloatColumn
     named: Sequence[str] = ()
     also: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    reused: ReusedAnswers | None = None
 
     @property
     def measured(self) -> Mask:
@@ -81,11 +85,12 @@ class _Growing:
     def __init__(self) -> None:
         self._places = {name: array("q") for name in ("cases", "repeats", "requests", "models")}
         self._codes = {name: array("b") for name in ("outcomes", "sources", "batched")}
-        measures = ("latency_ms", "first_token_ms", "usd")
+        measures = ("latency_ms", "first_token_ms", "usd", "cost_usd")
         tokens = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
         self._numbers = {name: array("d") for name in (*measures, *tokens)}
         self._named: dict[str, int] = {}
         self._also: dict[int, tuple[str, ...]] = {}
+        self._reused = _ReusedTally()
 
     def add(self, case: int, repeat: int, call: CallResult) -> None:
         """A call of the case at that place."""
@@ -102,6 +107,10 @@ class _Growing:
         numbers["latency_ms"].append(_NAN if call.latency_ms is None else call.latency_ms)
         numbers["first_token_ms"].append(_NAN if call.first_token_ms is None else call.first_token_ms)
         numbers["usd"].append(_NAN if call.usd is None else call.usd)
+        cost = call.cost_usd
+        numbers["cost_usd"].append(_NAN if cost is None else cost)
+        if call.reused is not None and call.outcome.measured:
+            self._reused.add(call.reused)
         usage = call.usage
         numbers["input_tokens"].append(_NAN if usage is None else usage.input_tokens)
         numbers["cached_tokens"].append(_NAN if usage is None else usage.cached_tokens)
@@ -124,10 +133,38 @@ class _Growing:
             latency_ms=numbers["latency_ms"],
             first_token_ms=numbers["first_token_ms"],
             usd=numbers["usd"],
+            cost_usd=numbers["cost_usd"],
             input_tokens=numbers["input_tokens"],
             cached_tokens=numbers["cached_tokens"],
             output_tokens=numbers["output_tokens"],
             reasoning_tokens=numbers["reasoning_tokens"],
             named=tuple(self._named),
             also=self._also,
+            reused=self._reused.whole(),
         )
+
+
+class _ReusedTally:
+    """What is told of reused answers, counted while they are gone through."""
+
+    def __init__(self) -> None:
+        self._calls = self._requests = 0
+        self._oldest = self._newest = ""
+        self._usd: float | None = 0.0
+        self._runs: set[str] = set()
+
+    def add(self, reused: Reused) -> None:
+        """One more of them."""
+        self._oldest = min(self._oldest or reused.received_at, reused.received_at)
+        self._newest = max(self._newest, reused.received_at)
+        self._calls += 1
+        self._requests += reused.requests
+        self._usd = None if self._usd is None or reused.usd is None else self._usd + reused.usd
+        self._runs.add(reused.run)
+
+    def whole(self) -> ReusedAnswers | None:
+        """All of them together, None where nothing was reused."""
+        if not self._calls:
+            return None
+        runs = tuple(sorted(self._runs))
+        return ReusedAnswers(self._calls, self._requests, self._oldest, self._newest, self._usd, runs)

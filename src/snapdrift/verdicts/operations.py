@@ -229,7 +229,7 @@ def _clusters(cases: Sequence[Case]) -> Clusters:
 
 
 _QUANTITIES: Mapping[str, Callable[[CallColumns], FloatArray]] = {
-    "cost": lambda calls: calls.usd,
+    "cost": lambda calls: calls.cost_usd,
     "latency": lambda calls: calls.latency_ms,
     "first_token": lambda calls: calls.first_token_ms,
     "output_tokens": lambda calls: calls.output_tokens,

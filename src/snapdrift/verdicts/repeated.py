@@ -81,6 +81,7 @@ def find_noise(runs: Iterable[FinishedRun], scores_of: ScoresOf) -> tuple[Noise,
 
 def _alike(group: Sequence[FinishedRun], variant: VariantSummary) -> list[FinishedRun]:
     newest, kept, seen = group[0], [], set()
+    taken_of = () if variant.reused is None else variant.reused.runs
     for run in group:
         then = next((one for one in run.evaluation.variants if one.name == variant.name), None)
         same = then is not None and source_of_variant(then) is source_of_variant(variant)
@@ -89,6 +90,8 @@ def _alike(group: Sequence[FinishedRun], variant: VariantSummary) -> list[Finish
             or then is None
             or not same
             or then.resolved_models.keys() != variant.resolved_models.keys()
+            # Of answers that were reused one copy counts: that of the newest run.
+            or (run is not newest and (then.reused is not None or run.run_id in taken_of))
         ):
             continue
         digest = digest_of_draw(run, variant.name)
@@ -165,8 +168,8 @@ def _comparisons(group: Sequence[FinishedRun]) -> Mapping[Source, list[_Pair]]:
             continue
         snapshot = next((one for one in run.evaluation.variants if set(one.resolved_models) == {one.model}), None)
         source = None if snapshot is None else source_of_variant(snapshot)
-        if snapshot is None or source is None:
-            continue
+        if snapshot is None or source is None or snapshot.reused is not None:
+            continue  # answers of another run: compared with these, some would be compared with themselves
         key = (run.asked, snapshot.name, source.value)
         later = waiting.pop(key, None)
         digest = digest_of_draw(run, snapshot.name)

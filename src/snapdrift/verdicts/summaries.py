@@ -55,6 +55,8 @@ def summarise_variant(variant: Variant, calls: CallColumns, results: Results, ta
         tokens_per_second_p50=_percentile(rates, 50),
         batch_usd=_total(calls.usd[asked & calls.batched]),
         judge_batch_usd=results.judge_batch_usd.get(variant.name, 0.0),
+        reused=calls.reused,
+        judge_reused=results.judge_reused.get(variant.name, 0),
     )
 
 

@@ -49,6 +49,7 @@ function factsTable(detail, columns) {
     ["first token", (a) => a.first === undefined ? null : seconds(a.first) + (a.rate === undefined ? "" : `, then ${a.rate} tokens/s`)],
     ["tokens", (a) => a.tokens && tokensInWords(a.tokens)],
     ["cost", (a) => a.usd === undefined ? null : `${dollars(a.usd)}${a.batched ? " (by batch, half price)" : ""}`],
+    ["reused", (a) => a.reused === undefined ? null : `from run ${a.reused[0]}, received ${a.reused[1]}`],
     ["price", (a) => a.price === undefined ? null : index.prices[a.price]],
     ["judges", (a) => a.judged ? judgesCost(detail, a) : null], ["service tier", (a) => a.tier],
     ["attempts", (a) => a.attempts > 1 ? number(a.attempts) : null], ["finished", (a) => a.finished], ["source", (a) => a.source],
