@@ -13,6 +13,7 @@ import pytest
 from tests.reports.held import changed, held
 from tests.reports.planted import ANSWER, COLUMNS, PROMPT, STOPPED, TOOL, WORDS, planted, word
 
+from snapdrift.execution.budget import Refusal
 from snapdrift.model import Outcome
 from snapdrift.privacy import Privacy
 from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict
@@ -98,7 +99,8 @@ def test_the_words_of_a_host_that_ended_the_run_are_not_in_its_decision(run) -> 
     shown = build_view(redacted(run, Privacy(("answer",)), STOPPED))
     assert STOPPED not in repr(shown)
     assert shown.decision.reasons[-1] == "asking ended early (redacted: host's words)"
-    own = "the deadline came before every call was asked"
+    given_up = "the deadline came before every call was asked (5 requests in flight given up)"
+    own = f"{given_up}; {Refusal(1.0, 0.9, ' a day (2026-11-27, UTC)')}"
     late = replace(run, evaluation=replace(run.evaluation, decision=replace(run.evaluation.decision, reasons=(own,))))
     assert build_view(redacted(late, Privacy(("answer",)), own)).decision.reasons == (own,)
 

@@ -97,9 +97,7 @@ class DayShare:
         What this run has leased and does not use it gives back first: two runs never wait for each other.
         """
         for lease in self._leases.values():
-            idle, lease.leased = lease.free, lease.leased - max(0, lease.free)
-            if idle > 0:
-                await asyncio.to_thread(self.ledger.give_back, lease.owner, lease.day, idle)
+            self._give_back(lease)
         for _ in range(round(PATIENCE_S / _LOOK_EVERY_S)):
             standing = await asyncio.to_thread(self.ledger.standing, self.suite)
             if self.limit - standing.counted >= worst:
@@ -176,6 +174,14 @@ class DayShare:
                 lease.leased += found
         finally:
             self._drawing = None
+
+    def _give_back(self, lease: DayLease) -> None:
+        """Leaves in the lease what is in flight alone. In one step, so that nobody takes in between what goes."""
+        idle, spent = max(0, lease.free), lease.spent
+        if idle or spent:
+            self.ledger.give_back(lease.owner, Entry(lease.day, self.suite, self.run, spent), idle)
+            lease.leased -= idle + spent
+            lease.spent = 0
 
     def _cover(self, lease: DayLease) -> None:
         short = -lease.free

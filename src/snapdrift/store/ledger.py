@@ -139,12 +139,14 @@ class Ledger:
         with self._transaction() as connection:
             _lease(connection, owner, entry)
 
-    def give_back(self, owner: str, day: str, nano: int) -> None:
-        """Takes an amount out of a lease that its owner does not need."""
+    def give_back(self, owner: str, spent: Entry, idle: int) -> None:
+        """Takes out of a lease what was `spent` of it, which stays spent, and what lies idle, which is free again."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE leases SET nano = max(0, nano - ?) WHERE owner = ? AND day = ?", (nano, owner, day)
+                "UPDATE leases SET nano = max(0, nano - ?) WHERE owner = ? AND day = ?",
+                (spent.nano + idle, owner, spent.day),
             )
+            _spend(connection, spent)
 
     def take_over(self, owner: str, run: str) -> tuple[Entry, ...]:
         """Makes `owner` that of what ended processes of a run have left leased, by day.
