@@ -19,6 +19,13 @@ _RAMP = 3.5
 _GROWTH = 0.0005
 """Share by which a request raises the rate after a refusal; after 50 more it is twice that, after 150 ten times."""
 _GROWS_UNTIL = 150
+_GROWTH_S = 0.005
+_RECOVERY_S = 0.05
+_LONG_ROW = 5
+"""It raises it by no less than this share a second: 0.5%, or 5% after a long row of refusals, which was no limit."""
+_LOWEST = 1.0 / 30.0
+"""Requests a second that are asked whatever is refused: less would not notice that the trouble is over."""
+_IDLE_S = 1.0
 _RETURN = 0.05
 _KEPT = 0.7
 """A rate far below one that was measured returns to this share of it in steps of `_RETURN` of it."""
@@ -41,17 +48,12 @@ class Throttle:
         self._ramping = not known
         self._answered = False
         self._taken = 0
-        self._since = now
+        self._since = self._started_at = now
         self._measured = 0.0
         self._due = now
         self.catch_up_s = 0.0
         self._held_rate = math.inf
         self.held_until = now
-
-    @property
-    def finding_out(self) -> bool:
-        """Whether nothing was refused yet and no limit is known."""
-        return self._ramping
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may start."""
@@ -71,8 +73,11 @@ class Throttle:
 
     def start(self, now: float) -> None:
         """A request starts. Only one that follows closely on others says that a higher rate would be used."""
-        self._taken += 1
         rate = self.rate_at(now)
+        if now - self._started_at > max(_IDLE_S, 5.0 / rate):
+            self._taken, self._since = 0, now  # what is not asked for tells nothing of what could be had
+        self._started_at = now
+        self._taken += 1
         if rate == math.inf:
             return
         pressed = self._due >= now - 1.0 / rate
@@ -84,7 +89,9 @@ class Throttle:
         elif self.rate < _KEPT * self._measured:
             self.rate += _RETURN * self._measured
         else:
-            self.rate *= 1.0 + _GROWTH * (1.0 + (min(self._taken, _GROWS_UNTIL) / 50.0) ** 2)
+            share = _GROWTH * (1.0 + (min(self._taken, _GROWS_UNTIL) / 50.0) ** 2)
+            least = (_RECOVERY_S if self.in_a_row > _LONG_ROW else _GROWTH_S) / rate
+            self.rate *= 1.0 + min(1.0, max(share, least))
 
     def take_back(self) -> None:
         """A request was not sent after all, or was refused: it does not count among those that were taken."""
@@ -131,4 +138,5 @@ class Throttle:
         else:
             self.rate *= 0.7 if soon else 0.85
             self._measured *= 0.85
+        self.rate = max(_LOWEST, self.rate)
         self._taken, self._since = 0, now
