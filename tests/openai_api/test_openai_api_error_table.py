@@ -27,8 +27,8 @@ from snapdrift.openai_api.hosts import Host
 ATTEMPTS = 3
 BACKOFF = (0.5, 1.0)
 """Seconds between the attempts where the host asks for nothing: 0.5 * 2^n, with the most jitter."""
-SLOTS = (2 / 25, 4 / 17.5)
-"""The same after a 429: two slots of the rate that is left (25 a second, then 0.7 of that), then twice as many."""
+SLOTS = (2 / 25, 2 / 14.25)
+"""The same after a 429: two slots of the rate that is left (25 a second; then half of that and of 3.5 more)."""
 
 WORST_USD = 0.02
 CHAT, RESPONSES = Endpoint.CHAT, Endpoint.RESPONSES

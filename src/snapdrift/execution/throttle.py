@@ -11,9 +11,12 @@ import math
 
 BURST_S = 0.05
 """Seconds' worth of requests that may start at once: some providers enforce a minute's limit in short slices."""
+_BLIND_RATE = 10.0
+_BLIND_BURST_S = 0.7
+"""Requests a second until anything came back, after eight at once: nothing is known, not even how soon it would be."""
 FIRST_RATE = 50.0
 _FIRST_BURST_S = 0.06
-"""Requests a second that a provider is asked of which nothing is known; the first four start at once."""
+"""Requests a second from then on, if still no limit is known; four may start at once."""
 _RAMP = 3.5
 """Requests a second that each request adds before anything was refused: the rate doubles in about 0.2 s."""
 _GROWTH = 0.0005
@@ -42,7 +45,7 @@ class Throttle:
     """
 
     def __init__(self, now: float, *, known: bool) -> None:
-        self.rate = math.inf if known else FIRST_RATE
+        self.rate = math.inf if known else _BLIND_RATE
         self.refused_at = -math.inf
         self.in_a_row = 0
         self._ramping = not known
@@ -60,8 +63,7 @@ class Throttle:
         rate = self.rate_at(now)
         if rate == math.inf:
             return 0.0
-        burst_s = _FIRST_BURST_S if self._ramping else max(0.0, BURST_S - 1.0 / rate)
-        return self._due - burst_s - now
+        return self._due - self._burst_s(rate) - now
 
     def rate_at(self, now: float) -> float:
         """Requests a second that may start, what holds it down included; infinite where nothing does."""
@@ -81,7 +83,7 @@ class Throttle:
         if rate == math.inf:
             return
         pressed = self._due >= now - 1.0 / rate
-        self._due = max(self._due, now - self.catch_up_s) + 1.0 / rate
+        self._due = max(self._due, now if self._ramping else now - self.catch_up_s) + 1.0 / rate
         if not pressed or rate < self.rate or (self._ramping and not self._answered):
             return
         if self._ramping:
@@ -97,8 +99,10 @@ class Throttle:
         """A request was not sent after all, or was refused: it does not count among those that were taken."""
         self._taken -= 1
 
-    def answered(self) -> None:
-        """A request was answered: had there been headers that tell the limit, they would be known now."""
+    def answered(self, now: float) -> None:
+        """Something came back: had there been headers that tell the limit, they would be known now."""
+        if self._ramping and not self._answered:
+            self.rate, self._due = FIRST_RATE, now
         self._answered = True
 
     def refused(self, at: float, now: float, ceiling: float | None) -> bool:
@@ -125,11 +129,20 @@ class Throttle:
         if self.rate > rate or self.refused_at == -math.inf:
             self.rate = math.inf
 
+    def _burst_s(self, rate: float) -> float:
+        if self._ramping:
+            return _FIRST_BURST_S if self._answered else _BLIND_BURST_S
+        return max(0.0, BURST_S - 1.0 / rate)
+
     def _lower(self, now: float) -> None:
         """From refusal to refusal the bucket went from empty to empty: what it let through in between is its rate."""
         soon = self._taken < _SOON
         self.in_a_row = self.in_a_row + 1 if soon and not self._ramping else 1
-        if self._ramping:
+        if self._ramping and not self._answered:
+            # It was too many at once, which says nothing of the rate.
+            self._answered = True
+            self.rate = 0.5 * FIRST_RATE
+        elif self._ramping:
             self._ramping = False
             self.rate *= 0.5
         elif self._taken >= _ENOUGH:
