@@ -508,3 +508,18 @@ def test_what_an_authority_is_told_can_be_sent_to_another_process() -> None:
     told = ToldLimits(ToldLimit(10, 9, 6.0), None)
     records = [Need(HOST, "gpt-4o", 0.1, 10, 1), Grant(3), Settled(None, Usage(1, 0, 1), LIMIT, told, sent=False)]
     assert pickle.loads(pickle.dumps(records)) == records  # noqa: S301  our own bytes
+
+
+def test_a_trouble_that_is_over_is_noticed() -> None:
+    """Everything is refused for ten minutes; soon after that the run is as fast as before."""
+
+    async def main() -> float:
+        paced = pace()
+        while now() < 600.0:
+            paced.end(await paced.admit(HOST, "gpt-4o", Taking()), Lesson(None, LIMIT))
+        began = now()
+        for _ in range(1000):
+            paced.end(await paced.admit(HOST, "gpt-4o", Taking()), Lesson(10))
+        return now() - began
+
+    assert virtually(main()) < 600.0

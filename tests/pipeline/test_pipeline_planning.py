@@ -215,6 +215,8 @@ def test_limits_are_those_of_the_host_then_of_the_file_then_of_the_usage_tier() 
     assert account.limits("openai", "gpt-4o-2024-08-06") == RateLimits(rpm=500, tpm=30_000)
     assert account.limits("proxy", "gpt-4o") == RateLimits(rpm=100, tpm=7)
     assert account.limits("proxy", "gpt-4o-2024-08-06") == RateLimits()
+    assert account.limits("https://llm.example.org/v1", "gpt-4o-2024-08-06") == RateLimits()
+    assert account.limits(OPENAI_BASE_URL, "gpt-4o-2024-08-06") == RateLimits(rpm=500, tpm=30_000)
     assert account.shared_with("openai", "gpt-4o-2024-11-20") == "gpt-4o"
 
 

@@ -149,8 +149,8 @@ class Pool:
             return
         if lesson.tokens is not None and (self._refunds or lesson.tokens > ticket.taking.tokens):
             self._correct(ticket, 0, lesson.tokens - ticket.taking.tokens, 0, now)
+        self._throttle.answered(now)
         if failure is None:
-            self._throttle.answered()
             if was_full:
                 self.window += 1.0 / self.window
             return

@@ -11,14 +11,24 @@ import math
 
 BURST_S = 0.05
 """Seconds' worth of requests that may start at once: some providers enforce a minute's limit in short slices."""
+_BLIND_RATE = 10.0
+_BLIND_BURST_S = 0.7
+"""Requests a second until anything came back, after eight at once: nothing is known, not even how soon it would be."""
 FIRST_RATE = 50.0
 _FIRST_BURST_S = 0.06
-"""Requests a second that a provider is asked of which nothing is known; the first four start at once."""
+"""Requests a second from then on, if still no limit is known; four may start at once."""
 _RAMP = 3.5
 """Requests a second that each request adds before anything was refused: the rate doubles in about 0.2 s."""
 _GROWTH = 0.0005
 """Share by which a request raises the rate after a refusal; after 50 more it is twice that, after 150 ten times."""
 _GROWS_UNTIL = 150
+_GROWTH_S = 0.005
+_RECOVERY_S = 0.05
+_LONG_ROW = 5
+"""It raises it by no less than this share a second: 0.5%, or 5% after a long row of refusals, which was no limit."""
+_LOWEST = 1.0 / 30.0
+"""Requests a second that are asked whatever is refused: less would not notice that the trouble is over."""
+_IDLE_S = 1.0
 _RETURN = 0.05
 _KEPT = 0.7
 """A rate far below one that was measured returns to this share of it in steps of `_RETURN` of it."""
@@ -35,31 +45,25 @@ class Throttle:
     """
 
     def __init__(self, now: float, *, known: bool) -> None:
-        self.rate = math.inf if known else FIRST_RATE
+        self.rate = math.inf if known else _BLIND_RATE
         self.refused_at = -math.inf
         self.in_a_row = 0
         self._ramping = not known
         self._answered = False
         self._taken = 0
-        self._since = now
+        self._since = self._started_at = now
         self._measured = 0.0
         self._due = now
         self.catch_up_s = 0.0
         self._held_rate = math.inf
         self.held_until = now
 
-    @property
-    def finding_out(self) -> bool:
-        """Whether nothing was refused yet and no limit is known."""
-        return self._ramping
-
     def wait(self, now: float) -> float:
         """Seconds until the next request may start."""
         rate = self.rate_at(now)
         if rate == math.inf:
             return 0.0
-        burst_s = _FIRST_BURST_S if self._ramping else max(0.0, BURST_S - 1.0 / rate)
-        return self._due - burst_s - now
+        return self._due - self._burst_s(rate) - now
 
     def rate_at(self, now: float) -> float:
         """Requests a second that may start, what holds it down included; infinite where nothing does."""
@@ -71,12 +75,15 @@ class Throttle:
 
     def start(self, now: float) -> None:
         """A request starts. Only one that follows closely on others says that a higher rate would be used."""
-        self._taken += 1
         rate = self.rate_at(now)
+        if now - self._started_at > max(_IDLE_S, 5.0 / rate):
+            self._taken, self._since = 0, now  # what is not asked for tells nothing of what could be had
+        self._started_at = now
+        self._taken += 1
         if rate == math.inf:
             return
         pressed = self._due >= now - 1.0 / rate
-        self._due = max(self._due, now - self.catch_up_s) + 1.0 / rate
+        self._due = max(self._due, now if self._ramping else now - self.catch_up_s) + 1.0 / rate
         if not pressed or rate < self.rate or (self._ramping and not self._answered):
             return
         if self._ramping:
@@ -84,14 +91,18 @@ class Throttle:
         elif self.rate < _KEPT * self._measured:
             self.rate += _RETURN * self._measured
         else:
-            self.rate *= 1.0 + _GROWTH * (1.0 + (min(self._taken, _GROWS_UNTIL) / 50.0) ** 2)
+            share = _GROWTH * (1.0 + (min(self._taken, _GROWS_UNTIL) / 50.0) ** 2)
+            least = (_RECOVERY_S if self.in_a_row > _LONG_ROW else _GROWTH_S) / rate
+            self.rate *= 1.0 + min(1.0, max(share, least))
 
     def take_back(self) -> None:
         """A request was not sent after all, or was refused: it does not count among those that were taken."""
         self._taken -= 1
 
-    def answered(self) -> None:
-        """A request was answered: had there been headers that tell the limit, they would be known now."""
+    def answered(self, now: float) -> None:
+        """Something came back: had there been headers that tell the limit, they would be known now."""
+        if self._ramping and not self._answered:
+            self.rate, self._due = FIRST_RATE, now
         self._answered = True
 
     def refused(self, at: float, now: float, ceiling: float | None) -> bool:
@@ -118,11 +129,20 @@ class Throttle:
         if self.rate > rate or self.refused_at == -math.inf:
             self.rate = math.inf
 
+    def _burst_s(self, rate: float) -> float:
+        if self._ramping:
+            return _FIRST_BURST_S if self._answered else _BLIND_BURST_S
+        return max(0.0, BURST_S - 1.0 / rate)
+
     def _lower(self, now: float) -> None:
         """From refusal to refusal the bucket went from empty to empty: what it let through in between is its rate."""
         soon = self._taken < _SOON
         self.in_a_row = self.in_a_row + 1 if soon and not self._ramping else 1
-        if self._ramping:
+        if self._ramping and not self._answered:
+            # It was too many at once, which says nothing of the rate.
+            self._answered = True
+            self.rate = 0.5 * FIRST_RATE
+        elif self._ramping:
             self._ramping = False
             self.rate *= 0.5
         elif self._taken >= _ENOUGH:
@@ -131,4 +151,5 @@ class Throttle:
         else:
             self.rate *= 0.7 if soon else 0.85
             self._measured *= 0.85
+        self.rate = max(_LOWEST, self.rate)
         self._taken, self._since = 0, now

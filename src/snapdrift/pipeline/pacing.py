@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from snapdrift.execution.limits import KnownLimits, PoolKey, RateLimits
 from snapdrift.model import Variant
+from snapdrift.openai_api.hosts import is_openai_host
+from snapdrift.pipeline.targets import OPENAI
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -35,14 +37,15 @@ class Account:
         return bool(self.config.limits.models) or any(host.limits for host in self.config.hosts.values())
 
     def limits(self, host: str, model: str) -> RateLimits:
-        """What may be asked of a model at a host (by its name): the host's own word first, then that for all hosts.
+        """What may be asked of a model at a host: the host's own word first, then that for all hosts.
 
-        Usage tiers are OpenAI's: a host of `[hosts]` has none.
+        `host` is its name, or its URL where that was given instead. Usage tiers are OpenAI's: other hosts have none.
         """
         declared = self.config.hosts.get(host)
         own = _rates(declared.limits.get(model)) if declared is not None else RateLimits()
         found = own.or_else(_rates(self.config.limits.models.get(model)))
-        tier = self.catalog.limits(model, self.usage_tier) if declared is None and self.usage_tier else None
+        of_openai = declared is None and (host == OPENAI or is_openai_host(host))
+        tier = self.catalog.limits(model, self.usage_tier) if of_openai and self.usage_tier else None
         return found if tier is None else found.or_else(RateLimits(rpm=tier.rpm, tpm=tier.tpm))
 
     def shared_with(self, host: str, model: str) -> str:
