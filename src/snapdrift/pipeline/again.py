@@ -103,7 +103,8 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         gate = _gate_now(stored, suite)
         options = with_stored_target(stored, options)
         _, catalog = load_stored_suite(stored, workspace)
-        judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite)) else ()
+        now = {case.id: case for case in suite.cases}
+        judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite, cases=now)) else ()
         allowance = Allowance.of(options.limits)
         with _target_for(judges, options, workspace, suite) as target:
             work = Work(suite, catalog, workspace, target, options, allowance)

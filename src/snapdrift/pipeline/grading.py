@@ -67,20 +67,23 @@ def run_baselines(stored: StoredRun, suite: Suite) -> Baselines:
     return baselines_of(suite.gates[stored.header.gate], graders_of(suite), stored.header.variants)
 
 
-def pending_questions(stored: StoredRun, suite: Suite, *, unread: bool = False) -> Iterator[tuple[Call, JudgeQuestion]]:
+def pending_questions(
+    stored: StoredRun, suite: Suite, *, unread: bool = False, cases: Mapping[str, Case] | None = None
+) -> Iterator[tuple[Call, JudgeQuestion]]:
     """What judges have to be asked of the stored answers and have not answered yet, in the order of the answers.
 
     A stored verdict counts only while it answers the very same question (a changed rubric, judge or answer asks anew)
-    and can be read. With `unread` only what was answered, and cannot be read. Equal questions come once.
+    and can be read. With `unread` only what was answered, and cannot be read. Equal questions come once. `cases` are
+    others than the run file has: those of a suite that the run has not adopted yet.
     """
     judges = judges_of(suite)
     if not judges:
         return
-    cases = stored.known_cases()
-    found = judgements_of(stored, judges, cases, run_baselines(stored, suite))
+    known = stored.known_cases() if cases is None else cases
+    found = judgements_of(stored, judges, known, run_baselines(stored, suite))
     yielded: set[CallKey] = set()
     for response in _answers(stored):
-        for call, question, measured in found.open(judges, cases[response.call.case_id], response):
+        for call, question, measured in found.open(judges, known[response.call.case_id], response):
             if call.key not in yielded and (measured or not unread):
                 yielded.add(call.key)
                 yield call, question

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from snapdrift.conclusions import Evaluation
@@ -176,11 +176,11 @@ class StoredRun:
     def case_heads(self) -> tuple[Case, ...]:
         """The cases with their ids, tags and clusters alone, in the dataset's order."""
         same: dict[str, tuple[str, ...]] = {}
-        heads = []
+        heads, nothing = [], MappingProxyType[str, Any]({})
         for case_id, tags, cluster in self._rows(rows.CASE_HEADS):
             if tags not in same:
                 same[tags] = codec.loads(tuple[str, ...], tags or "[]", f"{self.path}: tags of case {case_id}")
-            heads.append(Case(case_id, tags=same[tags], cluster=None if cluster is None else str(cluster)))
+            heads.append(Case(case_id, nothing, tags=same[tags], cluster=None if cluster is None else str(cluster)))
         return tuple(heads)
 
     def calls(self) -> tuple[CallKey, ...]:

@@ -17,7 +17,7 @@ from snapdrift.store import codec
 
 ScoreRow = tuple[str, str, int, str, str]
 """Case, variant, repeat, metric and the rest as JSON."""
-_CACHE_KIB = 65_536
+_CACHE_KIB = 24_576
 _INSERT = (
     "INSERT INTO scores (case_id, variant, repeat, metric, record) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (case_id, variant, repeat, metric) DO UPDATE SET record = excluded.record"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,8 @@ from snapdrift.stats.power import (
 from snapdrift.stats.sequential import StoppingRule
 from snapdrift.verdicts import words
 from snapdrift.verdicts.comparing import metric_entries
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,9 @@ def sufficiency(
         if not entry.gates or entry.margin is None or not pairs:
             continue
         # Of a case only its cluster counts: what a large dataset asks need not be in memory for that.
-        covered = [Case(case.id, cluster=case.cluster) for case in cases if case.id in applicable.get(name, every)]
+        covered = [
+            Case(case.id, _NOTHING, cluster=case.cluster) for case in cases if case.id in applicable.get(name, every)
+        ]
         single = repeats == 1 and (specs[name].pairwise or _binary(specs[name], entry.on))
         sight = _Sight.of(gate, rule)
         reach = (
