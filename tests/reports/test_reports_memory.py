@@ -114,9 +114,8 @@ def test_templates_are_compiled_once_and_those_of_a_workspace_each_time(
 ) -> None:
     own = tmp_path / "templates"
     own.mkdir()
-    (own / "index.html.j2").write_text(
-        '{% extends "snapdrift/index.html.j2" %}{% block style %}/* ours */{% endblock %}'
-    )
+    text = '{% extends "snapdrift/index.html.j2" %}{% block style %}/* ours */{% endblock %}'
+    (own / "index.html.j2").write_text(text)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "kept"))
     view = build_view(make_run(cases=3).build())
