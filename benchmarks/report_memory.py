@@ -97,7 +97,7 @@ def make_run(path: Path, calls: int) -> None:
 def _header() -> RunHeader:
     return RunHeader(
         run_id="20261126-140300-8f3a", suite="made-up", gate="default", started_at="2026-11-26T14:03:00+00:00", seed=7,
-        attempt=1, identity="", suite_stored={"path": "evals/made-up.yaml"}, suite_hash="1f3c" * 16,
+        attempt=1, identity="", suite_stored={"path": "evals/made-up.yaml", "versions": {}}, suite_hash="1f3c" * 16,
         dataset_hash="9ab0" * 16, versions={}, git_commit=None, git_dirty=False, catalog={}, assumptions={},
         planned_repeats=1, partial=False, command="", variants=VARIANTS,
     )  # fmt: skip

@@ -56,6 +56,7 @@ from snapdrift.model import (
 from snapdrift.reports import Provenance, RunData, build_view, write_reports
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.html import render_html
+from snapdrift.reports.records import HeldRecords
 from snapdrift.verdicts import RunFacts, evaluate
 
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
@@ -99,18 +100,19 @@ def made_up_run(cases: int, variants: int) -> RunData:
     )  # fmt: skip
     calls = {r.call: CallResult(r.outcome, r.returned_model, r.latency_ms, r.usage, r.usd, r.source) for r in responses}
     prompts = {case.id: str(case.variables["ticket"]) for case in rows}
+
+    def prompt(case_id: str, _: str) -> PromptView:
+        return PromptView(f"[instructions]\nAnswer the customer.\n\n[user]\n{prompts[case_id]}")
+
     everywhere = frozenset(case.id for case in rows)
     results = Results(rows, asked, 1, METRICS, calls, tuple(scores), {m.name: everywhere for m in METRICS})
     return RunData(
         run=Provenance("20261126-140300-8f3a", "made-up", "default", "2026-11-26T14:03:00+00:00"),
-        cases=rows,
+        records=HeldRecords(rows, tuple(responses), tuple(scores), prompt=prompt, variants=asked),
         variants=asked,
         metrics=METRICS,
-        responses=tuple(responses),
-        scores=tuple(scores),
         evaluation=evaluate(results, gate, RunFacts(seed=7)),
         asked=Source.SIMULATED,
-        prompt=lambda case_id, _: PromptView(f"[instructions]\nAnswer the customer.\n\n[user]\n{prompts[case_id]}"),
     )
 
 
@@ -192,8 +194,9 @@ def make_page(cases: int, variants: int, folder: Path, split: float | None) -> P
     print(f"\n{cases:,} cases x {variants} variants; {LIMITS.get((cases, variants), 'no limits set for this shape')}")
     with timed("the run made and concluded"):
         data = made_up_run(cases, variants)
-    characters = statistics.mean(len(r.text) for r in data.responses)
-    print(f"  {len(data.responses):,} answers of {characters:.0f} characters on average")
+    lengths = [len(r.text) for record in data.records.outcomes() for r in record.responses]
+    characters = statistics.mean(lengths)
+    print(f"  {len(lengths):,} answers of {characters:.0f} characters on average")
     with timed("build_view"):
         view = build_view(data)
     with timed("render_html"):

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.reports.held import held
+from tests.reports.held import changed, held
 
 from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Endpoint, Request
-from snapdrift.reports import RunData, build_view, render_terminal, render_verdict, run_data
+from snapdrift.privacy import Privacy
+from snapdrift.reports import RunData, build_view, render_terminal, render_verdict, run_data, source
 from snapdrift.reports.asked import PromptView, read_prompt
 from snapdrift.reports.html import render_html
+from snapdrift.reports.junit import render_junit
+from snapdrift.reports.redaction import redacted
+from snapdrift.reports.results import render_csv
 from snapdrift.reports.thumbnails import Album
 from snapdrift.store.header import RunHeader
 from snapdrift.store.reader import StoredRun, open_run
@@ -43,9 +48,10 @@ def _write(path: Path, data: RunData, *, concluded: bool) -> None:
         command="",
         variants=data.variants,
     )
-    calls = [Call(response.call, place) for place, response in enumerate(held(data).responses)]
+    answers = (*held(data).responses, *held(data).judged)
+    calls = [Call(response.call, place) for place, response in enumerate(answers)]
     with RunWriter.create(path, header, held(data).cases, calls) as writer:
-        for response in held(data).responses:
+        for response in answers:
             body = {"instructions": "Answer only with the JSON asked for.", "input": response.call.case_id}
             writer.record_now(response, Request(response.call, 0, Endpoint.RESPONSES, "http://x", body, ""))
         writer.add_scores(held(data).scores)
@@ -61,12 +67,44 @@ def stored(make_run: MakeRun, tmp_path: Path) -> Iterator[StoredRun]:
         yield run
 
 
-@pytest.mark.parametrize("render", [render_verdict, render_terminal])
-def test_a_stored_run_gives_the_same_report_as_the_run_itself(
-    make_run: MakeRun, stored: StoredRun, render: Callable[..., str]
+@pytest.mark.parametrize("kept", [True, False], ids=["small", "large"])
+def test_a_stored_run_gives_the_same_reports_as_the_run_itself_also_when_its_file_was_closed(
+    make_run: MakeRun, stored: StoredRun, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
+    if not kept:
+        monkeypatch.setattr(source, "_FEW", 0)
     data: RunData = make_run(cases=12).build()
-    assert render(build_view(run_data(stored, data.metrics, data.warnings))) == render(build_view(data))
+    view, expected = build_view(run_data(stored, data.metrics, data.warnings)), build_view(data)
+    stored.close()
+    for render in (render_html, render_csv, render_junit, render_verdict, render_terminal):
+        assert render(view) == render(expected), render.__name__
+
+
+def test_a_reply_about_an_equal_answer_to_another_case_is_read_with_the_case_that_shares_it(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    data: RunData = make_run(cases=40).build()
+    (first, *_, last) = (response.call for response in held(data).responses if response.call.variant == "august")
+    asked = replace(held(data).responses[0], call=replace(first, grader="tone"), text="good")
+    scores = tuple(
+        replace(s, facts={"verdict_of": str(first)}) if (s.case_id, s.metric) == (last.case_id, "tone") else s
+        for s in held(data).scores
+    )
+    _write(tmp_path / "run.db", changed(data, judged=(asked,), scores=scores), concluded=True)
+    with open_run(tmp_path / "run.db") as run:
+        cases = build_view(run_data(run, data.metrics)).cases
+    sharing = next(case for case in cases if case.case.id == last.case_id)
+
+    assert [reply.text for answer in sharing.answers for reply in answer.judged] == ["good"] * 3
+
+
+def test_a_stored_run_whose_answers_are_redacted_gives_none_of_them_out(make_run: MakeRun, stored: StoredRun) -> None:
+    data: RunData = make_run(cases=12).build()
+    view = build_view(redacted(run_data(stored, data.metrics), Privacy(("answer",))))
+    shown = {answer.response.text for case in view.cases for answer in case.answers if answer.response is not None}
+
+    assert shown <= {"", "redacted: answer A", "redacted: answer B", "redacted: answer C"}
+    assert len(shown) > 1
 
 
 def test_a_stored_run_renders_with_the_prompts_that_were_sent(make_run: MakeRun, stored: StoredRun) -> None:

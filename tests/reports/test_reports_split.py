@@ -169,8 +169,8 @@ def test_the_numbers_to_sort_by_are_those_of_the_answers(make_run: MakeRun) -> N
     view = build_view(make_run(cases=12, repeats=2).build())
     places = {name: place for place, name in enumerate(VARIANTS)}
     numbers = Numbers(places, {name: place for place, name in enumerate(METRICS)})
-    for case in view.cases:
-        numbers.add(case)
+    for each in view.cases:
+        numbers.add(each)
     columns = json.loads("".join(numbers.json(0, len(numbers))))
     case = next(place for place, one in enumerate(view.cases) if one.case.id == "delivery-002")
     responses = [a.response for a in view.cases[case].answers if a.variant == "november" and a.response is not None]

@@ -73,7 +73,7 @@ class Spool:
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` is where the file would be, by default that of the system, which may be memory."""
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_HELD, dir=folder and str(folder))  # noqa: SIM115  closed by `close`
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_HELD, dir=None if folder is None else str(folder))  # noqa: SIM115  closed by `close`
         self._end = 0
 
     def put(self, data: bytes) -> Piece:

@@ -95,10 +95,10 @@ class _ParquetFile:
         self._writer: ParquetWriter | None = None
 
     def add(self, one: Answered) -> None:
-        from snapdrift.reports.results_parquet import CALLS, Batch
+        from snapdrift.reports.results_parquet import Batch
 
         self._batch.add(one)
-        if len(self._batch) >= CALLS:
+        if self._batch.is_full:
             self._write()
             self._batch = Batch()
 

@@ -19,8 +19,8 @@ from snapdrift.reports.view import View
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CALLS = 4_096
-"""Planned calls whose rows are together: a row group of the file."""
+CALLS, CHARACTERS = 4_096, 4_000_000
+"""Planned calls, and characters of their answers, whose rows are together at most: a row group of the file."""
 _LARGEST, _LEAST = 2**63 - 1, -(2**63)
 
 
@@ -33,10 +33,16 @@ class Batch:
         self._answers: list[list[Any]] = [[] for _ in ANSWER_TYPES]
         self._rows: list[int] = []
         self._size = 0
+        self._characters = 0
 
     def __len__(self) -> int:
         """How many calls there are."""
         return self._size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another call belongs into another group."""
+        return self._size >= CALLS or self._characters >= CHARACTERS
 
     def add(self, one: Answered) -> None:
         """Adds the rows of a planned call."""
@@ -46,6 +52,7 @@ class Batch:
             _append(self._scores, score)
             self._rows.append(self._size)
         self._size += 1
+        self._characters += len(one.answer[0] or "")
 
     def table(self) -> pa.Table:
         """The rows with the columns of `TYPES`. Raises `ImportError` where pyarrow is not installed."""
@@ -73,7 +80,7 @@ def _tables(view: View) -> Iterator[pa.Table]:
     for case in view.cases:
         for one in rows.of(case):
             batch.add(one)
-        if len(batch) >= CALLS:
+        if batch.is_full:
             yield batch.table()
             batch = Batch()
     yield batch.table()
@@ -113,10 +120,17 @@ def _flags(values: Sequence[bool | None]) -> pa.Array:
 def _texts(values: Sequence[str | None]) -> pa.Array:
     import pyarrow as pa
 
-    encoded = [b"" if value is None else encodable(value).encode("utf-8") for value in values]
+    encoded = [b"" if value is None else _utf8(value) for value in values]
     ends = np.fromiter(accumulate(map(len, encoded), initial=0), np.int64, len(values) + 1)
     buffers = [_known(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return encodable(text).encode("utf-8")
 
 
 def _lists(values: Sequence[Sequence[str]]) -> pa.Array:

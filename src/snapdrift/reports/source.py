@@ -168,14 +168,14 @@ def _groups(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _by_case(responses: Iterator[Response]) -> defaultdict[str, list[Response]]:
-    found: dict[str, list[Response]] = defaultdict(list)
+    found: defaultdict[str, list[Response]] = defaultdict(list)
     for response in responses:
         found[response.call.case_id].append(response)
     return found
 
 
 def _scores_by_case(scores: Iterator[Score]) -> defaultdict[str, list[Score]]:
-    found: dict[str, list[Score]] = defaultdict(list)
+    found: defaultdict[str, list[Score]] = defaultdict(list)
     for score in scores:
         found[score.case_id].append(score)
     return found
