@@ -6,12 +6,15 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from snapdrift.store import open_run
+from snapdrift.model import CallKey, Source
+from snapdrift.store import RunWriter, codec, open_run
+from snapdrift.store.cache_answers import REUSABLE, Pinned, Reusable
 
 SUITE = """\
 suite: capitals
@@ -33,6 +36,7 @@ gate:
   discordance: 0.5
 """
 CASES = 8
+OPENAI = "https://api.openai.com/v1"
 RUN = ("run", "evals/capitals.yaml", "--standin", "--standin-log", "log.jsonl")
 Run = Callable[..., Any]
 
@@ -199,6 +203,45 @@ def test_the_plan_and_the_cache_say_what_would_be_reused_and_what_differs(root: 
     told = snapdrift(*explain, "--variant", "august", cwd=root).stdout
     assert "differs in 2 places" in told
     assert "  body.max_output_tokens\n    now:  65\n    then: 64" in told
+
+
+def measured(root: Path, *cases: str) -> None:
+    """Puts a run beside the simulated one in which OpenAI answered the baseline about these cases."""
+    (simulated,) = (root / ".snapdrift" / "runs").glob("*.db")
+    with open_run(simulated) as run:
+        header = replace(run.header, run_id="20261120-000000-0000")
+        plan, pinned = run.planned(), Reusable({"august": Pinned(OPENAI)})
+        with RunWriter.create(simulated.with_name(f"{header.run_id}.db"), header, run.cases(), plan) as writer:
+            writer.set_meta(REUSABLE, codec.dumps(pinned))
+            for case in cases:
+                key = CallKey(case, "august", 0)
+                response, request = run.response(key), run.request(key)
+                assert response is not None
+                assert request is not None
+                writer.record_now(replace(response, source=Source.OPENAI), replace(request, base_url=OPENAI))
+
+
+def test_the_plan_of_a_live_run_counts_what_a_live_run_answered_and_nothing_simulated(
+    root: Path, snapdrift: Run
+) -> None:
+    plan = ("plan", "evals/capitals.yaml", "--json")
+    (before,) = json.loads(snapdrift(*plan, cwd=root).stdout)["suites"]
+    measured(root, "c0", "c1", "c2", "c3", "c4", "c5")
+    (after,) = json.loads(snapdrift(*plan, cwd=root).stdout)["suites"]
+    (anew,) = json.loads(snapdrift(*plan, "--no-cache", cwd=root).stdout)["suites"]
+
+    assert [one["reused"] for one in before["variants"]] == [0, 0, 0]
+    assert [one["reused"] for one in after["variants"]] == [6, 0, 0]
+    assert [one["reused"] for one in anew["variants"]] == [0, 0, 0]
+    then, now = (one["variants"][0]["estimate"]["usd"] for one in (before, after))
+    assert now["live"] == pytest.approx(then["live"] * 2 / CASES)
+    assert now["worst"] == then["worst"]
+    assert f"{CASES} (6 reused)" in snapdrift("plan", "evals/capitals.yaml", cwd=root).stdout
+    told = snapdrift("cache", "explain", "evals/capitals.yaml", "--case", "c5", cwd=root).stdout
+    assert told.startswith("august, case c5, repeat 0: would be reused, from august/c5/0 of run 20261120-000000-0000")
+    # The simulated answers of the other cases are none of OpenAI's.
+    told = snapdrift("cache", "explain", "evals/capitals.yaml", "--case", "c7", cwd=root).stdout
+    assert "where it is asked\n    now:  https://api.openai.com/v1\n    then: a stand-in" in told
 
 
 def test_what_was_cleared_is_asked_and_explained(root: Path, snapdrift: Run) -> None:

@@ -46,24 +46,26 @@ def answer(key: CallKey, **changes: Any) -> Response:
 def run_of(folder: Path, run_id: str, *responses: tuple[Response, Request]) -> Path:
     """A run file with these responses."""
     keys = (A, TWIN, SAME, JUDGE)
-    fields = {"suite_stored": {}, "versions": {}, "catalog": {}, "assumptions": {}}
     header = RunHeader(
-        run_id,
-        "s",
-        "default",
-        "2026-11-20T10:00:00+00:00",
-        0,
-        1,
-        "",
+        run_id=run_id,
+        suite="s",
+        gate="default",
+        started_at="2026-11-20T10:00:00+00:00",
+        seed=0,
+        attempt=1,
+        identity="",
+        suite_stored={},
         suite_hash="",
         dataset_hash="",
+        versions={},
         git_commit=None,
         git_dirty=None,
+        catalog={},
+        assumptions={},
         planned_repeats=1,
         partial=False,
         command="",
         variants=VARIANTS,
-        **fields,
     )
     path = folder / f"{run_id}.db"
     with RunWriter.create(path, header, CASES, [Call(key, place) for place, key in enumerate(keys)]) as writer:

@@ -223,3 +223,20 @@ def test_of_a_call_of_which_one_answer_is_reused_the_others_are_not(
     other_way_round = alone(with_steps(reused, (step_of(request_of(KEY), asked),)))
     assert reused.reused is not None
     assert other_way_round.reused == replace(reused.reused, latency_ms=None)
+
+
+def test_an_index_that_another_process_keeps_locked_is_an_error_and_so_is_one_that_cannot_be_written(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snapdrift.store.cache._BUSY_TIMEOUT_S", 0.01)
+    store("r1", KEY)
+    path = tmp_path / "cache.db"
+    AnswerIndex.open(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with AnswerIndex.open(path) as index, pytest.raises(StoreError, match="another process keeps it locked"):
+        index.take_in(tmp_path / "runs")
+    holder.close()
+
+    with pytest.raises(StoreError, match=r"cache\.db: .*(cannot be opened|permissions)"):
+        AnswerIndex.open(path / "below" / "cache.db")

@@ -137,7 +137,7 @@ def estimate(
 def less_reused(estimate: Estimate, reused: int) -> Estimate:
     """The estimate where some calls are answered by earlier runs, which costs and takes nothing.
 
-    The calls are taken to be alike. What it costs at most stays: the answers might be gone by then.
+    The calls are taken to be alike. What it costs at most stays: the answers may be gone by then.
     """
     left = 1.0 - reused / estimate.calls if estimate.calls else 1.0
 
@@ -147,6 +147,7 @@ def less_reused(estimate: Estimate, reused: int) -> Estimate:
     return replace(
         estimate,
         requests=round(estimate.requests * left),
+        most_requests=round(estimate.most_requests * left),
         live_usd=share(estimate.live_usd),
         cached_usd=share(estimate.cached_usd),
         batch_usd=share(estimate.batch_usd),

@@ -306,5 +306,7 @@ def _explained(path: Path) -> Iterator[None]:
             "full": "the disk is full",
         }
         otherwise = "damaged; delete it, it is made anew from the run files"
+        if isinstance(error, OSError):
+            otherwise = "it cannot be used; check its folder and the permissions there"
         mend = next((mend for sign, mend in mends.items() if sign in text), otherwise)
         raise StoreError(f"{path}: {mend} ({text})") from error

@@ -26,6 +26,7 @@ _BEFORE = (
     " FROM steps t JOIN responses r ON r.call = t.call JOIN calls c ON c.id = t.call"
     " JOIN requests q ON q.call = c.id AND q.step = t.number"
 )
+_SOURCES = frozenset(source.value for source in Source)
 _MEASURED = frozenset(outcome.value for outcome in OUTCOMES)
 
 
@@ -55,17 +56,17 @@ def entries_of(path: Path) -> Iterator[Found]:
         rows = (row for tables in (_LAST, _BEFORE) for row in run.rows(_FIELDS + tables))
         for row in rows:
             if row[9] in _MEASURED:
-                yield from _found(run, reusable, row)
+                yield from _found(run, reusable, str(path), row)
 
 
-def _found(run: StoredRun, reusable: Reusable, row: tuple[Any, ...]) -> Iterator[Found]:
+def _found(run: StoredRun, reusable: Reusable, place: str, row: tuple[Any, ...]) -> Iterator[Found]:
     key, call, step, request_hash = CallKey(*row[:4]), row[4], row[5], row[6]
-    requested, returned, source, received_at, batched = codec.parse(row[7], f"{run.path}: response {key}")
+    requested, returned, source, received_at, batched = codec.parse(row[7], place)
     pinned = reusable.of(key.variant, key.grader, requested) if isinstance(requested, str) else None
     if pinned is None:
         return
     named = returned is None or returned == requested or pinned.vouched
-    known = source in tuple(Source) and is_from(Source(source), pinned)
+    known = source in _SOURCES and is_from(Source(source), pinned)
     typed = isinstance(received_at, str) and bool(received_at)
     if not (named and known and typed and request_hash.startswith(f"{REQUEST_HASH_VERSION}:")):
         return
