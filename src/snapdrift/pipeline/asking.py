@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from snapdrift.pipeline.judgements import MOST_ASKED
 from snapdrift.pipeline.options import BatchOptions
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
+from snapdrift.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -92,7 +92,8 @@ async def ask_all(
     """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
 
     `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
-    SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
+    SIGINT, SIGTERM and SIGHUP stop it: what is in flight may finish, batches stay with the provider, nothing more is
+    started.
     """
     from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
 
@@ -102,7 +103,7 @@ async def ask_all(
     before = budget.spent_usd
     cancel = asyncio.Event()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_stopping_on_signals(cancel))
+        stack.enter_context(stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
         engine = Engine(
             ask,
@@ -239,28 +240,3 @@ def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, .
         return () if response is None else response.attempts
 
     return earlier
-
-
-@contextmanager
-def _stopping_on_signals(cancel: asyncio.Event) -> Iterator[None]:
-    """The first Ctrl-C lets what is in flight finish; the second one is the usual KeyboardInterrupt."""
-    loop = asyncio.get_running_loop()
-    watched = (signal.SIGINT, signal.SIGTERM)
-
-    def stop() -> None:
-        cancel.set()
-        for number in watched:
-            loop.remove_signal_handler(number)
-
-    installed = []
-    for number in watched:
-        try:
-            loop.add_signal_handler(number, stop)
-        except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or a platform without them
-            break
-        installed.append(number)
-    try:
-        yield
-    finally:
-        for number in installed:
-            loop.remove_signal_handler(number)

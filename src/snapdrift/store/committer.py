@@ -33,7 +33,8 @@ class _Job:
 class Committer:
     """Runs jobs on a connection in its own thread; a job's future resolves once its transaction is on the disk.
 
-    A group in which a job fails is undone and repeated job by job, so that each failure meets its own waiter only.
+    A group in which a job fails is undone and repeated job by job, so that each failure meets its own waiter only; what
+    ails the file itself (full disk, locked) meets all that wait.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -79,13 +80,14 @@ class Committer:
         try:
             results = self._transact(group)
         except Exception as error:  # noqa: BLE001  whatever it is, the waiter must get it and the thread live on
-            if len(group) > 1:
+            # What is wrong with the file or the disk is wrong for all: to try each would take as many time-outs.
+            if len(group) > 1 and not isinstance(error, sqlite3.OperationalError):
                 for job in group:
                     self._commit([job])
-            elif isinstance(error, (sqlite3.Error, UnicodeError)):
-                group[0].done.set_exception(explain(error, self._path))
-            else:
-                group[0].done.set_exception(error)
+                return
+            known = isinstance(error, (sqlite3.Error, UnicodeError))
+            for job in group:
+                job.done.set_exception(explain(error, self._path) if known else error)
             return
         for job, result in zip(group, results, strict=True):
             job.done.set_result(result)
