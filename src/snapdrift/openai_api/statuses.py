@@ -83,7 +83,7 @@ class _Refusal:
 
 
 def status_failure(exc: APIStatusError, now: datetime, redacted: Callable[[str], str]) -> Failure:
-    """Return what an error status means. `now` is for a `Retry-After` with a date from a host that does not tell the time."""
+    """Return what an error status means. `now` counts for a date in `Retry-After` if the host tells no time."""
     headers = {name.lower(): value for name, value in exc.response.headers.items()}
     error = mapping_of(exc.body)
     said = redacted(text_of(error.get("message")) or _page_message(exc.response.text)).rstrip(". ")
