@@ -106,8 +106,8 @@ def live(order: dict[str, Any]) -> None:
             opened = os.open(name, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if number else 0), 0o644)
             os.dup2(opened, number)
             os.close(opened)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-        sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1)
         for name, arguments in order["fates"]:
             FATES[name](*arguments)
         sys.argv = ["snapdrift", *order["arguments"]]
