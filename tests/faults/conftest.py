@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -106,6 +107,9 @@ class Fated:
 
     def start(self, *arguments: str | Path, cwd: Path, fates: list[Any] | None = None, out: str | None = None) -> int:
         """Starts a command; returns its process id."""
+        if self.pid:  # of a test that failed before it was waited for
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
         order = {
             "arguments": list(map(str, arguments)),
             "cwd": str(cwd),
@@ -121,7 +125,7 @@ class Fated:
 
     def wait(self) -> Ended:
         """Waits for its end."""
-        code = int(self._answer())
+        code, self.pid = int(self._answer()), 0
         out = self._out.read_text() if self._out.exists() else ""
         return Ended(code, out, self._err.read_text())
 
