@@ -136,15 +136,21 @@ def main() -> None:
     from snapdrift import pipeline  # noqa: F401
     from snapdrift.openai_api import client  # noqa: F401
 
+    child = 0
     for line in sys.stdin:
         order = json.loads(line)
+        if child:
+            os.waitpid(child, 0)
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             live(order)
         print(json.dumps(child), flush=True)
-        _, status = os.waitpid(child, 0)
-        print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
+        # It keeps its process id until the next order, so that whoever kills it late kills nobody else.
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        print(json.dumps(code), flush=True)
 
 
 if __name__ == "__main__":
