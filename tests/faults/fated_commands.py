@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 CAP_DAC_OVERRIDE = 1
@@ -34,7 +35,7 @@ def on_statement(pattern: str, times: int, number: int) -> None:
                 os.kill(os.getpid(), number)
 
     def traced(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **named)
+        connection: sqlite3.Connection = connect(*arguments, **named)
         connection.set_trace_callback(look)
         return connection
 
@@ -88,7 +89,7 @@ def told_what_is_stored(path: str) -> None:
     RunWriter.record = told  # type: ignore[method-assign]
 
 
-FATES = {
+FATES: dict[str, Callable[..., None]] = {
     "statement": on_statement,
     "rename": on_rename,
     "bounded files": bounded_files,

@@ -222,9 +222,13 @@ def test_a_second_signal_ends_at_once_and_keeps_what_was_answered(judged, proxy,
     ended = fated.wait()
     assert ended.code == 130, ended.err
     assert "Traceback" not in ended.err
-    assert f"go on with `snapdrift resume {run_file(root).stem}`" in ended.err
+    path = run_file(root)
+    assert path is not None
+    assert f"go on with `snapdrift resume {path.stem}`" in ended.err
     assert len(answers(root)) == last
-    with open_run(run_file(root)) as run:
-        cut = [response for response in run.responses() if not response.outcome.measured]
-    assert len(cut) == CONCURRENCY
-    assert all(response.failure.may_have_run for response in cut)  # a resumed run counts what they may have cost
+    with open_run(path) as run:
+        failures = [response.failure for response in run.responses() if not response.outcome.measured]
+    assert len(failures) == CONCURRENCY
+    assert all(
+        failure is not None and failure.may_have_run for failure in failures
+    )  # a resumed run counts what they may have cost

@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "soak.py"
 CALLS = int(os.environ.get("SNAPDRIFT_SOAK_CALLS", "5000"))
-MORE_MEMORY_MB = 24
+MORE_MEMORY_MB = 16
 """What the last third of the calls may take beyond the first: buffers that grow to their size, and SQLite's cache."""
 MORE_FILES = 16
 """Connections that were broken and are not closed yet."""
@@ -25,7 +25,7 @@ def test_a_long_run_with_faults_ends_complete_in_the_memory_and_files_that_it_be
     assert soaked["exit_code"] == 0
     assert sum(soaked["outcomes"].values()) == soaked["planned"] == CALLS
     assert soaked["outcomes"] == {"ok": CALLS}
-    kinds = {"rate_limit", "server", "overloaded", "connection", "malformed"}
+    kinds = {"rate_limit", "server", "overloaded", "connection"}
     assert kinds <= soaked["failures"].keys()  # it did fail on the way, in many ways
     assert 0.01 * CALLS < soaked["tried_again"] < 0.04 * CALLS
     assert soaked["rss_last_third"] - soaked["rss_first_third"] <= MORE_MEMORY_MB

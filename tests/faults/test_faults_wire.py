@@ -160,7 +160,7 @@ def refused(snapdrift, root: Path, url: str) -> str:
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert not list((root / ".snapdrift").rglob("*.db"))
-    (said,) = (line for line in done.stderr.splitlines() if line.startswith("host "))
+    (said,) = [str(line) for line in done.stderr.splitlines() if line.startswith("host ")]
     assert said.count(url) == 1
     return said
 
@@ -171,6 +171,13 @@ def test_a_host_whose_name_is_unknown_ends_the_command_before_there_is_a_run(wor
     assert said.endswith("Check its base_url and the network")
 
 
+class QuietServer(HTTPServer):
+    """The alert of a client that does not trust it is no news."""
+
+    def handle_error(self, *_: object) -> None:
+        return
+
+
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Iterator[str]:
     """The URL of a host whose certificate nobody has vouched for."""
@@ -179,9 +186,8 @@ def self_signed(tmp_path: Path) -> Iterator[str]:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server = QuietServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  the client's alert is no news
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield f"https://127.0.0.1:{server.server_port}/v1"
