@@ -57,6 +57,21 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """A run that is killed 100 times at random moments; the test suite has ten of them."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    session.run("pytest", "tests/faults/test_faults_kills.py", *session.posargs, env={"SNAPDRIFT_KILLS": "100"})
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """100,000 calls, two attempts in a hundred of which fail, and figures of memory and files; takes many minutes."""
+    session.install("--quiet", "--editable", ".")
+    session.run("python", "benchmarks/soak.py", *session.posargs)
+
+
+@nox.session
 def accept(session: nox.Session) -> None:
     """Writes the golden files of the reports anew; `git diff tests/reports/golden` is to be read before a commit."""
     install(session, "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import subprocess
 import sys
@@ -51,6 +52,11 @@ def test_a_defect_ends_with_2_and_asks_to_be_reported(end):
     assert code == 2
     assert "ZeroDivisionError: of ours" in said
     assert "This is a defect in snapdrift" in said
+
+
+def test_a_disk_that_takes_nothing_more_is_no_defect(end):
+    error = OSError(errno.ENOSPC, "No space left on device", "reports/index.html")
+    assert end(error) == (2, "reports/index.html: cannot be written (No space left on device)\n")
 
 
 def test_ctrl_c_ends_with_130_and_a_word(end):

@@ -61,3 +61,24 @@ def test_in_a_terminal_the_live_line_is_gone_at_the_end(capsys, monkeypatch):
         printer.progress(at())
         assert printer._status is not None
     assert printer._status is None
+
+
+def test_a_stderr_that_nobody_reads_any_more_ends_no_run(monkeypatch, clock):
+    class Gone:
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with Printer() as printer:
+        clock[0] += printing.PLAIN_INTERVAL_S
+        printer.progress(at())
+        printer.notice("a warning")
+    assert clock[0] < printer._next_line  # it was to be printed

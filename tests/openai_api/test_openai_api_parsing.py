@@ -134,7 +134,17 @@ def test_a_body_without_usage_has_none_rather_than_zero() -> None:
     assert parse_response(Endpoint.RESPONSES, responses_body(text_part("a"), usage=None)).usage is None
 
 
-@pytest.mark.parametrize("usage", [{}, {"input_tokens": 3}, {"prompt_tokens": 3, "completion_tokens": 4}])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {},
+        {"input_tokens": 3},
+        {"prompt_tokens": 3, "completion_tokens": 4},
+        {"input_tokens": 3, "output_tokens": -4},
+        {"input_tokens": 3, "output_tokens": True},
+        {"input_tokens": 10**400, "output_tokens": 4},
+    ],
+)
 def test_usage_that_lacks_a_number_is_not_known_and_never_free(usage: dict[str, int]) -> None:
     assert parse_response(Endpoint.RESPONSES, responses_body(text_part("a"), usage=usage)).usage is None
 

@@ -180,3 +180,12 @@ def test_importing_the_command_does_not_import_the_server() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_server_that_ended_at_once_is_not_said_to_have_taken_long(tmp_path: Path) -> None:
+    (tmp_path / "no folder").write_text("a file")
+    config = StandinConfig.checked({"log": tmp_path / "no folder" / "log.jsonl"})
+    with pytest.raises(ConfigError) as said, StandinProcess(config):
+        pass
+    assert str(said.value).startswith("the stand-in did not start: standin.log: ")
+    assert " s:" not in str(said.value)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ import pytest
 from snapdrift.errors import RunBusyError, StoreError
 from snapdrift.model import Call, CallKey, Case, Outcome, Reason, Request, Response, Score
 from snapdrift.store import RunHeader, RunState, RunWriter, open_run
+from snapdrift.store.committer import _Job
+from snapdrift.store.lock import RunLock
+from snapdrift.store.writer import put_meta
 
 Create = Callable[[Path], RunWriter]
 RequestOf = Callable[[CallKey], Request]
@@ -207,6 +211,30 @@ def test_a_full_disk_is_a_store_error_for_each_who_waits(
     with create(tmp_path / "run.db") as writer:
         writer._do(fill)  # a disk that is full, as SQLite reports it
         assert [("the disk is full" in text) for text in asyncio.run(record_all(writer))] == [True] * 3
+
+
+def test_a_lock_of_somebody_else_is_waited_for_once_and_not_once_for_each_who_waits(
+    tmp_path: Path, create: Create
+) -> None:
+    with create(tmp_path / "run.db") as writer, closing(sqlite3.connect(tmp_path / "run.db")) as other:
+        begun: list[str] = []
+        writer._connection.set_trace_callback(begun.append)
+        writer._connection.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        group = [_Job(lambda connection: put_meta(connection, [("key", "value")])) for _ in range(3)]
+        writer._committer._commit(group)
+        told = [str(job.done.exception()) for job in group]
+    assert [("another process keeps it locked" in said) for said in told] == [True] * 3
+    assert begun.count("BEGIN IMMEDIATE") == 1
+
+
+def test_drafts_of_dead_processes_are_taken_away_and_those_of_living_ones_stay(tmp_path: Path, create: Create) -> None:
+    for name in ("dead.draft", "dead.draft-journal", "alive.draft"):
+        (tmp_path / name).write_bytes(b"")
+    lock = RunLock.take(tmp_path / "alive.db")
+    create(tmp_path / "run.db").close()
+    lock.release()
+    assert [path.name for path in tmp_path.glob("*.draft*")] == ["alive.draft"]
 
 
 def test_a_closed_writer_takes_nothing(tmp_path: Path, create: Create) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import inspect
 import io
@@ -9,6 +10,7 @@ import os
 import re
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +19,10 @@ from typer.core import TyperGroup
 from snapdrift import __version__
 from snapdrift.errors import SnapdriftError
 from snapdrift.exit_codes import ExitCode
+from snapdrift.signals import ended_as_by_ctrl_c
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""What a disk says that takes nothing more: no defect of ours, wherever it is met."""
 
 
 class Commands(TyperGroup):
@@ -115,11 +121,29 @@ def main() -> None:
     """
     _print_whatever_the_terminal_can()
     try:
-        app()
+        with ended_as_by_ctrl_c():
+            app()
     except SnapdriftError as error:
-        typer.echo(str(error), err=True)
+        _tell(str(error))
         sys.exit(error.exit_code)
-    except Exception:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
-        typer.echo(traceback.format_exc(), err=True)
-        typer.echo("This is a defect in snapdrift, not in your suite. Please report it with the lines above.", err=True)
+    except Exception as error:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
+        if isinstance(error, OSError) and error.errno in _DISK:
+            _tell(f"{error.filename or 'what was to be printed'}: cannot be written ({error.strerror})")
+        else:
+            _tell(traceback.format_exc())
+            _tell("This is a defect in snapdrift, not in your suite. Please report it with the lines above.")
+        _close_stdout()
         sys.exit(ExitCode.ERROR)
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # nobody reads it any more; the exit code still says it
+        typer.echo(text, err=True)
+
+
+def _close_stdout() -> None:
+    """What is left to print has nowhere to go: the interpreter would try once more, and end with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

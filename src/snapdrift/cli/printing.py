@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import typer
+
+from snapdrift.model import ExitCode
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -44,7 +47,7 @@ class Printer:
     def notice(self, text: str) -> None:
         """A sentence that a person should see whatever the result is."""
         self._end_status()
-        typer.echo(text, err=True)
+        self._say(text)
 
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
@@ -54,7 +57,7 @@ class Printer:
             self._live(_progress_line(progress))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_INTERVAL_S
-            typer.echo(_progress_line(progress), err=True)
+            self._say(_progress_line(progress))
 
     def batches(self, progress: BatchProgress) -> None:
         """Where batches are: redrawn in a terminal, elsewhere a line when one goes on and now and then."""
@@ -66,7 +69,13 @@ class Printer:
             self._live(_batches_line(progress))
         elif went_on or time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_INTERVAL_S
-            typer.echo(_batches_line(progress), err=True)
+            self._say(_batches_line(progress))
+
+    @staticmethod
+    def _say(text: str) -> None:
+        """Prints to stderr. A reader that went away, or a full disk behind it, ends no run that is being paid for."""
+        with suppress(OSError):
+            typer.echo(text, err=True)
 
     def text(self, text: str) -> None:
         """A result that is text already."""
@@ -86,6 +95,8 @@ class Printer:
             attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
             typer.echo(f"report: {outcome.reports.html}")
             typer.echo(f"run: {outcome.run_id}{attempt}")
+            if outcome.exit_code is ExitCode.INCOMPLETE:
+                typer.echo(f"go on: snapdrift resume {outcome.run_id}")
             if not self._quiet:
                 typer.echo("")
         if not self._quiet and outcomes and outcomes[-1].index:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from snapdrift.model import Outcome, ToolCall, Usage
+
+_MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,12 @@ def name_of(value: Any) -> str | None:
 
 def count_of(value: Any) -> int:
     """Return `value` if it is a number of tokens, else 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    return value if _is_count(value) else 0
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Whether it counts something. What no double holds exactly would end the run that reckons with it."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def usage_of(value: Any, names: Sequence[str]) -> Usage | None:
@@ -74,7 +81,7 @@ def usage_of(value: Any, names: Sequence[str]) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
     input_key, input_details, output_key, output_details = names
-    if not all(isinstance(value.get(key), int) for key in (input_key, output_key)):
+    if not all(_is_count(value.get(key)) for key in (input_key, output_key)):
         return None
     return Usage(
         input_tokens=count_of(value.get(input_key)),

@@ -83,7 +83,7 @@ class _Refusal:
 
 
 def status_failure(exc: APIStatusError, now: datetime, redacted: Callable[[str], str]) -> Failure:
-    """Return what an error status means. `now` is what an HTTP date in `Retry-After` is counted from."""
+    """Return what an error status means. `now` counts for a date in `Retry-After` if the host tells no time."""
     headers = {name.lower(): value for name, value in exc.response.headers.items()}
     error = mapping_of(exc.body)
     said = redacted(text_of(error.get("message")) or _page_message(exc.response.text)).rstrip(". ")
@@ -92,7 +92,8 @@ def status_failure(exc: APIStatusError, now: datetime, redacted: Callable[[str],
         code=name_of(error.get("code")) or name_of(error.get("type")),
         said=shorten(said, _LONGEST_QUOTE) or "the host gives no reason",
         has_error=bool(error),
-        retry_after=retry_after_seconds(headers, now),
+        # The host's own clock, where it tells the time: ours may be wrong, or have jumped.
+        retry_after=retry_after_seconds(headers, _moment(headers.get("date")) or now),
         location=redacted(headers.get("location", "")),
     )
     kind = status_kind(refusal.status, refusal.code, said)
@@ -150,12 +151,20 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     milliseconds = _number(headers.get("retry-after-ms"))
     seconds = _number(headers.get("retry-after")) if milliseconds is None else milliseconds / 1000
     if seconds is None:
-        try:
-            moment = parsedate_to_datetime(headers.get("retry-after") or "")
-        except (ValueError, OverflowError):
+        moment = _moment(headers.get("retry-after"))
+        if moment is None:
             return None
-        seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+        seconds = (moment - now).total_seconds()
     return seconds if seconds > 0 else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The moment that an HTTP date names, None where there is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _number(text: str | None) -> float | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ from snapdrift.pipeline.sharing import Schedule, Window
 from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
+from snapdrift.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -109,7 +109,8 @@ async def ask_all(
     is the run's share of what its suite may spend today.
 
     `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
-    SIGINT and SIGTERM stop it: what is in flight may finish, batches stay with the provider, nothing more is started.
+    SIGINT, SIGTERM and SIGHUP stop it: what is in flight may finish, batches stay with the provider, nothing more is
+    started.
     """
     from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
 
@@ -122,7 +123,7 @@ async def ask_all(
     worst = worst_cost(catalog, is_roomy=budget.is_roomy)
     cancel = asyncio.Event()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_stopping_on_signals(cancel))
+        stack.enter_context(stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
         grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
         beside = stack.enter_context(grading) if settings.answers else None
@@ -304,28 +305,3 @@ def _earlier_attempts(stored: StoredRun) -> Callable[[CallKey], tuple[Attempt, .
         return () if response is None else response.attempts
 
     return earlier
-
-
-@contextmanager
-def _stopping_on_signals(cancel: asyncio.Event) -> Iterator[None]:
-    """The first Ctrl-C lets what is in flight finish; the second one is the usual KeyboardInterrupt."""
-    loop = asyncio.get_running_loop()
-    watched = (signal.SIGINT, signal.SIGTERM)
-
-    def stop() -> None:
-        cancel.set()
-        for number in watched:
-            loop.remove_signal_handler(number)
-
-    installed = []
-    for number in watched:
-        try:
-            loop.add_signal_handler(number, stop)
-        except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or a platform without them
-            break
-        installed.append(number)
-    try:
-        yield
-    finally:
-        for number in installed:
-            loop.remove_signal_handler(number)

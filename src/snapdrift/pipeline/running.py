@@ -320,4 +320,15 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
 
 def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:
     with open_run(writer.path) as stored:
-        return finish(writer, stored, work, ask(writer, stored, work))
+        try:
+            return finish(writer, stored, work, ask(writer, stored, work))
+        except KeyboardInterrupt:
+            raise Interrupted(_where_it_stands(stored)) from None
+
+
+def _where_it_stands(stored: StoredRun) -> str:
+    """What to do about a run that was cut off outside the orderly stop of asking: between two of its steps."""
+    run = stored.header.run_id
+    if stored.state is RunState.FINISHED:
+        return f"interrupted: run {run} is finished; `snapdrift report {run}` writes its pages"
+    return f"interrupted: {_stored_calls(stored)}; go on with `snapdrift resume {run}`"

@@ -176,7 +176,8 @@ async def _measures(host: Host) -> bool:
         try:
             return not (await client.probe()).made_up
         except AttemptFailed as error:
-            raise IncompleteError(f"host {host.name} ({host.base_url}): {error.failure.message}") from None
+            named = host.name if host.name == host.base_url else f"{host.name} ({host.base_url})"
+            raise IncompleteError(f"host {named}: {error.failure.message}") from None
 
 
 def planned_target(options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]) -> Target:

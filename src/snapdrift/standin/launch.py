@@ -81,11 +81,22 @@ class StandinProcess:
             line = ""
         if line:
             return str(json.loads(line)["base_url"])
-        process.kill()
-        process.wait()
+        raise ConfigError(self._why_not_started(process))
+
+    def _why_not_started(self, process: subprocess.Popen[str]) -> str:
+        """The sentence for a server that announced nothing: it ended with an error, or it took too long."""
+        try:
+            # It that closed its standard output has ended, or is about to.
+            code: int | None = process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            code = None
+            process.kill()
+            process.wait()
         self._said.seek(0)
         said = self._said.read().decode("utf-8", "replace").strip() or "it said nothing"
-        raise ConfigError(f"the stand-in did not start within {self._start_seconds:g} s: {said}")
+        if code is None:
+            return f"the stand-in did not start within {self._start_seconds:g} s: {said}"
+        return f"the stand-in did not start: {said}" + ("" if code == ConfigError.exit_code else f" (exit code {code})")
 
     def _end(self) -> None:
         """Lets the server end by itself, by the end of its standard input; kills it when it takes too long."""

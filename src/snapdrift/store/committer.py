@@ -55,7 +55,8 @@ class _Ended:
 class Committer:
     """Runs jobs on a connection in its own thread; a job's future resolves once its transaction is on the disk.
 
-    A group in which a job fails is undone and repeated job by job, so that each failure meets its own waiter only.
+    A group in which a job fails is undone and repeated job by job, so that each failure meets its own waiter only; what
+    ails the file itself (full disk, locked) meets all that wait.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -113,10 +114,11 @@ class Committer:
         try:
             results = self._transact(group)
         except Exception as error:  # noqa: BLE001  whatever it is, the waiter must get it and the thread live on
-            if len(group) > 1:
+            # What is wrong with the file or the disk is wrong for all: to try each would take as many time-outs.
+            if len(group) > 1 and not isinstance(error, sqlite3.OperationalError):
                 return [ended for job in group for ended in self._ended([job])]
-            is_the_files = isinstance(error, (sqlite3.Error, UnicodeError))
-            return [_Ended(group[0], error=explain(error, self._path) if is_the_files else error)]
+            known = isinstance(error, (sqlite3.Error, UnicodeError))
+            return [_Ended(job, error=explain(error, self._path) if known else error) for job in group]
         return [_Ended(job, result) for job, result in zip(group, results, strict=True)]
 
     def _transact(self, group: list[_Job]) -> list[Any]:

@@ -56,6 +56,8 @@ SUPERSEDED_USD = "superseded_usd"
 SPARED = "spared"
 """The name in `meta` of the cases whose unanswered calls were not needed, because the run was stopped before them."""
 _BUSY_TIMEOUT_S = 5.0
+WRITER_BUSY_TIMEOUT_S = 30.0
+"""How long an answer that was paid for waits for somebody who keeps the run file locked (a backup, an open shell)."""
 
 
 def compress(text: str) -> bytes:
@@ -107,7 +109,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     with explained(path):
         uri = f"{path.resolve().as_uri()}?mode=rw"
         connection = sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=WRITER_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         try:
             _harden(connection)
@@ -164,6 +166,8 @@ def explain(error: Exception, path: Path) -> StoreError:
         "malformed": "it is damaged; restore a copy, or run the suite again",
         "disk is full": "the disk is full; free some space, then `snapdrift resume`",
         "No space left": "the disk is full; free some space, then `snapdrift resume`",
+        "disk I/O error": "the disk does not take it: it is full, over a quota, or failing; mend that, then "
+        "`snapdrift resume`",
         "locked": "another process keeps it locked; wait for it and try again",
         "readonly": "it cannot be written; check the permissions of the file and its folder",
         "Permission denied": "check the permissions of the file and its folder",

@@ -15,6 +15,7 @@ from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Step
 from snapdrift.store import bodies, codec
 from snapdrift.store.committer import Committer
+from snapdrift.store.drafts import DRAFT, remove_abandoned_drafts
 from snapdrift.store.format import SUPERSEDED_USD, compress, connect_writer, explained, lay_out
 from snapdrift.store.handing import hand_over
 from snapdrift.store.header import RunHeader, RunState
@@ -55,6 +56,7 @@ class RunWriter:
         """
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_drafts(path.parent)
         lock = RunLock.take(path)
         try:
             with explained(path):
@@ -241,7 +243,7 @@ def _build(
     """Makes the file under another name and renames it when it is complete and on the disk."""
     if path.exists():
         raise StoreError(f"{path}: a run file is already there; a run is created once")
-    draft = path.with_suffix(".draft")
+    draft = path.with_suffix(DRAFT)
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
