@@ -13,7 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from snapdrift import __version__
+from snapdrift.cli.readable import readable
 from snapdrift.errors import SnapdriftError
+from snapdrift.keys import keep_out_of, know_those_of
 from snapdrift.model import ExitCode
 
 
@@ -92,15 +94,18 @@ def main() -> None:
     """Runs the command line and ends the process with the exit code that the result has.
 
     A user's mistake prints one message and no traceback. A defect of the program ends with 2 like any other error,
-    never with the interpreter's 1, which would read as a regression.
+    never with the interpreter's 1, which would read as a regression. Whatever is printed has no key in it.
     """
     _print_whatever_the_terminal_can()
+    know_those_of(os.environ)
+    keep_out_of(sys.stdout)
+    keep_out_of(sys.stderr)
     try:
         app()
     except SnapdriftError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(readable(str(error)), err=True)
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
-        typer.echo(traceback.format_exc(), err=True)
+        typer.echo(readable(traceback.format_exc()), err=True)
         typer.echo("This is a defect in snapdrift, not in your suite. Please report it with the lines above.", err=True)
         sys.exit(ExitCode.ERROR)

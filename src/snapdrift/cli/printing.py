@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
+from snapdrift.cli.readable import readable
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -44,7 +46,7 @@ class Printer:
     def notice(self, text: str) -> None:
         """A sentence that a person should see whatever the result is."""
         self._end_status()
-        typer.echo(text, err=True)
+        typer.echo(readable(text), err=True)
 
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
