@@ -229,7 +229,7 @@ def test_a_key_that_was_typed_anywhere_is_taken_out_of_the_command_that_a_run_ke
     assert command_line() == "snapdrift run --case [key]"
 
 
-# ---------------------------------------------------------------------------------------------- commands that print keys
+# --------------------------------------------------------------------------------------------- commands that print keys
 
 
 def variant(host: str | None = None) -> Variant:

@@ -135,7 +135,10 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(workspace: Workspace) -> 
         ),
         ("[hosts.x]\n", ["snapdrift.toml:1:2: hosts.x.base_url: missing; expected this key"]),
         ("[standin.suites.a]\nvariant = {}\n", ["snapdrift.toml:2:1: standin.suites.a.variant: unknown key; did you"]),
-        ("api_key_cmd = []\n", ["snapdrift.toml:1:1: api_key_cmd: []; expected a command that prints the key"]),
+        (
+            "api_key_cmd = []\n",
+            ["snapdrift.toml:1:1: api_key_cmd: an empty list; expected a command that prints the key"],
+        ),
         ('api_key_cmd = "pass \'"\n', ["snapdrift.toml:1:1: api_key_cmd: "]),
         ("[limits.gpt-4o]\nrequests_per_minute = 5\n", ["snapdrift.toml:1:1: limits: limits is not available yet; "]),
     ],

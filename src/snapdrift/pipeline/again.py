@@ -32,6 +32,7 @@ from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enoug
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
+from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 
@@ -53,7 +54,7 @@ def report_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[R
 
 def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
-    with open_run(path) as stored:
+    with taken_from(path), open_run(path) as stored:
         require_finished(stored)
         evaluation = stored.evaluation
         if evaluation is None:
@@ -71,7 +72,7 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
     from snapdrift.reports import build_view
 
     workspace, path = locate_run(text, options, cwd)
-    with open_run(path) as stored:
+    with taken_from(path), open_run(path) as stored:
         require_finished(stored)
         suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         evaluation = _compared_again(stored, suite, path)

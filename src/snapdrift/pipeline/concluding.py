@@ -36,15 +36,14 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 STOPPED = "stopped"
-_SAID = 200
-"""Characters of an error that are shown of a damaged file."""
 
 
 def load_stored_suite(stored: StoredRun, workspace: Workspace, *, code: bool = True) -> tuple[Suite, Catalog]:
     """The suite and the facts about models as they were when the run was made.
 
     Raises `StoreError` for a grader that cannot be made any more (the package that brought its family is gone), and for
-    a suite that is none: the run file may be anybody's. Without `code` no package that brings a family is imported.
+    a name that folders cannot have: the run file may be anybody's. Without `code` no package that brings a family is
+    imported.
     """
     from snapdrift.graders.registry import Registry
     from snapdrift.openai_api.catalog import load_catalog
@@ -61,9 +60,6 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace, *, code: bool = T
             f"{stored.path}: found a grader that this installation cannot make ({error}); a family that a package "
             "brings takes that package"
         ) from None
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        said = f"{type(error).__name__}: {error}"[:_SAID]
-        raise StoreError(f"{stored.path}: damaged, the suite in it cannot be read ({said})") from None
     require_file_names(stored.path, suite=suite.name)
     overrides = {**workspace.config.catalog_overrides, **stored.header.catalog}
     return suite, load_catalog(overrides)
