@@ -61,7 +61,7 @@ CHAT = {
     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}},
 }
 FAILED = {"error": {"message": "No such model", "type": "invalid_request_error", "code": "model_not_found", "param": 1}}
-RESPONSE_EVENTS = [
+RESPONSE_EVENTS: list[dict[str, Any]] = [
     {"type": "response.created", "response": {"id": "resp_1"}},
     {"type": "response.output_text.delta", "delta": "Hi", "item_id": "m1"},
     {"type": "error", "code": "server_error", "message": "overloaded"},
@@ -131,10 +131,11 @@ def test_a_stream_of_events_is_a_body_or_a_failure(endpoint: Endpoint, events: A
 
 
 SSE = [
-    "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in RESPONSE_EVENTS if event["type"] != "error"),
+    "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in RESPONSE_EVENTS[:2]),
+    f"event: response.completed\ndata: {json.dumps(RESPONSE_EVENTS[-1])}\n\n",
     "".join(f"data: {json.dumps(event)}\n\n" for event in CHAT_EVENTS) + "data: [DONE]\n\n",
-    'data: {"error": {"message": "overloaded", "code": null}}\r\n\r\n: comment\nid: 7\nretry: 10\ndata: {}\ndata: {}\n\n',
-]  # fmt: skip
+    'data: {"error": {"message": "overloaded", "code": null}}\r\n\r\n: comment\nid: 7\nretry: 10\ndata: {}\n\n',
+]
 
 
 @tries(30)
@@ -160,7 +161,7 @@ async def _read_bytes(endpoint: Endpoint, data: bytes, cuts: list[int]) -> None:
     try:
         async with AsyncStream[object](cast_to=object, response=response, client=_client()) as events:
             await read_stream(events, endpoint, lambda: 0.0)
-    except Exception as error:  # noqa: BLE001  `classify` raises again what is no failure of an attempt
+    except Exception as error:  # `classify` raises again what is no failure of an attempt
         classify(error)
 
 

@@ -59,7 +59,7 @@ gates:
   release: {extends: default, policy: prove, repeats: 3, budget: {usd: 5}}
 budget: {usd: 1}
 """
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "c1", "q": "How?", "expected": {"total": 1, "due": "2024-01-01"}, "tags": ["reply"], "photo": None},
     {"id": "c2", "q": "Why {{ q }}?", "expected": {"total": 2}, "tags": "reply,b", "cluster": "k", "photo": ""},
     {
@@ -75,8 +75,8 @@ FILES = {
     "prompts/two.yaml": 'input: "{{ q }}"\n',
     "graders/a.json": '{"type": "object", "properties": {"total": {"type": "number", "pattern": "^a+$"}}}',
     "graders/kind.yaml": "model: gpt-4o-mini-2024-07-18\ncriteria: [It is kind.]\nsees: [answer]\n",
-    "app/own.py": "raise SystemExit('the code of a workspace was run')\ndef answer(case): ...\ndef grade(case, answer): ...\n"
-    "def f(arguments, case): ...\n",
+    "app/own.py": "raise SystemExit('the code of a workspace was run')\ndef answer(case): ...\n"
+    "def grade(case, answer): ...\ndef f(arguments, case): ...\n",
     "datasets/own.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
     "datasets/outputs.jsonl": "".join(
         json.dumps({"id": row["id"], "output": "a", "repeat": repeat}) + "\n" for row in ROWS for repeat in (0, 1)
@@ -144,7 +144,7 @@ SEEDS = {"own.jsonl": FILES["datasets/own.jsonl"], "own.csv": CSV, "own.yaml": Y
 def test_a_dataset_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, packed: bool, data: st.DataObject
 ) -> None:
-    content = data.draw(bent_text([SEEDS[name]])).encode("utf-8", "surrogatepass")
+    content = bytearray(data.draw(bent_text([SEEDS[name]])).encode("utf-8", "surrogatepass"))
     if packed and name.endswith(".jsonl"):
         name, content = f"{name}.gz", bytearray(gzip.compress(content, mtime=0))
         for _ in range(data.draw(st.integers(0, 3))):

@@ -444,5 +444,5 @@ def test_an_event_whose_type_is_no_text_is_passed_over() -> None:
     async def events() -> AsyncIterator[object]:
         yield {"type": ["response.created"]}
 
-    with pytest.raises(AttemptFailed, match="1 events came, none of them `response.completed`"):
+    with pytest.raises(AttemptFailed, match="1 events came, none of them"):
         asyncio.run(read_stream(events(), Endpoint.RESPONSES, lambda: 0.0))

@@ -8,18 +8,18 @@ output.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from snapdrift.errors import ConfigError
 from snapdrift.standin.draws import digest
 from snapdrift.standin.recorded_judgements import Judgements
-
 
 MAX_BYTES = 256 * 2**20
 """The largest file of recordings, after decompression: as for datasets."""
@@ -42,7 +42,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise ConfigError(f"{path}: not JSONL ({error}); expected one JSON object a line") from error
 
 
-def _bounded_lines(lines: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+def _bounded_lines(lines: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank with their numbers; raises `ConfigError` before they would fill the memory."""
     left, number = MAX_BYTES, 0
     while line := lines.readline(left + 1):

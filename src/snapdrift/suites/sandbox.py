@@ -32,7 +32,7 @@ MAX_LIST = 100_000
 MAX_LOOP_STEPS = 100_000
 """Steps of all loops of one rendering together."""
 MAX_SECONDS = 5.0
-"""Seconds of this thread's processor time that the loops of one rendering may take; how busy a machine is plays no part."""
+"""Seconds of processor time that the loops of one rendering may take; how busy the machine is plays no part."""
 STEPS_LEFT = "\0steps"
 """The context variable that counts loop steps down; no name in a template can be spelled so."""
 RESULT = "result"
