@@ -303,7 +303,9 @@ class StoredRun:
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         with explained(self.path):
-            yield from self._connection.execute(query, parameters)
+            # `yield from` would close the cursor of rows that nobody reads to their end, perhaps after the file.
+            for row in self._connection.execute(query, parameters):
+                yield row  # noqa: UP028
 
     def _one(self, query: str, parameters: Sequence[object]) -> tuple[Any, ...] | None:
         return next(self._rows(query, parameters), None)
