@@ -98,7 +98,7 @@ LINES = [
 endpoints = st.sampled_from([Endpoint.RESPONSES, Endpoint.CHAT])
 
 
-@tries(60)
+@tries(40)
 @given(endpoint=endpoints, body=bent_value([RESPONSE, CHAT, FAILED]))
 def test_a_body_is_an_answer_or_a_failure(endpoint: Endpoint, body: Any) -> None:
     with harmless(), suppress(AttemptFailed):
@@ -106,7 +106,7 @@ def test_a_body_is_an_answer_or_a_failure(endpoint: Endpoint, body: Any) -> None
         answer.text.encode()
 
 
-@tries(60)
+@tries(40)
 @given(endpoint=endpoints, line=bent_value(LINES) | bent_text(list(map(json.dumps, LINES))))
 def test_a_line_of_a_batch_is_an_answer_or_a_failure(endpoint: Endpoint, line: Any) -> None:
     data = (line if isinstance(line, str) else json.dumps(line)).encode("utf-8", "surrogatepass")
@@ -115,7 +115,7 @@ def test_a_line_of_a_batch_is_an_answer_or_a_failure(endpoint: Endpoint, line: A
         assert (found.answer is None) is not (found.failure is None)
 
 
-@tries(60)
+@tries(40)
 @given(endpoint=endpoints, events=bent_value([RESPONSE_EVENTS, CHAT_EVENTS]))
 def test_a_stream_of_events_is_a_body_or_a_failure(endpoint: Endpoint, events: Any) -> None:
     async def come() -> AsyncIterator[object]:
@@ -138,7 +138,7 @@ SSE = [
 ]
 
 
-@tries(30)
+@tries(20)
 @given(endpoint=endpoints, text=bent_text(SSE), cuts=st.lists(st.integers(1, 400), max_size=5))
 def test_the_bytes_of_a_stream_are_a_body_or_a_failure(endpoint: Endpoint, text: str, cuts: list[int]) -> None:
     asyncio.run(_read_bytes(endpoint, text.encode("utf-8", "surrogatepass"), cuts))
@@ -187,7 +187,7 @@ STEPS = [
 _STEPS = TypeAdapter(Alternatives)
 
 
-@tries(60)
+@tries(40)
 @given(steps=bent_value(STEPS), answer=bent_text(ANSWERS), as_json=st.booleans())
 def test_an_extractor_finds_a_value_or_says_that_there_is_none(steps: Any, answer: str, as_json: bool) -> None:
     try:

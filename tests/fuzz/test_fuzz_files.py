@@ -110,19 +110,19 @@ def read(path: Path, space: Workspace, content: str | bytes) -> None:
         load(path, space)
 
 
-@tries(40)
+@tries(20)
 @given(text=bent_text([SUITE]))
 def test_a_suite_is_loaded_or_refused(space: Workspace, text: str) -> None:
     read(space.root / "evals" / "bent.yaml", space, text)
 
 
-@tries(50)
+@tries(25)
 @given(value=bent_value([yaml.safe_load(SUITE)]))
 def test_a_suite_of_the_right_form_with_wrong_values_is_loaded_or_refused(space: Workspace, value: Any) -> None:
     read(space.root / "evals" / "bent.yaml", space, json.dumps(value))
 
 
-@tries(25)
+@tries(12)
 @given(name=st.sampled_from([name for name in FILES if not name.endswith(".py")]), data=st.data())
 def test_a_file_that_a_suite_names_is_read_or_refused(space: Workspace, name: str, data: st.DataObject) -> None:
     path = space.root / name
@@ -139,7 +139,7 @@ YAML_ROWS = "cases:\n  - &a {id: c1, q: How, tags: [a]}\n  - {<<: *a, id: c2}\n"
 SEEDS = {"own.jsonl": FILES["datasets/own.jsonl"], "own.csv": CSV, "own.yaml": YAML_ROWS}
 
 
-@tries(50)
+@tries(25)
 @given(name=st.sampled_from(sorted(SEEDS)), packed=st.booleans(), data=st.data())
 def test_a_dataset_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, packed: bool, data: st.DataObject
@@ -155,7 +155,7 @@ def test_a_dataset_is_read_or_refused(
         load_cases(path, name)
 
 
-@tries(50)
+@tries(25)
 @given(text=bent_text([SUITE, FILES["graders/a.json"], YAML_ROWS]))
 def test_yaml_and_json_are_plain_values_or_refused(text: str) -> None:
     for parse in (parse_document, parse_json):
@@ -163,7 +163,7 @@ def test_yaml_and_json_are_plain_values_or_refused(text: str) -> None:
             json.dumps(parse(text, "bent").value)
 
 
-@tries(40)
+@tries(20)
 @given(
     text=bent_text(
         [(REPOSITORY / "snapdrift.toml").read_text(), 'api_key_cmd = ["pass"]\n[hosts.x]\nbase_url="http://x"\n']
@@ -184,7 +184,7 @@ TEMPLATES = [
 ]
 
 
-@tries(60)
+@tries(40)
 @given(source=bent_text(TEMPLATES), value=bent_value([{"q": "Why", "tags": ["a", "b"], "x": {"a": {"b": 1.25}}}]))
 def test_a_template_is_rendered_or_refused(source: str, value: Any) -> None:
     context = value if isinstance(value, dict) else {"q": value}

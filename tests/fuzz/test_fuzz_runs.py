@@ -93,7 +93,7 @@ def bent(value: Any, data: st.DataObject) -> Any:
     return zlib.compress(text.encode()) if packed else text
 
 
-@tries(25)
+@tries(8)
 @given(data=st.data())
 def test_a_run_file_is_reported_or_refused(made: Path, data: st.DataObject) -> None:
     [original] = (made / ".snapdrift" / "runs").glob("*.db")
@@ -123,7 +123,7 @@ def test_a_run_file_is_reported_or_refused(made: Path, data: st.DataObject) -> N
     ]
 
 
-@tries(40)
+@tries(25)
 @given(data=st.data())
 def test_bytes_of_a_run_file_that_are_wrong_are_told_or_passed_over(made: Path, data: st.DataObject) -> None:
     [original] = (made / ".snapdrift" / "runs").glob("*.db")

@@ -304,8 +304,8 @@ class StoredRun:
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         with explained(self.path):
             # `yield from` would close the cursor of rows that nobody reads to their end, perhaps after the file.
-            for row in self._connection.execute(query, parameters):
-                yield row  # noqa: UP028
+            for row in self._connection.execute(query, parameters):  # noqa: UP028
+                yield row
 
     def _one(self, query: str, parameters: Sequence[object]) -> tuple[Any, ...] | None:
         return next(self._rows(query, parameters), None)
