@@ -66,6 +66,7 @@ def test_a_file_inside_the_workspace_is_found(workspace: Workspace) -> None:
         ("evals/../../outside.txt", "evals/../../outside.txt leads out of the workspace; "),
         (".env", "the hidden path .env; "),
         (".git/config", "the hidden path .git/config; "),
+        (".GIT/config", "the hidden path .GIT/config; "),
         ("evals/../.git/config", "the hidden path evals/../.git/config; "),
         ("evals", "evals is a folder; expected a file"),
         ("nothing.txt", "no file nothing.txt; expected a file in the workspace"),
