@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import nox
@@ -103,6 +104,17 @@ def demo(session: nox.Session) -> None:
     """The bundled suites, end to end on the stand-in, from an installed package."""
     session.install("--quiet", "--editable", ".")
     session.run("snapdrift", "demo", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hostile files and answers, others every time, for `-- --minutes N` (20); a schedule runs it every night."""
+    given = session.posargs[1] if session.posargs[:1] == ["--minutes"] else "20"
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    ends = time.monotonic() + 60 * float(given)
+    while time.monotonic() < ends:
+        session.run("pytest", "-x", "tests/fuzz", env={"SNAPDRIFT_FUZZ_EXAMPLES": "300"})
 
 
 @nox.session

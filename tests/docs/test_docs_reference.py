@@ -426,6 +426,9 @@ def test_the_examples_of_snapdrift_toml_are_right() -> None:
 
     assert parse_config(plain, "snapdrift.toml").hosts.keys() == {"my-proxy"}
     assert parse_config(hosts, "snapdrift.toml").deployments == {"triage-prod": "gpt-4o-2024-08-06"}
+    assert [parse_config(text, "snapdrift.toml").api_key_cmd for text in blocks("toml command")] == [
+        ["op", "read", "op://Private/OpenAI/credential"]
+    ]
     read = parse_config(standin, "snapdrift.toml").standin.model_dump()
     assert StandinConfig.from_settings(read, root=ROOT).behaviours.keys() == {"mine"}
 

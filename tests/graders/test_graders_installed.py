@@ -159,3 +159,13 @@ def test_an_unknown_family_close_to_an_installed_one_is_suggested(install: Insta
     install()
 
     assert "did you mean 'shouts'" in refused({"shout": True}).expected
+
+
+def test_a_family_that_is_refused_is_told_and_its_package_is_not_imported(install: Install) -> None:
+    install()
+    with pytest.raises(InvalidEntryError) as error:
+        Registry(refusal="--no-code refuses it").parse({"shouts": True}, default_extract=None, read=str, cases=())
+    (finding,) = error.value.findings
+    assert finding.found == "the grader family 'shouts' of shouting 1.2"
+    assert finding.expected == "expected one of Snapdrift's own: --no-code refuses it"
+    assert "shouting_graders" not in sys.modules

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snapdrift.keys import redact
 from snapdrift.model import HTTP_ENDPOINTS, CallKey, Endpoint, Failure, FailureKind, Request
 from snapdrift.openai_api.client import Host, OpenAIClient
-from snapdrift.openai_api.errors import AttemptFailed, classify, redact
+from snapdrift.openai_api.errors import AttemptFailed, classify
 from snapdrift.openai_api.statuses import retry_after_seconds
 
 if TYPE_CHECKING:

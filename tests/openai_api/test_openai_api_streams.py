@@ -438,3 +438,11 @@ def first_and_end(events: list[dict[str, Any]], endpoint: Endpoint) -> tuple[flo
 
 def assembled(events: list[dict[str, Any]]) -> Any:
     return json.loads(asyncio.run(read_stream(_Events(events), Endpoint.CHAT, lambda: 0.0)).text)
+
+
+def test_an_event_whose_type_is_no_text_is_passed_over() -> None:
+    async def events() -> AsyncIterator[object]:
+        yield {"type": ["response.created"]}
+
+    with pytest.raises(AttemptFailed, match="1 events came, none of them"):
+        asyncio.run(read_stream(events(), Endpoint.RESPONSES, lambda: 0.0))

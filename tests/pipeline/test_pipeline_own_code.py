@@ -105,3 +105,34 @@ def test_a_stored_run_is_refused_too(command: str, refused: str, own: Callable[.
     assert done.returncode == 2
     assert refused in done.stderr
     assert not (root / "graders" / "own.ran").exists()
+
+
+def with_template(root: Path) -> Path:
+    (root / "reports" / "templates").mkdir(parents=True)
+    (root / "reports" / "templates" / "own.html").write_text("{{ view.run.run_id }}")
+    return root
+
+
+@pytest.mark.parametrize("command", ["run", "check", "plan"])
+def test_a_template_of_reports_is_code_of_the_workspace_too(
+    command: str, own: Callable[..., Path], snapdrift: Any
+) -> None:
+    root = with_template(own())
+    (root / "evals" / "plain.yaml").write_text(PLAIN)
+    done = snapdrift(command, "evals/plain.yaml", *(["--standin"] if command == "run" else []), "--no-code", cwd=root)
+    assert done.returncode == 2
+    assert "reports/templates/own.html: a template of reports; expected none of the workspace's own code" in done.stderr
+
+
+def test_pages_are_not_rendered_by_a_template_that_is_refused(own: Callable[..., Path], snapdrift: Any) -> None:
+    root = own()
+    (root / "evals" / "plain.yaml").write_text(PLAIN)
+    first = snapdrift("run", "evals/plain.yaml", "--standin", cwd=root)
+    assert first.returncode in (0, 1), first.stderr
+    with_template(root)
+
+    for command in (["report", "latest"], ["report", "--index"], ["resume", "latest"], ["grade", "latest"]):
+        done = snapdrift(*command, "--no-code", cwd=root)
+        assert (done.returncode, "a template of reports" in done.stderr) == (2, True), (command, done.stderr)
+    compared = snapdrift("compare", "latest", "--no-code", cwd=root)
+    assert compared.returncode == first.returncode, "it renders no page"

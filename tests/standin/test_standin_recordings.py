@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from snapdrift.errors import ConfigError
 from snapdrift.model import ClientRequestId
-from snapdrift.standin.recordings import Miss, Recordings
+from snapdrift.standin.recordings import Miss, Recordings, read_json_lines
 
 Connect = Callable[..., openai.OpenAI]
 AUGUST, MAY = "gpt-4o-2024-08-06", "gpt-4o-2024-05-13"
@@ -132,3 +133,20 @@ def test_a_file_that_is_not_jsonl_is_a_clear_error(tmp_path: Path, name: str, co
 def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.jsonl: cannot be read"):
         Recordings([tmp_path / "gone.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (gzip.compress(b"\n" * (2**20 + 1), mtime=0), "found more than 1 MB; expected a smaller file of recordings"),
+        (gzip.compress(b"{}\n", mtime=0)[:-9], "not gzip"),
+        (gzip.compress(b"[" * 200_000, mtime=0), "not JSONL"),
+    ],
+)
+def test_a_file_that_would_fill_the_memory_or_is_damaged_is_told(
+    tmp_path: Path, content: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snapdrift.standin.recordings.MAX_BYTES", 2**20)
+    (tmp_path / "r.jsonl.gz").write_bytes(content)
+    with pytest.raises(ConfigError, match=told):
+        list(read_json_lines(tmp_path / "r.jsonl.gz"))

@@ -180,3 +180,34 @@ def test_the_hash_of_a_dataset_does_not_depend_on_the_order_of_its_rows() -> Non
 )
 def test_the_hash_of_a_dataset_changes_with_any_column(changed: Case) -> None:
     assert dataset_hash([A]) != dataset_hash([changed])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_a_dataset_of_more_rows_than_the_bound_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr("snapdrift.suites.datasets.MAX_ROWS", 3)
+    rows = [{"id": str(number)} for number in range(4)]
+    if name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    else:
+        lines = [json.dumps(row) for row in rows] if name.endswith("jsonl") else ["id", *(row["id"] for row in rows)]
+        (tmp_path / name).write_text("\n".join(lines))
+    with pytest.raises(DatasetError, match="more than 3 rows; expected a smaller dataset"):
+        load_cases(tmp_path / name, name)
+
+
+def test_parquet_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One long text a thousand times is a few bytes in a file, which count as its size."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr("snapdrift.suites.datasets.MAX_BYTES", 300_000)
+    rows = [{"id": str(number), "text": "x" * 5_000} for number in range(1_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", compression="snappy")
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000
+    with pytest.raises(DatasetError, match="MB unpacked"):
+        load_cases(tmp_path / "a.parquet", "a.parquet")

@@ -134,12 +134,39 @@ def test_a_template_reaches_nothing_but_its_case(source: str) -> None:
         "{% set a = long ~ long %}{{ a }}",
         "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}",
         "{% for a in range(50) %}{{ long }}{% endfor %}",
+        "{% filter upper %}{% for a in range(100) %}{{ long }}{% endfor %}{% endfilter %}",
+        "{{ " + "~".join(["long"] * 30) + " }}",
+        "{{ [" + ",".join(["long"] * 900) + "] }}",
+        "{{ [" + ",".join(["long"] * 900) + "]|string|length }}",
+        "{{ [" + ",".join(["long"] * 900) + "]|upper|length }}",
+        "{{ range(900)|map(attribute='x', default=long)|list|tojson|length }}",
+        "{{ [[1], [2]]|sum(start=[]) }}",
         "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
         "x" * 200_001,
     ],
 )
 def test_what_a_template_can_grow_to_is_bounded(source: str) -> None:
     assert failure(source, long="a" * 100_000)
+
+
+def test_loops_are_bounded_in_time_where_each_of_their_steps_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snapdrift.suites.sandbox.MAX_SECONDS", 0.05)
+    source = "{% for a in range(100000) %}{% if long|upper == '' %}{% endif %}{% endfor %}"
+    assert "the loops take more than 0.05 seconds" in failure(source, long="a" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ 1 ~ true ~ none ~ 'a' }}", "1TrueNonea"),
+        ("{{ [1, 2.5]|sum }}", 3.5),
+        ("{{ x|sum(attribute='n') }}", 3),
+        ("{{ x|map(attribute='n')|sum(start=1) }}", 4),
+        ("{{ [1, [2]]|string }}", "[1, [2]]"),
+    ],
+)
+def test_what_is_bounded_says_what_it_said_before(source: str, value: Any) -> None:
+    assert Template(source).render({"x": [{"n": 1}, {"n": 2}]}) == value
 
 
 def test_an_arithmetic_error_is_a_template_error() -> None:

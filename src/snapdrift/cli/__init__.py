@@ -17,8 +17,10 @@ import typer
 from typer.core import TyperGroup
 
 from snapdrift import __version__
+from snapdrift.cli.readable import readable
 from snapdrift.errors import SnapdriftError
 from snapdrift.exit_codes import ExitCode
+from snapdrift.keys import keep_out_of, know_those_of
 from snapdrift.signals import ended_as_by_ctrl_c
 
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
@@ -117,20 +119,23 @@ def main() -> None:
     """Runs the command line and ends the process with the exit code that the result has.
 
     A user's mistake prints one message and no traceback. A defect of the program ends with 2 like any other error,
-    never with the interpreter's 1, which would read as a regression.
+    never with the interpreter's 1, which would read as a regression. Whatever is printed has no key in it.
     """
     _print_whatever_the_terminal_can()
+    know_those_of(os.environ)
+    keep_out_of(sys.stdout)
+    keep_out_of(sys.stderr)
     try:
         with ended_as_by_ctrl_c():
             app()
     except SnapdriftError as error:
-        _tell(str(error))
+        _tell(readable(str(error)))
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001  the last line of defence: a defect must not look like a regression
         if isinstance(error, OSError) and error.errno in _DISK:
             _tell(f"{error.filename or 'what was to be printed'}: cannot be written ({error.strerror})")
         else:
-            _tell(traceback.format_exc())
+            _tell(readable(traceback.format_exc()))
             _tell("This is a defect in snapdrift, not in your suite. Please report it with the lines above.")
         _close_stdout()
         sys.exit(ExitCode.ERROR)

@@ -39,6 +39,7 @@ def calibrate(
         list[Path] | None,
         typer.Option("--labels", help="Labels of the run's answers (JSONL). Repeatable.", metavar="FILE"),
     ] = None,
+    no_code: o.NoCode = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
@@ -63,14 +64,16 @@ def calibrate(
         raise UsageError("calibrate: expected either --draw N -o FILE, which writes a sheet, or --labels FILE")
     if draw is not None:
         _refuse(_LABELLING, (out, junit, summary), "--labels")
-        options = pipeline.RunOptions()
+        options = pipeline.RunOptions(code=not no_code)
         drawn = pipeline.draw_sheet(run, _request(draw, sheet, metric, pair, seed), options, Path.cwd())
         typer.echo(calibrated.drawn_json(drawn) if json else calibrated.drawn(drawn), nl=False)
         return
     _refuse(_DRAWING, (metric, pair, seed, sheet), "--draw")
     with Printer(quiet=quiet, json=json) as printer:
         options = pipeline.RunOptions(
-            output=pipeline.Output(out, junit, summary, report_url=report_url), notice=printer.notice
+            output=pipeline.Output(out, junit, summary, report_url=report_url),
+            code=not no_code,
+            notice=printer.notice,
         )
         made = pipeline.calibrate_run(run, labels or [], options, Path.cwd())
         printer.notice(calibrated.taken(made))

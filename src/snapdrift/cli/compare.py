@@ -9,7 +9,7 @@ import typer
 from snapdrift.cli import options as o
 
 
-def compare(run: o.RunName, json: o.Json = False, quiet: o.Quiet = False) -> None:
+def compare(run: o.RunName, no_code: o.NoCode = False, json: o.Json = False, quiet: o.Quiet = False) -> None:
     """Compare and decide again from a run's stored scores. Nothing is asked, nothing is written.
 
     Examples:
@@ -20,6 +20,6 @@ def compare(run: o.RunName, json: o.Json = False, quiet: o.Quiet = False) -> Non
     from snapdrift.cli.printing import Printer
 
     with Printer(quiet=quiet, json=json) as printer:
-        compared = pipeline.compare_run(run, pipeline.RunOptions(), Path.cwd())
+        compared = pipeline.compare_run(run, pipeline.RunOptions(code=not no_code), Path.cwd())
         printer.view(compared.view)
     raise typer.Exit(compared.evaluation.decision.exit_code)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from snapdrift.errors import UsageError
+from snapdrift.keys import redact
 
 if TYPE_CHECKING:
     from snapdrift.pipeline import TargetOptions
@@ -113,7 +114,9 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask anew what an earl
 NoCode = Annotated[
     bool,
     typer.Option(
-        "--no-code", help="Refuse suites that run code of the workspace: Python graders, applications, Python fakes."
+        "--no-code",
+        help="Refuse code that is not Snapdrift's own: Python graders, applications and fakes, grader families of "
+        "installed packages, report templates, api_key_cmd.",
     ),
 ]
 EarlyStop = Annotated[
@@ -207,8 +210,8 @@ def seconds(text: str | None) -> float | None:
 
 
 def command_line() -> str:
-    """The command as it was typed, for the run's provenance (options never carry keys)."""
-    return shlex.join(["snapdrift", *sys.argv[1:]])
+    """The command as it was typed, for the run's provenance. No option takes a key; one that was typed is taken out."""
+    return redact(shlex.join(["snapdrift", *sys.argv[1:]]))
 
 
 def environment() -> dict[str, str]:

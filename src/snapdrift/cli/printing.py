@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
-from snapdrift.model import ExitCode
+from snapdrift.cli.readable import readable
+from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -47,7 +48,7 @@ class Printer:
     def notice(self, text: str) -> None:
         """A sentence that a person should see whatever the result is."""
         self._end_status()
-        self._say(text)
+        self._say(readable(text))
 
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""

@@ -19,6 +19,7 @@ def report(
     index: Annotated[
         bool, typer.Option("--index", help="Write only the list of all runs, `reports/index.html`.")
     ] = False,
+    no_code: o.NoCode = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
@@ -41,12 +42,12 @@ def report(
     if index:
         if runs or out or junit or summary or json:
             raise UsageError("--index: found with a run or another option; expected it alone: it writes only the list")
-        typer.echo(f"all runs: {pipeline.index_runs(pipeline.RunOptions(), Path.cwd())}")
+        typer.echo(f"all runs: {pipeline.index_runs(pipeline.RunOptions(code=not no_code), Path.cwd())}")
         return
     if not runs:
         raise UsageError("found no RUN; expected at least one, or --index for the list of all runs alone")
     with Printer(quiet=quiet, json=json) as printer:
         output = pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split)
-        options = pipeline.RunOptions(output=output, notice=printer.notice)
+        options = pipeline.RunOptions(output=output, code=not no_code, notice=printer.notice)
         outcomes = pipeline.report_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)

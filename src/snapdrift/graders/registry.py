@@ -65,10 +65,12 @@ class Registry:
     """Makes graders of entries.
 
     `families` are classes derived from `Grader`, each with its own `family` name. Left out, they are those of this
-    program and those that installed packages register.
+    program and those that installed packages register. `refusal` says why the latter may not be used (None: they may):
+    none of their packages is then imported.
     """
 
-    def __init__(self, families: Sequence[type[Grader]] | None = None) -> None:
+    def __init__(self, families: Sequence[type[Grader]] | None = None, *, refusal: str | None = None) -> None:
+        self._refusal = refusal
         self._families = {family.family: family for family in (FAMILIES if families is None else families)}
         self._installed: Mapping[str, InstalledFamily] = {} if families is not None else installed_families()
 
@@ -123,6 +125,9 @@ class Registry:
         installed = self._installed.get(name)
         if installed is None:
             return self._families[name]
+        if self._refusal is not None:
+            found = f"the grader family {name!r} of {installed.providers}"
+            raise InvalidEntryError([Finding((name,), found, f"expected one of Snapdrift's own: {self._refusal}")])
         try:
             return installed.load(self._families)
         except FamilyError as error:

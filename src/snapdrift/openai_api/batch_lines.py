@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from snapdrift.keys import body_without_keys
 from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
 from snapdrift.openai_api.answers import mapping_of, name_of, text_of
 from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
@@ -50,7 +51,7 @@ def read_line(
     `source` is where the file's answers come from; of a `standin` each line may say so itself. `redact` takes keys out
     of what a host says.
     """
-    entry = read_object(data)
+    entry = read_object(_without_keys(data))
     custom_id = name_of(entry.get("custom_id"))
     if custom_id is None:
         raise malformed_answer("a line without a custom_id")
@@ -67,6 +68,14 @@ def read_line(
     except AttemptFailed as error:
         failure = replace(error.failure, status=status, request_id=request_id)
         return BatchLine(custom_id, failure=_redacted(failure, redact))
+
+
+def _without_keys(data: bytes) -> bytes | str:
+    """The line as it may be kept; bytes that are no text stay as they are, for `read_object` to refuse."""
+    try:
+        return body_without_keys(data.decode())
+    except UnicodeDecodeError:
+        return data
 
 
 def _answer(endpoint: Endpoint, body: Any, request_id: str | None, source: Source) -> Answer:

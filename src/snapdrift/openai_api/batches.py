@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from snapdrift.errors import UsageError
+from snapdrift.keys import redact
 from snapdrift.model import Endpoint, Failure, Source
 from snapdrift.openai_api.answers import count_of, mapping_of, mappings_of, name_of, text_of
 from snapdrift.openai_api.batch_lines import ENDPOINT_URLS, BatchLine, read_line
 from snapdrift.openai_api.client import STANDIN_HEADER, open_sdk
-from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object, redact
+from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
 from snapdrift.openai_api.hosts import Host, is_openai_host
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from snapdrift.errors import UsageError
+from snapdrift.keys import body_without_keys, without_keys
 from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
 from snapdrift.openai_api.answers import count_of, mappings_of, name_of
 from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
@@ -106,16 +107,18 @@ class OpenAIClient:
             reply = await exchange(request, started)
         except Exception as error:  # noqa: BLE001  `classify` raises again what is not a failure of the attempt
             raise AttemptFailed(self._failure(error), _milliseconds_since(started), told_by(error)) from None
-        request_id = reply.headers.get("x-request-id")
+        request_id = without_keys(reply.headers.get("x-request-id", "")) or None
+        # Before anything is made of it: what is graded, judged, followed up and stored is one and the same text.
+        text = body_without_keys(reply.text)
         try:
-            parsed = parse_response(request.endpoint, read_object(reply.text))
+            parsed = parse_response(request.endpoint, read_object(text))
         except AttemptFailed as error:
             failure = replace(self._failure(error), status=200, request_id=request_id)
             raise AttemptFailed(failure, reply.latency_ms, told_limits(reply.headers)) from None
         return Answer(
             outcome=parsed.outcome,
             text=parsed.text,
-            raw=reply.text,
+            raw=text,
             returned_model=parsed.returned_model,
             request_id=request_id,
             usage=parsed.usage,
@@ -153,7 +156,7 @@ class OpenAIClient:
         """
         started = time.perf_counter()
         try:
-            return _listed_models(read_object((await self._get_models()).text))
+            return _listed_models(read_object(body_without_keys((await self._get_models()).text)))
         except Exception as error:  # noqa: BLE001  as above
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
 

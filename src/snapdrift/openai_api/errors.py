@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from snapdrift.keys import redact
 from snapdrift.model import Failure, FailureKind, ToldLimits
 from snapdrift.openai_api.answers import mapping_of, name_of, text_of
 from snapdrift.openai_api.statuses import QUOTA_CODES, failure_of, quota_message, shorten, status_failure, status_kind
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from openai import APIConnectionError
 
 LONGEST_MESSAGE = 500
-_KEYS = re.compile(r"\bsk-[A-Za-z0-9_*\-]+|(?<=Bearer )[^\s\"',}]+", re.IGNORECASE)
 
 _SSL = re.compile(r" ssl:\w+")
 """What aiohttp says of TLS in every message about a connection, http ones too."""
@@ -85,15 +85,12 @@ def classify(exc: BaseException, *, now: datetime | None = None, secrets: Iterab
     else:
         raise exc
     # After redaction, so that no key is cut in two and shown by halves.
-    return replace(failure, message=shorten(redacted(failure.message), LONGEST_MESSAGE))
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` without anything that looks like a key (`sk-...`, `Bearer ...`) and without `secrets`."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[key]")
-    return _KEYS.sub("[key]", text)
+    return replace(
+        failure,
+        message=shorten(redacted(failure.message), LONGEST_MESSAGE),
+        code=failure.code and redacted(failure.code),
+        request_id=failure.request_id and redacted(failure.request_id),
+    )
 
 
 # ------------------------------------------------------------------------------------------------ answers that are none

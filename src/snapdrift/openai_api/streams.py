@@ -109,7 +109,7 @@ class ResponseAssembly:
     def add(self, event: Mapping[str, Any]) -> bool:
         """Take the next event."""
         self._count += 1
-        kind = event.get("type")
+        kind = name_of(event.get("type"))
         if kind in _TERMINAL:
             self.ended, self._response = True, event.get("response")
             if isinstance(self._response, Mapping):

@@ -27,11 +27,12 @@ from snapdrift.pipeline.grader_code import open_code
 from snapdrift.pipeline.grading import graders_of, judge_variants, pending_questions
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
-from snapdrift.pipeline.own_code import require_code_allowed
+from snapdrift.pipeline.own_code import refusal, require_code_allowed, require_templates_allowed
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
+from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 
@@ -53,12 +54,13 @@ def report_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[R
 
 def _report(text: str, options: RunOptions, cwd: Path, *, several: bool) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
-    with open_run(path) as stored:
+    with taken_from(path), open_run(path) as stored:
         require_finished(stored)
         evaluation = stored.evaluation
         if evaluation is None:
             raise StoreError(f"run {path.stem} is finished and has no conclusions: the file is damaged")
-        suite, catalog = load_stored_suite(stored, workspace)
+        require_templates_allowed(workspace, allowed=options.code)
+        suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         header = stored.header
         part = header.run_id if several else None
         view, reports = write_run_reports(stored, suite, catalog, workspace, options.output, part)
@@ -70,9 +72,9 @@ def compare_run(text: str, options: RunOptions, cwd: Path) -> Compared:
     from snapdrift.reports import build_view
 
     workspace, path = locate_run(text, options, cwd)
-    with open_run(path) as stored:
+    with taken_from(path), open_run(path) as stored:
         require_finished(stored)
-        suite, catalog = load_stored_suite(stored, workspace)
+        suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         evaluation = _compared_again(stored, suite, path)
         return Compared(build_view(stored_data(stored, suite, catalog, evaluation)), evaluation)
 
@@ -98,11 +100,11 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_finished(stored)
-        suite = _suite_now(stored, workspace)
+        suite = _suite_now(stored, workspace, options)
         require_code_allowed(replace(suite, variants={}), (), workspace, allowed=options.code)  # nobody is asked
         gate = _gate_now(stored, suite)
         options = with_stored_target(stored, options)
-        _, catalog = load_stored_suite(stored, workspace)
+        _, catalog = load_stored_suite(stored, workspace, code=options.code)
         now = {case.id: case for case in suite.cases}
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite, cases=now)) else ()
         allowance = Allowance.of(options.limits)
@@ -124,7 +126,9 @@ def _target_for(
 ) -> Iterator[Target]:
     """Where judges are asked; no host is opened, and no key is needed, where there is nothing to ask."""
     if judges:
-        with open_target(options.target, workspace, options.env, judges, graders=graders_of(suite)) as target:
+        with open_target(
+            options.target, workspace, options.env, judges, graders=graders_of(suite), code=options.code
+        ) as target:
             yield target
         return
     with open_code(workspace, graders_of(suite)) as code:
@@ -167,7 +171,7 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     return gate
 
 
-def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
+def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> Suite:
     """The suite as its file is now, cut to the cases of the run; it must still ask what the run asked."""
     from snapdrift.graders.registry import Registry
     from snapdrift.suites.loader import load_suite
@@ -177,7 +181,8 @@ def _suite_now(stored: StoredRun, workspace: Workspace) -> Suite:
         raise UsageError(
             f"the run's suite {stored.suite['path']} is not in this workspace; grade it where the suite is"
         )
-    suite = load_suite(path, workspace, Registry(), workspace_catalog(workspace))
+    registry = Registry(refusal=refusal(workspace, allowed=options.code))
+    suite = load_suite(path, workspace, registry, workspace_catalog(workspace))
     now = {case.id: case for case in suite.cases}
     for shown, digest in stored.suite.get("media", {}).items():
         if suite.media.get(shown, digest) != digest:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import UsageError
+from snapdrift.keys import body_without_keys, without_keys
 from snapdrift.model import (
     Answer,
     CallKey,
@@ -170,8 +171,8 @@ def answer_of(target: PythonFunction, returned: Any, latency_ms: float) -> Answe
     tool_calls = _tool_calls(target, said.get("tool_calls"))
     return Answer(
         outcome=Outcome.OK,
-        text=text_of(said["text"]),
-        raw=json.dumps(dict(said), ensure_ascii=False, default=str),
+        text=without_keys(text_of(said["text"])),
+        raw=body_without_keys(json.dumps(dict(said), ensure_ascii=False, default=str)),
         returned_model=model or None,
         usage=_usage(target, said.get("usage")),
         latency_ms=latency_ms,
@@ -211,7 +212,7 @@ def _tool_calls(target: PythonFunction, calls: Any) -> tuple[ToolCall, ...]:
 def _json_text(target: PythonFunction, value: Any) -> str:
     """A value of the user's as it is sent to a model; raises `AttemptFailed` for one that JSON has no form for."""
     try:
-        return text_of(tool_text(value))
+        return without_keys(text_of(tool_text(value)))
     except (TypeError, ValueError, RecursionError):
         raise _wrong(target, f"returned {_shown(value)}", "text, or a value that can be written as JSON") from None
 

@@ -25,6 +25,7 @@ from snapdrift.pipeline.label_rows import labels_of_rows
 from snapdrift.pipeline.labelling import LabelKey, label_key, store_labelling, store_records, stored_labelling
 from snapdrift.pipeline.offering import reached_draws
 from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.store import RunWriter, open_run
 from snapdrift.suites.labels import SheetRow, WrittenLabel, read_labels
@@ -61,7 +62,8 @@ def calibrate_run(text: str, files: Sequence[Path], options: RunOptions, cwd: Pa
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_calibratable(stored)
-        suite, catalog = load_stored_suite(stored, workspace)
+        require_templates_allowed(workspace, allowed=options.code)
+        suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         labelling = stored_labelling(stored)
         read = _read(files)
         found = labels_of_rows(read, stored, suite, labelling.draws)

@@ -15,12 +15,14 @@ from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import CallKey, Case, Endpoint, Source
 from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
+from snapdrift.pipeline.own_code import refusal
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
 from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.spending import stored_notes
 from snapdrift.pipeline.targets import STANDIN
 from snapdrift.store import SPARED, RunState, StoredRun, codec, list_runs, open_run
+from snapdrift.store.header import require_file_names
 from snapdrift.store.verdict_log import append_verdict
 from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.registry import InvalidEntryError
@@ -38,10 +40,12 @@ LATEST = "latest"
 STOPPED = "stopped"
 
 
-def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, Catalog]:
+def load_stored_suite(stored: StoredRun, workspace: Workspace, *, code: bool = True) -> tuple[Suite, Catalog]:
     """The suite and the facts about models as they were when the run was made.
 
-    Raises `StoreError` for a grader that cannot be made any more: the package that brought its family is gone.
+    Raises `StoreError` for a grader that cannot be made any more (the package that brought its family is gone), and for
+    a name that folders cannot have: the run file may be anybody's. Without `code` no package that brings a family is
+    imported.
     """
     from snapdrift.graders.registry import Registry
     from snapdrift.openai_api.catalog import load_catalog
@@ -50,13 +54,15 @@ def load_stored_suite(stored: StoredRun, workspace: Workspace) -> tuple[Suite, C
     cases = CaseList(stored.each_case())
     # What is expected was taken out of an exported run: nothing there tells whether graders fit the cases.
     fitting: Sequence[Case] = () if stored.header.redacted else cases
+    registry = Registry(refusal=refusal(workspace, allowed=code))
     try:
-        suite = replace(suite_from_stored(stored.suite, fitting, Registry()), cases=cases)
+        suite = replace(suite_from_stored(stored.suite, fitting, registry), cases=cases)
     except InvalidEntryError as error:
         raise StoreError(
             f"{stored.path}: found a grader that this installation cannot make ({error}); a family that a package "
             "brings takes that package"
         ) from None
+    require_file_names(stored.path, suite=suite.name)
     overrides = {**workspace.config.catalog_overrides, **stored.header.catalog}
     return suite, load_catalog(overrides)
 

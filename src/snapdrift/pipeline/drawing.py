@@ -70,7 +70,7 @@ def draw_sheet(text: str, request: DrawRequest, options: RunOptions, cwd: Path) 
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_calibratable(stored)
-        suite, _ = load_stored_suite(stored, workspace)
+        suite, _ = load_stored_suite(stored, workspace, code=options.code)
         require_one_version(stored, suite)
         judge = _judge_of(suite, request.metric)
         comparison = (judge.name, *_pair_of(stored, suite, request.pair))

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import UsageError
+from snapdrift.keys import redact
 from snapdrift.model import Failure, FailureKind
-from snapdrift.openai_api.errors import AttemptFailed, redact
+from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.suites.workspace import PathError
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from snapdrift.model import DecisionWord, Source
 from snapdrift.pipeline.concluding import asked_source
 from snapdrift.pipeline.history import finished_run
 from snapdrift.pipeline.options import Output, RunOptions
+from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.run_cache import CachedRun, Stamp, cached, read_cache, write_cache
 from snapdrift.pipeline.run_files import runs_dir
 from snapdrift.store import RunState, StoredRun, open_run
@@ -59,6 +60,7 @@ def index_runs(options: RunOptions, cwd: Path) -> Path:
 
     workspace = find_workspace(cwd)
     directory = runs_dir(workspace, options)
+    require_templates_allowed(workspace, allowed=options.code)
     if not directory.is_dir():
         raise UsageError(f"{directory}: found no runs to list; make one with `snapdrift run SUITE`")
     try:

@@ -1,7 +1,8 @@
-"""`--no-code`: a suite that would run code of its workspace is refused, whatever of it that is.
+"""`--no-code`: a suite that would run code that is not Snapdrift's own is refused, whatever of it that is.
 
-Loading a suite runs nothing, so a suite is loaded whole and then looked through: graders that call functions, variants
-that are applications, tools that are faked. Families of installed packages are not the workspace's code.
+Loading a suite runs nothing of the workspace, so a suite is loaded whole and then looked through: graders that call
+functions, variants that are applications, tools that are faked; and the workspace for templates of reports. A grader
+family of an installed package is refused while the suite is loaded (`refusal`), since making one imports its package.
 """
 
 from __future__ import annotations
@@ -20,26 +21,56 @@ if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
 
-_EXPECTED = "expected none of the workspace's own code: --no-code refuses it"
-_EXPECTED_BY_CONFIG = "expected none of the workspace's own code: `code = false` in snapdrift.toml refuses it"
+TEMPLATES = ("reports", "templates")
+"""Where a workspace's own templates of reports are."""
+
+
+def refusal(workspace: Workspace, *, allowed: bool) -> str | None:
+    """Who refuses code, in words that end a message; None where it may run.
+
+    `allowed` is what the command line says; the workspace's configuration may refuse code too.
+    """
+    if not allowed:
+        return "--no-code refuses it"
+    return None if workspace.config.code else "`code = false` in snapdrift.toml refuses it"
+
+
+def require_templates_allowed(workspace: Workspace, *, allowed: bool) -> None:
+    """Raises `UsageError` with each of the workspace's own templates of reports, where there may be none."""
+    refused = refusal(workspace, allowed=allowed)
+    if refused is not None and (found := list(_templates(workspace, _expected(refused)))):
+        raise UsageError("\n".join(map(str, found)))
 
 
 def require_code_allowed(suite: Suite, cases: Iterable[Case], workspace: Workspace, *, allowed: bool) -> None:
     """Raises `UsageError` with each piece of the workspace's code that the suite would run, where there may be none.
 
-    `allowed` is what the command line says; the workspace's configuration may refuse code too. `cases` are all that may
-    be asked.
+    Templates of reports count as such. `allowed` is what the command line says; `cases` are all that may be asked.
     """
-    if allowed and workspace.config.code:
+    refused = refusal(workspace, allowed=allowed)
+    if refused is None:
         return
-    expected = _EXPECTED_BY_CONFIG if allowed else _EXPECTED
+    expected = _expected(refused)
     try:
         document = parse_document(suite.source, suite.path)
     except DocumentError:
         document = Document(suite.path, None)
     found = [document.problem(place, what, expected) for place, what in _pieces(suite, cases, document)]
+    found += _templates(workspace, expected)
     if found:
         raise UsageError("\n".join(map(str, _distinct(found))))
+
+
+def _expected(refused: str) -> str:
+    return f"expected none of the workspace's own code: {refused}"
+
+
+def _templates(workspace: Workspace, expected: str) -> Iterator[Problem]:
+    folder = workspace.root.joinpath(*TEMPLATES)
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_file():
+            shown = path.relative_to(workspace.root).as_posix()
+            yield Problem(shown, 0, 0, "", "a template of reports", expected)
 
 
 def _pieces(suite: Suite, cases: Iterable[Case], document: Document) -> Iterator[tuple[Location, str]]:

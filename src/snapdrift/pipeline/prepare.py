@@ -91,7 +91,7 @@ def applicable_cases(suite: Suite, cases: Iterable[Case]) -> Mapping[str, frozen
 def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
-    from snapdrift.pipeline.own_code import require_code_allowed
+    from snapdrift.pipeline.own_code import refusal, require_code_allowed
     from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
@@ -103,7 +103,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
         raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
     workspace = find_workspace(path)
     catalog = workspace_catalog(workspace)
-    suite = load_suite(path, workspace, Registry(), catalog)
+    suite = load_suite(path, workspace, Registry(refusal=refusal(workspace, allowed=options.code)), catalog)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))

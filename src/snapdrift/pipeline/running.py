@@ -132,7 +132,9 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
             require_prices(spender, prepared[0].catalog, a_day if limit is None else limit)
     fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
     graders = [grader for one in prepared for grader in graders_of(one.suite)]
-    with open_target(options.target, prepared[0].workspace, options.env, asked, fakes, graders) as target:
+    with open_target(
+        options.target, prepared[0].workspace, options.env, asked, fakes, graders, code=options.code
+    ) as target:
         require_batch_hosts(asked, target)
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
@@ -168,7 +170,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
-            suite, catalog = load_stored_suite(stored, workspace)
+            suite, catalog = load_stored_suite(stored, workspace, code=options.code)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             options = with_stored_target(stored, options)
@@ -182,7 +184,9 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         require_unchanged_media(workspace, suite)
         fakes = fakes_of(suite, askable)
         graders = graders_of(suite)
-        with open_target(options.target, workspace, options.env, spender.asked, fakes, graders) as target:
+        with open_target(
+            options.target, workspace, options.env, spender.asked, fakes, graders, code=options.code
+        ) as target:
             require_batch_hosts(spender.asked, target)
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
 from snapdrift.execution.pace import Pace
+from snapdrift.keys import know, require_variable
 from snapdrift.model import Answer, Request, Variant
 from snapdrift.pipeline.applications import Applications, load_applications
 from snapdrift.pipeline.grader_code import GraderCode, open_code
+from snapdrift.pipeline.key_sources import KeySource
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
@@ -113,23 +115,25 @@ def open_target(
     variants: Iterable[Variant],
     fakes: Mapping[PythonFunction, str | None] = MappingProxyType({}),
     graders: Iterable[Grader] = (),
+    *,
+    code: bool = True,
 ) -> Iterator[Target]:
     """The target of a command; a stand-in that it starts ends with it, also when the process is killed.
 
     Imports the applications among the variants, the `fakes` of tools (with the SHA-256 of their files) and the
     functions that `graders` call. Raises `UsageError` when that fails, when two targets are named, and when there is no
     key for a host that needs one: nothing falls back to simulated answers. Raises `IncompleteError` for a host that
-    does not answer.
+    does not answer. Without `code` no command is run that would print a key.
     """
     asked = tuple(variants)
     applications = load_applications(workspace, asked, fakes)
-    with open_code(workspace, graders) as code, _open_hosts(options, workspace, env, asked) as target:
-        yield replace(target, applications=applications, code=code)
+    with open_code(workspace, graders) as functions, _open_hosts(options, workspace, env, asked, code=code) as target:
+        yield replace(target, applications=applications, code=functions)
 
 
 @contextmanager
 def _open_hosts(
-    options: TargetOptions, workspace: Workspace, env: Mapping[str, str], variants: Iterable[Variant]
+    options: TargetOptions, workspace: Workspace, env: Mapping[str, str], variants: Iterable[Variant], *, code: bool
 ) -> Iterator[Target]:
     _refuse_two_targets(options)
     with ExitStack() as stack:
@@ -145,7 +149,7 @@ def _open_hosts(
             raise UsageError("--key-env names the key of --base-url; found it without; add --base-url URL")
         asked = {variant.host or OPENAI for variant in variants if variant.endpoint.over_http}
         names = {options.host} if options.host else asked
-        hosts = {name: _named_host(name, workspace, env) for name in sorted(names)}
+        hosts = {name: _named_host(name, workspace, env, code=code) for name in sorted(names)}
         yield _reached(hosts, options.host)
 
 
@@ -290,6 +294,8 @@ def _url_host(base_url: str, key_env: str | None, env: Mapping[str, str]) -> Hos
             "--base-url: expected http(s)://HOST[:PORT]/v1 without a user name, query or key (it is kept in the run "
             "file); name the variable that holds the key with --key-env"
         )
+    if key_env is not None:
+        require_variable(key_env, "--key-env")
     is_openai = is_openai_host(base_url)
     if is_openai and key_env is None:
         key_env = "OPENAI_API_KEY"
@@ -302,27 +308,38 @@ def _url_host(base_url: str, key_env: str | None, env: Mapping[str, str]) -> Hos
     return Host(base_url, base_url, key, is_openai=is_openai)
 
 
-def _named_host(name: str, workspace: Workspace, env: Mapping[str, str]) -> Host:
+def _named_host(name: str, workspace: Workspace, env: Mapping[str, str], *, code: bool) -> Host:
     from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 
-    if name == OPENAI and name not in workspace.config.hosts:
-        key = env.get("OPENAI_API_KEY", "")
-        if not key:
+    config = workspace.config
+    if name == OPENAI and name not in config.hosts:
+        where = KeySource(OPENAI, "OPENAI_API_KEY", config.api_key_cmd, "api_key_cmd", workspace.root, code)
+        key = where.read(env)
+        if key is None:
             raise UsageError(
                 "no API key: OPENAI_API_KEY is not set. Set it to ask OpenAI, add --standin to try the suite on the "
                 "bundled stand-in (simulated answers, labelled as such), or name another host with --host or --base-url"
             )
         return Host(OPENAI, OPENAI_BASE_URL, key, is_openai=True)
-    declared = workspace.config.hosts.get(name)
+    declared = config.hosts.get(name)
     if declared is None:
-        known = ", ".join(sorted(workspace.config.hosts)) or "none"
+        known = ", ".join(sorted(config.hosts)) or "none"
         raise ConfigError(f"host {name!r} is not declared; expected one of [hosts] in snapdrift.toml (there: {known})")
-    key = _key(declared.key_env, env, f"host {name}") if declared.key_env else STANDIN_KEY
-    return Host(name, declared.base_url, key, is_openai=False, api_version=declared.api_version)
+    place = f"hosts.{name}.api_key_cmd"
+    where = KeySource(f"host {name}", declared.key_env, declared.api_key_cmd, place, workspace.root, code)
+    key = where.read(env)
+    if key is None and declared.key_env:
+        raise _not_set(f"host {name}", declared.key_env)
+    return Host(name, declared.base_url, key or STANDIN_KEY, is_openai=False, api_version=declared.api_version)
 
 
 def _key(variable: str, env: Mapping[str, str], whose: str) -> str:
     key = env.get(variable, "")
     if not key:
-        raise UsageError(f"{whose}: the environment variable {variable} is not set; expected it to hold the key")
+        raise _not_set(whose, variable)
+    know(key)
     return key
+
+
+def _not_set(whose: str, variable: str) -> UsageError:
+    return UsageError(f"{whose}: the environment variable {variable} is not set; expected it to hold the key")

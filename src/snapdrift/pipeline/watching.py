@@ -130,7 +130,7 @@ class _Watch:
         workspace, fakes = self._prepared.workspace, fakes_of(suite, self._prepared.cases)
         options = self._options
         asked, graders = (*self._variants, *judges), graders_of(suite)
-        with open_target(options.target, workspace, options.env, asked, fakes, graders) as target:
+        with open_target(options.target, workspace, options.env, asked, fakes, graders, code=options.code) as target:
             self._require_means(Spender(suite, gate.name, self._variants, judges), target)
             file.write(state)
             night = self._sent(night, state, file, target)

@@ -8,7 +8,9 @@ output.
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,23 +21,36 @@ from snapdrift.errors import ConfigError
 from snapdrift.standin.draws import digest
 from snapdrift.standin.recorded_judgements import Judgements
 
+MAX_BYTES = 256 * 2**20
+"""The largest file of recordings, after decompression: as for datasets."""
+
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number (from 1) and object of every line that is not blank; raises `ConfigError`."""
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in _bounded_lines(lines, path):
+                row = json.loads(line.decode("utf-8"))
                 if not isinstance(row, dict):
                     raise ConfigError(f"{path}:{number}: found {type(row).__name__}; expected a JSON object")
                 yield number, row
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ConfigError(f"{path}: not gzip ({error}); expected a complete gzip file") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); expected a JSONL file") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSONL ({error}); expected one JSON object a line") from error
+
+
+def _bounded_lines(lines: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank with their numbers; raises `ConfigError` before they would fill the memory."""
+    left, number = MAX_BYTES, 0
+    while line := lines.readline(left + 1):
+        number, left = number + 1, left - len(line)
+        if left < 0:
+            raise ConfigError(f"{path}: found more than {MAX_BYTES // 2**20} MB; expected a smaller file of recordings")
+        if line.strip():
+            yield number, line
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from snapdrift.errors import StoreError
+from snapdrift.keys import without_keys
 
 T = TypeVar("T")
 Decoder = Callable[[Any, str], Any]
@@ -72,8 +73,8 @@ def dumps(value: Any) -> str:
 
 
 def text_of(data: Any) -> str:
-    """Plain JSON data as the text that `parse` reads."""
-    return _COMPACT.encode(data)
+    """Plain JSON data as the text that `parse` reads, without the keys that this process knows."""
+    return without_keys(_COMPACT.encode(data))
 
 
 def loads(kind: type[T], text: str | bytes, place: str = "") -> T:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from snapdrift.errors import StoreError
 from snapdrift.model import Variant
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class RunState(StrEnum):
@@ -47,3 +52,15 @@ class RunHeader:
     command: str
     variants: tuple[Variant, ...] = ()
     redacted: tuple[str, ...] = ()
+
+
+def require_file_names(path: Path, **named: str) -> None:
+    """Raises `StoreError` for a name by which folders are named and which is no plain name of a file.
+
+    The file at `path` may be anybody's: what it is called inside must not say where this machine writes.
+    """
+    for what, name in named.items():
+        if not _FILE_NAME.fullmatch(name):
+            raise StoreError(
+                f"{path}: damaged, found the {what} {name[:60]!r}; expected letters, digits, `.`, `_`, `-`"
+            )

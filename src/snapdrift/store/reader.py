@@ -28,7 +28,7 @@ from snapdrift.model import (
 from snapdrift.store import bodies, codec, rows
 from snapdrift.store.draws import StoredDraw, draws_of
 from snapdrift.store.format import SPARED, SUPERSEDED_USD, connect_reader, explained
-from snapdrift.store.header import RunHeader, RunState
+from snapdrift.store.header import RunHeader, RunState, require_file_names
 from snapdrift.store.judging import JudgeTally
 from snapdrift.store.spending import spent_usd
 from snapdrift.store.streams import Reading, StoredCalls, StoredScores
@@ -126,7 +126,9 @@ class StoredRun:
         text = self._required_meta("header")
         if self._header is None or self._header[0] != text:
             # It holds the whole suite and is asked for with every call: parsed once for as long as it stays the same.
-            self._header = (text, codec.loads(RunHeader, text, f"{self.path}: header"))
+            header = codec.loads(RunHeader, text, f"{self.path}: header")
+            require_file_names(self.path, run=header.run_id, suite=header.suite, gate=header.gate)
+            self._header = (text, header)
         return self._header[1]
 
     @property

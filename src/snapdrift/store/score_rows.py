@@ -12,6 +12,7 @@ from json.encoder import encode_basestring_ascii as _quoted  # what `json` itsel
 from math import isfinite
 from operator import itemgetter
 
+from snapdrift.keys import without_keys
 from snapdrift.model import Reason, Score
 from snapdrift.store import codec
 
@@ -53,7 +54,7 @@ def put_rows(connection: sqlite3.Connection, rows: Iterable[ScoreRow]) -> None:
     # The index of a large run has to fit, or its pages are written and read again and again.
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     try:
-        connection.executemany(_INSERT, rows)
+        connection.executemany(_INSERT, ((*row[:4], without_keys(row[4])) for row in rows))
     finally:
         connection.execute(f"PRAGMA cache_size = {before}")
 

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
+from snapdrift.keys import body_without_keys, without_keys
 from snapdrift.model import Call, CallKey, Case, Request, Response, Score, Step
 from snapdrift.store import bodies, codec
 from snapdrift.store.committer import Committer
@@ -270,7 +271,8 @@ def _build(
 
 def put_meta(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
     """Stores texts of the run as a whole by their names, inside a transaction."""
-    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
+    clean = ((key, without_keys(value)) for key, value in rows)
+    connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", clean)
 
 
 def put_cases(connection: sqlite3.Connection, rows: Iterable[tuple[str, str]]) -> None:
@@ -315,7 +317,7 @@ def _put_step(connection: sqlite3.Connection, request: Request, response: Respon
 def response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
     """A response as its row has it after the call: outcome, dollars, record, body as received."""
     record = codec.to_json(response)
-    raw = compress(record.pop("raw"))
+    raw = compress(body_without_keys(record.pop("raw")))
     for column in ("call", "outcome"):
         del record[column]
     if record["reused"] is None:  # of nearly all, and of each once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -81,10 +82,28 @@ def _as_list(value: Any) -> Any:
 Paths = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=list[str] | str)]
 
 
-LATER = {
-    "api_key_cmd": "set the key's variable instead",
-}
-"""Keys of the design that come later, and what serves until then."""
+def _words(value: Any) -> Any:
+    """A command's words; a line is split into them as a shell would, and read by none."""
+    try:
+        return shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"expected a command ({error})") from None
+
+
+def _program(words: list[str]) -> list[str]:
+    if not words or not words[0] or any("\0" in word for word in words):
+        raise ValueError('expected a command that prints the key, such as ["pass", "show", "openai"]')
+    return words
+
+
+Command = Annotated[
+    list[str], BeforeValidator(_words, json_schema_input_type=list[str] | str), AfterValidator(_program)
+]
+
+
+def _key_for_azure(value: str | None, info: ValidationInfo) -> str | None:
+    """The variable of the key, which Azure's classic form cannot do without, or a command that prints the key."""
+    return value if info.data.get("api_key_cmd") else _for_azure(value, info)
 
 
 _Limit = Annotated[int, Field(gt=0)] | None
@@ -122,7 +141,7 @@ class LimitsConfig(Entry):
 
 
 class HostConfig(Entry):
-    """A host that suites can name: where it is and which environment variable holds its key.
+    """A host that suites can name: where it is, which environment variable holds its key, or which command prints it.
 
     `kind = "azure"` is a resource in Azure's classic form, with its endpoint as `base_url`; everything else speaks
     OpenAI's protocol below `base_url`. `deployments` says which model of the catalogue stands behind a name that suites
@@ -134,8 +153,11 @@ class HostConfig(Entry):
     api_version: Annotated[
         str | None, BeforeValidator(_no_date), AfterValidator(_version), Field(validate_default=True)
     ] = None
+    api_key_cmd: Command | None = None
     key_env: Annotated[
-        Annotated[str, AfterValidator(_variable_name)] | None, AfterValidator(_for_azure), Field(validate_default=True)
+        Annotated[str, AfterValidator(_variable_name)] | None,
+        AfterValidator(_key_for_azure),
+        Field(validate_default=True),
     ] = None
     deployments: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     limits: dict[str, ModelLimits] = Field(default_factory=dict)
@@ -192,7 +214,8 @@ class CacheConfig(Entry):
 class Config(Entry):
     """The whole file. `models` overrides the catalogue's facts by model; `roots` are further folders for paths.
 
-    `code` false refuses suites that run code of the workspace, as `--no-code` does.
+    `code` false refuses suites that run code of the workspace, as `--no-code` does. `api_key_cmd` prints OpenAI's key
+    where `OPENAI_API_KEY` is not set.
     """
 
     hosts: dict[str, HostConfig] = Field(default_factory=dict)
@@ -210,6 +233,7 @@ class Config(Entry):
         | None
     ) = None
     code: bool = True
+    api_key_cmd: Command | None = None
     batch: BatchConfig = BatchConfig()
     standin: StandinSettings = StandinSettings()
 
@@ -247,9 +271,6 @@ def parse_config(text: str, file: str, table: tuple[str, ...] = ()) -> Config:
     for name in table:
         value = value.get(name, {})
     document = toml_document(text, file, value)
-    for name, instead in LATER.items():
-        if isinstance(value, dict) and name in value:
-            raise ConfigError(str(document.problem((*table, name), f"{name} is not available yet", instead)))
     return _validated(value, document, table)
 
 

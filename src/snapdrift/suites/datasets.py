@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import DatasetError, DocumentError, Problem
 from snapdrift.model import Case, canonical_json
@@ -18,10 +18,17 @@ from snapdrift.suites.rows import MAX_PROBLEMS, CasesRead, Row, read_cases, rows
 from snapdrift.suites.strict_json import loads_strictly
 from snapdrift.suites.wording import did_you_mean, quoted
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
 MAX_BYTES = 256 * 2**20
 """The largest dataset, after decompression."""
+MAX_ROWS = 1_000_000
+"""Rows of a dataset: short ones take far more memory as cases than as bytes."""
 MAX_YAML_BYTES = 16 * 2**20
 """YAML is read whole, with a position for every value."""
+_PARQUET_BATCH = 256
+"""Rows of Parquet that are unpacked at a time."""
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".yaml", ".yml", ".parquet")
 
 
@@ -82,6 +89,10 @@ def _wrong(file: str, found: str, expected: str, line: int = 0, column: int = 0)
     return DatasetError([Problem(file, line, column, "", found, expected)])
 
 
+def _too_many_rows(shown: str) -> DatasetError:
+    return _wrong(shown, f"more than {MAX_ROWS:,} rows", "expected a smaller dataset")
+
+
 def _bytes(path: Path, shown: str, limit: int) -> bytes:
     compressed = path.name.lower().endswith(".gz")
     try:
@@ -115,10 +126,14 @@ def _not_utf8(data: bytes, shown: str, error: UnicodeDecodeError, line: int = 0)
 
 def _jsonl_rows(data: bytes, shown: str) -> Iterator[Row]:
     problems: list[Problem] = []
+    number_of_rows = 0
     for number, line in enumerate(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), start=1):
         if not line.strip():
             continue
         row = _jsonl_row(line.removesuffix(b"\n"), number, shown)
+        if number_of_rows >= MAX_ROWS:
+            raise _too_many_rows(shown)
+        number_of_rows += 1
         if isinstance(row, Row):
             if not problems:
                 yield row
@@ -174,6 +189,8 @@ def _csv_rows(text: str, shown: str) -> list[Row]:
             if cells and len(cells) != len(header):
                 found, expected = f"{len(cells)} fields", f"expected {len(header)}, as in the header"
                 problems.append(Problem(shown, line, 1, "", found, expected))
+            elif len(rows) >= MAX_ROWS:
+                raise _too_many_rows(shown)
             elif cells:
                 rows.append(Row(_nested(dict(zip(header, cells, strict=True))), shown, line))
             line = reader.line_num + 1
@@ -236,13 +253,27 @@ def _parquet_rows(path: Path, shown: str) -> list[Row]:
         raise _wrong(shown, f"more than {MAX_BYTES // 2**20} MB", "expected a smaller dataset")
     try:
         with pq.ParquetFile(path) as file:
-            size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-            if size > MAX_BYTES:
-                raise _wrong(shown, f"more than {MAX_BYTES // 2**20} MB unpacked", "expected a smaller dataset")
-            table: list[dict[str, Any]] = file.read().to_pylist()
-    except (pa.ArrowException, OSError) as error:
+            if file.metadata.num_rows > MAX_ROWS:
+                raise _too_many_rows(shown)
+            table = _unpacked(file, shown)
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _wrong(shown, f"not Parquet: {error}", "expected a Parquet file") from None
     return list(_parquet_values(table, shown))
+
+
+def _unpacked(file: ParquetFile, shown: str) -> list[dict[str, Any]]:
+    """The rows of a Parquet file. What it says of its size is its own word, so that is counted again on the way."""
+    said = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for batch in file.iter_batches(batch_size=_PARQUET_BATCH) if said <= MAX_BYTES else ():
+        size += batch.nbytes
+        if size > MAX_BYTES:
+            break
+        rows += batch.to_pylist()
+    if max(said, size) > MAX_BYTES:
+        raise _wrong(shown, f"more than {MAX_BYTES // 2**20} MB unpacked", "expected a smaller dataset")
+    return rows
 
 
 def _parquet_values(table: list[dict[str, Any]], shown: str) -> Iterator[Row]:

@@ -8,9 +8,10 @@ because importing Jinja is slow.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, meta, nodes, pass_context
@@ -18,6 +19,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import do_round
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 MAX_SOURCE = 200_000
 """Characters of a template's source."""
@@ -29,6 +31,8 @@ MAX_LIST = 100_000
 """Elements of a list made by a template."""
 MAX_LOOP_STEPS = 100_000
 """Steps of all loops of one rendering together."""
+MAX_SECONDS = 5.0
+"""Seconds of processor time that the loops of one rendering may take; how busy the machine is plays no part."""
 STEPS_LEFT = "\0steps"
 """The context variable that counts loop steps down; no name in a template can be spelled so."""
 RESULT = "result"
@@ -61,6 +65,7 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Extends: "{% extends %}",
     nodes.Block: "{% block %}",
     nodes.AssignBlock: "{% set %} with a block",
+    nodes.FilterBlock: "{% filter %}",
 }
 
 
@@ -129,26 +134,39 @@ def to_json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def plain_value(value: Any, depth: int = 0) -> Any:
+def plain_value(value: Any) -> Any:
     """The value as data (text, number, true, false, null, list, mapping), iterators read out.
 
-    Raises `SecurityError` for methods and other objects that an expression may end in, `UndefinedError` for what
-    is not defined.
+    Raises `SecurityError` for methods and other objects that an expression may end in and for what is too large when
+    it is written out (one long text many times in a list), `UndefinedError` for what is not defined.
     """
+    return _plain(value, [MAX_DATA], 0)
+
+
+def _plain(value: Any, room: list[int], depth: int) -> Any:
+    """The same inside a value that may take as many more characters as `room` says."""
     if depth > 100:
         raise SecurityError("the value is nested more than 100 levels deep")
+    room[0] -= len(value) if isinstance(value, str) else 1
+    if room[0] < 0:
+        raise SecurityError(f"the result is larger than {MAX_DATA:,}")
     if isinstance(value, Undefined):
         str(value)  # strict: raises with the name that is missing
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        bounded_length(len(value), MAX_DATA)
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): plain_value(item, depth + 1) for key, item in value.items()}
+        return {_key_text(key, room): _plain(item, room, depth + 1) for key, item in value.items()}
     if isinstance(value, Sequence | Iterator) or type(value).__name__ in ("dict_keys", "dict_values", "dict_items"):
-        return [plain_value(item, depth + 1) for item in _first_items(value)]
+        return [_plain(item, room, depth + 1) for item in _first_items(value)]
     raise SecurityError(f"the expression yields a {type(value).__name__}, not data")
+
+
+def _key_text(key: Any, room: list[int]) -> str:
+    text = key if isinstance(key, str) else str(_plain(key, room, 100))
+    room[0] -= len(text)
+    return str(text)
 
 
 def _first_items(values: Iterable[Any]) -> Iterator[Any]:
@@ -169,6 +187,8 @@ def _loop_steps(context: Context, values: Any) -> Iterator[Any]:
         left[0] -= 1
         if left[0] < 0:
             raise SecurityError(f"the loops take more than {MAX_LOOP_STEPS:,} steps")
+        if time.thread_time() > left[1]:
+            raise SecurityError(f"the loops take more than {MAX_SECONDS:g} seconds")
         yield value
 
 
@@ -182,6 +202,52 @@ def _replace(text: Any, old: str, new: str) -> str:
     source = str(text)
     bounded_length(len(source) + source.count(old) * len(new), MAX_TEXT)
     return source.replace(old, new)
+
+
+def _concatenated(values: Sequence[Any]) -> str:
+    """What `~` makes of its operands."""
+    pieces, total = [], 0
+    for value in values:
+        pieces.append(str(_expandable(value)))
+        total += len(pieces[-1])
+        bounded_length(total, MAX_TEXT)
+    return "".join(pieces)
+
+
+def _sum(values: Iterable[Any], attribute: str | None = None, start: float = 0) -> float:
+    """The sum of numbers; lists and texts would be copied once for each of them."""
+    items = (value if attribute is None else environment().getitem(value, attribute) for value in _first_items(values))
+    total = _number(start)
+    for item in items:
+        total += _number(item)
+    return total
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, Undefined):
+        str(value)  # strict: raises with the name that is missing
+    if not isinstance(value, int | float):
+        raise SecurityError("`sum` adds numbers only")
+    return value
+
+
+def _expandable(value: Any) -> Any:
+    """The value itself; a list or mapping only where its text would not be too large."""
+    if isinstance(value, list | tuple | Mapping):
+        plain_value(value)
+    return value
+
+
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter of Jinja's that looks at what it is given first: most make text of it, whatever it is."""
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0
+
+    @wraps(function)
+    def filtered(*arguments: Any, **named: Any) -> Any:
+        _expandable(arguments[place])
+        return function(*arguments, **named)
+
+    return filtered
 
 
 def _join(values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
@@ -207,10 +273,12 @@ def _to_json(value: Any, indent: int | None = None) -> str:
 
 
 _OWN_FILTERS: dict[str, Callable[..., Any]] = {
+    "concatenated": _concatenated,
     "join": _join,
     "loop_steps": _loop_steps,
     "replace": _replace,
     "round": _round,
+    "sum": _sum,
     "tojson": _to_json,
 }
 
@@ -221,7 +289,8 @@ def environment() -> PromptEnvironment:
     made = PromptEnvironment(
         undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True, optimized=False, cache_size=0
     )
-    made.filters = {name: function for name, function in made.filters.items() if name in _FILTERS} | _OWN_FILTERS
+    taken = {name: _bounded(function) for name, function in made.filters.items() if name in _FILTERS}
+    made.filters = taken | _OWN_FILTERS
     made.globals = {name: value for name, value in made.globals.items() if name in _GLOBALS} | {"range": _range}
     return made
 
@@ -236,12 +305,21 @@ def compile_source(source: str) -> Compiled:
     names = frozenset(meta.find_undeclared_variables(tree))
     for loop in tree.find_all(nodes.For):
         loop.iter = nodes.Filter(loop.iter, "loop_steps", [], [], None, None, lineno=loop.lineno)
-    expression = _single_expression(jinja.parse(source.strip()))
+    expression = _single_expression(_Concatenations().visit(jinja.parse(source.strip())))
     if expression is None:
-        return Compiled(jinja.from_string(tree), native=False, names=names)
+        return Compiled(jinja.from_string(_Concatenations().visit(tree)), native=False, names=names)
     assign = nodes.Assign(nodes.Name(RESULT, "store", lineno=1), expression, lineno=1)
     template = jinja.from_string(nodes.Template([assign], lineno=1))
     return Compiled(template, native=True, names=names, chain=_chain_of(expression))
+
+
+class _Concatenations(NodeTransformer):
+    """Has `a ~ b` go through a filter that bounds it."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  the name is Jinja's
+        self.generic_visit(node)
+        operands = nodes.List(node.nodes, lineno=node.lineno)
+        return nodes.Filter(operands, "concatenated", [], [], None, None, lineno=node.lineno)
 
 
 def _refuse(tree: nodes.Template) -> None:

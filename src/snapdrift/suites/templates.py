@@ -6,6 +6,7 @@ that are not text read as JSON (`true`, `null`, `{"a": 1}`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -113,9 +114,10 @@ def _compile(source: str) -> Compiled:
 
 
 def _run(compiled: Compiled, context: Mapping[str, Any]) -> tuple[Any, Iterator[str]]:
-    from snapdrift.suites.sandbox import MAX_LOOP_STEPS, STEPS_LEFT
+    from snapdrift.suites.sandbox import MAX_LOOP_STEPS, MAX_SECONDS, STEPS_LEFT
 
-    running = compiled.template.new_context({**context, STEPS_LEFT: [MAX_LOOP_STEPS]})
+    left = [MAX_LOOP_STEPS, time.thread_time() + MAX_SECONDS]
+    running = compiled.template.new_context({**context, STEPS_LEFT: left})
     return running, iter(compiled.template.root_render_func(running))
 
 
