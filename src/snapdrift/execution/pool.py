@@ -177,7 +177,8 @@ class Pool:
     def _refused(self, ticket: Ticket, failure: Failure, now: float) -> None:
         """A 429: the one kind of failure that says that requests came too fast, or were too many at once."""
         self._correct(ticket, 0, -ticket.taking.tokens, -ticket.taking.images, now)
-        news = self._throttle.refused(ticket.at, now, self._requests.rate)
+        told_when = failure.retry_after is not None
+        news = self._throttle.refused(ticket.at, now, self._requests.rate, told_when=told_when)
         if "tokens per" in failure.message and self._tokens.limit is not None:
             self._refunds = False  # the host counts what is asked for, not what is used
             self._tokens.burst_s = (self._tokens.burst_s or 0.0) / 2

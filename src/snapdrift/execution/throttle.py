@@ -105,17 +105,21 @@ class Throttle:
             self.rate, self._due = FIRST_RATE, now
         self._answered = True
 
-    def refused(self, at: float, now: float, ceiling: float | None) -> bool:
+    def refused(self, at: float, now: float, ceiling: float | None, *, told_when: bool = False) -> bool:
         """A request that started `at` a moment was refused; says whether that is news.
 
-        Of all that were under way when the bucket ran empty the first says it. `ceiling` is the known limit.
+        Of all that were under way when the bucket ran empty the first says it. `ceiling` is the known limit;
+        `told_when` says that the host named a pause, which then does what a very low rate would.
         """
         self.take_back()
         if at < self.refused_at:
             return False
         if self.rate == math.inf and ceiling is not None:
             self.rate = ceiling
+        before = self.rate
         self._lower(now)
+        if told_when:
+            self.rate = max(self.rate, min(before, _BLIND_RATE))
         self.refused_at = now
         return True
 
