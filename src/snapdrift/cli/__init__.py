@@ -49,6 +49,7 @@ COMMANDS = (
     "plan",
     "check",
     "resume",
+    "merge",
     "grade",
     "compare",
     "report",

@@ -86,6 +86,8 @@ class Printer:
             attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
             typer.echo(f"report: {outcome.reports.html}")
             typer.echo(f"run: {outcome.run_id}{attempt}")
+            if outcome.shard:
+                typer.echo(str(outcome.shard))
             if not self._quiet:
                 typer.echo("")
         if not self._quiet and outcomes and outcomes[-1].index:

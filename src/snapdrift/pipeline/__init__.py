@@ -17,7 +17,17 @@ from snapdrift.pipeline.explaining import explain_case
 from snapdrift.pipeline.exporting import Exported, export_run
 from snapdrift.pipeline.history import read_history
 from snapdrift.pipeline.indexing import index_runs
-from snapdrift.pipeline.options import BatchOptions, Limits, Output, RunOptions, RunOutcome, Selection, TargetOptions
+from snapdrift.pipeline.merging import merge_runs
+from snapdrift.pipeline.options import (
+    BatchOptions,
+    Limits,
+    Output,
+    RunOptions,
+    RunOutcome,
+    Selection,
+    Shard,
+    TargetOptions,
+)
 from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
 from snapdrift.pipeline.running import resume_run, run_suites
 from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
@@ -35,6 +45,7 @@ __all__ = [
     "RunOptions",
     "RunOutcome",
     "Selection",
+    "Shard",
     "SuitePlan",
     "TargetOptions",
     "WatchOptions",
@@ -46,6 +57,7 @@ __all__ = [
     "explain_case",
     "export_run",
     "index_runs",
+    "merge_runs",
     "plan_suites",
     "read_history",
     "regrade_run",

@@ -58,6 +58,7 @@ from snapdrift.pipeline.run_files import (
     with_stored_target,
 )
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
+from snapdrift.pipeline.sharding import ending_of, part_of, require_shardable, with_own_budget
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media
@@ -92,6 +93,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         require_no_looks(prepared)
         prepared = tuple(map(sent_by_batch, prepared))
     require_batches(prepared, options.batch, own_standin=options.target.standin)
+    require_shardable(prepared, options.shard)
+    parts = [part_of(one, options.shard) for one in prepared]
     for one in prepared:
         require_sufficient(one)
         for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
@@ -99,7 +102,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     allowance = Allowance.of(options.limits)
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
-        for one in prepared
+        for one in parts
     ]
     asked = [variant for spender in spenders for variant in spender.asked]
     if not options.target.standin:
@@ -113,12 +116,16 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         for spender in spenders:
             require_honest_judges(spender, target)
         if any(map(target.is_live, asked)):
-            begun = [one for one in prepared if earlier_run(one, header_of(one, target, options), options) is None]
-            require_affordable([plan_suite(one, options) for one in begun], target, allowance)
+            begun = [
+                part
+                for one, part in zip(prepared, parts, strict=True)
+                if earlier_run(one, header_of(one, target, options), options) is None
+            ]
+            require_affordable([plan_suite(part, options) for part in begun], target, allowance)
         several = len(prepared) > 1
         outcomes, left = [], []
-        for one in prepared:
-            work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several)
+        for one, part in zip(prepared, parts, strict=True):
+            work = Work(part.suite, one.catalog, one.workspace, target, options, allowance, several)
             with open_writer(one, target, options) as writer:
                 try:
                     outcomes.append(_carry_out(writer, work))
@@ -144,6 +151,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace)
+            suite = with_own_budget(suite, stored.header)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             options = with_stored_target(stored, options)
@@ -212,6 +220,11 @@ def _batch_settings(stored: StoredRun, work: Work) -> BatchSettings:
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
     store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
+    return settle(writer, stored, work, stopped)
+
+
+def settle(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
+    """Compare, decide, render from the scores that are stored; nothing is asked and no code of the workspace runs."""
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
         work.options.notice(problem)
@@ -221,7 +234,8 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     header = stored.header
     part = header.suite if work.several else None
     view, reports = write_run_reports(stored, work.suite, work.catalog, work.workspace, work.options.output, part)
-    return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
+    shard = ending_of(stored, work.suite, stopped)
+    return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports, shard=shard)
 
 
 def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:
