@@ -16,7 +16,7 @@ import typer
 from snapdrift.errors import UsageError
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline import Shard, TargetOptions
+    from snapdrift.pipeline import EngineOptions, Shard, TargetOptions
 
 SuitePaths = Annotated[
     list[Path], typer.Argument(help="Suite files (YAML), usually `evals/*.yaml`.", metavar="SUITE...")
@@ -77,6 +77,18 @@ Deadline = Annotated[
 ]
 Concurrency = Annotated[
     int | None, typer.Option("--concurrency", min=1, help="Requests in flight at most.", metavar="N")
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", help="Who asks: `local` (this process) or `ray` (workers on Ray).", metavar="NAME"),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        help="The Ray cluster (`HOST:PORT`, `auto`); without it one on this machine.",
+        metavar="ADDRESS",
+    ),
 ]
 ShardText = Annotated[
     str | None,
@@ -209,6 +221,17 @@ def seconds(text: str | None) -> float | None:
     if match is None or float(match["number"]) <= 0:
         raise UsageError(f"--deadline: found {text!r}; expected a time such as 90s, 20m or 2h")
     return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+def engine(name: str | None, ray_address: str | None) -> EngineOptions:
+    """Who asks; a Ray cluster is for the engine `ray`."""
+    from snapdrift.pipeline import EngineOptions
+
+    if name not in (None, "local", "ray"):
+        raise UsageError(f"--engine: found {name!r}; expected local or ray")
+    if ray_address and name != "ray":
+        raise UsageError(f"--ray-address: found {ray_address!r} without --engine ray; add it, or leave the address out")
+    return EngineOptions(name == "ray", ray_address)
 
 
 def shard(text: str | None) -> Shard | None:

@@ -20,6 +20,8 @@ def resume(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    engine: o.EngineName = None,
+    ray_address: o.RayAddress = None,
     extend: o.Extend = False,
     no_code: o.NoCode = False,
     no_wait: o.NoWait = False,
@@ -56,6 +58,7 @@ def resume(
             ),
             extend=extend,
             code=not no_code,
+            engine=o.engine(engine, ray_address),
             progress=printer.progress,
             notice=printer.notice,
         )

@@ -20,6 +20,7 @@ from snapdrift.pipeline.indexing import index_runs
 from snapdrift.pipeline.merging import merge_runs
 from snapdrift.pipeline.options import (
     BatchOptions,
+    EngineOptions,
     Limits,
     Output,
     RunOptions,
@@ -38,6 +39,7 @@ __all__ = [
     "Demo",
     "DrawRequest",
     "DrawnSheet",
+    "EngineOptions",
     "Exported",
     "Limits",
     "Night",

@@ -118,6 +118,14 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Who asks: this process, or with `ray` workers on a Ray cluster (`address`; None: started on this machine)."""
+
+    ray: bool = False
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
@@ -137,6 +145,7 @@ class RunOptions:
     extend: bool = False
     code: bool = True
     shard: Shard | None = None
+    engine: EngineOptions = EngineOptions()
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None

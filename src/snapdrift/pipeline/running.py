@@ -39,6 +39,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
+from snapdrift.pipeline.fleet import open_fleet, require_no_batches
 from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.indexing import refresh_index
@@ -94,6 +95,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         prepared = tuple(map(sent_by_batch, prepared))
     require_batches(prepared, options.batch, own_standin=options.target.standin)
     require_shardable(prepared, options.shard)
+    require_no_batches([v for one in prepared for v in one.variants], options)
     parts = [part_of(one, options.shard) for one in prepared]
     for one in prepared:
         require_sufficient(one)
@@ -110,7 +112,10 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
             require_prices(spender, prepared[0].catalog, allowance.budget(spender.suite.budget_for(spender.gate)))
     fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
     graders = [grader for one in prepared for grader in graders_of(one.suite)]
-    with open_target(options.target, prepared[0].workspace, options.env, asked, fakes, graders) as target:
+    with (
+        open_target(options.target, prepared[0].workspace, options.env, asked, fakes, graders) as own,
+        open_fleet(own, options, prepared[0].workspace, asked, graders) as target,
+    ):
         require_batch_hosts(asked, target)
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
@@ -164,7 +169,11 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         require_unchanged_media(workspace, suite)
         fakes = fakes_of(suite, askable)
         graders = graders_of(suite)
-        with open_target(options.target, workspace, options.env, spender.asked, fakes, graders) as target:
+        require_no_batches(spender.asked, options)
+        with (
+            open_target(options.target, workspace, options.env, spender.asked, fakes, graders) as own,
+            open_fleet(own, options, workspace, spender.asked, graders) as target,
+        ):
             require_batch_hosts(spender.asked, target)
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)

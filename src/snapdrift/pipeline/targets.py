@@ -19,6 +19,7 @@ from snapdrift.pipeline.grader_code import GraderCode, open_code
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
+    from snapdrift.execution.ray import RaySession
     from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
     from snapdrift.suites.tool_results import PythonFunction
@@ -39,7 +40,7 @@ class Target:
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
-    functions that its graders call.
+    functions that its graders call. `fleet` are the workers that ask instead of this process, None: it asks itself.
     """
 
     hosts: Mapping[str, Host]
@@ -48,6 +49,7 @@ class Target:
     standin: Any = None
     applications: Applications = field(default_factory=Applications)
     code: GraderCode = field(default_factory=GraderCode)
+    fleet: RaySession | None = None
 
     def host(self, variant: Variant) -> Host:
         """Where the requests of a variant go that is asked over HTTP."""

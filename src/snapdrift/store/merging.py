@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from traceback import clear_frames
 from typing import TypeVar
 
 from snapdrift.errors import StoreError
@@ -29,6 +30,15 @@ def copy_shards(writer: RunWriter, shards: Sequence[StoredRun], positions: Mappi
 
     `positions` has the place of each of these calls. Raises `StoreError` for what does not belong to one of them.
     """
+    try:
+        _copy_all(writer, shards, positions)
+    except BaseException as error:
+        # What was read when it failed hangs on these frames, and must be let go of before its file is closed.
+        clear_frames(error.__traceback__)
+        raise
+
+
+def _copy_all(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping[CallKey, int]) -> None:
     superseded = 0.0
     for shard in shards:
         require_whole(shard)
