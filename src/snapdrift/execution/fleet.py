@@ -126,12 +126,11 @@ class FleetAsker:
         self._live: dict[str, Worker] = {}
         self._losses: dict[str, asyncio.Future[frozenset[int]]] = {}
         self._told: dict[str, Concluded] = {}
-        self._again = 0
 
     @property
     def retried(self) -> int:
         """Attempts beyond each call's first."""
-        return self._again + sum(told.retried for told in self._told.values())
+        return sum(told.retried for told in self._told.values())
 
     @property
     def charged_usd(self) -> float:
@@ -175,7 +174,6 @@ class FleetAsker:
             except WorkerLostError:
                 lost += 1
                 if posting.number in await self._granted_to(worker):
-                    self._again += 1
                     took = (self._clock.monotonic() - began) * 1000.0
                     attempts = (*attempts, Attempt(len(attempts) + 1, started_at, took, _LOST))
         return self.stuck(request, _LOST, attempts) if lost and len(attempts) > len(earlier) else None
