@@ -6,21 +6,21 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.nursery import WarmProcess
+from tests.pipeline import conftest
 
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import ExitCode
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
-from tests.nursery import WarmProcess
-from tests.pipeline import conftest
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = "gpt-4o-2024-11-20"
@@ -62,7 +62,8 @@ def records(path: Path) -> dict[str, Any]:
     """What a run file holds, without what is of its own time: ids, times, ports."""
     with open_run(path) as stored:
         keys = stored.calls()
-        own = {"attempts": (), "latency_ms": None, "finished_at": None, "request_id": None, "request_hash": ""}
+        own: dict[str, Any] = dict.fromkeys(("latency_ms", "finished_at", "request_id"))
+        own |= {"attempts": (), "request_hash": ""}
         responses = {response.call: response for response in stored.responses()}
         steps = [(number, step.call, step.text, step.tool_calls) for number, step in stored.stored_steps()]
         found: dict[str, Any] = {

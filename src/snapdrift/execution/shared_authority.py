@@ -35,6 +35,7 @@ class SharedAuthority:
         self._authority = authority
         self._budget = budget
         self._waiting: dict[tuple[str, int], asyncio.Task[Grant | OutOfBudget]] = {}
+        self._withdrawn: set[tuple[str, int]] = set()
         self._open: dict[tuple[str, int], Grant] = {}
         self._granted: defaultdict[str, set[int]] = defaultdict(set)
         self._lost: set[str] = set()
@@ -51,13 +52,18 @@ class SharedAuthority:
         self._waiting[place] = waiting
         try:
             await asyncio.wait({waiting})
-        finally:
+        except asyncio.CancelledError:
+            self._withdrawn.add(place)
             waiting.cancel()  # does nothing to one that has ended
+        finally:
             del self._waiting[place]
-        if waiting.cancelled():
+        granted = waiting.result() if waiting.done() and not waiting.cancelled() else None
+        if place in self._withdrawn:
+            self._withdrawn.discard(place)
+            if isinstance(granted, Grant):  # it came in the same moment as the withdrawal
+                self._authority.settle(granted, Settled(0.0))
             return None
-        granted = waiting.result()
-        if isinstance(granted, OutOfBudget):
+        if not isinstance(granted, Grant):
             return granted
         self._open[place] = granted
         self._granted[worker].add(posting)
@@ -66,6 +72,7 @@ class SharedAuthority:
     def withdraw(self, worker: str, ticket: int) -> None:
         """Nobody waits for an admission any more; what it was granted, was not used."""
         if waiting := self._waiting.get((worker, ticket)):
+            self._withdrawn.add((worker, ticket))
             waiting.cancel()
         self.settle(worker, ticket, Settled(0.0))
 

@@ -181,7 +181,8 @@ def open_fleet(
     )
     with ExitStack() as stack:
         session = stack.enter_context(ray_session(options.engine.address, site, min(concurrency, MOST_WORKERS)))
-        options.notice(f"--engine ray: {len(session.workers)} workers")
+        named = ", ".join(f"{worker.name} is process {worker.pid}" for worker in session.workers)
+        options.notice(f"--engine ray: {len(session.workers)} workers ({named})")
         code = target.code
         if site.functions:
             code = GraderCode(FleetFunctions(session), AT_ONCE * len(session.workers))
