@@ -1,0 +1,111 @@
+"""`--engine ray` as far as it needs no Ray: what is refused before anything starts, and what workers are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from snapdrift import pipeline
+from snapdrift.errors import UsageError
+from snapdrift.execution.budget import Budget
+from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
+from snapdrift.pipeline.asking import fleet_terms
+from snapdrift.pipeline.fleet import HostAddress, Site, open_fleet, require_no_batches
+from snapdrift.pipeline.targets import Target
+from snapdrift.suites.config import Config
+from snapdrift.suites.tool_results import PythonFunction
+from snapdrift.suites.workspace import Workspace
+
+RAY = pipeline.RunOptions(engine=pipeline.EngineOptions(ray=True))
+RUN = ("run", "evals/capitals.yaml", "--recordings", "datasets/recordings.jsonl")
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+
+def test_without_ray_the_engine_says_what_to_install_and_nothing_is_run(workspace, snapdrift, no_ray):
+    root = workspace()
+    done = snapdrift(*RUN, "--engine", "ray", cwd=root)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith("install the extra: pip install 'snapdrift[ray]'")
+    assert not (root / ".snapdrift").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--engine", "spark"), "--engine: found 'spark'; expected local or ray"),
+        (("--ray-address", "auto"), "--ray-address: found 'auto' without --engine ray"),
+        (("--engine", "local", "--ray-address", "auto"), "--ray-address: found 'auto' without --engine ray"),
+    ],
+)
+def test_engines_that_make_no_sense_are_refused(options, said, workspace, snapdrift):
+    done = snapdrift(*RUN, *options, cwd=workspace())
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_what_goes_by_batch_is_refused(workspace):
+    (one,) = pipeline.check_suites([workspace() / "evals" / "capitals.yaml"], pipeline.RunOptions())
+    batched = [replace(variant, batch=True) for variant in one.variants]
+
+    require_no_batches(one.variants, RAY)
+    with pytest.raises(UsageError, match="--engine ray: found answers that come by the Batch API"):
+        require_no_batches(batched, RAY)
+    with pytest.raises(UsageError, match="--engine ray: found answers that come by the Batch API"):
+        require_no_batches(one.variants, replace(RAY, batch=pipeline.BatchOptions(all=True)))
+
+
+def test_what_a_worker_is_sent_has_the_name_of_a_variable_and_no_key(tmp_path, monkeypatch):
+    sent: list[Site] = []
+
+    def session(_address: str | None, site: Site, _most: int) -> None:
+        sent.append(site)
+        raise UsageError("seen")
+
+    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_session", session)
+    target = Target({"openai": Host("openai", OPENAI_BASE_URL, "sk-secret", is_openai=True)})
+    with pytest.raises(UsageError, match="seen"), open_fleet(target, RAY, Workspace(tmp_path, Config()), (), ()):
+        pass
+
+    assert sent[0].hosts == (
+        HostAddress("openai", OPENAI_BASE_URL, "OPENAI_API_KEY", is_openai=True, api_version=None),
+    )
+    assert b"sk-secret" not in pickle.dumps(sent[0])
+
+
+def test_a_worker_takes_its_key_from_its_own_environment():
+    address = HostAddress("proxy", "https://llm.example.com/v1", "PROXY_KEY", is_openai=False, api_version=None)
+
+    assert address.host({"PROXY_KEY": "theirs"}).api_key == "theirs"
+    with pytest.raises(UsageError, match="PROXY_KEY is not set where a worker runs"):
+        address.host({"OPENAI_API_KEY": "ours"})
+
+
+def test_a_worker_without_the_workspace_says_so():
+    async def opened() -> None:
+        function = (PythonFunction("app.py", "grade"), None)
+        async with Site((), Path("/nowhere/at/all"), (), (function,), 4).opened():
+            pass
+
+    with pytest.raises(UsageError, match="there is no /nowhere/at/all where a worker runs"):
+        asyncio.run(opened())
+
+
+def test_the_terms_of_workers_can_be_sent_and_price_there_as_here():
+    terms, make = pickle.loads(pickle.dumps(fleet_terms(load_catalog(), 4, Budget(1.0, 0.25))))  # noqa: S301  our own
+
+    assert isinstance(terms.price, partial)
+    assert (terms.limit_usd, terms.settings.concurrency) == (1.0, 4)
+    assert callable(terms.price())
+    assert callable(terms.worst())
+    assert make().spent.usd == 0.25
