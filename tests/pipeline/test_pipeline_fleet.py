@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from snapdrift import pipeline
 from snapdrift.errors import UsageError
 from snapdrift.execution.budget import Budget
+from snapdrift.execution.fleet import Concluded, Fleet, Posting
+from snapdrift.execution.ray import AuthorityActor, Terms, WorkerActor
+from snapdrift.execution.shared_authority import SharedAuthority, Spent
+from snapdrift.model import ExitCode
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 from snapdrift.pipeline.asking import fleet_terms
 from snapdrift.pipeline.fleet import HostAddress, Site, open_fleet, require_no_batches
 from snapdrift.pipeline.targets import Target
+from snapdrift.store import open_run
 from snapdrift.suites.config import Config
 from snapdrift.suites.tool_results import PythonFunction
 from snapdrift.suites.workspace import Workspace
@@ -99,6 +107,79 @@ def test_a_worker_without_the_workspace_says_so():
 
     with pytest.raises(UsageError, match="there is no /nowhere/at/all where a worker runs"):
         asyncio.run(opened())
+
+
+class Actor:
+    """An object as Ray hands one out: each method has a `remote` that is not waited for."""
+
+    def __init__(self, of: object) -> None:
+        self._of = of
+
+    def __getattr__(self, name: str) -> SimpleNamespace:
+        method = getattr(self._of, name)
+        return SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(method(*arguments)))
+
+
+class WorkerHere(WorkerActor):
+    """A worker in this process: what the actor's class does, without Ray between."""
+
+    def __init__(self, name: str, site: Site) -> None:
+        super().__init__(name, site)
+        self.name, self.pid, self.asked = name, 0, 0
+
+    async def conclude(self, posting: Posting) -> Concluded:
+        self.asked += 1
+        return await super().conclude(posting)
+
+    def kill(self) -> None:
+        """Nothing here is lost."""
+
+
+class SessionHere:
+    """Two workers in this process, opened when the run asks for its fleet and closed once it is asked what it spent."""
+
+    def __init__(self, site: Site) -> None:
+        self.workers = [WorkerHere(f"worker-{number}", site) for number in (1, 2)]
+
+    async def fleet(self, terms: Terms, make: Callable[[], SharedAuthority]) -> SimpleNamespace:
+        authority = AuthorityActor(make)
+        for worker in self.workers:
+            assert isinstance(await worker.open(), int)
+            await worker.accept(terms, Actor(authority))
+
+        async def spent() -> Spent:
+            for worker in self.workers:
+                await worker._stack.aclose()
+            return await authority.spent()
+
+        return SimpleNamespace(fleet=Fleet(self.workers, authority.lose), spent=spent)
+
+
+@pytest.fixture
+def workers_here(monkeypatch: pytest.MonkeyPatch) -> list[SessionHere]:
+    opened: list[SessionHere] = []
+
+    @contextmanager
+    def session(_address: str | None, site: Site, _most: int) -> Iterator[SessionHere]:
+        opened.append(SessionHere(site))
+        yield opened[0]
+
+    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_session", session)
+    return opened
+
+
+def test_a_run_that_is_looked_at_stops_early_with_workers_too(looked_at, land_standin, workers_here):
+    suite = looked_at(200, isles=200)
+    output = pipeline.Output(out_dir=suite.parent / "out", state_dir=suite.parent / "state")
+    target = pipeline.TargetOptions(base_url=land_standin()[0])
+    (outcome,) = pipeline.run_suites([suite], replace(RAY, target=target, output=output))
+
+    assert outcome.exit_code is ExitCode.REGRESSION
+    assert outcome.evaluation.sequential is not None
+    asked = [worker.asked for worker in workers_here[0].workers]
+    assert min(asked) > 0
+    with open_run(outcome.run_path) as stored:
+        assert sum(asked) == len(list(stored.responses())) < 400
 
 
 def test_the_terms_of_workers_can_be_sent_and_price_there_as_here():

@@ -231,6 +231,18 @@ def test_a_shard_that_was_interrupted_is_to_be_gone_on_with(parts):
         merge(root, [first, second])
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc", ".."])
+def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
+    root, paths = parts
+    for path in paths:
+        with RunWriter.open(path) as writer, open_run(path) as stored:
+            writer.replace_header(
+                replace(stored.header, suite=name, suite_stored={**stored.header.suite_stored, "name": name})
+            )
+    with pytest.raises(StoreError, match="names no folder of reports"):
+        merge(root, paths)
+
+
 def tampered() -> Iterator[tuple[str, str, tuple[Any, ...]]]:
     yield "a case left out", "DELETE FROM cases WHERE id IN (SELECT id FROM cases LIMIT 1)", ()
     yield "a call left out", "DELETE FROM calls WHERE id NOT IN (SELECT call FROM responses LIMIT 3)", ()

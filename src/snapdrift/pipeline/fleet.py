@@ -22,6 +22,7 @@ from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RaySessio
 from snapdrift.model import Failure, Variant
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.pipeline.applications import load_applications
+from snapdrift.pipeline.asking import DEFAULT_CONCURRENCY
 from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions, application_failure
 from snapdrift.pipeline.grader_code import AT_ONCE, GraderCode
 from snapdrift.pipeline.options import RunOptions
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
     from snapdrift.suites.workspace import Workspace
-
-DEFAULT_CONCURRENCY = 16
 
 
 @dataclass(frozen=True, slots=True)

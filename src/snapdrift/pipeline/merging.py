@@ -114,6 +114,10 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
 def _in_order(shards: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
     """The shards by their numbers. Raises where they are not all of one whole, each once, and finished."""
     first = shards[0].header
+    if Path(first.suite).name != first.suite or first.suite == ".." or first.suite != shards[0].suite.get("name"):
+        raise StoreError(
+            f"{shards[0].path}: found the suite name {first.suite[:80]!r}, which names no folder of reports"
+        )
     for shard in shards:
         _require_alike(shards[0], shard)
         if shard.state is not RunState.FINISHED:
