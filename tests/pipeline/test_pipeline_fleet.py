@@ -17,14 +17,15 @@ import pytest
 from snapdrift import pipeline
 from snapdrift.errors import UsageError
 from snapdrift.execution.budget import Budget
-from snapdrift.execution.fleet import Concluded, Fleet, Posting
-from snapdrift.execution.ray import AuthorityActor, Terms, WorkerActor
+from snapdrift.execution.fleet import Concluded, Fleet, Posting, WorkerLostError
+from snapdrift.execution.ray import AuthorityActor, Calling, Terms, WorkerActor
 from snapdrift.execution.shared_authority import SharedAuthority, Spent
 from snapdrift.model import ExitCode
 from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 from snapdrift.pipeline.asking import fleet_terms
-from snapdrift.pipeline.fleet import HostAddress, Site, open_fleet, require_no_batches
+from snapdrift.pipeline.fleet import FleetFunctions, HostAddress, Returned, Site, open_fleet, require_no_batches
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import open_run
 from snapdrift.suites.config import Config
@@ -180,6 +181,30 @@ def test_a_run_that_is_looked_at_stops_early_with_workers_too(looked_at, land_st
     assert min(asked) > 0
     with open_run(outcome.run_path) as stored:
         assert sum(asked) == len(list(stored.responses())) < 400
+
+
+class LosingWorker:
+    """A worker that calls functions until it is lost."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+
+    async def call(self, calling: Calling) -> Returned:
+        if not self.calls:
+            raise WorkerLostError("gone")
+        self.calls -= 1
+        return Returned(f"{calling.target} of {calling.arguments[0]}")
+
+
+def test_a_function_that_a_lost_worker_had_is_called_by_another_and_fails_once_all_are_lost():
+    functions = FleetFunctions(SimpleNamespace(workers=[LosingWorker(1), LosingWorker(2)]))  # type: ignore[arg-type]
+    target = PythonFunction("app.py", "grade")
+
+    made = [asyncio.run(functions.call(target, number)) for number in range(3)]
+
+    assert made == [f"app.py:grade of {number}" for number in range(3)]
+    with pytest.raises(AttemptFailed, match=r"app\.py:grade was not called: every worker was lost"):
+        asyncio.run(functions.call(target, 3))
 
 
 def test_the_terms_of_workers_can_be_sent_and_price_there_as_here():

@@ -95,8 +95,8 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What calling a function came to, as it is sent: its value, or how it failed."""
+class Returned:
+    """What calling a function of the workspace came to, as it is sent: its value, or how it failed."""
 
     value: Any = None
     failure: Failure | None = None
@@ -110,16 +110,16 @@ class _Caller:
 
     functions: UserFunctions | None
 
-    async def call(self, calling: Calling) -> _Outcome:
+    async def call(self, calling: Calling) -> Returned:
         target = PythonFunction.parse(calling.target)
         if self.functions is None or target is None:
-            return _Outcome(failure=application_failure(f"{calling.target} was not imported by the worker").failure)
+            return Returned(failure=application_failure(f"{calling.target} was not imported by the worker").failure)
         try:
             value = await self.functions.call(target, *calling.arguments, named=calling.named, within=calling.within)
         except AttemptFailed as error:
             lines = error.lines if isinstance(error, RaisedInCode) else ()
-            return _Outcome(failure=error.failure, lines=lines, given_up=isinstance(error, GivenUp))
-        return _Outcome(value)
+            return Returned(failure=error.failure, lines=lines, given_up=isinstance(error, GivenUp))
+        return Returned(value)
 
 
 class FleetFunctions:
@@ -153,7 +153,7 @@ class FleetFunctions:
         raise application_failure(f"{target} was not called: every worker was lost")
 
 
-def _value_of(outcome: _Outcome) -> Any:
+def _value_of(outcome: Returned) -> Any:
     if outcome.failure is None:
         return outcome.value
     raise GivenUp(outcome.failure) if outcome.given_up else RaisedInCode(outcome.failure, outcome.lines)
