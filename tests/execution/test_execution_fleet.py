@@ -1,12 +1,13 @@
-"""A fleet without Ray: real engines and one authority in one loop, workers that are lost, and a clock that jumps."""
+"""A fleet without Ray: one real engine, workers that make its attempts and may be lost, and a clock that jumps."""
 
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,115 +22,68 @@ from tests.execution.test_execution_engine import (
     virtually,
 )
 
-from snapdrift.errors import CatalogError
+from snapdrift.errors import IncompleteError
 from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, StopReason
-from snapdrift.execution.authority import Grant, LocalAuthority, Need, OutOfBudget, Settled
-from snapdrift.execution.fleet import MOST_LOST, Concluded, Fleet, Posting, WorkerLostError
-from snapdrift.execution.fleet_worker import FleetWorker, stores_nothing
-from snapdrift.execution.shared_authority import RemoteAuthority, SharedAuthority
+from snapdrift.execution.fleet import MOST_LOST, FailedAttempt, Fleet, WorkerLostError
+from snapdrift.execution.ray import OpenedSite, WorkerActor
 from snapdrift.model import Answer, CallKey, FailureKind, Outcome, Request
+from snapdrift.openai_api.errors import AttemptFailed
 
 USD, WORST = 0.01, 0.02
-
-
-@dataclass
-class Link:
-    """To the authority, a moment away: what is sent and not waited for arrives later, in its order."""
-
-    shared: SharedAuthority
-    sent: list[asyncio.Task[None]] = field(default_factory=list)
-
-    async def admit(self, worker: str, ticket: int, posting: int, need: Need) -> Grant | OutOfBudget | None:
-        await asyncio.sleep(0)
-        # Who asks may be cancelled; what it asked goes on elsewhere.
-        return await asyncio.shield(asyncio.ensure_future(self.shared.admit(worker, ticket, posting, need)))
-
-    def withdraw(self, worker: str, ticket: int) -> None:
-        self._later(lambda: self.shared.withdraw(worker, ticket))
-
-    def settle(self, worker: str, ticket: int, settled: Settled) -> None:
-        self._later(lambda: self.shared.settle(worker, ticket, settled))
-
-    def _later(self, work: Callable[[], Any]) -> None:
-        async def do() -> None:
-            await asyncio.sleep(0)
-            work()
-
-        self.sent.append(asyncio.ensure_future(do()))
 
 
 class LocalWorker:
     """A worker in this loop, which can be lost: then nothing of it is heard any more, whatever it had under way."""
 
-    def __init__(self, name: str, ask: Callable[[Request], Any], link: Link, limit: float | None, worst: float | None):
+    def __init__(self, name: str, world: World, lost_with: str) -> None:
         self.name = name
         self.asked: Counter[str] = Counter()
-        self._ask = ask
+        self.given_up: list[int] = []
+        self.killed = False
+        self._lost_with = lost_with
         self._gone = asyncio.Event()
-        remote = RemoteAuthority(link, name, limit)
-        engine = Engine(
-            self._asked,
-            stores_nothing,
-            lambda _model, _answer: USD,
-            lambda _request: worst,
-            EngineSettings(concurrency=4),
-            Budget(limit),
-            LoopClock(),
-            random.Random(1),
-            authority=remote,
-        )
-        self._worker = FleetWorker(engine, LoopClock())
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._actor = WorkerActor(None)  # type: ignore[arg-type]
+        self._actor._opened = OpenedSite(world.ask, None)  # type: ignore[arg-type]
 
-    async def _asked(self, request: Request) -> Answer:
+    async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
+        if self._gone.is_set():
+            raise WorkerLostError(self.name)
         self.asked[request.call.case_id] += 1
-        answer: Answer = await self._ask(request)
-        return answer
-
-    def lose(self) -> None:
-        self._gone.set()
-        for task in self._tasks:
-            task.cancel()
-
-    async def _reached(self, work: Any) -> Any:
-        doing, gone = asyncio.ensure_future(work), asyncio.ensure_future(self._gone.wait())
-        self._tasks.add(doing)
-        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        self._tasks.discard(doing)
+        if request.call.case_id == self._lost_with:
+            asyncio.get_running_loop().call_later(0.5, self.lose)
+        doing = asyncio.ensure_future(self._actor.ask(number, request))
+        gone = asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
         if self._gone.is_set():
             doing.cancel()
             raise WorkerLostError(self.name)
-        return doing.result()
+        made: Answer | FailedAttempt = pickle.loads(pickle.dumps(doing.result()))  # noqa: S301  as between processes
+        return made
 
-    async def begin(self, seconds_left: float | None) -> None:
-        await self._reached(self._now(lambda: self._worker.begin(seconds_left)))
+    def lose(self) -> None:
+        self._gone.set()
 
-    async def conclude(self, posting: Posting) -> Concluded:
-        concluded: Concluded = await self._reached(self._worker.conclude(posting))
-        return concluded
-
-    async def stop(self, reason: StopReason, detail: str) -> None:
-        await self._reached(self._now(lambda: self._worker.stop(reason, detail)))
-
-    async def give_up(self, number: int) -> None:
-        await self._reached(self._now(lambda: self._worker.give_up(number)))
+    def give_up(self, number: int) -> None:
+        self.given_up.append(number)
 
     def kill(self) -> None:
+        self.killed = True
         self.lose()
-
-    async def _now(self, work: Callable[[], None]) -> None:
-        await asyncio.sleep(0)
-        work()
 
 
 @dataclass
 class Outcomes:
     report: EngineReport
     world: World
-    workers: dict[str, LocalWorker]
-    spent: float
-    in_flight: float
+    workers: list[LocalWorker]
+    budget: Budget
+
+    @property
+    def asked(self) -> Counter[str]:
+        return sum((worker.asked for worker in self.workers), Counter())
 
 
 def with_fleet(
@@ -138,8 +92,7 @@ def with_fleet(
     *,
     workers: int = 2,
     limit: float | None = None,
-    worst: float | None = WORST,
-    lose: dict[str, float] | None = None,
+    lose: dict[int, float] | None = None,
     lost_with: str = "",
     cancel_after: float | None = None,
     concurrency: int = 4,
@@ -150,45 +103,23 @@ def with_fleet(
 
     async def main() -> Outcomes:
         world, budget = World(script, latency), Budget(limit)
-        shared = SharedAuthority(LocalAuthority(budget), budget)
-        link, made = Link(shared), dict[str, LocalWorker]()
-        loop = asyncio.get_running_loop()
-
-        def asking(name: str) -> Callable[[Request], Any]:
-            async def ask(request: Request) -> Answer:
-                if request.call.case_id == lost_with:
-                    loop.call_later(0.5, made[name].lose)
-                return await world.ask(request)
-
-            return ask
-
-        for number in range(workers):
-            name = f"worker-{number}"
-            made[name] = LocalWorker(name, asking(name), link, limit, worst)
-
-        async def forfeit(name: str) -> frozenset[int]:
-            await asyncio.gather(*link.sent)
-            return shared.lose(name)
-
+        made = [LocalWorker(f"worker-{number}", world, lost_with) for number in range(workers)]
         engine = Engine(
-            world.ask,
+            Fleet(made).ask,
             world.record,
             lambda _model, _answer: USD,
-            lambda _request: worst,
+            lambda _request: WORST,
             EngineSettings(concurrency=concurrency, **settings),
-            Budget(limit),
+            budget,
             LoopClock(),
             random.Random(0),
-            fleet=Fleet(list(made.values()), forfeit),
         )
-        cancel = asyncio.Event()
+        cancel, loop = asyncio.Event(), asyncio.get_running_loop()
         if cancel_after is not None:
             loop.call_later(cancel_after, cancel.set)
-        for name, after in (lose or {}).items():
-            loop.call_later(after, made[name].lose)
-        report = await engine.run(requests, cancel)
-        await asyncio.gather(*link.sent)
-        return Outcomes(report, world, made, shared.spent.usd, shared.spent.in_flight_usd)
+        for number, after in (lose or {}).items():
+            loop.call_later(after, made[number].lose)
+        return Outcomes(await engine.run(requests, cancel), world, made, budget)
 
     return virtually(main())
 
@@ -196,7 +127,11 @@ def with_fleet(
 def requests(count: int, repeats: int = 1) -> list[Request]:
     made = [request_for(number) for number in range(count)]
     return [
-        replace(request, call=CallKey(request.call.case_id, variant, repeat))
+        replace(
+            request,
+            call=CallKey(request.call.case_id, variant, repeat),
+            client_request_id=f"run:{request.call.case_id}:{variant}/{repeat}/0",
+        )
         for repeat in range(repeats)
         for request in made
         for variant in ("a", "b")
@@ -207,11 +142,10 @@ def test_a_fleet_answers_every_call_once_and_all_calls_of_a_case_by_one_worker()
     done = with_fleet(requests(20, repeats=2))
 
     assert (done.report.answered, done.report.failed, done.report.stopped) == (80, 0, None)
-    first, second = (set(worker.asked) for worker in done.workers.values())
+    first, second = (set(worker.asked) for worker in done.workers)
     assert (first & second, len(first | second)) == (set(), 20)
     assert min(len(first), len(second)) > 0
-    assert done.spent == pytest.approx(80 * USD)
-    assert done.report.charged_usd == pytest.approx(80 * USD)
+    assert done.budget.spent_usd == pytest.approx(80 * USD)
 
 
 def test_what_is_stored_is_what_one_engine_alone_stores():
@@ -222,7 +156,7 @@ def test_what_is_stored_is_what_one_engine_alone_stores():
 
 
 def test_what_a_lost_worker_had_is_asked_by_another_and_charged_at_its_worst():
-    done = with_fleet(requests(20), lose={"worker-0": 2.5})
+    done = with_fleet(requests(20), lose={0: 2.5})
 
     assert (done.report.answered, done.report.failed, done.report.stopped) == (40, 0, None)
     again = [one for one in done.world.stored.values() if len(one.attempts) > 1]
@@ -231,150 +165,85 @@ def test_what_a_lost_worker_had_is_asked_by_another_and_charged_at_its_worst():
         lost, mended = response.attempts
         assert lost.failure is not None
         assert (lost.failure.kind, lost.failure.may_have_run, mended.failure) == (FailureKind.CONNECTION, True, None)
-    assert done.spent == pytest.approx(40 * USD + len(again) * WORST)
-    assert (done.in_flight, done.report.retried) == (0.0, len(again))
-
-
-def test_what_a_lost_worker_was_not_yet_let_to_ask_has_no_attempt_of_it():
-    # The budget lets one request be under way at a time: all others wait for leave.
-    done = with_fleet(requests(6), limit=1.0 + WORST, worst=1.0, lose={"worker-0": 2.5})
-
-    waited = [one for one in done.world.stored.values() if len(one.attempts) > 1]
-    assert len(waited) <= 1
-    assert done.in_flight == 0.0
+    assert done.budget.spent_usd == pytest.approx(40 * USD + len(again) * WORST)
+    assert (done.budget.in_flight_usd, done.report.retried) == (0.0, len(again))
+    assert (done.workers[0].killed, done.workers[1].killed) == (True, False)
 
 
 def test_answers_that_were_received_from_a_lost_worker_are_kept():
-    done = with_fleet(requests(20), lose={"worker-0": 2.5})
-    asked = done.workers["worker-0"].asked + done.workers["worker-1"].asked
+    done = with_fleet(requests(20), lose={0: 2.5})
 
     twice = {response.call.case_id for response in done.world.stored.values() if len(response.attempts) > 1}
-    assert {case_id for case_id, times in asked.items() if times > 2} == twice
+    assert {case_id for case_id, times in done.asked.items() if times > 2} == twice
     assert len(done.world.history) == 40
 
 
 def test_a_request_that_ends_every_worker_that_asks_it_is_not_handed_to_the_last():
-    done = with_fleet(requests(12), workers=4, lost_with="case-5", sweep=False)
+    done = with_fleet(requests(12)[::2], workers=4, lost_with="case-5", sweep=False)
 
     ended = {one.call.case_id: one.outcome for one in done.world.stored.values()}
     assert ended.pop("case-5") is Outcome.API_ERROR
     assert set(ended.values()) == {Outcome.OK}
-    lost = done.world.stored[CallKey("case-5", "a", 0)]
-    assert len(lost.attempts) <= MOST_LOST
+    assert len(done.world.stored[CallKey("case-5", "a", 0)].attempts) == MOST_LOST
+    assert sum(worker.killed for worker in done.workers) == MOST_LOST
 
 
-def test_a_run_without_workers_left_stops_and_says_why():
-    done = with_fleet(requests(20), lose={"worker-0": 2.5, "worker-1": 3.5})
-
-    assert (done.report.stopped, done.report.detail) == (StopReason.WORKERS_LOST, "every worker was lost")
-    assert 0 < done.report.answered < 40
+def test_a_run_without_workers_left_ends_and_says_how_to_go_on():
+    with pytest.raises(IncompleteError, match=r"every worker was lost; .* `snapdrift resume`"):
+        with_fleet(requests(20), lose={0: 2.5, 1: 3.5})
 
 
 def test_the_budget_is_one_for_all_workers_and_never_exceeded():
     done = with_fleet(requests(50), limit=0.25, concurrency=16)
 
     assert done.report.stopped is StopReason.BUDGET
-    assert "the budget of $0.25 is used up" in done.report.detail
-    assert done.spent <= 0.25
+    assert done.budget.spent_usd <= 0.25
     assert done.report.answered == 24  # the 25th may cost 0.02, and 0.01 is left
 
 
-@pytest.mark.parametrize(("failure", "reason"), [(NO_QUOTA, StopReason.QUOTA)])
-def test_what_stops_one_worker_stops_all(failure, reason):
+def test_what_stops_the_attempts_of_one_worker_stops_all():
     def script(request: Request, _attempt: int) -> Any:
-        return failure if request.call.case_id == "case-3" else None
+        return NO_QUOTA if request.call.case_id == "case-3" else None
 
     done = with_fleet(requests(50), script)
 
-    assert done.report.stopped is reason
-    assert sum(sum(worker.asked.values()) for worker in done.workers.values()) <= 16
+    assert done.report.stopped is StopReason.QUOTA
+    assert done.asked.total() <= 12
 
 
-def test_a_model_that_is_gone_is_asked_for_a_few_times_by_each_worker_and_no_more():
+def test_a_model_that_is_gone_for_one_worker_is_asked_of_none():
     done = with_fleet(requests(50), lambda _request, _attempt: NO_MODEL, give_up_after=1000)
 
-    assert sum(sum(worker.asked.values()) for worker in done.workers.values()) <= 4 * 2
+    assert done.asked.total() <= 4
     assert done.report.failed == 100
 
 
-def test_an_interrupted_run_gives_up_what_is_in_flight_and_tells_what_may_have_been_billed():
+def test_an_interrupted_run_has_its_workers_give_up_what_is_in_flight():
     done = with_fleet(requests(20), cancel_after=1.5, latency=60.0, grace=5.0)
 
     assert done.report.stopped is StopReason.CANCELLED
     cut = list(done.world.stored.values())
-    assert len(cut) == 4
+    assert len(cut) == sum(len(worker.given_up) for worker in done.workers) == 4
     assert all(one.failure and one.failure.may_have_run and len(one.attempts) == 1 for one in cut)
-    assert done.spent == pytest.approx(4 * WORST)
-    assert done.in_flight == 0.0
 
 
-def test_an_interrupted_run_that_waits_for_leave_has_asked_nothing_more():
-    done = with_fleet(requests(20), cancel_after=1.5, latency=60.0, limit=1.0, worst=1.0)
+def test_a_worker_ends_an_attempt_that_is_given_up():
+    async def main() -> tuple[FailedAttempt | Answer, int]:
+        world = World(latency=60.0)
+        actor = WorkerActor(None)  # type: ignore[arg-type]
+        actor._opened = OpenedSite(world.ask, None)  # type: ignore[arg-type]
+        asking = asyncio.ensure_future(actor.ask(7, request_for(1)))
+        await asyncio.sleep(1)
+        await actor.give_up(7)
+        return await asking, world.in_flight
 
-    assert [len(one.attempts) for one in done.world.stored.values()] == [1]
-
-
-def test_after_the_deadline_no_worker_starts_anything():
-    done = with_fleet(requests(50), deadline=3.5)
-
-    assert done.report.stopped is StopReason.DEADLINE
-    assert done.report.answered == 16
-
-
-def test_a_price_that_is_not_known_under_a_budget_is_the_users_to_mend():
-    with pytest.raises(CatalogError, match="costs at most is not known"):
-        with_fleet(requests(3), limit=1.0, worst=None)
+    made, in_flight = virtually(main())
+    assert isinstance(made, FailedAttempt)
+    assert in_flight == 0
 
 
-@pytest.mark.parametrize("moments", range(6))
-def test_an_admission_that_is_withdrawn_whenever_holds_no_room_in_the_budget(moments):
-    async def main() -> tuple[float, float]:
-        budget = Budget(1.0)
-        shared = SharedAuthority(LocalAuthority(budget), budget)
-        link = Link(shared)
-        waiting = asyncio.ensure_future(RemoteAuthority(link, "one", 1.0).admit(Need("url", "gpt-4o", 1.0)))
-        for _ in range(moments):
-            await asyncio.sleep(0)
-        if not waiting.done():
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        else:
-            link.withdraw("one", 1)
-        await asyncio.gather(*link.sent)
-        await asyncio.sleep(0)
-        other = await asyncio.wait_for(RemoteAuthority(link, "two", 1.0).admit(Need("url", "gpt-4o", 1.0)), 60)
-        assert isinstance(other, Grant)
-        return shared.spent.usd, shared.spent.in_flight_usd
+def test_a_failed_attempt_says_between_processes_what_it_said():
+    error = AttemptFailed(NO_QUOTA, 12.5)
+    sent = pickle.loads(pickle.dumps(FailedAttempt.of(error)))  # noqa: S301  our own
 
-    assert virtually(main()) == (0.0, 1.0)
-
-
-def test_a_second_run_of_the_same_fleet_goes_on_under_the_same_budget():
-    async def main() -> tuple[EngineReport, EngineReport, float]:
-        world, budget = World(), Budget(0.07)
-        shared = SharedAuthority(LocalAuthority(budget), budget)
-        link = Link(shared)
-        worker = LocalWorker("one", world.ask, link, 0.07, WORST)
-
-        async def forfeit(name: str) -> frozenset[int]:
-            return shared.lose(name)
-
-        engine = Engine(
-            world.ask,
-            world.record,
-            lambda _model, _answer: USD,
-            lambda _request: WORST,
-            EngineSettings(concurrency=2),
-            Budget(0.07),
-            LoopClock(),
-            fleet=Fleet([worker], forfeit),
-        )
-        first = await engine.run([request_for(number) for number in range(3)])
-        second = await engine.run([request_for(number) for number in range(3, 20)])
-        await asyncio.gather(*link.sent)
-        return first, second, shared.spent.usd
-
-    first, second, spent = virtually(main())
-    assert (first.answered, first.stopped) == (3, None)
-    assert (second.answered, second.stopped) == (3, StopReason.BUDGET)
-    assert spent == pytest.approx(0.06)
+    assert vars(sent.error()) == vars(error)

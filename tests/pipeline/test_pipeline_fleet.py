@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from snapdrift import pipeline
-from snapdrift.errors import UsageError
-from snapdrift.execution.budget import Budget
-from snapdrift.execution.fleet import Concluded, Fleet, Posting, WorkerLostError
-from snapdrift.execution.ray import AuthorityActor, Calling, Terms, WorkerActor
-from snapdrift.execution.shared_authority import SharedAuthority, Spent
-from snapdrift.model import ExitCode
-from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.errors import SnapdriftError, UsageError
+from snapdrift.execution.fleet import FailedAttempt, WorkerLostError
+from snapdrift.execution.ray import Calling, WorkerActor
+from snapdrift.model import Answer, ExitCode, Request
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
-from snapdrift.pipeline.asking import fleet_terms
 from snapdrift.pipeline.fleet import FleetFunctions, HostAddress, Returned, Site, open_fleet, require_no_batches
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import open_run
@@ -81,7 +75,7 @@ def test_what_a_worker_is_sent_has_the_name_of_a_variable_and_no_key(tmp_path, m
         sent.append(site)
         raise UsageError("seen")
 
-    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_session", session)
+    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_workers", session)
     target = Target({"openai": Host("openai", OPENAI_BASE_URL, "sk-secret", is_openai=True)})
     with pytest.raises(UsageError, match="seen"), open_fleet(target, RAY, Workspace(tmp_path, Config()), (), ()):
         pass
@@ -110,62 +104,46 @@ def test_a_worker_without_the_workspace_says_so():
         asyncio.run(opened())
 
 
-class Actor:
-    """An object as Ray hands one out: each method has a `remote` that is not waited for."""
-
-    def __init__(self, of: object) -> None:
-        self._of = of
-
-    def __getattr__(self, name: str) -> SimpleNamespace:
-        method = getattr(self._of, name)
-        return SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(method(*arguments)))
-
-
-class WorkerHere(WorkerActor):
-    """A worker in this process: what the actor's class does, without Ray between."""
+class WorkerHere:
+    """A worker in this process: what the actor's class does, opened in the loop that asks it, without Ray between."""
 
     def __init__(self, name: str, site: Site) -> None:
-        super().__init__(name, site)
         self.name, self.pid, self.asked = name, 0, 0
+        self._actor = WorkerActor(site)
+        self._opening: asyncio.Future[SnapdriftError | int] | None = None
+        self._under_way = 0
 
-    async def conclude(self, posting: Posting) -> Concluded:
+    async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
         self.asked += 1
-        return await super().conclude(posting)
+        self._under_way += 1
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._actor.open())
+        assert isinstance(await self._opening, int)
+        try:
+            return await self._actor.ask(number, request)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:  # nobody says here when a command has ended: the next one opens it again
+                self._opening = None
+                await self._actor.close()
+
+    def give_up(self, number: int) -> None:
+        """Nothing here is given up."""
 
     def kill(self) -> None:
         """Nothing here is lost."""
 
 
-class SessionHere:
-    """Two workers in this process, opened when the run asks for its fleet and closed once it is asked what it spent."""
-
-    def __init__(self, site: Site) -> None:
-        self.workers = [WorkerHere(f"worker-{number}", site) for number in (1, 2)]
-
-    async def fleet(self, terms: Terms, make: Callable[[], SharedAuthority]) -> SimpleNamespace:
-        authority = AuthorityActor(make)
-        for worker in self.workers:
-            assert isinstance(await worker.open(), int)
-            await worker.accept(terms, Actor(authority))
-
-        async def spent() -> Spent:
-            for worker in self.workers:
-                await worker._stack.aclose()
-            return await authority.spent()
-
-        return SimpleNamespace(fleet=Fleet(self.workers, authority.lose), spent=spent)
-
-
 @pytest.fixture
-def workers_here(monkeypatch: pytest.MonkeyPatch) -> list[SessionHere]:
-    opened: list[SessionHere] = []
+def workers_here(monkeypatch: pytest.MonkeyPatch) -> list[WorkerHere]:
+    opened: list[WorkerHere] = []
 
     @contextmanager
-    def session(_address: str | None, site: Site, _most: int) -> Iterator[SessionHere]:
-        opened.append(SessionHere(site))
-        yield opened[0]
+    def workers(_address: str | None, site: Site, _most: int) -> Iterator[tuple[WorkerHere, ...]]:
+        opened.extend(WorkerHere(f"worker-{number}", site) for number in (1, 2))
+        yield tuple(opened)
 
-    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_session", session)
+    monkeypatch.setattr("snapdrift.pipeline.fleet.ray_workers", workers)
     return opened
 
 
@@ -177,7 +155,7 @@ def test_a_run_that_is_looked_at_stops_early_with_workers_too(looked_at, land_st
 
     assert outcome.exit_code is ExitCode.REGRESSION
     assert outcome.evaluation.sequential is not None
-    asked = [worker.asked for worker in workers_here[0].workers]
+    asked = [worker.asked for worker in workers_here]
     assert min(asked) > 0
     with open_run(outcome.run_path) as stored:
         assert sum(asked) == len(list(stored.responses())) < 400
@@ -197,7 +175,7 @@ class LosingWorker:
 
 
 def test_a_function_that_a_lost_worker_had_is_called_by_another_and_fails_once_all_are_lost():
-    functions = FleetFunctions(SimpleNamespace(workers=[LosingWorker(1), LosingWorker(2)]))  # type: ignore[arg-type]
+    functions = FleetFunctions([LosingWorker(1), LosingWorker(2)])  # type: ignore[list-item]
     target = PythonFunction("app.py", "grade")
 
     made = [asyncio.run(functions.call(target, number)) for number in range(3)]
@@ -205,13 +183,3 @@ def test_a_function_that_a_lost_worker_had_is_called_by_another_and_fails_once_a
     assert made == [f"app.py:grade of {number}" for number in range(3)]
     with pytest.raises(AttemptFailed, match=r"app\.py:grade was not called: every worker was lost"):
         asyncio.run(functions.call(target, 3))
-
-
-def test_the_terms_of_workers_can_be_sent_and_price_there_as_here():
-    terms, make = pickle.loads(pickle.dumps(fleet_terms(load_catalog(), 4, Budget(1.0, 0.25))))  # noqa: S301  our own
-
-    assert isinstance(terms.price, partial)
-    assert (terms.limit_usd, terms.settings.concurrency) == (1.0, 4)
-    assert callable(terms.price())
-    assert callable(terms.worst())
-    assert make().spent.usd == 0.25

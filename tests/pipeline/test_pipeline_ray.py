@@ -43,6 +43,7 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # on a busy machine the polite are never served
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         context = ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
         yield str(context.address_info["gcs_address"])

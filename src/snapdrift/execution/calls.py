@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from snapdrift.execution.asker import GivenUp
+from snapdrift.execution.asker import Asker, GivenUp
 from snapdrift.execution.steps import Onward, Stepping, step_of
-from snapdrift.model import Attempt, Failure, Outcome, Request, Response, Step
+from snapdrift.model import Attempt, Outcome, Request, Response, Step
 from snapdrift.openai_api.errors import AttemptFailed
 
 
@@ -52,28 +52,10 @@ class CutOff(asyncio.CancelledError):
         super().__init__()
 
 
-class Asks(Protocol):
-    """What asks the requests of one run: `Asker` in this process, `FleetAsker` by workers elsewhere."""
-
-    @property
-    def retried(self) -> int:
-        """Attempts beyond each call's first."""
-
-    @property
-    def charged_usd(self) -> float:
-        """What was taken from the budget, in dollars."""
-
-    async def conclude(self, request: Request, earlier: tuple[Attempt, ...]) -> Response | None:
-        """How a request ended, as `Asker.conclude` says."""
-
-    def stuck(self, request: Request, failure: Failure, attempts: tuple[Attempt, ...]) -> Response:
-        """How a call ended that cannot go on although `request` was answered."""
-
-
 class Caller:
     """Makes calls for one run. `usd` is what the stored steps of calls have cost."""
 
-    def __init__(self, asker: Asks, stepping: Stepping | None) -> None:
+    def __init__(self, asker: Asker, stepping: Stepping | None) -> None:
         self._asker = asker
         self._stepping = stepping
         self.usd = 0.0

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from snapdrift.execution.asker import Ask, Asker, Costs, Price, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
-from snapdrift.execution.calls import Asks, Caller, CutOff, Ending, Job, to_the_end
+from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
 from snapdrift.execution.clock import Clock, SystemClock
-from snapdrift.execution.fleet import Fleet
 from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
@@ -38,7 +36,7 @@ class Engine:
     `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
-    where others share the budget; None: it is this engine's alone. With a `fleet` its workers ask, and `ask` is unused.
+    where others share the budget; None: it is this engine's alone.
     """
 
     def __init__(
@@ -54,7 +52,6 @@ class Engine:
         progress: Callable[[Progress], None] | None = None,
         stepping: Stepping | None = None,
         authority: Authority | None = None,
-        fleet: Fleet | None = None,
     ) -> None:
         self._ask = ask
         self._record = record
@@ -65,19 +62,6 @@ class Engine:
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
         self._progress = progress
         self._stepping = stepping
-        self._fleet = fleet
-
-    def asker(self, holds: Holds) -> Asker:
-        """What makes the attempts of requests that `holds` holds back together."""
-        return Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
-
-    @asynccontextmanager
-    async def _asking(self, holds: Holds) -> AsyncIterator[Asks]:
-        if self._fleet is None:
-            yield self.asker(holds)
-            return
-        async with self._fleet.asking(holds, self._clock, self._settings.deadline) as asker:
-            yield asker
 
     async def run(
         self,
@@ -94,17 +78,17 @@ class Engine:
         budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
         """
         holds = Holds(self._clock, self._settings.deadline)
+        asker = Asker(self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds)
+        run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
 
         def job_of(request: Request) -> Job:
             return Job(request, earlier(request.call))
 
-        async with self._asking(holds) as asker:
-            run = _Run(self._settings, self._clock, holds, asker, self._record, self._progress, self._stepping)
-            try:
-                # No generator: one that has ended stays so, but a supply may have more to ask once an answer is there.
-                await run.work_through(map(job_of, requests), cancel)
-            except ExceptionGroup as group:
-                raise _first_of(group) from None
+        try:
+            # No generator: one that has ended stays so, but a supply may have more to ask once an answer is there.
+            await run.work_through(map(job_of, requests), cancel)
+        except ExceptionGroup as group:
+            raise _first_of(group) from None
         return EngineReport(
             stopped=holds.reason,
             detail=holds.detail,
@@ -124,7 +108,7 @@ class _Run:
         settings: EngineSettings,
         clock: Clock,
         holds: Holds,
-        asker: Asks,
+        asker: Asker,
         record: Record,
         progress: Callable[[Progress], None] | None,
         stepping: Stepping | None,

@@ -1,12 +1,12 @@
-"""The fleet on Ray: workers and their authority as actors, spoken to from this process. Ray is imported when asked for.
+"""The fleet on Ray: workers as actors, spoken to from this process. Ray is imported when it is asked for.
 
-This process owns the plan and the run file; the actors are its own and end with it, however it ends. Nothing is
-restarted by Ray and no call is made twice by it: what a lost worker had is the engine's to hand out again.
+This process owns the plan, the budget and the run file; the actors are its own and end with it, however it ends.
+Nothing is restarted by Ray, and no call is made twice by it: what a lost worker had is the engine's to ask again.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from snapdrift.errors import IncompleteError, SnapdriftError, UsageError
-from snapdrift.execution.asker import Ask, Price, Worst
-from snapdrift.execution.authority import Grant, Need, OutOfBudget, Settled
-from snapdrift.execution.budget import Budget
-from snapdrift.execution.engine import Engine
-from snapdrift.execution.fleet import Concluded, Fleet, Posting, WorkerLostError
-from snapdrift.execution.fleet_worker import FleetWorker, stores_nothing
-from snapdrift.execution.records import EngineSettings, StopReason
-from snapdrift.execution.shared_authority import RemoteAuthority, SharedAuthority, Spent
+from snapdrift.execution.asker import Ask
+from snapdrift.execution.fleet import FailedAttempt, WorkerLostError
+from snapdrift.model import Answer, Failure, FailureKind, Request
+from snapdrift.openai_api.errors import AttemptFailed
 
 T = TypeVar("T")
 MOST_WORKERS = 32
@@ -60,62 +56,17 @@ class OpenedSite:
     call: Callable[[Calling], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the engines of workers ask under. `price` and `worst` make, where they run, what prices a request."""
-
-    price: Callable[[], Price]
-    worst: Callable[[], Worst]
-    settings: EngineSettings
-    limit_usd: float | None
-
-
-# ----------------------------------------------------------------------------------------------------------- the actors
-
-
-class AuthorityActor:
-    """The shared authority, in a process of its own."""
-
-    def __init__(self, make: Callable[[], SharedAuthority]) -> None:
-        self._make = make
-        self._authority: SharedAuthority | None = None
-
-    @property
-    def _shared(self) -> SharedAuthority:
-        if self._authority is None:  # made inside the loop that it waits on
-            self._authority = self._make()
-        return self._authority
-
-    async def admit(self, worker: str, ticket: int, posting: int, need: Need) -> Grant | OutOfBudget | None:
-        """As `SharedAuthority.admit`."""
-        return await self._shared.admit(worker, ticket, posting, need)
-
-    async def withdraw(self, worker: str, ticket: int) -> None:
-        """As `SharedAuthority.withdraw`."""
-        self._shared.withdraw(worker, ticket)
-
-    async def settle(self, worker: str, ticket: int, settled: Settled) -> None:
-        """As `SharedAuthority.settle`."""
-        self._shared.settle(worker, ticket, settled)
-
-    async def lose(self, worker: str) -> frozenset[int]:
-        """As `SharedAuthority.lose`."""
-        return self._shared.lose(worker)
-
-    async def spent(self) -> Spent:
-        """Where the budget is."""
-        return self._shared.spent
+# ------------------------------------------------------------------------------------------------------------ the actor
 
 
 class WorkerActor:
-    """A worker, in a process of its own."""
+    """A worker, in a process of its own: makes attempts and calls functions."""
 
-    def __init__(self, name: str, site: WorkerSite) -> None:
-        self._name = name
+    def __init__(self, site: WorkerSite) -> None:
         self._site = site
         self._stack = AsyncExitStack()
         self._opened: OpenedSite | None = None
-        self._worker: FleetWorker | None = None
+        self._asking: dict[int, asyncio.Task[Answer]] = {}
 
     async def open(self) -> SnapdriftError | int:
         """Opens the site; returns the id of this process, or what a user has to mend."""
@@ -125,58 +76,38 @@ class WorkerActor:
             return error
         return os.getpid()
 
-    async def accept(self, terms: Terms, authority: Any) -> None:
-        """Makes the engine that the postings from now on are asked by; `authority` is the actor that lets them."""
-        assert self._opened is not None, "a worker is opened first"  # noqa: S101  a defect, not a mistake
-        remote = RemoteAuthority(_ActorLink(authority), self._name, terms.limit_usd)
-        budget = Budget(terms.limit_usd)  # only its ceiling is read here
-        engine = Engine(
-            self._opened.ask, stores_nothing, terms.price(), terms.worst(), terms.settings, budget, authority=remote
-        )
-        self._worker = FleetWorker(engine)
+    async def close(self) -> None:
+        """Closes the site."""
+        await self._stack.aclose()
 
-    async def begin(self, seconds_left: float | None) -> None:
-        """As `FleetWorker.begin`."""
-        self._own.begin(seconds_left)
-
-    async def conclude(self, posting: Posting) -> Concluded:
-        """As `FleetWorker.conclude`."""
-        return await self._own.conclude(posting)
-
-    async def stop(self, reason: StopReason, detail: str) -> None:
-        """As `FleetWorker.stop`."""
-        self._own.stop(reason, detail)
+    async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
+        """Makes one attempt. One that was given up fails as cut off; nobody hears of it."""
+        asking = asyncio.ensure_future(self._own.ask(request))
+        self._asking[number] = asking
+        try:
+            await asyncio.wait({asking})
+            return asking.result()
+        except AttemptFailed as error:
+            return FailedAttempt.of(error)
+        except asyncio.CancelledError:
+            asking.cancel()
+            return FailedAttempt(Failure(FailureKind.CONNECTION, "given up", retryable=False, may_have_run=True), {})
+        finally:
+            del self._asking[number]
 
     async def give_up(self, number: int) -> None:
-        """As `FleetWorker.give_up`."""
-        self._own.give_up(number)
+        """Ends an attempt at once."""
+        if asking := self._asking.get(number):
+            asking.cancel()
 
     async def call(self, calling: Calling) -> Any:
         """What a function of the workspace came to."""
-        assert self._opened is not None, "a worker is opened first"  # noqa: S101  a defect, not a mistake
-        return await self._opened.call(calling)
+        return await self._own.call(calling)
 
     @property
-    def _own(self) -> FleetWorker:
-        assert self._worker is not None, "terms are accepted first"  # noqa: S101  a defect, not a mistake
-        return self._worker
-
-
-class _ActorLink:
-    """How a worker's engine speaks to the actor of the authority."""
-
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
-
-    async def admit(self, worker: str, ticket: int, posting: int, need: Need) -> Grant | OutOfBudget | None:
-        granted: Grant | OutOfBudget | None = await self._actor.admit.remote(worker, ticket, posting, need)
-        return granted
-
-    def withdraw(self, worker: str, ticket: int) -> None:
-        self._actor.withdraw.remote(worker, ticket)
-
-    def settle(self, worker: str, ticket: int, settled: Settled) -> None:
-        self._actor.settle.remote(worker, ticket, settled)
+    def _own(self) -> OpenedSite:
+        assert self._opened is not None, "a worker is opened first"  # noqa: S101  a defect, not a mistake
+        return self._opened
 
 
 # ---------------------------------------------------------------------------------------------------- from this process
@@ -190,29 +121,17 @@ class RayWorker:
     pid: int
     actor: Any = field(repr=False)
 
-    async def accept(self, terms: Terms, authority: Any) -> None:
-        """As `WorkerActor.accept`."""
-        await _reached(self.actor.accept.remote(terms, authority))
+    async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
+        """As `WorkerActor.ask`. Raises `WorkerLostError`."""
+        made: Answer | FailedAttempt = await _reached(self.actor.ask.remote(number, request))
+        return made
 
-    async def begin(self, seconds_left: float | None) -> None:
-        """As `FleetWorker.begin`."""
-        await _reached(self.actor.begin.remote(seconds_left))
-
-    async def conclude(self, posting: Posting) -> Concluded:
-        """As `FleetWorker.conclude`."""
-        concluded: Concluded = await _reached(self.actor.conclude.remote(posting))
-        return concluded
-
-    async def stop(self, reason: StopReason, detail: str) -> None:
-        """As `FleetWorker.stop`."""
-        await _reached(self.actor.stop.remote(reason, detail))
-
-    async def give_up(self, number: int) -> None:
-        """As `FleetWorker.give_up`."""
-        await _reached(self.actor.give_up.remote(number))
+    def give_up(self, number: int) -> None:
+        """Tells the actor, and does not wait."""
+        self.actor.give_up.remote(number)
 
     async def call(self, calling: Calling) -> Any:
-        """As `WorkerActor.call`."""
+        """As `WorkerActor.call`. Raises `WorkerLostError`."""
         return await _reached(self.actor.call.remote(calling))
 
     def kill(self) -> None:
@@ -230,58 +149,8 @@ async def _reached(answer: Awaitable[T]) -> T:
         raise WorkerLostError(str(error).partition("\n")[0]) from None
 
 
-@dataclass(slots=True)
-class RayFleet:
-    """A fleet of one run with its authority."""
-
-    fleet: Fleet
-    authority: Any
-    last: Spent
-
-    async def spent(self) -> Spent:
-        """Where the budget is. Raises `IncompleteError` when the authority is gone."""
-        self.last = await _told(self.authority.spent.remote())
-        return self.last
-
-
-async def _told(answer: Awaitable[T]) -> T:
-    from ray.exceptions import RayActorError
-
-    try:
-        return await answer
-    except RayActorError:
-        raise IncompleteError(
-            "the process that kept the budget was lost; what was answered is stored: go on with `snapdrift resume`"
-        ) from None
-
-
-class RaySession:
-    """The workers of one command."""
-
-    def __init__(self, workers: Sequence[RayWorker]) -> None:
-        self.workers = tuple(workers)
-
-    async def fleet(self, terms: Terms, make: Callable[[], SharedAuthority]) -> RayFleet:
-        """The workers as one fleet under these terms, with an authority of their own on this machine.
-
-        Workers that are lost already are left out.
-        """
-        authority = _actor(AuthorityActor, cpus=0, here=True).remote(make)
-        spent = await _told(authority.spent.remote())
-        there = []
-        for worker in self.workers:
-            with contextlib.suppress(WorkerLostError):
-                await worker.accept(terms, authority)
-                there.append(worker)
-
-        async def lose(worker: str) -> frozenset[int]:
-            return await _told(authority.lose.remote(worker))
-
-        return RayFleet(Fleet(there, lose), authority, spent)
-
-
 @contextmanager
-def ray_session(address: str | None, site: WorkerSite, most: int) -> Iterator[RaySession]:
+def ray_workers(address: str | None, site: WorkerSite, most: int) -> Iterator[tuple[RayWorker, ...]]:
     """Workers on a Ray cluster, or on this machine where `address` is None: one a core, `most` at most.
 
     Raises `UsageError` where Ray is not installed or not there, and what `site` raises where a worker cannot be opened.
@@ -293,14 +162,10 @@ def ray_session(address: str | None, site: WorkerSite, most: int) -> Iterator[Ra
         _connect(ray, address)
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
-        actors = {
-            f"worker-{number}": _actor(WorkerActor, cpus=1).remote(f"worker-{number}", site)
-            for number in range(1, 1 + max(1, min(cores, most, MOST_WORKERS)))
-        }
+        number = max(1, min(cores, most, MOST_WORKERS))
+        actors = {f"worker-{index}": _actor(WorkerActor).remote(site) for index in range(1, number + 1)}
         opened = _opened(ray, [actor.open.remote() for actor in actors.values()])
-        yield RaySession(
-            [RayWorker(name, pid, actor) for (name, actor), pid in zip(actors.items(), opened, strict=True)]
-        )
+        yield tuple(RayWorker(name, pid, actor) for (name, actor), pid in zip(actors.items(), opened, strict=True))
     finally:
         if own:
             ray.shutdown()
@@ -345,13 +210,6 @@ def _connect(ray: Any, address: str | None) -> None:
         raise UsageError(f"{where}: Ray cannot be reached or started ({said}); expected a running cluster") from None
 
 
-def _actor(kind: type[Any], *, cpus: int, here: bool = False) -> Any:
-    """An actor of a class that Ray neither restarts nor has do anything twice; `here` keeps it on this machine."""
-    ray = _import_ray()
-    options: dict[str, Any] = {"num_cpus": cpus, "max_restarts": 0, "max_concurrency": _MESSAGES}
-    if here:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        node = ray.get_runtime_context().get_node_id()
-        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-    return ray.remote(**options)(kind)
+def _actor(kind: type[Any]) -> Any:
+    """An actor of a class that takes a core, and that Ray neither restarts nor has do anything twice."""
+    return _import_ray().remote(num_cpus=1, max_restarts=0, max_concurrency=_MESSAGES)(kind)

@@ -17,7 +17,6 @@ class StopReason(StrEnum):
     QUOTA = "quota"
     AUTHENTICATION = "authentication"
     PROVIDER_DOWN = "provider_down"
-    WORKERS_LOST = "workers_lost"
     LEFT = "left"
     """Batches are under way at the provider, and the user does not want to wait for them."""
 

@@ -15,7 +15,6 @@ from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, StopReason
-from snapdrift.execution.shared_authority import SharedAuthority, Spent, budget_authority
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
@@ -26,7 +25,6 @@ from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
-    from snapdrift.execution.ray import Terms
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.looking import Looking
     from snapdrift.store import RunWriter, StoredRun
@@ -106,9 +104,6 @@ async def ask_all(
     async with AsyncExitStack() as stack:
         stack.enter_context(_stopping_on_signals(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
-        fleet = None
-        if target.fleet is not None:
-            fleet = await target.fleet.fleet(*fleet_terms(catalog, settings.concurrency, budget))
         engine = Engine(
             ask,
             writer.record if looking is None else looking.record,
@@ -118,7 +113,6 @@ async def ask_all(
             budget,
             progress=settings.progress,
             stepping=calls,
-            fleet=None if fleet is None else fleet.fleet,
         )
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
@@ -135,22 +129,8 @@ async def ask_all(
             ended = _Ended()
         if ended.stopped is None and not ended.spent:
             ended = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
-        spent = Spent(budget.spent_usd, budget.in_flight_usd) if fleet is None else await fleet.spent()
     # What is left with the provider may cost as much as it holds of the budget.
-    return Asked(ended.stopped, ended.detail, spent.usd - before + spent.in_flight_usd, ended.left)
-
-
-def fleet_terms(catalog: Catalog, concurrency: int, budget: Budget) -> tuple[Terms, Callable[[], SharedAuthority]]:
-    """What workers elsewhere ask under, and what makes their authority: both are sent to other processes."""
-    from snapdrift.execution.ray import Terms
-
-    terms = Terms(
-        price=partial(answer_price, catalog),
-        worst=partial(worst_cost, catalog),
-        settings=EngineSettings(concurrency=concurrency),
-        limit_usd=budget.limit_usd,
-    )
-    return terms, partial(budget_authority, budget.limit_usd, budget.spent_usd)
+    return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import UsageError
-from snapdrift.execution.fleet import WorkerLostError
-from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RaySession, ray_session
+from snapdrift.execution.fleet import Fleet, WorkerLostError
+from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RayWorker, ray_workers
 from snapdrift.model import Failure, Variant
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.pipeline.applications import load_applications
@@ -125,8 +125,8 @@ class _Caller:
 class FleetFunctions:
     """The functions that graders call, called by the workers in turn; a call that a lost worker had is made again."""
 
-    def __init__(self, session: RaySession) -> None:
-        self._workers = list(session.workers)
+    def __init__(self, workers: Sequence[RayWorker]) -> None:
+        self._workers = list(workers)
         self._turn = count()
 
     @contextmanager
@@ -179,14 +179,14 @@ def open_fleet(
         concurrency=concurrency,
     )
     with ExitStack() as stack:
-        session = stack.enter_context(ray_session(options.engine.address, site, min(concurrency, MOST_WORKERS)))
-        named = ", ".join(f"{worker.name} is process {worker.pid}" for worker in session.workers)
-        options.notice(f"--engine ray: {len(session.workers)} workers ({named})")
+        workers = stack.enter_context(ray_workers(options.engine.address, site, min(concurrency, MOST_WORKERS)))
+        named = ", ".join(f"{worker.name} is process {worker.pid}" for worker in workers)
+        options.notice(f"--engine ray: {len(workers)} workers ({named})")
         code = target.code
         if site.functions:
-            code = GraderCode(FleetFunctions(session), AT_ONCE * len(session.workers))
+            code = GraderCode(FleetFunctions(workers), AT_ONCE * len(workers))
             stack.enter_context(code.running())
-        yield replace(target, fleet=session, code=code)
+        yield replace(target, fleet=Fleet(workers), code=code)
 
 
 def require_no_batches(variants: Iterable[Variant], options: RunOptions) -> None:

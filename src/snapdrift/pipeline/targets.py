@@ -19,7 +19,7 @@ from snapdrift.pipeline.grader_code import GraderCode, open_code
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
-    from snapdrift.execution.ray import RaySession
+    from snapdrift.execution.fleet import Fleet
     from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
     from snapdrift.suites.tool_results import PythonFunction
@@ -40,7 +40,7 @@ class Target:
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
-    functions that its graders call. `fleet` are the workers that ask instead of this process, None: it asks itself.
+    functions that its graders call. `fleet` are the workers that make the attempts, None: this process does.
     """
 
     hosts: Mapping[str, Host]
@@ -49,7 +49,7 @@ class Target:
     standin: Any = None
     applications: Applications = field(default_factory=Applications)
     code: GraderCode = field(default_factory=GraderCode)
-    fleet: RaySession | None = None
+    fleet: Fleet | None = None
 
     def host(self, variant: Variant) -> Host:
         """Where the requests of a variant go that is asked over HTTP."""
@@ -80,6 +80,9 @@ class Target:
 
         async with AsyncExitStack() as stack:
             stack.enter_context(self.applications.running(concurrency))
+            if self.fleet is not None:
+                yield self.fleet.ask
+                return
             clients = {}
             for host in {host.base_url: host for host in self.hosts.values()}.values():
                 client = OpenAIClient(host, max_connections=max(1, concurrency))
