@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import NoWorkspaceError, UsageError
-from snapdrift.model import Endpoint, Gate
+from snapdrift.model import Call, Endpoint, Gate
 from snapdrift.pipeline.batching import ALL, BATCHED
 from snapdrift.pipeline.grading import judge_variants
 from snapdrift.pipeline.options import RunOptions, TargetOptions
@@ -74,8 +75,10 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     seed, design, meta = prepared.suite.seed, prepared.design, meta_of_shard(prepared.cases, options.shard)
     part = part_of(prepared, options.shard)
     if design is None:
-        calls = plan_calls(prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared))
-        calls = calls_of_shard(calls, part)
+        calls: Iterable[Call] = plan_calls(
+            prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared)
+        )
+        calls = calls if options.shard is None else calls_of_shard(calls, part)
     else:
         calls = plan_units(design.order[: design.sample], prepared.variants, prepared.repeats, seed)
         meta = meta_of(design, header, prepared.suite, prepared.gate)

@@ -7,7 +7,7 @@ A shard is a run file like any other, with the place of its part in its header. 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -119,10 +119,10 @@ def whole_cases(stored: StoredRun) -> tuple[str, ...]:
     return codec.from_json(tuple[str, ...], codec.parse(stored.meta(WHOLE_CASES) or "", place), place)
 
 
-def calls_of_shard(calls: Sequence[Call], part: Prepared) -> tuple[Call, ...]:
+def calls_of_shard(calls: Iterable[Call], part: Prepared) -> Iterator[Call]:
     """The calls of a whole plan that are about the cases of a part, each at its place in the whole."""
     own = {case.id for case in part.cases}
-    return tuple(call for call in calls if call.key.case_id in own)
+    return (call for call in calls if call.key.case_id in own)
 
 
 def ending_of(stored: StoredRun, suite: Suite, stopped: str) -> ShardEnding | None:
