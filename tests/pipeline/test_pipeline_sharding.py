@@ -231,6 +231,22 @@ def test_a_shard_that_was_interrupted_is_to_be_gone_on_with(parts):
         merge(root, [first, second])
 
 
+def test_what_shards_say_of_money_is_said_of_the_whole(parts):
+    root, paths = parts
+    for path, usd in zip(paths, (0.25, 0.5), strict=True):
+        with RunWriter.open(path) as writer:
+            writer.set_meta("unseen_usd", repr(usd))
+            writer.set_meta("surprise_notes", json.dumps([f"billed {usd}"]))
+    with open_run(merge(root, paths).run_path) as stored:
+        assert (stored.meta("unseen_usd"), stored.meta("in_flight_usd")) == ("0.75", None)
+        assert json.loads(stored.meta("surprise_notes") or "") == ["billed 0.25", "billed 0.5"]
+
+    with RunWriter.open(paths[0]) as writer:
+        writer.set_meta("unseen_usd", "-1.0")
+    with pytest.raises(StoreError, match="dollars as unseen_usd"):
+        merge(root, paths)
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/etc", ".."])
 def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
     root, paths = parts

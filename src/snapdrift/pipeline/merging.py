@@ -6,6 +6,8 @@ files say is checked before a new one is made of them, for they come from elsewh
 
 from __future__ import annotations
 
+import json
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Call, CallKey, Case, sha256
@@ -27,16 +29,21 @@ from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
 from snapdrift.pipeline.running import Work, settle
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.targets import Target
-from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, new_run_id, open_run, run_path
+from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
 from snapdrift.store.merging import copy_shards
 
 if TYPE_CHECKING:
     from snapdrift.suites.workspace import Workspace
 
+T = TypeVar("T")
 MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED)
 """What is said of a run as a whole and holds for each of its shards."""
+_SENTENCES = ("surprise_notes", "unjudged_note")
+"""Lists of sentences about money that are true of the whole where they are of a shard."""
+_DOLLARS = ("unseen_usd", "in_flight_usd")
+"""What a shard may have been billed that no stored call tells: the whole was, too."""
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
     ("the number of shards", lambda header: header.shard and header.shard.count),
@@ -95,6 +102,7 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
 def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOptions, *, several: bool) -> RunOutcome:
     header, plan = _header(shards, options), _plan(shards)
     meta = {name: text for name in _ALIKE if (text := shards[0].meta(name)) is not None}
+    meta |= _about_money(shards)
     meta[MERGED] = " ".join(shard.header.run_id for shard in shards)
     path = run_path(header.run_id, runs_dir(workspace, options))
     # Killed while it is made, it must not be taken up as a run: it gets its name once it is whole.
@@ -186,6 +194,27 @@ def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
         git_dirty=any(header.git_dirty for header in headers) if first.git_dirty is not None else None,
         command=options.command,
     )
+
+
+def _about_money(shards: Sequence[StoredRun]) -> dict[str, str]:
+    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text."""
+    found: dict[str, str] = {}
+    for name in _SENTENCES:
+        told = [_read(tuple[str, ...], shard, name) for shard in shards if shard.meta(name)]
+        if any(told):
+            found[name] = json.dumps([text for texts in told for text in texts])
+    for name in _DOLLARS:
+        usd = [_read(float, shard, name) for shard in shards if shard.meta(name)]
+        if not all(math.isfinite(amount) and amount >= 0 for amount in usd):
+            raise StoreError(f"{shards[0].path}: found {usd} dollars as {name} of the shards; expected amounts")
+        if any(usd):
+            found[name] = repr(math.fsum(usd))
+    return found
+
+
+def _read(kind: type[T], shard: StoredRun, name: str) -> T:
+    place = f"{shard.path}: {name}"
+    return codec.from_json(kind, codec.parse(shard.meta(name) or "", place), place)
 
 
 def _plan(shards: Sequence[StoredRun]) -> _Plan:
