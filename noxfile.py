@@ -73,6 +73,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """The engine `ray` on a real Ray, which `tests` skips: it is large to install and slow to start."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".[ray]")
+    session.run("python", "-c", "import ray")  # the tests would skip without it
+    session.run("pytest", "tests/pipeline/test_pipeline_ray.py", *session.posargs)
+
+
+@nox.session
 def accept(session: nox.Session) -> None:
     """Writes the golden files of the reports anew; `git diff tests/reports/golden` is to be read before a commit."""
     install(session, "test")

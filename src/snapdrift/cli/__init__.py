@@ -60,6 +60,7 @@ COMMANDS = (
     "plan",
     "check",
     "resume",
+    "merge",
     "grade",
     "compare",
     "report",

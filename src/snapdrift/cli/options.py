@@ -17,7 +17,7 @@ from snapdrift.errors import UsageError
 from snapdrift.keys import redact
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline import TargetOptions
+    from snapdrift.pipeline import EngineOptions, Shard, TargetOptions
 
 SuitePaths = Annotated[
     list[Path], typer.Argument(help="Suite files (YAML), usually `evals/*.yaml`.", metavar="SUITE...")
@@ -79,6 +79,24 @@ Deadline = Annotated[
 Concurrency = Annotated[
     int | None, typer.Option("--concurrency", min=1, help="Requests in flight at most.", metavar="N")
 ]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", help="Who asks: `local` (this process) or `ray` (workers on Ray).", metavar="NAME"),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        help="The Ray cluster (`HOST:PORT`, `auto`); without it one on this machine.",
+        metavar="ADDRESS",
+    ),
+]
+ShardText = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", help="Ask only part I of N of each suite, for `snapdrift merge`; not gated by itself.", metavar="I/N"
+    ),
+]
 OutDir = Annotated[
     Path | None, typer.Option("--out", help="Where reports go (default `reports/<suite>/<run-id>/`).", metavar="DIR")
 ]
@@ -138,6 +156,7 @@ URL_LIMIT = 2_000
 """Characters of an address that is linked: longer ones do not open everywhere."""
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
+_SHARD = re.compile(r"(?P<index>[1-9]\d{0,3})/(?P<count>[1-9]\d{0,3})")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -207,6 +226,29 @@ def seconds(text: str | None) -> float | None:
     if match is None or float(match["number"]) <= 0:
         raise UsageError(f"--deadline: found {text!r}; expected a time such as 90s, 20m or 2h")
     return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+def engine(name: str | None, ray_address: str | None) -> EngineOptions:
+    """Who asks; a Ray cluster is for the engine `ray`."""
+    from snapdrift.pipeline import EngineOptions
+
+    if name not in (None, "local", "ray"):
+        raise UsageError(f"--engine: found {name!r}; expected local or ray")
+    if ray_address and name != "ray":
+        raise UsageError(f"--ray-address: found {ray_address!r} without --engine ray; add it, or leave the address out")
+    return EngineOptions(name == "ray", ray_address)
+
+
+def shard(text: str | None) -> Shard | None:
+    """Which part is asked, `2/4` being the second of four."""
+    from snapdrift.pipeline import Shard
+
+    if text is None:
+        return None
+    match = _SHARD.fullmatch(text.strip())
+    if match is None or int(match["index"]) > int(match["count"]):
+        raise UsageError(f"--shard: found {text!r}; expected I/N, such as 2/4 for the second of four shards")
+    return Shard(int(match["index"]), int(match["count"]))
 
 
 def command_line() -> str:

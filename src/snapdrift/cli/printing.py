@@ -96,6 +96,8 @@ class Printer:
             attempt = f" (attempt {outcome.attempt})" if outcome.attempt > 1 else ""
             typer.echo(f"report: {outcome.reports.html}")
             typer.echo(f"run: {outcome.run_id}{attempt}")
+            if outcome.shard:
+                typer.echo(str(outcome.shard))
             if outcome.exit_code is ExitCode.INCOMPLETE:
                 typer.echo(f"go on: snapdrift resume {outcome.run_id}")
             if not self._quiet:

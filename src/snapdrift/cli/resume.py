@@ -20,6 +20,8 @@ def resume(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    engine: o.EngineName = None,
+    ray_address: o.RayAddress = None,
     extend: o.Extend = False,
     no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
@@ -58,6 +60,7 @@ def resume(
             extend=extend,
             code=not no_code,
             cache=not no_cache,
+            engine=o.engine(engine, ray_address),
             progress=printer.progress,
             notice=printer.notice,
         )

@@ -28,6 +28,9 @@ def run(
     max_usd: o.MaxUsd = None,
     deadline: o.Deadline = None,
     concurrency: o.Concurrency = None,
+    engine: o.EngineName = None,
+    ray_address: o.RayAddress = None,
+    shard: o.ShardText = None,
     early_stop: o.EarlyStop = False,
     batch: o.Batch = False,
     no_wait: o.NoWait = False,
@@ -51,6 +54,7 @@ def run(
       snapdrift run evals/word-problems.yaml --case wp-017 --variant mini
       snapdrift run evals/ticket-triage.yaml --batch --no-wait --max-usd 5
       snapdrift run evals/word-problems.yaml --standin --early-stop
+      snapdrift run evals/ticket-triage.yaml --standin --shard 1/2
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
@@ -70,6 +74,8 @@ def run(
             early_stop=early_stop,
             code=not no_code,
             cache=not no_cache,
+            engine=o.engine(engine, ray_address),
+            shard=o.shard(shard),
             command=o.command_line(),
             progress=printer.progress,
             notice=printer.notice,

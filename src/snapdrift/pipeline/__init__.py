@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.exporting import Exported, export_run
     from snapdrift.pipeline.history import read_history
     from snapdrift.pipeline.indexing import index_runs
+    from snapdrift.pipeline.merging import merge_runs
     from snapdrift.pipeline.options import (
         BatchOptions,
+        EngineOptions,
         Limits,
         Output,
         RunOptions,
         RunOutcome,
         Selection,
+        Shard,
         TargetOptions,
     )
     from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
@@ -43,6 +46,7 @@ __all__ = [
     "Demo",
     "DrawRequest",
     "DrawnSheet",
+    "EngineOptions",
     "Exported",
     "Limits",
     "Night",
@@ -50,6 +54,7 @@ __all__ = [
     "RunOptions",
     "RunOutcome",
     "Selection",
+    "Shard",
     "SuitePlan",
     "Synced",
     "TargetOptions",
@@ -62,6 +67,7 @@ __all__ = [
     "explain_case",
     "export_run",
     "index_runs",
+    "merge_runs",
     "plan_suites",
     "pull_state",
     "push_state",
@@ -101,13 +107,16 @@ _STEPS = {
     ),
     "history": ("read_history",),
     "indexing": ("index_runs",),
+    "merging": ("merge_runs",),
     "options": (
         "BatchOptions",
+        "EngineOptions",
         "Limits",
         "Output",
         "RunOptions",
         "RunOutcome",
         "Selection",
+        "Shard",
         "TargetOptions",
     ),
     "planning": (

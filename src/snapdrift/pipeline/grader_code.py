@@ -11,9 +11,9 @@ import copy
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from snapdrift.errors import UsageError
 from snapdrift.graders.needs import CodeCall, CodeResult
@@ -33,15 +33,32 @@ OVERRUNS = AT_ONCE
 _Key = tuple[object, ...]
 
 
+class Functions(Protocol):
+    """What calls functions of the workspace: in this process (`UserFunctions`), or elsewhere."""
+
+    def running(self, at_once: int) -> AbstractContextManager[None]:
+        """While this lasts functions can be called, at most `at_once` at a time."""
+
+    async def call(
+        self,
+        target: PythonFunction,
+        *arguments: Any,
+        named: Mapping[str, Any] | None = None,
+        within: float | None = None,
+    ) -> Any:
+        """What a function returns; raises as `UserFunctions.call`."""
+
+
 class GraderCode:
     """The functions that the graders of a command call. Without any, a call's result says that there is none."""
 
-    def __init__(self, functions: UserFunctions | None = None) -> None:
+    def __init__(self, functions: Functions | None = None, at_once: int = AT_ONCE) -> None:
         self._functions = functions
+        self._at_once = at_once
         self._known: dict[_Key, CodeResult] = {}
         self._overruns: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(at_once)
 
     def __bool__(self) -> bool:
         return self._functions is not None
@@ -57,7 +74,7 @@ class GraderCode:
         thread.start()
         self._loop = loop
         try:
-            with self._functions.running(AT_ONCE):
+            with self._functions.running(self._at_once):
                 yield
         finally:
             self._loop = None

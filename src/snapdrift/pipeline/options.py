@@ -15,6 +15,7 @@ from snapdrift.exit_codes import ExitCode
 if TYPE_CHECKING:
     from snapdrift.execution.batch_records import BatchProgress
     from snapdrift.execution.engine import Progress
+    from snapdrift.pipeline.sharding import ShardEnding
     from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
 
@@ -112,12 +113,28 @@ class BatchOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """The part of each suite that a command asks: number `index` of `count`, counted from 1."""
+
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Who asks: this process, or with `ray` workers on a Ray cluster (`address`; None: started on this machine)."""
+
+    ray: bool = False
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
     up. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is
-    reused.
+    reused. `shard` asks one part of each suite only.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +149,8 @@ class RunOptions:
     extend: bool = False
     code: bool = True
     cache: bool = True
+    shard: Shard | None = None
+    engine: EngineOptions = EngineOptions()
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None
@@ -141,7 +160,7 @@ class RunOptions:
 class RunOutcome:
     """A finished run: what was decided, and where its pages and its run file are.
 
-    `index` is the list of all runs, None where there is none.
+    `index` is the list of all runs, None where there is none; `shard` how a shard ended, None of a whole run.
     """
 
     run_id: str
@@ -152,11 +171,12 @@ class RunOutcome:
     view: View
     reports: ReportPaths
     index: Path | None = None
+    shard: ShardEnding | None = None
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the command ends with for this suite."""
-        return self.evaluation.decision.exit_code
+        """What the command ends with for this suite: by the decision, or by whether a shard brought its part."""
+        return self.evaluation.decision.exit_code if self.shard is None else self.shard.exit_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from snapdrift.pipeline.prepare import Prepared
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
 from snapdrift.pipeline.reruns import REACHED, earlier_decisions
 from snapdrift.pipeline.sequences import meta_of
+from snapdrift.pipeline.sharding import as_shard, calls_of_shard, meta_of_shard, part_of
 from snapdrift.pipeline.targets import Target
 from snapdrift.pipeline.workloads import shared_prefixes
 from snapdrift.store import (
@@ -71,15 +72,17 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     if earlier is not None:
         return _take_up(earlier, prepared, options)
     _tell_what_is_not_taken_up(directory, header, options)
-    seed, design, meta = prepared.suite.seed, prepared.design, dict[str, str]()
+    seed, design, meta = prepared.suite.seed, prepared.design, meta_of_shard(prepared.cases, options.shard)
+    part = part_of(prepared, options.shard)
     if design is None:
         calls: Iterable[Call] = each_call(
             prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared)
         )
+        calls = calls if options.shard is None else calls_of_shard(calls, part)
     else:
         calls = plan_units(design.order[: design.sample], prepared.variants, prepared.repeats, seed)
         meta = meta_of(design, header, prepared.suite, prepared.gate)
-    writer = RunWriter.create(run_path(header.run_id, directory), header, prepared.cases, calls, meta)
+    writer = RunWriter.create(run_path(header.run_id, directory), header, part.cases, calls, meta)
     writer.set_meta(TARGET, options.target.to_json())
     if options.batch.all:
         writer.set_meta(BATCHED, ALL)
@@ -142,7 +145,7 @@ def header_of(prepared: Prepared, target: Target, options: RunOptions) -> RunHea
     judges = judge_variants(suite)
     now = datetime.now(UTC)
     models = {variant.model for variant in (*prepared.variants, *judges)}
-    return RunHeader(
+    whole = RunHeader(
         run_id=new_run_id(now, random.SystemRandom()),
         suite=suite.name,
         gate=gate.name,
@@ -169,6 +172,7 @@ def header_of(prepared: Prepared, target: Target, options: RunOptions) -> RunHea
         command=options.command,
         variants=prepared.variants,
     )
+    return as_shard(whole, options.shard)
 
 
 def assumptions_of(gate: Gate) -> dict[str, float]:

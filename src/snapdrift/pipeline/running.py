@@ -44,6 +44,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
+from snapdrift.pipeline.fleet import open_fleet, require_no_batches
 from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.indexing import refresh_index
@@ -66,6 +67,7 @@ from snapdrift.pipeline.run_files import (
     with_stored_target,
 )
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
+from snapdrift.pipeline.sharding import ending_of, part_of, require_shardable, with_own_budget
 from snapdrift.pipeline.sharing import (
     FINISHING,
     JUDGES,
@@ -116,13 +118,16 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         require_no_looks(prepared)
         prepared = tuple(map(sent_by_batch, prepared))
     require_batches(prepared, options.batch, own_standin=options.target.standin)
+    require_shardable(prepared, options.shard)
+    require_no_batches([v for one in prepared for v in one.variants], options)
+    parts = [part_of(one, options.shard) for one in prepared]
     for one in prepared:
         require_sufficient(one)
         for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
             options.notice(f"{one.suite.path}: {text}")
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
-        for one in prepared
+        for one in parts
     ]
     asked = [variant for spender in spenders for variant in spender.asked]
     if not options.target.standin:
@@ -132,21 +137,23 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
             require_prices(spender, prepared[0].catalog, a_day if limit is None else limit)
     fakes = {fake: sha256 for one in prepared for fake, sha256 in fakes_of(one.suite, one.askable).items()}
     graders = [grader for one in prepared for grader in graders_of(one.suite)]
-    with open_target(
-        options.target, prepared[0].workspace, options.env, asked, fakes, graders, code=options.code
-    ) as target:
+    workspace, code = prepared[0].workspace, options.code
+    with (
+        open_target(options.target, workspace, options.env, asked, fakes, graders, code=code) as own,
+        open_fleet(own, options, workspace, asked, graders) as target,
+    ):
         require_batch_hosts(asked, target)
         require_budget(spenders, prepared[0].catalog, target, allowance)
         for spender in spenders:
             require_honest_judges(spender, target)
-        plans = _affordable_plans(prepared, target, allowance, options)
+        plans = _affordable_plans(prepared, parts, target, allowance, options)
         several = len(prepared) > 1
-        later = _finishing_later(prepared, allowance, options)
+        later = _finishing_later(parts, allowance, options)
         outcomes, left = [], []
-        for one, later_s in zip(prepared, later, strict=True):
-            work = Work(one.suite, one.catalog, one.workspace, target, options, allowance, several, later_s)
+        for one, part, later_s in zip(prepared, parts, later, strict=True):
+            work = Work(part.suite, one.catalog, one.workspace, target, options, allowance, several, later_s)
             with open_writer(one, target, options) as writer:
-                _keep_judge_share(writer, one, plans, work)
+                _keep_judge_share(writer, part, plans, work)
                 try:
                     outcomes.append(_carry_out(writer, work))
                 except LeftRunning as running:
@@ -171,6 +178,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)
+            suite = with_own_budget(suite, stored.header)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             options = with_stored_target(stored, options)
@@ -184,9 +192,13 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         require_unchanged_media(workspace, suite)
         fakes = fakes_of(suite, askable)
         graders = graders_of(suite)
-        with open_target(
-            options.target, workspace, options.env, spender.asked, fakes, graders, code=options.code
-        ) as target:
+        require_no_batches(spender.asked, options)
+        with (
+            open_target(
+                options.target, workspace, options.env, spender.asked, fakes, graders, code=options.code
+            ) as own,
+            open_fleet(own, options, workspace, spender.asked, graders) as target,
+        ):
             require_batch_hosts(spender.asked, target)
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)
@@ -197,7 +209,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
 
 
 def _affordable_plans(
-    prepared: Sequence[Prepared], target: Target, allowance: Allowance, options: RunOptions
+    prepared: Sequence[Prepared], parts: Sequence[Prepared], target: Target, allowance: Allowance, options: RunOptions
 ) -> dict[str, SuitePlan]:
     """What the suites that are begun anew would take, by path; none where no real model is asked.
 
@@ -205,8 +217,12 @@ def _affordable_plans(
     """
     if not any(target.is_live(variant) for one in prepared for variant in (*one.variants, *judge_variants(one.suite))):
         return {}
-    begun = [one for one in prepared if earlier_run(one, header_of(one, target, options), options) is None]
-    plans = {one.suite.path: plan_suite(one, options) for one in begun}
+    begun = [
+        part
+        for one, part in zip(prepared, parts, strict=True)
+        if earlier_run(one, header_of(one, target, options), options) is None
+    ]
+    plans = {part.suite.path: plan_suite(part, options) for part in begun}
     require_affordable(tuple(plans.values()), target, allowance)
     return plans
 
@@ -308,6 +324,14 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
     began = time.monotonic()
     store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
+    outcome = settle(writer, stored, work, stopped)
+    calls = sum(sum(variant.outcomes.values()) for variant in outcome.evaluation.variants)
+    writer.set_meta(FINISHING, finishing_record(began, calls))
+    return outcome
+
+
+def settle(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
+    """Compare, decide, render from the scores that are stored; nothing is asked and no code of the workspace runs."""
     known = known_records(work.suite, records_dir(work.workspace, work.options))
     for problem in known.problems:
         work.options.notice(problem)
@@ -317,9 +341,16 @@ def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
     header = stored.header
     part = header.suite if work.several else None
     view, reports = write_run_reports(stored, work.suite, work.catalog, work.workspace, work.options.output, part)
-    calls = sum(sum(variant.outcomes.values()) for variant in evaluation.variants)
-    writer.set_meta(FINISHING, finishing_record(began, calls))
-    return RunOutcome(header.run_id, header.suite, stored.path, header.attempt, evaluation, view, reports)
+    return RunOutcome(
+        header.run_id,
+        header.suite,
+        stored.path,
+        header.attempt,
+        evaluation,
+        view,
+        reports,
+        shard=ending_of(stored, work.suite, stopped),
+    )
 
 
 def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:

@@ -22,6 +22,7 @@ from snapdrift.pipeline.key_sources import KeySource
 from snapdrift.pipeline.options import TargetOptions
 
 if TYPE_CHECKING:
+    from snapdrift.execution.fleet import Fleet
     from snapdrift.graders.base import Grader
     from snapdrift.openai_api.hosts import Host
     from snapdrift.standin.config import StandinConfig
@@ -43,7 +44,8 @@ class Target:
     `live` are the names of those that measure a model; a stand-in says in a header what it is, wherever it runs.
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
-    functions that its graders call. `pace` keeps all suites of the command within the limits of the accounts.
+    functions that its graders call. `pace` keeps all suites of the command within the limits of the accounts. `fleet`
+    are the workers that make the attempts, None: this process does.
     """
 
     hosts: Mapping[str, Host]
@@ -53,6 +55,7 @@ class Target:
     applications: Applications = field(default_factory=Applications)
     code: GraderCode = field(default_factory=GraderCode)
     pace: Pace = field(default_factory=Pace, compare=False)
+    fleet: Fleet | None = None
 
     def host(self, variant: Variant) -> Host:
         """Where the requests of a variant go that is asked over HTTP."""
@@ -94,6 +97,9 @@ class Target:
 
         async with AsyncExitStack() as stack:
             stack.enter_context(self.applications.running(concurrency))
+            if self.fleet is not None:
+                yield self.fleet.ask
+                return
             clients = {}
             for host in {host.base_url: host for host in self.hosts.values()}.values():
                 client = OpenAIClient(host, max_connections=max(1, concurrency))

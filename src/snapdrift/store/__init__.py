@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from snapdrift.store.format import FORMAT, SPARED
-from snapdrift.store.header import RunHeader, RunState
+from snapdrift.store.header import RunHeader, RunState, ShardOf
 from snapdrift.store.reader import BegunCall, Frames, StoredRun, open_run
 from snapdrift.store.runs import RunSummary, find_run, list_runs, new_run_id, run_path
 from snapdrift.store.writer import RunWriter
@@ -20,6 +20,7 @@ __all__ = [
     "RunState",
     "RunSummary",
     "RunWriter",
+    "ShardOf",
     "StoredRun",
     "find_run",
     "list_runs",

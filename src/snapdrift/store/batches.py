@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, Endpoint, Request, Response
 from snapdrift.store import codec
+from snapdrift.store.reader import StoredRun
 from snapdrift.store.writer import RunWriter, call_id, put_request, put_response
 
 
@@ -178,6 +180,24 @@ class BatchJournal:
     async def open_keys(self) -> frozenset[CallKey]:
         """The calls that have not ended in one of their parts."""
         return await self._writer.apply(lambda connection: _keys(connection, f"{_KEYS} WHERE b.ended = 0"))
+
+
+def copy_batches(connection: sqlite3.Connection, stored: StoredRun) -> None:
+    """Adds the batches of another run file behind those there are, inside a transaction: what went is not sent again.
+
+    Raises `StoreError` for what is no batch, or of no planned call.
+    """
+    (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM batches").fetchone()
+    numbers = {}
+    for offset, record in enumerate(stored.batch_parts(), start=1):
+        part = codec.loads(Part, record, f"{stored.path}: batch part {offset}")
+        numbers[part.number] = last + offset
+        _put_part(connection, replace(part, number=last + offset))
+    for key, (number, *rest) in stored.batch_calls():
+        if number not in numbers:
+            raise StoreError(f"{stored.path}: damaged, a call is in batch part {number}, which is not there")
+        row = (numbers[number], call_id(connection, key), *rest)
+        connection.execute("INSERT INTO batch_calls VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 _KEYS = "SELECT DISTINCT c.case_id, c.variant, c.repeat, c.grader FROM batch_calls b JOIN calls c ON c.id = b.call"

@@ -23,13 +23,29 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ShardOf:
+    """Which part of a whole run this is: shard `index` of `count`, counted from 1.
+
+    `whole` is the identity that the whole has, and `partial` whether the whole is a part of its suite.
+    """
+
+    index: int
+    count: int
+    whole: str
+    partial: bool = False
+
+    def __str__(self) -> str:
+        return f"shard {self.index} of {self.count}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeader:
     """Fixed when the run starts: everything needed to grade, compare and render it again, apart from its answers.
 
     `identity` is the hash of commit, suite and gate by which an earlier run is taken up; `suite_stored` the suite as
     resolved, files inlined; `catalog` the facts about models that were used; `started_at` ISO 8601, UTC; `variants`
     those that were planned (a partial run may leave some of the suite's out); `redacted` names what an exported run no
-    longer holds.
+    longer holds. `shard` says which part of a run that several commands make this is, None of a run of its own.
     """
 
     run_id: str
@@ -52,6 +68,7 @@ class RunHeader:
     command: str
     variants: tuple[Variant, ...] = ()
     redacted: tuple[str, ...] = ()
+    shard: ShardOf | None = None
 
 
 def require_file_names(path: Path, **named: str) -> None:

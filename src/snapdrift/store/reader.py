@@ -283,6 +283,14 @@ class StoredRun:
         """By which version of its grader each metric was scored, all of them, in the order in which they came."""
         return tuple((metric, str(version)) for metric, version in self._rows(rows.SCORE_VERSIONS))
 
+    def batch_parts(self) -> tuple[str, ...]:
+        """The parts that were sent by batch, in order, as they are written (`store.batches.Part`)."""
+        return tuple(row[0] for row in self._rows("SELECT record FROM batches ORDER BY number"))
+
+    def batch_calls(self) -> Iterator[tuple[CallKey, tuple[Any, ...]]]:
+        """The calls in these parts: each with its part's number, the name and length of its line, and what it costs."""
+        return ((CallKey(*row[:4]), row[4:]) for row in self._rows(rows.BATCH_CALLS))
+
     def answered_keys(self) -> frozenset[CallKey]:
         """Calls with a measured outcome: those that a resumed run does not ask again."""
         return frozenset(CallKey(*row[:4]) for row in self._rows(rows.OUTCOMES) if self._outcome(row[4]).measured)

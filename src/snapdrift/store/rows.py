@@ -58,6 +58,10 @@ UNFINISHED = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, count(*), total(s.usd) FROM calls c JOIN steps s ON s.call = c.id"
     " WHERE c.id NOT IN (SELECT call FROM responses) GROUP BY c.id"
 )
+BATCH_CALLS = (
+    "SELECT c.case_id, c.variant, c.repeat, c.grader, b.part, b.custom_id, b.bytes, b.tokens, b.worst_usd, b.ended"
+    " FROM batch_calls b JOIN calls c ON c.id = b.call ORDER BY b.rowid"
+)
 DRAWS = (
     "SELECT c.variant, c.case_id, c.repeat, r.outcome, r.raw, json_extract(r.record, '$.finished_at')"
     " FROM calls c JOIN responses r ON r.call = c.id WHERE c.grader = '' ORDER BY c.variant, c.case_id, c.repeat"

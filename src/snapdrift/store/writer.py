@@ -101,7 +101,7 @@ class RunWriter:
 
         It stands until the call ends (`record`); a run that goes on takes it up (`StoredRun.begun`).
         """
-        await self.apply(lambda connection: _put_step(connection, request, response, steps))
+        await self.apply(lambda connection: put_step(connection, request, response, steps))
 
     async def plan_call(self, call: Call) -> None:
         """Adds a planned call from within the event loop; one that is planned already stays as it is."""
@@ -117,6 +117,10 @@ class RunWriter:
         Cancelling the wait does not undo it.
         """
         return await asyncio.shield(self._committer.submit_from_loop(work))
+
+    def apply_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The same as `apply` for code outside the event loop."""
+        return self._do(work)
 
     def record_now(self, response: Response, request: Request) -> None:
         """The same as `record` for code outside the event loop."""
@@ -304,7 +308,8 @@ def put_response(connection: sqlite3.Connection, response: Response, request: Re
     put_request(connection, call, request, response.request_hash)
 
 
-def _put_step(connection: sqlite3.Connection, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
+def put_step(connection: sqlite3.Connection, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
+    """Stores the answer to one request of a call after its earlier `steps`, inside a transaction."""
     call = call_id(connection, request.call)
     connection.execute(
         "INSERT OR REPLACE INTO steps (call, number, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?, ?)",

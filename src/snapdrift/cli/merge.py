@@ -1,0 +1,44 @@
+"""`snapdrift merge`: puts the shards of a run together and decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snapdrift.cli import options as o
+
+
+def merge(
+    runs: Annotated[
+        list[str], typer.Argument(help="The runs of all shards: their ids (or beginnings) or files.", metavar="RUN...")
+    ],
+    out: o.OutDir = None,
+    junit: o.Junit = None,
+    summary: o.Summary = None,
+    report_url: o.ReportUrl = None,
+    split: o.Split = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Put the shards of a run together as one run, then compare, decide and report as `run` does.
+
+    Nothing is asked and no code of the workspace runs. The shards stay as they are.
+
+    Example:
+      snapdrift merge shards/*.db --junit junit.xml
+    """
+    from snapdrift import pipeline
+    from snapdrift.cli.printing import Printer
+
+    with Printer(quiet=quiet, json=json) as printer:
+        options = pipeline.RunOptions(
+            env=o.environment(),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
+            command=o.command_line(),
+            notice=printer.notice,
+        )
+        outcomes = pipeline.merge_runs(runs, options, Path.cwd())
+        printer.outcomes(outcomes)
+    raise typer.Exit(pipeline.exit_code_of(outcomes))

@@ -1,0 +1,259 @@
+"""`merge`: the shards of a run put together as one, which is then concluded like any other.
+
+Nothing is asked, and no code of the workspace runs: each shard has its scores, for it graded its own answers. What the
+files say is checked before a new one is made of them, for they come from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from snapdrift.errors import StoreError, UsageError
+from snapdrift.model import Call, CallKey, Case, sha256
+from snapdrift.pipeline.allowance import Allowance
+from snapdrift.pipeline.batching import BATCHED
+from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
+from snapdrift.pipeline.indexing import refresh_index
+from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.reruns import REACHED
+from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
+from snapdrift.pipeline.running import Work, settle
+from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
+from snapdrift.pipeline.targets import Target
+from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
+from snapdrift.store.merging import copy_shards
+
+if TYPE_CHECKING:
+    from snapdrift.suites.workspace import Workspace
+
+T = TypeVar("T")
+MERGED = "merged"
+"""Under this name a merged run keeps which runs it was made of."""
+_ALIKE = (TARGET, BATCHED, REACHED)
+"""What is said of a run as a whole and holds for each of its shards."""
+_SENTENCES = ("surprise_notes", "unjudged_note")
+"""Lists of sentences about money that are true of the whole where they are of a shard."""
+_DOLLARS = ("unseen_usd", "in_flight_usd")
+"""What a shard may have been billed that no stored call tells: the whole was, too."""
+_FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
+    ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
+    ("the number of shards", lambda header: header.shard and header.shard.count),
+    ("the gate", lambda header: header.gate),
+    ("the suite", lambda header: header.suite_stored),
+    ("the dataset", lambda header: header.dataset_hash),
+    ("the variants", lambda header: header.variants),
+    ("the commit", lambda header: header.git_commit),
+    ("the seed", lambda header: header.seed),
+    ("the repeats", lambda header: header.planned_repeats),
+    ("the facts about models", lambda header: header.catalog),
+    ("the assumptions", lambda header: header.assumptions),
+    ("the versions of programs", lambda header: header.versions),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the whole is planned as: its cases in the dataset's order, and its answers' calls in the order of the plan.
+
+    `stopped` says why asking ended early in some shard, empty where it did not.
+    """
+
+    cases: tuple[Case, ...]
+    calls: tuple[Call, ...]
+    stopped: str
+
+
+def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[RunOutcome, ...]:
+    """Puts the shards of one run, or of several suites' runs, together and concludes from each whole.
+
+    `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
+    where some of the whole is missing or there twice. The shards stay as they are.
+    """
+    if not texts:
+        raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
+    with ExitStack() as stack:
+        by_suite: dict[str, list[StoredRun]] = {}
+        workspace, paths = None, dict[Path, None]()
+        for text in texts:
+            workspace, path = locate_run(text, options, cwd)
+            paths[path.resolve()] = None
+        assert workspace is not None, "there is a text"  # noqa: S101  a defect, not a mistake
+        for path in paths:
+            stored = stack.enter_context(open_run(path))
+            require_shard(stored)
+            by_suite.setdefault(stored.header.suite, []).append(stored)
+        wholes = [_in_order(shards) for shards in by_suite.values()]
+        several = len(wholes) > 1
+        outcomes = [_merge(shards, workspace, options, several=several) for shards in wholes]
+    index = refresh_index(workspace, options)
+    write_ci_files([outcome.view for outcome in outcomes], options.output)
+    return tuple(replace(outcome, index=index) for outcome in outcomes)
+
+
+def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOptions, *, several: bool) -> RunOutcome:
+    header, plan = _header(shards, options), _plan(shards)
+    meta = {name: text for name in _ALIKE if (text := shards[0].meta(name)) is not None}
+    meta |= _about_money(shards)
+    meta[MERGED] = " ".join(shard.header.run_id for shard in shards)
+    path = run_path(header.run_id, runs_dir(workspace, options))
+    # Killed while it is made, it must not be taken up as a run: it gets its name once it is whole.
+    unfinished = path.with_suffix(".merging")
+    try:
+        with RunWriter.create(unfinished, header, plan.cases, plan.calls, meta) as writer:
+            copy_shards(writer, shards, {call.key: call.position for call in plan.calls})
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    with RunWriter.open(path) as writer, open_run(path) as stored:
+        suite, catalog = load_stored_suite(stored, workspace)
+        work = Work(suite, catalog, workspace, Target({}), options, Allowance.of(options.limits), several)
+        return settle(writer, stored, work, plan.stopped)
+
+
+def _in_order(shards: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
+    """The shards by their numbers. Raises where they are not all of one whole, each once, and finished."""
+    first = shards[0].header
+    if Path(first.suite).name != first.suite or first.suite == ".." or first.suite != shards[0].suite.get("name"):
+        raise StoreError(
+            f"{shards[0].path}: found the suite name {first.suite[:80]!r}, which names no folder of reports"
+        )
+    for shard in shards:
+        _require_alike(shards[0], shard)
+        if shard.state is not RunState.FINISHED:
+            run = shard.header.run_id
+            raise StoreError(
+                f"{shard.path}: {shard.header.shard} is not finished; go on with it where it was run: "
+                f"`snapdrift resume {run}`"
+            )
+    by_number: dict[int, StoredRun] = {}
+    for shard in shards:
+        number = require_shard(shard).index
+        if number in by_number:
+            raise UsageError(
+                f"{first.suite}: found {shard.header.shard} twice, {by_number[number].path} and {shard.path}; expected "
+                "each once: leave out the one that was run again"
+            )
+        by_number[number] = shard
+    count = require_shard(shards[0]).count
+    missing = [str(number) for number in range(1, count + 1) if number not in by_number]
+    if missing:
+        raise UsageError(
+            f"{first.suite}: found {len(by_number)} of {count} shards; missing: {', '.join(missing)}. Run them with "
+            f"`snapdrift run SUITE --shard {missing[0]}/{count}` and merge all"
+        )
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def _require_alike(one: StoredRun, other: StoredRun) -> None:
+    for what, fact in _FACTS:
+        if fact(one.header) != fact(other.header):
+            raise StoreError(
+                f"{other.path}: {what} is not that of {one.path}{_said(fact(one.header), fact(other.header))}; "
+                "expected shards of one run: the same commit, suite, gate, options and program"
+            )
+    for name in (BATCHED, REACHED):
+        if one.meta(name) != other.meta(name):
+            raise StoreError(
+                f"{other.path}: {name} is {other.meta(name)}, that of {one.path} {one.meta(name)}; "
+                "expected shards whose answers come from the same place in the same way"
+            )
+
+
+def _said(one: Any, other: Any) -> str:
+    """What differs, where that can be said in a few words."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+        return f" ({', '.join(names[:5])})"
+    short = all(isinstance(value, str | int) and len(str(value)) <= 60 for value in (one, other))
+    return f" (found {other}, {one} there)" if short else ""
+
+
+def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
+    """The whole's header: begun when the first shard was, tried as often as the shard that was tried most."""
+    headers = [shard.header for shard in shards]
+    first, of = headers[0], require_shard(shards[0])
+    # Graded again, a run is another than it was asked as.
+    identity = of.whole if first.identity == identity_of(of) else sha256([of.whole, first.suite_hash])
+    return replace(
+        first,
+        run_id=new_run_id(datetime.now(UTC), random.SystemRandom()),
+        identity=identity,
+        partial=of.partial,
+        shard=None,
+        started_at=min(header.started_at for header in headers),
+        attempt=max(header.attempt for header in headers),
+        git_dirty=any(header.git_dirty for header in headers) if first.git_dirty is not None else None,
+        command=options.command,
+    )
+
+
+def _about_money(shards: Sequence[StoredRun]) -> dict[str, str]:
+    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text."""
+    found: dict[str, str] = {}
+    for name in _SENTENCES:
+        told = [_read(tuple[str, ...], shard, name) for shard in shards if shard.meta(name)]
+        if any(told):
+            found[name] = json.dumps([text for texts in told for text in texts])
+    for name in _DOLLARS:
+        usd = [_read(float, shard, name) for shard in shards if shard.meta(name)]
+        if not all(math.isfinite(amount) and amount >= 0 for amount in usd):
+            raise StoreError(f"{shards[0].path}: found {usd} dollars as {name} of the shards; expected amounts")
+        if any(usd):
+            found[name] = repr(math.fsum(usd))
+    return found
+
+
+def _read(kind: type[T], shard: StoredRun, name: str) -> T:
+    place = f"{shard.path}: {name}"
+    return codec.from_json(kind, codec.parse(shard.meta(name) or "", place), place)
+
+
+def _plan(shards: Sequence[StoredRun]) -> _Plan:
+    """The whole plan. Raises `StoreError` where cases or calls of it are missing, too many, or of two shards."""
+    ids, cases = whole_cases(shards[0]), dict[str, Case]()
+    for shard in shards:
+        if whole_cases(shard) != ids:
+            raise StoreError(f"{shard.path}: the cases of the whole are not those of {shards[0].path}")
+        for case in shard.cases():
+            if case.id in cases:
+                raise StoreError(f"{shard.path}: case {case.id} is in another shard too; expected it in one")
+            cases[case.id] = case
+    if cases.keys() != set(ids) or len(ids) != len(cases):
+        raise StoreError(f"{shards[0].path}: the shards hold {len(cases)} cases, the whole has {len(ids)}")
+    calls = sorted(_answer_calls(shards), key=lambda call: call.position)
+    header = shards[0].header
+    # Counted first: a file may say that there are more repeats than any memory holds.
+    whole = len(ids) * len(header.variants) * header.planned_repeats
+    if len(calls) != whole or not _is_each_once(calls, ids, header):
+        raise StoreError(
+            f"{shards[0].path}: the shards plan {len(calls)} calls, the whole has {whole}: every case, variant and "
+            "repeat once; a file is damaged"
+        )
+    why = [f"{shard.header.shard}: {text}" for shard in shards if (text := shard.meta(STOPPED))]
+    return _Plan(tuple(cases[case_id] for case_id in ids), tuple(calls), "; ".join(why))
+
+
+def _answer_calls(shards: Sequence[StoredRun]) -> Iterator[Call]:
+    for shard in shards:
+        own = set(shard.case_ids())
+        for call in shard.planned():
+            if call.key.case_id not in own:
+                raise StoreError(f"{shard.path}: found the call {call.key}, which is not of the shard's cases")
+            if not call.key.grader:
+                yield call
+
+
+def _is_each_once(calls: Sequence[Call], ids: Sequence[str], header: RunHeader) -> bool:
+    """Whether calls in their order are all that there are, each at a place of its own."""
+    names = [variant.name for variant in header.variants]
+    wanted = {CallKey(*of) for of in product(ids, names, range(header.planned_repeats))}
+    return {call.key for call in calls} == wanted and all(call.position == at for at, call in enumerate(calls))
