@@ -16,7 +16,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from snapdrift.execution import Budget, Engine, EngineSettings
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
+from snapdrift.execution.records import EngineSettings
 from snapdrift.model import Answer, CallKey, Endpoint, Outcome, Request, Response
 from snapdrift.openai_api.client import OpenAIClient
 from snapdrift.openai_api.errors import AttemptFailed

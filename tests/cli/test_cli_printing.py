@@ -12,7 +12,7 @@ from snapdrift.cli.printing import Printer
 from snapdrift.execution.engine import Progress
 
 
-def at(**changes: float) -> Progress:
+def at(**changes: float | str) -> Progress:
     return Progress(**{"answered": 3, "failed": 0, "retried": 0, "in_flight": 2, "usd": 0.0, **changes})  # type: ignore[arg-type]
 
 

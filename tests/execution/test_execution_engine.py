@@ -19,8 +19,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from snapdrift.errors import CatalogError, StoreError
-from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.asker import Costs
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
+from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.model import Answer, Attempt, CallKey, Endpoint, Failure, FailureKind, Outcome, Request, Response, Usage
 from snapdrift.openai_api.errors import AttemptFailed
 

@@ -23,9 +23,11 @@ from tests.execution.test_execution_engine import (
 )
 
 from snapdrift.errors import IncompleteError
-from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, StopReason
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
 from snapdrift.execution.fleet import MOST_LOST, FailedAttempt, Fleet, WorkerLostError
 from snapdrift.execution.ray import OpenedSite, WorkerActor
+from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
 from snapdrift.model import Answer, CallKey, FailureKind, Outcome, Request
 from snapdrift.openai_api.errors import AttemptFailed
 

@@ -14,11 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.execution.test_execution_engine import BUSY, LIMIT, NO_QUOTA, LoopClock, requests_for, virtually
 
-from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.authority import Grant, LocalAuthority, Need, Settled
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
 from snapdrift.execution.limits import KnownLimits, RateLimits
 from snapdrift.execution.pace import Pace
 from snapdrift.execution.pool import HOLD_S, Lesson, Taking
+from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.model import Answer, Failure, FailureKind, Outcome, Request, Response, ToldLimit, ToldLimits, Usage
 from snapdrift.openai_api.errors import AttemptFailed
 

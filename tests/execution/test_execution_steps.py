@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, StopReason
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
+from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
 from snapdrift.execution.steps import Begun, Onward, Script
 from snapdrift.model import (
     Answer,

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 from tests.openai_api.conftest import LoopbackHost, Reply, streamed
 
-from snapdrift.execution import Budget, Engine, EngineReport, EngineSettings, StopReason
+from snapdrift.execution.budget import Budget
+from snapdrift.execution.engine import Engine
+from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
 from snapdrift.model import CallKey, Endpoint, FailureKind, Outcome, Request, Response
 from snapdrift.openai_api.client import OpenAIClient
 from snapdrift.openai_api.hosts import Host

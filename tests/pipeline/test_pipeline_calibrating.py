@@ -460,7 +460,7 @@ def offered_of(root: Path) -> tuple[BlindSheet, dict[str, Any]]:
     with open_run(path) as stored:
         suite, _ = load_stored_suite(stored, find_workspace(root))
         assert stored.evaluation is not None
-        (sheet,) = offered_sheets(stored, suite, stored.scores(), stored.evaluation)
+        (sheet,) = offered_sheets(stored, suite, stored.score_versions(), stored.evaluation)
         return sheet, label_levels(suite)
 
 

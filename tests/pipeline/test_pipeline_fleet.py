@@ -16,7 +16,8 @@ from snapdrift import pipeline
 from snapdrift.errors import SnapdriftError, UsageError
 from snapdrift.execution.fleet import FailedAttempt, WorkerLostError
 from snapdrift.execution.ray import Calling, WorkerActor
-from snapdrift.model import Answer, ExitCode, Request
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import Answer, Request
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 from snapdrift.pipeline.fleet import FleetFunctions, HostAddress, Returned, Site, open_fleet, require_no_batches

@@ -27,7 +27,8 @@ from tests.pipeline.test_pipeline_sharding import NOVEMBER, ROOT, SUITE, options
 from snapdrift import pipeline
 from snapdrift.errors import UsageError
 from snapdrift.execution.engine import Progress
-from snapdrift.model import ExitCode, Outcome
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import Outcome
 from snapdrift.store import open_run
 
 ray = pytest.importorskip("ray", reason="NO RAY: `ray` is not installed, so --engine ray was not tested; `nox -s ray`")

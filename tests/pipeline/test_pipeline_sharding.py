@@ -18,7 +18,7 @@ from tests.pipeline import conftest
 
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
-from snapdrift.model import ExitCode
+from snapdrift.exit_codes import ExitCode
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
 

@@ -126,7 +126,7 @@ def test_every_gate_passes_where_every_answer_is_right(name: str) -> None:
         ]
         models = {variant: loaded.variants[variant].model for variant in loaded.variants}
         results = Results(
-            cases=cases,
+            cases=tuple(cases),
             variants=tuple(loaded.variants.values()),
             repeats=len(repeats),
             metrics=loaded.metrics,
