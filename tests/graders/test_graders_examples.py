@@ -16,13 +16,14 @@ from pydantic import Field
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.examples import Example, read_example
+from snapdrift.graders.families import BUILT_IN, all_families
 from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import CodeCall, CodeResult, Seen
 from snapdrift.graders.reference import example_grader, render_reference, yaml_type
-from snapdrift.graders.registry import FAMILIES
 from snapdrift.model import CallKey, Case, Outcome, Response
 from snapdrift.suites.document import parse_document
 
+FAMILIES = all_families()
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "graders.md"
 EXAMPLES = [
     pytest.param(family, text, id=f"{family.family}-{number}")
@@ -157,3 +158,7 @@ def test_a_page_of_another_family_tells_its_arguments() -> None:
 )
 def test_types_are_told_in_the_words_of_yaml(schema: dict[str, Any], words: str) -> None:
     assert yaml_type(schema) == words
+
+
+def test_each_family_is_named_as_it_names_itself() -> None:
+    assert {name: family.family for name, family in BUILT_IN.items()} == {name: name for name in BUILT_IN}

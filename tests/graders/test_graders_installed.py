@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from snapdrift.graders.registry import FAMILIES, Registry
+from snapdrift.graders.families import all_families
+from snapdrift.graders.registry import Registry
 from snapdrift.model import CallKey, Case, Outcome, Response
 from snapdrift.suites.registry import Finding, InvalidEntryError
 
@@ -150,7 +151,7 @@ def test_a_family_named_like_an_argument_takes_it_from_no_grader(install: Instal
 
 def test_the_schema_for_editors_has_installed_families_unless_it_is_asked_for_without(install: Install) -> None:
     install()
-    schemas = [jsonschema.Draft202012Validator(made.json_schema()) for made in (Registry(), Registry(FAMILIES))]
+    schemas = [jsonschema.Draft202012Validator(made.json_schema()) for made in (Registry(), Registry(all_families()))]
 
     assert [schema.is_valid({"name": "loud", "shouts": True}) for schema in schemas] == [True, False]
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from snapdrift.exit_codes import ExitCode
-from snapdrift.graders.registry import FAMILIES, Registry
+from snapdrift.graders.families import all_families
+from snapdrift.graders.registry import Registry
 from snapdrift.model import CallKey, CallResult, DecisionWord, Endpoint, Outcome, Reason, Results, Score, Usage, Verdict
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
@@ -235,4 +236,4 @@ def test_the_stand_in_has_a_behaviour_of_its_own_for_every_variant(name: str) ->
 
 def test_the_schema_that_editors_complete_from_is_that_of_the_code():
     committed = json.loads((ROOT / "evals" / "suite.schema.json").read_text(encoding="utf-8"))
-    assert committed == suite_json_schema(Registry(FAMILIES))
+    assert committed == suite_json_schema(Registry(all_families()))

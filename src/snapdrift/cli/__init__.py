@@ -123,6 +123,8 @@ def main() -> None:
     never with the interpreter's 1, which would read as a regression. Whatever is printed has no key in it.
     """
     _print_whatever_the_terminal_can()
+    # Our arrays are small: threads for them would cost half a second of processor time before anything is reckoned.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     know_those_of(os.environ)
     keep_out_of(sys.stdout)
     keep_out_of(sys.stderr)

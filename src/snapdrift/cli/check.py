@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -44,5 +45,6 @@ def check(
         requests = pipeline.explain_case(suites, explain, options)
         typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)
         return
+    gc.disable()  # a short command: looking for cycles among all that it loads takes a tenth of its time
     for prepared in pipeline.check_suites(suites, options):
         typer.echo(tables.checked(prepared), nl=False)

@@ -19,8 +19,9 @@ def schema(
       snapdrift schema > evals/suite.schema.json
       snapdrift schema --builtin > evals/suite.schema.json
     """
-    from snapdrift.graders.registry import FAMILIES, Registry
+    from snapdrift.graders.families import all_families
+    from snapdrift.graders.registry import Registry
     from snapdrift.suites.schema import suite_json_schema
 
-    registry = Registry(FAMILIES if builtin else None)
+    registry = Registry(all_families() if builtin else None)
     typer.echo(json.dumps(suite_json_schema(registry), indent=2, ensure_ascii=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 
 import regex
 
@@ -61,7 +62,14 @@ _SPOILED = regex.compile(
 """What may not stand before it: a sign, part of a longer number, the beginning of a range, `3 quarters of` an hour."""
 _ANY_PART = rf"(?:{_SOME}|an?(?=\s))[\s-]{{0,3}}(?:{'|'.join(_UNITS.values())})\.?{_ENDS}"
 _PARTS = "".join(_part(unit, names) for unit, names in _UNITS.items())
-_SPOKEN = regex.compile(rf"(?<!\w)(?={_ANY_PART}){_PARTS}", regex.IGNORECASE)
+
+
+@cache
+def _spoken() -> regex.Pattern[str]:
+    """Made when it is first needed: that takes longer than all else that this module does at its import."""
+    return regex.compile(rf"(?<!\w)(?={_ANY_PART}){_PARTS}", regex.IGNORECASE)
+
+
 _ISO = regex.compile(
     rf"(?<![\w-])P(?=[\dT])(?:(?P<weeks>{_DIGITS})W)?(?:(?P<days>{_DIGITS})D)?"
     rf"(?:T(?=\d)(?:(?P<hours>{_DIGITS})H)?(?:(?P<minutes>{_DIGITS})M)?(?:(?P<seconds>{_DIGITS})S)?)?(?!\w)"
@@ -123,7 +131,7 @@ def first_duration(text: str, *, clock: Clock | None = None, unit: Unit | None =
 
 def _first_spoken(text: str) -> regex.Match[str] | None:
     # Every part of the pattern may be missing, so it may match nothing at all (before `a second`).
-    return next((match for match in _SPOKEN.finditer(text) if match[0]), None)
+    return next((match for match in _spoken().finditer(text) if match[0]), None)
 
 
 def _parts(match: regex.Match[str]) -> Iterator[Fraction]:

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.examples import Example, read_example
-from snapdrift.graders.registry import FAMILIES, Registry
+from snapdrift.graders.families import all_families
+from snapdrift.graders.registry import Registry
 from snapdrift.model import MetricSpec, Outcome, ScoreKind
 from snapdrift.suites.workspace import PathError
 
@@ -75,8 +76,9 @@ _TYPES = {
 }
 
 
-def render_reference(families: Sequence[type[Grader]] = FAMILIES) -> str:
-    """The page as Markdown: what all graders share, then each family in order."""
+def render_reference(families: Sequence[type[Grader]] | None = None) -> str:
+    """The page as Markdown: what all graders share, then each family in order; None: those of this program."""
+    families = all_families() if families is None else families
     schemas = Registry(families).json_schema()["anyOf"]
     outcomes = ", ".join(f"`{outcome.value}`" for outcome in Outcome if outcome.measured)
     index = " · ".join(f"[`{family.family}`](#{family.family})" for family in families)
@@ -170,7 +172,7 @@ def _heads(text: str, families: Sequence[type[Grader]]) -> tuple[MetricSpec, ...
     return example_grader(read_example(text), families).metrics[:1]
 
 
-def example_grader(example: Example, families: Sequence[type[Grader]] = FAMILIES) -> Grader:
+def example_grader(example: Example, families: Sequence[type[Grader]] | None = None) -> Grader:
     """The grader of an example. Raises `InvalidEntryError` for an entry that is wrong."""
 
     def read(path: str) -> str:

@@ -6,59 +6,23 @@ import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 from pydantic.json_schema import models_json_schema
 
 from snapdrift.errors import SnapdriftError
-from snapdrift.graders.affixes import EndsWith, StartsWith
 from snapdrift.graders.base import Grader
-from snapdrift.graders.choice import Choice
-from snapdrift.graders.composition import All, AnyOf, Composition
-from snapdrift.graders.contains import Contains
-from snapdrift.graders.count import Count
-from snapdrift.graders.date import Date
-from snapdrift.graders.duration import Duration
-from snapdrift.graders.exact import Exact
+from snapdrift.graders.families import BUILT_IN
 from snapdrift.graders.findings import findings_of
 from snapdrift.graders.installed import FamilyError, InstalledFamily, installed_families
-from snapdrift.graders.json_equal import JsonEqual
-from snapdrift.graders.judge import JudgeGrader
-from snapdrift.graders.number import Number
-from snapdrift.graders.operations import CachedShare, Cost, FinishReason, FirstToken, Latency, OutputTokens
-from snapdrift.graders.pairwise import PairwiseGrader
-from snapdrift.graders.path import PathGrader
-from snapdrift.graders.python_code import PythonGrader
-from snapdrift.graders.refusal import Refusal
-from snapdrift.graders.regex import Regex
-from snapdrift.graders.schema import Schema
-from snapdrift.graders.set import SetGrader
-from snapdrift.graders.similarity import Similarity
-from snapdrift.graders.tool_calls import ToolCalls
-from snapdrift.graders.trajectory import Trajectory
 from snapdrift.graders.values import quoted
-from snapdrift.graders.weighted import Weighted
-from snapdrift.graders.well_formed import WellFormed
 from snapdrift.graders.workspace_files import ParseContext
 from snapdrift.model import Case
 from snapdrift.suites.registry import Finding, InvalidEntryError, ReadFile
 
-_TEXT: tuple[type[Grader], ...] = (
-    *(Exact, Contains, StartsWith, EndsWith, Regex, Number, Date, Duration, Choice, SetGrader, Similarity, Count),
-    Refusal,
-)
-_STRUCTURE: tuple[type[Grader], ...] = (Schema, JsonEqual, PathGrader, WellFormed)
-_TOOLS: tuple[type[Grader], ...] = (ToolCalls, Trajectory)
-FAMILIES: tuple[type[Grader], ...] = (
-    *_TEXT,
-    *_STRUCTURE,
-    *_TOOLS,
-    *(JudgeGrader, PairwiseGrader, PythonGrader),
-    *(All, AnyOf, Weighted),
-    *(Latency, FirstToken, Cost, OutputTokens, FinishReason, CachedShare),
-)
-"""Every family of this program; a new one is a module with a class, named here."""
+if TYPE_CHECKING:
+    from snapdrift.graders.composition import Composition
 
 
 class Registry:
@@ -71,7 +35,9 @@ class Registry:
 
     def __init__(self, families: Sequence[type[Grader]] | None = None, *, refusal: str | None = None) -> None:
         self._refusal = refusal
-        self._families = {family.family: family for family in (FAMILIES if families is None else families)}
+        self._families: Mapping[str, type[Grader]] = (
+            BUILT_IN if families is None else {family.family: family for family in families}
+        )
         self._installed: Mapping[str, InstalledFamily] = {} if families is not None else installed_families()
 
     def families(self) -> tuple[str, ...]:
@@ -189,8 +155,8 @@ def _checked_parts(grader: Composition, cases: Sequence[Case]) -> Grader:
 
 
 def _checked_against(grader: Grader, cases: Sequence[Case]) -> Grader:
-    if isinstance(grader, Composition):
-        return _checked_parts(grader, cases)
+    if grader.composed:
+        return _checked_parts(cast("Composition", grader), cases)
     main = (grader.family,)
     try:
         grader = grader.with_cases(cases)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_TAKEN = ("openai", "openai.resources.responses", "openai.resources.chat.completions", "openai.types.responses")
+_TAKEN = ("openai", "snapdrift.openai_api.posting")
+"""The SDK's typed methods, which it imports on first use, are not used for questions."""
 
 
 def load_sdk() -> None:
-    """Imports what asking takes of the SDK; the modules that it would import on first use among it."""
+    """Imports what asking takes of the SDK."""
     for name in _TAKEN:
         import_module(name)

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         Shard,
         TargetOptions,
     )
-    from snapdrift.pipeline.planning import SuitePlan, check_suites, plan_suites
+    from snapdrift.pipeline.planning import SuitePlan, plan_suites
+    from snapdrift.pipeline.prepare import check_suites
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
@@ -121,9 +122,9 @@ _STEPS = {
     ),
     "planning": (
         "SuitePlan",
-        "check_suites",
         "plan_suites",
     ),
+    "prepare": ("check_suites",),
     "running": (
         "resume_run",
         "run_suites",

@@ -1,4 +1,4 @@
-"""`plan` and `check`: what a run would ask, cost and be able to show. Nothing is sent."""
+"""`plan`: what a run would ask, cost and be able to show. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from snapdrift.pipeline.estimating import (
 )
 from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions
 from snapdrift.pipeline.pacing import Account
-from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
+from snapdrift.pipeline.prepare import Prepared, prepare_all
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.facts import UsageTier
@@ -108,14 +108,6 @@ class SuitePlan:
         limits = [usd for usd in (self.budget_usd, left) if usd is not None]
         expected = self.expected_usd()
         return expected is not None and bool(limits) and expected > min(limits)
-
-
-def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
-    """Validates suites as `run` would before it sends anything. Raises `SnapdriftError` with every mistake."""
-    prepared = prepare_all(paths, options)
-    for one in prepared:
-        require_sufficient(one)
-    return prepared
 
 
 def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | None = None) -> tuple[SuitePlan, ...]:

@@ -206,6 +206,14 @@ def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:
     return missing or (bool(gate.pairs) and not narrowed(gate, variants).pairs)
 
 
+def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
+    """Validates suites as `run` would before it sends anything. Raises `SnapdriftError` with every mistake."""
+    prepared = prepare_all(paths, options)
+    for one in prepared:
+        require_sufficient(one)
+    return prepared
+
+
 def require_sufficient(prepared: Prepared) -> None:
     """Raises `InsufficientError` when the gate could never tell, before anything is sent."""
     require_enough(prepared.suite, prepared.gate, prepared.sufficiency)

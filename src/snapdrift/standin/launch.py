@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Self, TextIO, cast
 
@@ -40,8 +41,14 @@ class StandinProcess:
     The server also ends when this process is killed: it reads from a pipe whose other end only this process holds.
     """
 
-    def __init__(self, config: StandinConfig, start_seconds: float = _START_SECONDS) -> None:
-        self._config, self._start_seconds = config, start_seconds
+    def __init__(
+        self,
+        config: StandinConfig,
+        start_seconds: float = _START_SECONDS,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`meanwhile` is done while the server starts, which takes a core of its own about a second."""
+        self._config, self._start_seconds, self._meanwhile = config, start_seconds, meanwhile
         self._process: subprocess.Popen[str] | None = None
         self._said: IO[bytes]
         self.base_url = ""
@@ -76,6 +83,7 @@ class StandinProcess:
         try:
             stdin.write(self._config.to_json() + "\n")
             stdin.flush()
+            self._meanwhile()
             line = lines.get(timeout=self._start_seconds)
         except (queue.Empty, BrokenPipeError):
             line = ""

@@ -54,6 +54,8 @@ class Entry(BaseModel):
         validate_by_alias=True,
         validate_by_name=False,
         use_attribute_docstrings=True,
+        # A validator is made for what is read by itself; entries inside another are part of that one's.
+        defer_build=True,
     )
 
     @model_validator(mode="before")

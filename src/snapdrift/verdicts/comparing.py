@@ -18,6 +18,7 @@ from snapdrift.stats.within_cases import pair_repeats
 from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues, Question, choose_word, weigh
 from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
+from snapdrift.verdicts.measured_entries import metric_entries
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -29,8 +30,6 @@ from snapdrift.verdicts.score_tables import (
 from snapdrift.verdicts.these_cases import turned_repeats, weigh_these_cases
 from snapdrift.verdicts.variance_parts import parts_of, split_of
 
-OPERATIONAL = ("cost", "latency_p95", "first_token_p95", "output_tokens")
-"""Measures of calls, not of answers: a gate limits their increase."""
 _MAJORITY = 0.5 + 1e-9
 
 
@@ -96,24 +95,6 @@ def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[Pl
             )
         planned.extend(_planned(pair, spec.name, entries.get(spec.name)) for spec in results.metrics)
     return tuple(planned)
-
-
-def metric_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
-    """The gate's entries about answers, by metric. Raises `UsageError` for a metric that nothing measures."""
-    for entry in gate.metrics:
-        if entry.metric not in metrics and entry.metric not in OPERATIONAL:
-            raise UsageError(
-                f"gate {gate.name}: found the metric {entry.metric!r}, expected one that a grader of the run measures "
-                f"({', '.join(metrics) or 'there are none'}) or one of {', '.join(OPERATIONAL)}"
-            )
-    return {entry.metric: entry for entry in gate.metrics if entry.metric in metrics}
-
-
-def operational_entries(gate: Gate, metrics: Sequence[str]) -> dict[str, MetricGate]:
-    """The gate's entries about calls (cost, latency_p95, first_token_p95, output_tokens), by measure."""
-    return {
-        entry.metric: entry for entry in gate.metrics if entry.metric in OPERATIONAL and entry.metric not in metrics
-    }
 
 
 def graver(*severities: Severity) -> Severity:

@@ -25,7 +25,7 @@ from snapdrift.stats.power import (
 )
 from snapdrift.stats.sequential import StoppingRule
 from snapdrift.verdicts import words
-from snapdrift.verdicts.comparing import metric_entries
+from snapdrift.verdicts.measured_entries import metric_entries
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
