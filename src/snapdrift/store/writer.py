@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
@@ -252,6 +252,8 @@ def _build(
     draft.unlink(missing_ok=True)
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
+        # Two to three responses fit a page of the usual size, and the rest of it stays empty.
+        connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
@@ -323,11 +325,21 @@ def response_columns(response: Response, usd: float | None) -> tuple[str, float 
     """A response as its row has it after the call: outcome, dollars, record, body as received."""
     record = codec.to_json(response)
     raw = compress(body_without_keys(record.pop("raw")))
-    for column in ("call", "outcome"):
-        del record[column]
-    if record["reused"] is None:  # of nearly all, and of each once
-        del record["reused"]
-    return response.outcome.value, usd, codec.text_of(record), raw
+    del record["call"], record["outcome"]
+    for attempt in record["attempts"]:
+        if attempt["failure"] is None:
+            del attempt["failure"]
+    # What is not there takes its default when it is read: most fields of most responses say nothing.
+    told = {name: value for name, value in record.items() if name in _ALWAYS or not _says_nothing(value)}
+    return response.outcome.value, usd, codec.text_of(told), raw
+
+
+_ALWAYS = ("requested_model",)
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether a field is None, false, an empty text or an empty list: the defaults of those that may be left out."""
+    return value is None or value is False or value == "" or value == []
 
 
 def _put_followed(connection: sqlite3.Connection, call: int, steps: tuple[Step, ...]) -> None:
