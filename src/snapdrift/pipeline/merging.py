@@ -25,11 +25,13 @@ from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_f
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.reruns import REACHED
+from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
 from snapdrift.pipeline.running import Work, settle
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
+from snapdrift.store.cache_answers import REUSABLE
 from snapdrift.store.merging import copy_shards
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
 def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOptions, *, several: bool) -> RunOutcome:
     header, plan = _header(shards, options), _plan(shards)
     meta = {name: text for name in _ALIKE if (text := shards[0].meta(name)) is not None}
+    meta |= _about_reuse(shards)
     meta |= _about_money(shards)
     meta[MERGED] = " ".join(shard.header.run_id for shard in shards)
     path = run_path(header.run_id, runs_dir(workspace, options))
@@ -114,7 +117,7 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
     finally:
         unfinished.unlink(missing_ok=True)
     with RunWriter.open(path) as writer, open_run(path) as stored:
-        suite, catalog = load_stored_suite(stored, workspace)
+        suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         work = Work(suite, catalog, workspace, Target({}), options, Allowance.of(options.limits), several)
         return settle(writer, stored, work, plan.stopped)
 
@@ -209,6 +212,17 @@ def _about_money(shards: Sequence[StoredRun]) -> dict[str, str]:
             raise StoreError(f"{shards[0].path}: found {usd} dollars as {name} of the shards; expected amounts")
         if any(usd):
             found[name] = repr(math.fsum(usd))
+    return found
+
+
+def _about_reuse(shards: Sequence[StoredRun]) -> dict[str, str]:
+    """Whose answers later runs may reuse, where all shards say the same; that none is to be, where any says so."""
+    found: dict[str, str] = {}
+    said = [shard.meta(REUSABLE) for shard in shards]
+    if said[0] is not None and all(text == said[0] for text in said):
+        found[REUSABLE] = said[0]
+    if any(shard.meta(CACHE) == NEVER for shard in shards):
+        found[CACHE] = NEVER
     return found
 
 
