@@ -201,7 +201,11 @@ def test_an_authority_marks_more_than_is_in_flight_before_it_is_and_seldom() -> 
     async def scenario() -> tuple[list[float], list[float]]:
         marks: list[float] = []
         held: list[float] = []
-        authority = LocalAuthority(Budget(None), mark=marks.append)
+
+        async def mark(usd: float) -> None:
+            marks.append(usd)
+
+        authority = LocalAuthority(Budget(None), mark=mark)
         for number in range(1, 101):
             grant = await authority.admit(Need("u", "m", 0.25))
             held.append(0.25 * number)

@@ -163,6 +163,7 @@ class World:
         progress: Callable[[Progress], None] | None = None,
         seed: int = 0,
         stored: Callable[[CallKey, int], Request | None] | None = None,
+        reuse: Callable[[Request], Response | None] | None = None,
     ) -> EngineReport:
         async def main() -> EngineReport:
             engine = Engine(
@@ -176,6 +177,7 @@ class World:
                 random.Random(seed),
                 progress,
                 stored=stored,
+                reuse=reuse,
             )
             cancel = asyncio.Event()
             if cancel_after is not None:
@@ -496,6 +498,16 @@ def test_a_provider_that_answers_nothing_ends_the_run_in_reasonable_time() -> No
     assert report.stopped is StopReason.PROVIDER_DOWN
     assert report.failed < 24 + 8
     assert world.finished_at < 120
+
+
+def test_reused_answers_do_not_hide_a_provider_that_is_down() -> None:
+    def known(request: Request) -> Response | None:
+        every_other = int(request.call.case_id.removeprefix("case-")) % 2 == 0
+        return Response(request.call, Outcome.OK, "gpt-4o-2024-08-06", "fine") if every_other else None
+
+    report = World(always(BUSY)).run(requests_for(10_000), EngineSettings(concurrency=8), reuse=known)
+    assert report.stopped is StopReason.PROVIDER_DOWN
+    assert report.failed < 24 + 8
 
 
 def test_a_provider_that_refuses_every_request_ends_the_run_too() -> None:

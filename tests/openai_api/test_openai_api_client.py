@@ -138,6 +138,36 @@ def test_a_host_behind_a_proxy_of_the_environment_is_asked_by_it(
     assert loopback.sent[0].path == "http://model.invalid/v1/responses"
 
 
+def test_a_header_of_an_error_may_hold_any_bytes(loopback: LoopbackHost) -> None:
+    loopback.answers({"error": {"message": "busy"}}, status=503, headers={"x-info": "Gr\u00f6\u00dfe"})
+    with pytest.raises(AttemptFailed) as failed:
+        ask(loopback.base_url)
+    assert failed.value.failure.kind is FailureKind.OVERLOADED
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_charset_that_is_none_is_read_as_utf_8(loopback: LoopbackHost, status: int) -> None:
+    body = RESPONSE if status == 200 else {"error": {"message": "kaputt \u00e4"}}
+    loopback.answers(body, status=status, content_type="application/json; charset=idna")
+    if status == 200:
+        assert ask(loopback.base_url).text == "Hello"
+        return
+    with pytest.raises(AttemptFailed, match="kaputt \u00e4"):
+        ask(loopback.base_url)
+
+
+def test_an_answer_with_another_status_of_success_is_an_answer(loopback: LoopbackHost) -> None:
+    loopback.answers(RESPONSE, status=201)
+    assert ask(loopback.base_url).text == "Hello"
+
+
+def test_half_a_character_that_a_model_wrote_is_sent_back_as_it_wrote_it(loopback: LoopbackHost) -> None:
+    body = {**BODY, "input": [{"role": "assistant", "content": "half: \ud83d"}]}
+    loopback.answers(RESPONSE)
+    with_client(host_at(loopback.base_url), lambda c: c.ask(replace(request_to(loopback.base_url), body=body)))
+    assert loopback.sent[0].body == body
+
+
 def test_nothing_of_the_environment_is_sent(loopback: LoopbackHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "leak-key")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "leak-admin")

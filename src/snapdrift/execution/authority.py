@@ -6,8 +6,9 @@ processes, may share one; that is why it is spoken to in small records and never
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,10 +90,12 @@ class LocalAuthority:
     that is durable. Who finds the mark of a process that was killed knows what may have been billed unseen.
     """
 
-    def __init__(self, budget: Budget, pace: Pace | None = None, mark: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, budget: Budget, pace: Pace | None = None, mark: Callable[[float], Awaitable[None]] | None = None
+    ) -> None:
         self._budget = budget
         self._pace = Pace() if pace is None else pace
-        self._mark = mark
+        self._mark, self._marking = mark, asyncio.Lock()
         self._held_usd = self._marked_usd = 0.0
         self._open: dict[int, tuple[Reservation, Start | None]] = {}
         self._granted = 0
@@ -108,16 +111,19 @@ class LocalAuthority:
         reservation = await budget.reserve(need.worst_usd)
         if reservation is None:
             return OutOfBudget(budget.refusal, need.worst_usd)
+        start: Start | None = None
+        self._held_usd += need.worst_usd
         try:
-            taking = Taking(need.tokens, need.images)
-            start = await self._pace.admit(need.base_url, need.model, taking) if need.paced else None
+            if need.paced:
+                start = await self._pace.admit(need.base_url, need.model, Taking(need.tokens, need.images))
+            if self._mark is not None and self._held_usd > self._marked_usd:
+                await self._keep_mark(self._mark)
         except BaseException:
+            self._held_usd -= need.worst_usd
+            if start is not None:
+                self._pace.end(start, Lesson(sent=False))
             budget.settle(reservation, 0.0)
             raise
-        self._held_usd += need.worst_usd
-        if self._mark is not None and self._held_usd > self._marked_usd:
-            self._marked_usd = 2 * self._held_usd  # a few marks for a whole run
-            self._mark(self._marked_usd)
         self._granted += 1
         self._open[self._granted] = reservation, start
         return Grant(self._granted, need.worst_usd)
@@ -135,6 +141,16 @@ class LocalAuthority:
     def held(self) -> Held | None:
         """What holds requests back; None when nothing does."""
         return self._pace.held()
+
+    async def _keep_mark(self, mark: Callable[[float], Awaitable[None]]) -> None:
+        """Has more marked than is in flight, so that a run has few marks, but no more than the budget can come to."""
+        async with self._marking:
+            held = self._held_usd
+            if held > self._marked_usd:
+                limit = self._budget.limit_usd
+                most = 2 * held if limit is None else min(2 * held, limit - self._budget.spent_usd)
+                await mark(max(held, most))
+                self._marked_usd = max(held, most)
 
 
 def _lesson(settled: Settled) -> Lesson:

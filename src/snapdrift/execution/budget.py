@@ -129,8 +129,11 @@ class Budget:
         return not self._refused_by_day
 
     def is_roomy(self, worst_usd: float) -> bool:
-        """Whether the run's own limit has room for so much ten times over: then nobody need know it more exactly."""
-        return self._fits_run(10 * math.ceil(_checked(worst_usd) * _NANO))
+        """Whether the run's own limit has room for so much ten times over: then nobody need know it more exactly.
+
+        What is left of a day others use, too; there is no telling that it is roomy.
+        """
+        return self._day is None and self._fits_run(10 * math.ceil(_checked(worst_usd) * _NANO))
 
     def under_way(self, worst_usd: float) -> Reservation:
         """A reservation for what an earlier process has begun: it may cost so much, whether that fits or not."""

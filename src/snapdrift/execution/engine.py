@@ -163,7 +163,7 @@ class _Run:
         self._failures_in_a_row = 0
         self._workers: list[asyncio.Task[None]] = []
         self._to_sweep: list[_Failed] = []
-        self._sweeping = False
+        self._sweeping = self._heard = False
         self.answered = 0
         self.failed = 0
         self._given_up = 0
@@ -255,7 +255,8 @@ class _Run:
         else:
             self.answered += 1
             self._answers_usd += 0.0 if ending.counted else ending.response.usd or 0.0
-            self._failures_in_a_row = 0
+            if ending.asked:  # an answer that is reused says nothing of the provider
+                self._failures_in_a_row, self._heard = 0, True
             if self._sweeping:
                 self.failed -= 1
         if self._progress is not None:
@@ -271,7 +272,7 @@ class _Run:
             kept = ending.request if self._stored is None else None
             call, step = ending.request.call, ending.request.step
             self._to_sweep.append(_Failed(call, step, response.attempts, ending.steps, kept))
-        if ending.asked and (failure.retryable or not self.answered):
+        if ending.asked and (failure.retryable or not self._heard):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)

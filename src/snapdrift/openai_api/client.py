@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from snapdrift.errors import UsageError
 from snapdrift.keys import body_without_keys, without_keys
 from snapdrift.model import Answer, Endpoint, Failure, FailureKind, Request, Source
-from snapdrift.openai_api.answers import count_of, mappings_of, name_of
+from snapdrift.openai_api.answers import count_of, mappings_of, name_of, text_of
 from snapdrift.openai_api.errors import AttemptFailed, classify, malformed_answer, read_object
 from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host, goes_by_proxy, is_loopback, is_openai_host
 from snapdrift.openai_api.rate_headers import told_by, told_limits
@@ -107,7 +107,7 @@ class OpenAIClient:
             reply = await exchange(request, started)
         except Exception as error:  # noqa: BLE001  `classify` raises again what is not a failure of the attempt
             raise AttemptFailed(self._failure(error), _milliseconds_since(started), told_by(error)) from None
-        request_id = without_keys(reply.headers.get("x-request-id", "")) or None
+        request_id = without_keys(text_of(reply.headers.get("x-request-id"))) or None
         # Before anything is made of it: what is graded, judged, followed up and stored is one and the same text.
         text = body_without_keys(reply.text)
         try:

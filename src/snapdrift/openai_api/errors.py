@@ -32,6 +32,9 @@ _ABOUT_THE_PROMPT = re.compile(
 )
 """Codes of a response with status `failed` that another try cannot mend (SDK openai 3.54.0, types ResponseError)."""
 
+_NO_JSON = json.JSONDecodeError | UnicodeDecodeError | RecursionError
+"""What is raised for a body that is no text, or no JSON."""
+
 _NEVER_SENT = frozenset(
     {"ClientConnectorError", "ConnectionTimeoutError", "ConnectError", "ConnectTimeout", "PoolTimeout"}
 )
@@ -70,7 +73,7 @@ def classify(exc: BaseException, *, now: datetime | None = None, secrets: Iterab
         failure = status_failure(exc, now if now is not None else datetime.now(UTC), redacted)
     elif isinstance(exc, openai.APIConnectionError):
         failure = _connection_failure(exc)
-    elif isinstance(exc, openai.APIResponseValidationError | json.JSONDecodeError | RecursionError):
+    elif isinstance(exc, openai.APIResponseValidationError | _NO_JSON):
         failure = malformed_answer("the body of the answer is not JSON").failure
     elif isinstance(exc, openai.APIError):
         # The SDK raises it for an event of a stream that holds an `error` object.

@@ -1,4 +1,4 @@
-"""One POST of a JSON body over the SDK's transport, with the SDK's headers and errors, and nothing in between.
+"""One POST of a JSON body over aiohttp, as the SDK's transport, with the SDK's headers and errors, and no more.
 
 The SDK's own way through `post` (options as a pydantic model, retries, URLs and headers merged anew, redirects, casts)
 takes about a millisecond of CPU a request more than what it sends takes to send (`benchmarks/overhead.py`), and of all
@@ -22,15 +22,21 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 
-_JSON = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=lambda value: value.isoformat()
-)
-"""JSON as the SDK writes it, dates of a YAML file included."""
+def _written(*, ascii_only: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(
+        ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False, default=lambda value: value.isoformat()
+    )
+
+
+_JSON, _ESCAPED = _written(ascii_only=False), _written(ascii_only=True)
+"""JSON as the SDK writes it, dates of a YAML file included; with escapes for half characters that a model wrote."""
+_KEEP_ALIVE_SECONDS = 5.0
+"""How long the SDK's transport keeps a connection that nobody uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What came with a 200: the body as text, and the headers, which are looked up in any case."""
+    """What came with a success: the body as text, and the headers, which are looked up in any case."""
 
     text: str
     headers: CIMultiDictProxy[str]
@@ -55,13 +61,16 @@ class Poster:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, body: Mapping[str, Any], more: Mapping[str, str]) -> Posted:
-        """Send a body with `more` headers and return what came back with a 200.
+        """Send a body with `more` headers and return what came back with a status of success.
 
         Raises what the SDK raises: `APIStatusError` for another status, `APITimeoutError` and `APIConnectionError`;
         aiohttp's own error for bytes that are not HTTP.
         """
         url = self._base_url + path
-        data = _JSON.encode(body).encode()
+        try:
+            data = _JSON.encode(body).encode()
+        except UnicodeEncodeError:
+            data = _ESCAPED.encode(body).encode()
         try:
             async with self._opened.post(
                 url,
@@ -77,7 +86,7 @@ class Poster:
             raise openai.APITimeoutError(request=httpx2.Request("POST", url)) from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             raise openai.APIConnectionError(request=httpx2.Request("POST", url)) from error
-        if reply.status != 200:
+        if not 200 <= reply.status < 300:
             raise _status_error(url, reply, read)
         return Posted(_text(reply, read), reply.headers)
 
@@ -92,7 +101,9 @@ class Poster:
     def _opened(self) -> aiohttp.ClientSession:
         """The pool; made when it is first needed, for it belongs to the event loop that runs then."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._max_connections, ssl=self._tls)
+            connector = aiohttp.TCPConnector(
+                limit=self._max_connections, ssl=self._tls, keepalive_timeout=_KEEP_ALIVE_SECONDS
+            )
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 
@@ -100,18 +111,25 @@ class Poster:
 def _text(reply: aiohttp.ClientResponse, read: bytes) -> str:
     try:
         return read.decode(reply.charset or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # a name that is no encoding of texts
         return read.decode("utf-8", "replace")
 
 
+_OF_THE_BODY = (b"content-encoding", b"content-type", b"content-length", b"transfer-encoding")
+
+
 def _status_error(url: str, reply: aiohttp.ClientResponse, read: bytes) -> openai.APIStatusError:
-    """Return the SDK's error for a status that is no 200, with the error object of the body as the SDK takes it."""
-    headers = [(name, value) for name, value in reply.headers.items() if name.lower() != "content-encoding"]
-    response = httpx2.Response(reply.status, headers=headers, content=read, request=httpx2.Request("POST", url))
+    """Return the SDK's error for a status of failure, with the error object of the body as the SDK takes it."""
+    text = _text(reply, read)
+    # As bytes, for a header may hold any; what they say of the body is true of it as it came, not of its text.
+    headers = [pair for pair in reply.raw_headers if pair[0].lower() not in _OF_THE_BODY]
+    response = httpx2.Response(
+        reply.status, headers=headers, content=text.encode("utf-8", "replace"), request=httpx2.Request("POST", url)
+    )
     try:
-        body: Any = json.loads(read)
+        body: Any = json.loads(text)
     except (ValueError, RecursionError):
         body = None
     inner = body.get("error", body) if isinstance(body, dict) else body
-    message = _text(reply, read).strip() or f"Error code: {reply.status}"
+    message = text.strip() or f"Error code: {reply.status}"
     return openai.APIStatusError(message, response=response, body=inner)

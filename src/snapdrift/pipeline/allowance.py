@@ -32,8 +32,13 @@ def never(_: float) -> bool:
     return False
 
 
+def always(_: float) -> bool:
+    """For `worst_cost`: no amount needs to be counted exactly."""
+    return True
+
+
 def worst_cost(
-    catalog: Catalog, *, batched: bool = False, is_roomy: Callable[[float], bool] = lambda _: True
+    catalog: Catalog, *, batched: bool = False, is_roomy: Callable[[float], bool] = always
 ) -> Callable[[Request], float | None]:
     """A function that bounds what a request can cost in dollars; None where a price or a bound is not known.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from snapdrift.execution.asker import Costs
+from snapdrift.execution.asker import Ask, Costs
 from snapdrift.execution.authority import LocalAuthority
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport, BatchSettings
@@ -18,7 +18,7 @@ from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, Record, StopReason
 from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
-from snapdrift.pipeline.allowance import worst_cost
+from snapdrift.pipeline.allowance import always, never, worst_cost
 from snapdrift.pipeline.batching import left_running, open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
 from snapdrift.pipeline.grading_beside import Beside, grading_beside
@@ -116,11 +116,10 @@ async def ask_all(
 
     calls = PlannedCalls(writer, stored, target, media)
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
-    budget, surprises = Budget(settings.budget_usd, settings.spent_usd, day), Surprises()
-    before, authority = budget.spent_usd, LocalAuthority(budget, target.pace, partial(mark_in_flight, writer))
+    money = _Money.of(writer, catalog, target, settings, day)
+    before = money.budget.spent_usd
     if looking is None:  # judges of a run that is looked at are asked between the answers
-        budget.keep_for_later(settings.judge_share)
-    worst = worst_cost(catalog, is_roomy=budget.is_roomy)
+        money.budget.keep_for_later(settings.judge_share)
     cancel = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping_on_signals(cancel))
@@ -128,49 +127,79 @@ async def ask_all(
         grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
         beside = stack.enter_context(grading) if settings.answers else None
         record = _recording(writer, beside) if looking is None else looking.record
-
-        def engine(window: Window) -> Engine:
-            return Engine(
-                ask,
-                record,
-                answer_price(catalog),
-                worst,
-                EngineSettings(settings.concurrency, deadline=window.starts_until, give_up_at=window.waits_until),
-                budget,
-                progress=settings.progress,
-                stepping=calls,
-                authority=authority,
-                surprises=surprises,
-                stored=stored.request,
-                reuse=None if settings.reusing is None else settings.reusing.find,
-            )
-
+        engine = partial(money.engine, ask, record, calls, stored, settings)
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
-            costs = Costs(answer_price(catalog), worst_cost(catalog, batched=True), budget, surprises)
-            batching = open_batching(writer, stored, target, costs, settings.batches, settings.batch)
+            batching = open_batching(writer, stored, target, money.batch_costs(), settings.batches, settings.batch)
             runner = await stack.enter_async_context(batching)
-        window = settings.times.answers if looking is None else settings.times.judges
         reuse = None if settings.reusing is None else partial(take_batched, settings.reusing, record=writer.record)
+        window = settings.times.answers if looking is None else settings.times.judges
         ways = _Ways(engine(window), runner, cancel, stored, reuse)
-        by_batch = partial(calls.requests, batched=True)
-        if looking is not None:
-            ended = await _ask_and_look(ways, looking, by_batch)
-        elif settings.answers:
-            ended = await ways.ask(calls.requests(), by_batch)
-        else:
-            ended = _Ended()
+        ended = await _ask_answers(ways, looking, calls) if settings.answers else _Ended()
         if beside is not None:
-            await asyncio.to_thread(beside.close)
+            # Who interrupts does not wait for what can be graded when the run goes on.
+            await asyncio.to_thread(beside.close, drop=ended.stopped is StopReason.CANCELLED)
         if (ended.stopped is None and not ended.spent) or (ended.stopped in _ALLOWANCE and looking is None):
-            budget.keep_for_later(0.0)
-            ways = replace(ways, engine=engine(settings.times.judges))
-            judged = await _ask_judges(ways, writer, stored, suite, target, by_batch=settings.judges_by_batch)
-            ended = _first_stop(ended, judged)
+            money.budget.keep_for_later(0.0)
+            # Batches that are left at the provider stay so, and no new ones would come back in time.
+            ways = replace(ways, engine=engine(settings.times.judges), runner=runner if ended.stopped is None else None)
+            by_batch = settings.judges_by_batch and ways.runner is not None
+            ended = _first_stop(ended, await _ask_judges(ways, writer, stored, suite, target, by_batch=by_batch))
     unjudged = sum(1 for _ in pending_questions(stored, suite)) if ended.stopped in _ALLOWANCE else 0
-    notes = spending_notes(budget, surprises, unjudged)
+    notes = spending_notes(money.budget, money.surprises, unjudged)
     # What is left with the provider may cost as much as it holds of the budget.
-    return Asked(ended.stopped, ended.detail, budget.spent_usd - before + budget.in_flight_usd, ended.left, notes)
+    charged = money.budget.spent_usd - before + money.budget.in_flight_usd
+    return Asked(ended.stopped, ended.detail, charged, ended.left, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """What all that is asked in a run shares: a budget, an authority over it and the limits, a list of surprises."""
+
+    catalog: Catalog
+    budget: Budget
+    surprises: Surprises
+    authority: LocalAuthority
+
+    @classmethod
+    def of(
+        cls, writer: RunWriter, catalog: Catalog, target: Target, settings: AskSettings, day: DayShare | None
+    ) -> _Money:
+        """That of a run, whose file keeps what may be in flight."""
+        budget = Budget(settings.budget_usd, settings.spent_usd, day)
+        authority = LocalAuthority(budget, target.pace, partial(mark_in_flight, writer))
+        return cls(catalog, budget, Surprises(), authority)
+
+    def batch_costs(self) -> Costs:
+        """What a batch costs: of many calls together nobody can say that there is room for them anyway."""
+        worst = worst_cost(self.catalog, batched=True, is_roomy=never if self.budget.is_limited else always)
+        return Costs(answer_price(self.catalog), worst, self.budget, self.surprises)
+
+    def engine(
+        self, ask: Ask, record: Record, calls: PlannedCalls, stored: StoredRun, settings: AskSettings, window: Window
+    ) -> Engine:
+        """An engine that asks within a window of time."""
+        return Engine(
+            ask,
+            record,
+            answer_price(self.catalog),
+            worst_cost(self.catalog, is_roomy=self.budget.is_roomy),
+            EngineSettings(settings.concurrency, deadline=window.starts_until, give_up_at=window.waits_until),
+            self.budget,
+            progress=settings.progress,
+            stepping=calls,
+            authority=self.authority,
+            surprises=self.surprises,
+            stored=stored.request,
+            reuse=None if settings.reusing is None else settings.reusing.find,
+        )
+
+
+async def _ask_answers(ways: _Ways, looking: Looking | None, calls: PlannedCalls) -> _Ended:
+    by_batch = partial(calls.requests, batched=True)
+    if looking is not None:
+        return await _ask_and_look(ways, looking, by_batch)
+    return await ways.ask(calls.requests(), by_batch)
 
 
 def _recording(writer: RunWriter, beside: Beside | None) -> Record:

@@ -51,8 +51,11 @@ class Beside:
             except queue.Full:  # it is graded with the rest
                 return
 
-    def close(self) -> None:
-        """Returns when what was taken is graded and stored, as far as that can be."""
+    def close(self, *, drop: bool = False) -> None:
+        """Returns when what was taken is graded and stored, as far as that can be; with `drop`, what is begun."""
+        while drop and not self._waiting.empty():
+            with suppress(queue.Empty):
+                self._waiting.get_nowait()
         while self._thread.is_alive():
             try:
                 self._waiting.put(None, timeout=0.1)
@@ -65,7 +68,7 @@ class Beside:
         try:
             while keys := self._next():
                 self._grade(keys)
-        except (WorkerFailedError, StoreError, OSError) as error:
+        except (WorkerFailedError, StoreError, OSError, ValueError) as error:  # ValueError: its pipe is closed
             self.failed = str(error)
 
     def _next(self) -> list[CallKey]:

@@ -72,9 +72,9 @@ def keep_notes(writer: RunWriter, stored: StoredRun, notes: SpendingNotes) -> No
         writer.set_meta(UNJUDGED, json.dumps([notes.unjudged] if notes.unjudged else []))
 
 
-def mark_in_flight(writer: RunWriter, usd: float) -> None:
+async def mark_in_flight(writer: RunWriter, usd: float) -> None:
     """Keeps in the run file how much may be in flight at most: what a killed process cannot tell any more."""
-    writer.set_meta(IN_FLIGHT, repr(usd))
+    await writer.keep_meta(IN_FLIGHT, repr(usd))
 
 
 @contextmanager
