@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.execution.steps import Begun, Onward, Script
-from snapdrift.model import CallKey, Case, Request, Response, Step, Variant
+from snapdrift.model import CallKey, Case, Conversation, Request, Response, Step, Variant, sha256
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.applications import application_request
 from snapdrift.pipeline.grading import run_label
@@ -33,6 +33,9 @@ class PlannedCalls:
         self._cases = stored.known_cases()
         self._variants = {variant.name: variant for variant in stored.header.variants}
         self._label = run_label(stored)
+        # Variants that say the same stand next to each other in the plan: the last conversation is theirs too.
+        self._prompts = {name: sha256(variant.prompt) for name, variant in self._variants.items()}
+        self._said: tuple[tuple[str, str], Conversation] | None = None
 
     def requests(self, *, batched: bool = False) -> Iterator[Request]:
         """The first request of every planned call without a measured answer, in planned order.
@@ -85,7 +88,13 @@ class PlannedCalls:
         return self._cases[case_id]
 
     def _script(self, variant: Variant, case: Case) -> Script:
-        return Script(variant, case, render(variant.prompt, case, self._media), partial(self._fake, case))
+        return Script(variant, case, self._conversation(variant, case), partial(self._fake, case))
+
+    def _conversation(self, variant: Variant, case: Case) -> Conversation:
+        what = (self._prompts[variant.name], case.id)
+        if self._said is None or self._said[0] != what:
+            self._said = (what, render(variant.prompt, case, self._media))
+        return self._said[1]
 
     async def _fake(self, case: Case, target: PythonFunction, arguments: Mapping[str, Any]) -> Any:
         return await self._target.applications.fake(target, arguments, case)
