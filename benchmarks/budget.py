@@ -5,8 +5,8 @@ python benchmarks/budget.py [--usd 0.5] [--overbill 100:0.5] [--concurrency 1 16
 Each line is a whole `snapdrift run --max-usd` against a stand-in in a process of its own that reports so many times the
 tokens that an answer takes (`100:0.5`: for half of the questions). An attempt starts only if its worst case fits beside
 what is spent and in flight, so nothing but bills beyond their worst case can exceed the budget, and only of calls that
-were in flight when the last one started. Those are among the last answers, as many as may be in flight: what these were
-billed beyond their worst case is `bound_usd`. All of it is read from the run file, the verdict and the stand-in's log.
+were in flight when the last one was let in. Those are among the last answers, as many as may be in flight: what these
+were billed beyond their worst case is `bound_usd`. All of it is read from the run file and the verdict.
 The answers are made up. Ends with 1 where the bound is broken or the run does not say by how much it was exceeded.
 """
 
@@ -19,12 +19,13 @@ import platform
 import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
-from capitals import command, environment, lay_out, logged, run_file, running_standin
+from capitals import command, environment, lay_out, run_file, running_standin
 
 from snapdrift.exit_codes import ExitCode
-from snapdrift.model import Request
+from snapdrift.model import Attempt, Request
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.pipeline.allowance import never, worst_cost
 from snapdrift.store import open_run
@@ -34,7 +35,7 @@ WORST = worst_cost(load_catalog(), is_roomy=never)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended at its budget. In flight: how many requests may be, and were when the last one came."""
+    """How a run ended at its budget. In flight: how many requests may be, and were when the last one started."""
 
     concurrency: int
     budget_usd: float
@@ -63,10 +64,11 @@ def excess(usd: float | None, request: Request | None) -> float:
     return 0.0 if usd is None or worst is None else max(0.0, usd - worst)
 
 
-def open_at_last(events: list[str]) -> int:
-    """How many requests the stand-in had not answered when the last one came, that one included."""
-    last = len(events) - events[::-1].index("received")
-    return events[:last].count("received") - events[:last].count("finished")
+def in_flight_at_last(attempts: list[Attempt]) -> int:
+    """How many attempts were not answered when the last one started, that one included."""
+    began = [datetime.fromisoformat(one.started_at).timestamp() for one in attempts]
+    ends = [start + one.latency_ms / 1000 for start, one in zip(began, attempts, strict=True)]
+    return sum(end >= max(began) for end in ends)
 
 
 def ended(given: argparse.Namespace, concurrency: int) -> Ended:
@@ -86,11 +88,11 @@ def ended(given: argparse.Namespace, concurrency: int) -> Ended:
             )
         if done.returncode == ExitCode.ERROR:
             raise SystemExit(f"the run ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return read(root, log, done.returncode, given.usd, concurrency)
+        return read(root, done.returncode, given.usd, concurrency)
 
 
-def read(root: Path, log: Path, exit_code: int, budget: float, concurrency: int) -> Ended:
-    """What the run file, the verdict and the stand-in's log say."""
+def read(root: Path, exit_code: int, budget: float, concurrency: int) -> Ended:
+    """What the run file and the verdict say."""
     verdict = json.loads((root / "reports" / "capitals" / "latest" / "verdict.json").read_text(encoding="utf-8"))
     said = [text for text in verdict["decision"]["reasons"] if "billed beyond the worst case" in text]
     with open_run(run_file(root)) as stored:
@@ -107,7 +109,7 @@ def read(root: Path, log: Path, exit_code: int, budget: float, concurrency: int)
         bound_usd=round(bound, 6),
         within_bound=exceeded <= bound + 1e-9,
         in_flight_allowed=concurrency,
-        in_flight_at_last=open_at_last(logged(log)),
+        in_flight_at_last=in_flight_at_last([attempt for one in answers for attempt in one.attempts]),
         answered=len(answers),
         billed_beyond_worst=sum(usd > 0 for usd in beyond),
         beyond_worst_usd=round(sum(beyond), 6),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
@@ -63,7 +64,8 @@ def cluster() -> Iterator[str]:
         import ray
     except ImportError:
         raise SystemExit("Ray is not installed; install the extra: pip install 'snapdrift[ray]'") from None
-    context = ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    context = ray.init(num_cpus=WORKERS, include_dashboard=False, object_store_memory=100 * 2**20, **quiet)
     try:
         yield str(context.address_info["gcs_address"])
     finally:
