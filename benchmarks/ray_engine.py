@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from capitals import command, environment, lay_out, logged, run_file, running_standin
@@ -60,10 +61,8 @@ def cluster() -> Iterator[str]:
     """The address of a Ray of two cores on this machine, which ends with the block."""
     # Ray reports its use to its makers unless told not to; and on a busy machine the polite are never served.
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-    try:
-        import ray
-    except ImportError:
-        raise SystemExit("Ray is not installed; install the extra: pip install 'snapdrift[ray]'") from None
+    import ray
+
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     context = ray.init(num_cpus=WORKERS, include_dashboard=False, object_store_memory=100 * 2**20, **quiet)
     try:
@@ -132,6 +131,8 @@ def main() -> int:
     parser.add_argument("--latency", default="lognormal:100,300")
     parser.add_argument("--concurrency", type=int, default=8)
     given = parser.parse_args()
+    if find_spec("ray") is None:
+        raise SystemExit("Ray is not installed; install the extra: pip install 'snapdrift[ray]'")
     machine = {"machine": platform.machine(), "python": platform.python_version(), "cores": os.cpu_count()}
     print(json.dumps({**machine, "answers": "simulated", "workers": WORKERS, **vars(given)}))
     found = [ended(given, "local", [])]
