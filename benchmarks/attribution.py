@@ -8,10 +8,10 @@ right. Prints the CPU seconds of comparing without and with attribution, and the
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -48,7 +48,9 @@ GRADER = JsonEqual.model_validate({"name": "fields", "json_equal": "{{ expected 
 
 def main() -> None:
     """Makes the run, compares it twice and prints what that took."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else CASES
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", type=int, nargs="?", default=CASES)
+    count = parser.parse_args().cases
     cases = [
         Case(f"case-{n}", {}, {"queue": f"q{n % 7}", "urgency": n % 3}, (TAGS[n % 5], TAGS[n % 2]))
         for n in range(count)

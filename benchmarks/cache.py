@@ -8,7 +8,7 @@ index and of the run file.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +75,9 @@ def lookups(reusing: Reusing, calls: int, asked: str) -> Iterator[bool]:
 
 def main() -> None:
     """Prints the figures."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("calls", type=int, nargs="?", default=5000)
+    calls = parser.parse_args().calls
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
         runs.mkdir()

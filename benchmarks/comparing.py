@@ -8,9 +8,9 @@ cases in clusters of ten; and pass/fail with five answers to a case. Answers are
 
 from __future__ import annotations
 
+import argparse
 import platform
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -164,4 +164,6 @@ def main(cases: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", type=int, nargs="?", default=10_000)
+    main(parser.parse_args().cases)

@@ -11,13 +11,13 @@ cores once the answers are loaded. CPU seconds are this process's and its childr
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import platform
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -219,7 +219,9 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 
 def main() -> None:
-    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 25_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", type=int, nargs="?", default=25_000)
+    cases = parser.parse_args().cases
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, load {load}")
     print(f"{cases:,} cases x {len(VARIANTS)} variants")

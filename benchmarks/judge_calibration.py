@@ -9,7 +9,7 @@ python benchmarks/judge_calibration.py [RUNS]
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -139,4 +139,6 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=int, nargs="?", default=300)
+    main(parser.parse_args().runs)

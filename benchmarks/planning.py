@@ -5,8 +5,8 @@ python benchmarks/planning.py [CASES] [SENTENCES OF INSTRUCTIONS]
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -68,5 +68,8 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 
 if __name__ == "__main__":
-    given = [int(text) for text in sys.argv[1:3]]
-    main(*(given + [20_000, 1][len(given) :]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", type=int, nargs="?", default=20_000)
+    parser.add_argument("sentences", type=int, nargs="?", default=1)
+    given = parser.parse_args()
+    main(given.cases, given.sentences)

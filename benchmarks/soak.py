@@ -11,6 +11,7 @@ answers are simulated. Ends with 1 unless the run came to its end and every call
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -185,9 +186,12 @@ def cpu_s() -> float:
 
 def main() -> int:
     """Prints the figures."""
-    arguments = [one for one in sys.argv[1:] if one != "--json"]
-    soaked = soak(int(arguments[0]) if arguments else CALLS)
-    if "--json" in sys.argv:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("calls", type=int, nargs="?", default=CALLS)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    soaked = soak(given.calls)
+    if given.json:
         print(json.dumps(asdict(soaked)))
     else:
         print(

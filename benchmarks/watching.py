@@ -9,7 +9,7 @@ two runs of the same model differ on 11.5% of the cases. The drop begins after 3
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,5 +65,8 @@ def differences(generator: np.random.Generator, cases: int, drop: float) -> dict
 
 
 if __name__ == "__main__":
-    asked = [int(text) for text in sys.argv[1:3]]
-    main(*asked, *(1000, 365)[len(asked) :])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lives", type=int, nargs="?", default=1000)
+    parser.add_argument("nights", type=int, nargs="?", default=365)
+    given = parser.parse_args()
+    main(given.lives, given.nights)

@@ -1,0 +1,28 @@
+"""Programs that print figures start, and are called as their first lines say."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+PROGRAMS = sorted(path for path in FOLDER.glob("*.py") if '__name__ == "__main__"' in path.read_text())
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_benchmark_imports_what_is_there_and_has_the_options_that_it_names(path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    _, _, options = capsys.readouterr().out.partition("options:\n")
+
+    called = re.findall(rf"python benchmarks/{path.name}(.*)", ast.get_docstring(ast.parse(path.read_text())) or "")
+    assert called
+    assert set(re.findall(r"--[a-z-]+", " ".join(called))) <= set(re.findall(r"--[a-z-]+", options))
