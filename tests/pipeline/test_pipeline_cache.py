@@ -218,7 +218,8 @@ def measured(root: Path, *cases: str) -> None:
                 response, request = run.response(key), run.request(key)
                 assert response is not None
                 assert request is not None
-                writer.record_now(replace(response, source=Source.OPENAI), replace(request, base_url=OPENAI))
+                sent = replace(request, base_url=OPENAI)
+                writer.record_now(replace(response, source=Source.OPENAI, request_hash=sent.hash), sent)
 
 
 def test_the_plan_of_a_live_run_counts_what_a_live_run_answered_and_nothing_simulated(

@@ -349,7 +349,7 @@ class Towns(Grader):
 """
 
 
-def test_a_run_is_graded_by_a_family_of_a_package_without_the_workspaces_code_and_needs_it_again(
+def test_a_run_is_graded_by_a_family_of_a_package_and_needs_it_again(
     workspace: Callable[..., Path], snapdrift: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])
@@ -363,7 +363,7 @@ def test_a_run_is_graded_by_a_family_of_a_package_without_the_workspaces_code_an
     path.write_text(path.read_text().replace("graders:\n", "graders:\n  - {name: own, towns: true}\n"))
 
     sys.path.append(str(information.parent))
-    snapdrift("run", "evals/capitals.yaml", *RECORDED, "--no-code", cwd=root)
+    snapdrift("run", "evals/capitals.yaml", *RECORDED, cwd=root)
     found = scores(root)
     sys.path.remove(str(information.parent))
     done = snapdrift("report", "latest", cwd=root)

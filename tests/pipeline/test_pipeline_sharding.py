@@ -255,7 +255,7 @@ def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
             writer.replace_header(
                 replace(stored.header, suite=name, suite_stored={**stored.header.suite_stored, "name": name})
             )
-    with pytest.raises(StoreError, match="names no folder of reports"):
+    with pytest.raises(StoreError, match="damaged, found the suite"):
         merge(root, paths)
 
 

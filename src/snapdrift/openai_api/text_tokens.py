@@ -43,6 +43,11 @@ def estimate_tokens(text: str) -> TokenCount:
     return TokenCount(count(tokenizer, text), exact=True)
 
 
+def load_tokenizer() -> None:
+    """Has the tokenizer at hand, where it is installed: making it takes a second that an event loop cannot spare."""
+    _tokenizer()
+
+
 def size_of(text: str) -> int:
     """Bytes in UTF-8: no text has more tokens than that."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -274,9 +274,13 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     )
     asked = (*stored.header.variants, *judge_variants(work.suite))
     work.target.pace.know(known_limits(Account(work.workspace.config, work.catalog), work.target, asked))
+    from snapdrift.openai_api.text_tokens import load_tokenizer
+
     media = Media(work.workspace, work.suite.media)
     a_day = per_day(work.suite, header.gate, work.target)
     work.target.prepare()
+    if settings.budget_usd is not None or a_day is not None:
+        load_tokenizer()  # where money is tight, texts are counted while requests are in flight
     with (
         day_share(directory.parent, header.suite, header.run_id, a_day) as day,
         nothing_in_flight_after(writer),
