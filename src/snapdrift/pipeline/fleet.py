@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import UsageError
 from snapdrift.execution.fleet import Fleet, WorkerLostError
 from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RayWorker, ray_workers
+from snapdrift.keys import data_without_keys, know, know_those_of
 from snapdrift.model import Failure, Variant
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.pipeline.applications import load_applications
@@ -45,7 +46,7 @@ class HostAddress:
     api_version: str | None
 
     def host(self, env: Mapping[str, str]) -> Host:
-        """The host with its key. Raises `UsageError` where that is not there."""
+        """The host with its key, which is kept out of what is sent back. Raises `UsageError` where it is not there."""
         from snapdrift.openai_api.hosts import Host
 
         key = STANDIN_KEY if self.key_env is None else env.get(self.key_env, "")
@@ -54,6 +55,7 @@ class HostAddress:
                 f"--engine ray: {self.key_env} is not set where a worker runs ({socket.gethostname()}); keys are not "
                 "sent to workers: set it in the environment that Ray is started in"
             )
+        know(key)
         return Host(self.name, self.base_url, key, is_openai=self.is_openai, api_version=self.api_version)
 
 
@@ -72,7 +74,11 @@ class Site:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[OpenedSite]:
-        """Opens clients and imports what is called. Raises `UsageError` for what is not there."""
+        """Opens clients and imports what is called. Raises `UsageError` for what is not there.
+
+        From then on the keys of this machine are in nothing that a worker sends: who stores it does not know them.
+        """
+        know_those_of(os.environ)
         workspace = self._workspace()
         hosts = {address.name: address.host(os.environ) for address in self.hosts}
         target = Target(hosts, applications=load_applications(workspace, self.variants, {}))
@@ -118,7 +124,17 @@ class _Caller:
         except AttemptFailed as error:
             lines = error.lines if isinstance(error, RaisedInCode) else ()
             return Returned(failure=error.failure, lines=lines, given_up=isinstance(error, GivenUp))
-        return Returned(value)
+        return Returned(_shown(value))
+
+
+def _shown(value: Any) -> Any:
+    """What a function returned, without this machine's keys."""
+    from snapdrift.graders.user_scores import Score
+
+    if not isinstance(value, Score):
+        return data_without_keys(value)
+    lines = list(value.evidence) if isinstance(value.evidence, tuple) else value.evidence
+    return replace(value, reason=data_without_keys(value.reason), evidence=data_without_keys(lines))
 
 
 class FleetFunctions:
