@@ -230,12 +230,23 @@ def _address(host: Host, target: Target, options: RunOptions, workspace: Workspa
 
 
 def _key_variable(host: Host, target: Target, options: RunOptions, workspace: Workspace) -> str | None:
-    """The variable that a host's key is in; None for a host that is sent none."""
+    """The variable that a host's key is in; None for a host that is sent none.
+
+    Raises `UsageError` for a key that a command printed: it is no worker's to read, and is not sent to one.
+    """
     if target.standin is not None:
         return None
     if options.target.base_url:
         return options.target.key_env or ("OPENAI_API_KEY" if host.is_openai else None)
     declared = workspace.config.hosts.get(host.name)
     if declared is None:
+        if workspace.config.api_key_cmd is not None and not options.env.get("OPENAI_API_KEY"):
+            raise _from_a_command(host.name, "set OPENAI_API_KEY here and where Ray runs")
         return "OPENAI_API_KEY" if host.name == OPENAI else None
+    if declared.key_env is None and declared.api_key_cmd is not None:
+        raise _from_a_command(host.name, "name key_env and set it where Ray runs")
     return declared.key_env
+
+
+def _from_a_command(name: str, mend: str) -> UsageError:
+    return UsageError(f"--engine ray: host {name} has its key from api_key_cmd, which is not sent to workers; {mend}")
