@@ -247,6 +247,17 @@ def test_what_shards_say_of_money_is_said_of_the_whole(parts):
         merge(root, paths)
 
 
+def test_a_template_of_reports_is_refused_where_no_code_may_run_and_nothing_is_merged(parts, snapdrift):
+    root, paths = parts
+    (root / "reports" / "templates").mkdir(parents=True)
+    (root / "reports" / "templates" / "own.html").write_text("{{ view.run.run_id }}")
+
+    done = snapdrift("merge", *paths, "--no-code", cwd=root)
+
+    assert (done.returncode, "reports/templates/own.html: a template of reports" in done.stderr) == (2, True)
+    assert not (root / ".snapdrift").exists()
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/etc", ".."])
 def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
     root, paths = parts
@@ -255,7 +266,7 @@ def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
             writer.replace_header(
                 replace(stored.header, suite=name, suite_stored={**stored.header.suite_stored, "name": name})
             )
-    with pytest.raises(StoreError, match="names no folder of reports"):
+    with pytest.raises(StoreError, match=f"damaged, found the suite {name!r}"):
         merge(root, paths)
 
 

@@ -1,7 +1,7 @@
 """`merge`: the shards of a run put together as one, which is then concluded like any other.
 
-Nothing is asked, and no code of the workspace runs: each shard has its scores, for it graded its own answers. What the
-files say is checked before a new one is made of them, for they come from elsewhere.
+Nothing is asked, and no code of the workspace runs but its templates of reports: each shard has its scores, for it
+graded its own answers. What the files say is checked before a new one is made of them, for they come from elsewhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from snapdrift.pipeline.batching import BATCHED
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
@@ -78,7 +79,8 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
     """Puts the shards of one run, or of several suites' runs, together and concludes from each whole.
 
     `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
-    where some of the whole is missing or there twice. The shards stay as they are.
+    where some of the whole is missing or there twice, and for templates of reports where no code may run. The shards
+    stay as they are.
     """
     if not texts:
         raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
@@ -89,11 +91,14 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
             workspace, path = locate_run(text, options, cwd)
             paths[path.resolve()] = None
         assert workspace is not None, "there is a text"  # noqa: S101  a defect, not a mistake
+        require_templates_allowed(workspace, allowed=options.code)
         for path in paths:
             stored = stack.enter_context(open_run(path))
             require_shard(stored)
             by_suite.setdefault(stored.header.suite, []).append(stored)
         wholes = [_in_order(shards) for shards in by_suite.values()]
+        for shards in wholes:  # what cannot be graded or shown here is said before there is a file
+            load_stored_suite(shards[0], workspace, code=options.code)
         several = len(wholes) > 1
         outcomes = [_merge(shards, workspace, options, several=several) for shards in wholes]
     index = refresh_index(workspace, options)
