@@ -33,6 +33,7 @@ from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
 from snapdrift.store.cache_answers import REUSABLE
+from snapdrift.store.drafts import MERGING
 from snapdrift.store.merging import copy_shards
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
     meta[MERGED] = " ".join(shard.header.run_id for shard in shards)
     path = run_path(header.run_id, runs_dir(workspace, options))
     # Killed while it is made, it must not be taken up as a run: it gets its name once it is whole.
-    unfinished = path.with_suffix(".merging")
+    unfinished = path.with_suffix(MERGING)
     try:
         with RunWriter.create(unfinished, header, plan.cases, plan.calls, meta) as writer:
             copy_shards(writer, shards, {call.key: call.position for call in plan.calls})
-        unfinished.rename(path)
+            writer.close(become=path)
     finally:
         unfinished.unlink(missing_ok=True)
     with RunWriter.open(path) as writer, open_run(path) as stored:
