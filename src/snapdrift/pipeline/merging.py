@@ -30,6 +30,7 @@ from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
 from snapdrift.pipeline.running import Work, settle
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
+from snapdrift.pipeline.spending import DOLLARS, SENTENCES
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
 from snapdrift.store.cache_answers import REUSABLE
@@ -44,10 +45,6 @@ MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED)
 """What is said of a run as a whole and holds for each of its shards."""
-_SENTENCES = ("surprise_notes", "unjudged_note")
-"""Lists of sentences about money that are true of the whole where they are of a shard."""
-_DOLLARS = ("unseen_usd", "in_flight_usd")
-"""What a shard may have been billed that no stored call tells: the whole was, too."""
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
     ("the number of shards", lambda header: header.shard and header.shard.count),
@@ -206,13 +203,17 @@ def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
 
 
 def _about_money(shards: Sequence[StoredRun]) -> dict[str, str]:
-    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text."""
+    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text.
+
+    Sentences that are true of a shard are true of the whole, and what a shard may have been billed that no stored call
+    tells, the whole was, too.
+    """
     found: dict[str, str] = {}
-    for name in _SENTENCES:
+    for name in SENTENCES:
         told = [_read(tuple[str, ...], shard, name) for shard in shards if shard.meta(name)]
         if any(told):
             found[name] = json.dumps([text for texts in told for text in texts])
-    for name in _DOLLARS:
+    for name in DOLLARS:
         usd = [_read(float, shard, name) for shard in shards if shard.meta(name)]
         if not all(math.isfinite(amount) and amount >= 0 for amount in usd):
             raise StoreError(f"{shards[0].path}: found {usd} dollars as {name} of the shards; expected amounts")
