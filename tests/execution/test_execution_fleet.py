@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import pickle
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ from snapdrift.errors import IncompleteError
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine
 from snapdrift.execution.fleet import MOST_LOST, FailedAttempt, Fleet, WorkerLostError
-from snapdrift.execution.ray import OpenedSite, WorkerActor
+from snapdrift.execution.ray import OpenedSite, WorkerActor, _connect, _reached
 from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
 from snapdrift.model import Answer, CallKey, FailureKind, Outcome, Request
 from snapdrift.openai_api.errors import AttemptFailed
@@ -249,3 +251,24 @@ def test_a_failed_attempt_says_between_processes_what_it_said():
     sent = pickle.loads(pickle.dumps(FailedAttempt.of(error)))  # noqa: S301  our own
 
     assert vars(sent.error()) == vars(error)
+
+
+@pytest.mark.parametrize("name", ["RayActorError", "ObjectLostError", "OwnerDiedError", "NodeDiedError"])
+def test_a_worker_whose_machine_or_answer_is_gone_is_a_lost_worker(name, monkeypatch):
+    said = ("RayActorError", "ObjectLostError", "OwnerDiedError", "NodeDiedError")
+    exceptions = ModuleType("ray.exceptions")
+    vars(exceptions).update({one: type(one, (Exception,), {}) for one in said})
+    monkeypatch.setitem(sys.modules, "ray.exceptions", exceptions)
+
+    async def answer() -> None:
+        raise getattr(exceptions, name)("gone\nand where")
+
+    with pytest.raises(WorkerLostError, match=r"^gone$"):
+        asyncio.run(_reached(answer()))
+
+
+@pytest.mark.parametrize(("address", "joined"), [(None, "local"), ("auto", "auto")])
+def test_without_an_address_no_cluster_is_joined_that_happens_to_be_there(address, joined):
+    told: list[str | None] = []
+    _connect(SimpleNamespace(init=lambda address=None, **_: told.append(address)), address)
+    assert told == [joined]

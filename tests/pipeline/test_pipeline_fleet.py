@@ -23,7 +23,7 @@ from snapdrift.openai_api.hosts import OPENAI_BASE_URL, Host
 from snapdrift.pipeline.fleet import FleetFunctions, HostAddress, Returned, Site, open_fleet, require_no_batches
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import open_run
-from snapdrift.suites.config import Config
+from snapdrift.suites.config import Config, parse_config
 from snapdrift.suites.tool_results import PythonFunction
 from snapdrift.suites.workspace import Workspace
 
@@ -85,6 +85,23 @@ def test_what_a_worker_is_sent_has_the_name_of_a_variable_and_no_key(tmp_path, m
         HostAddress("openai", OPENAI_BASE_URL, "OPENAI_API_KEY", is_openai=True, api_version=None),
     )
     assert b"sk-secret" not in pickle.dumps(sent[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "mend"),
+    [
+        ("proxy", '[hosts.proxy]\nbase_url = "https://llm.example.com/v1"\napi_key_cmd = "print-key"', "name key_env"),
+        ("openai", 'api_key_cmd = "print-key"', "set OPENAI_API_KEY here and where Ray runs"),
+    ],
+)
+def test_a_key_that_only_a_command_prints_is_refused_for_no_worker_gets_it(name, config, mend, tmp_path, workers_here):
+    target = Target({name: Host(name, "https://llm.example.com/v1", "printed-key", is_openai=False)})
+    workspace = Workspace(tmp_path, parse_config(config, "snapdrift.toml"))
+    said = f"--engine ray: host {name} has its key from api_key_cmd, which is not sent to workers; {mend}"
+
+    with pytest.raises(UsageError, match=said), open_fleet(target, RAY, workspace, (), ()):
+        pass
+    assert workers_here == []
 
 
 def test_a_worker_takes_its_key_from_its_own_environment():

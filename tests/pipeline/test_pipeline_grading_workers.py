@@ -26,6 +26,7 @@ from snapdrift.pipeline.grading_beside import GRADED_BY, grading_beside
 from snapdrift.pipeline.grading_workers import started_workers, store_scores, store_scores_of_workers, workers_for
 from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.running import run_suites
+from snapdrift.pipeline.sharding import with_share_of_budget
 from snapdrift.store import RunHeader, RunWriter, open_run
 from snapdrift.store.score_frames import WorkerFailedError
 from snapdrift.store.writer import put_response
@@ -282,6 +283,14 @@ def test_a_suite_that_is_not_the_one_in_the_run_file_is_graded_by_this_process(m
     with open_run(path) as stored:
         assert workers_for(stored, replace(suite, graders=suite.graders[:1])) == 1
         assert workers_for(stored, replace(suite, dataset_hash="that of other cases")) == 1
+
+
+def test_a_shard_is_graded_by_several_processes_whatever_its_part_of_the_budget(made, two_cores):
+    path, suite = made(150)
+    part = with_share_of_budget(replace(suite, budget_usd=1.0), "default", 4)
+    assert part.gates["default"].budget_usd == 0.25
+    with open_run(path) as stored:
+        assert workers_for(stored, part) == 2
 
 
 def test_a_judge_is_not_read_by_workers(made, two_cores):

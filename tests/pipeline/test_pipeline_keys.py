@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -13,16 +14,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from snapdrift import keys
 from snapdrift.errors import ConfigError, UsageError
-from snapdrift.model import Endpoint, Variant
+from snapdrift.execution.ray import Calling
+from snapdrift.model import Answer, CallKey, Endpoint, Request, Variant
+from snapdrift.pipeline.fleet import HostAddress, Site
 from snapdrift.pipeline.options import TargetOptions
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.suites.config import parse_config
+from snapdrift.suites.tool_results import PythonFunction
 from snapdrift.suites.workspace import Workspace
 
 KEY = "echoed-0123456789abcdef/XYZ"
@@ -201,6 +206,36 @@ def test_no_file_and_no_line_has_a_key_that_everything_gives_back(leaky: Path, s
     again = snapdrift("report", "latest", "--summary", "out/summary.md", cwd=leaky, env=env)
     assert again.returncode == 0, again.stderr
     assert leaks(leaky, again) == []
+
+
+def test_a_worker_takes_the_keys_of_its_own_machine_out_of_what_it_sends(
+    leaky: Path, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "_known", ())  # as in a process that has only begun
+    monkeypatch.setenv("ECHO_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", OPENAI_KEY)
+    address = HostAddress("echo", echo, "ECHO_KEY", is_openai=False, api_version=None)
+    grade = PythonFunction("app/own.py", "grade")
+    site = Site((address,), leaky, (), ((grade, None),), 4)
+    body = {"model": "gpt-4o-2024-08-06", "input": 'say "plain"'}
+    request = Request(CallKey("plain", "one", 0), 0, Endpoint.RESPONSES, echo, body, "id-1")
+    case = SimpleNamespace(id="plain")
+
+    async def made() -> tuple[Answer, Any]:
+        async with site.opened() as opened:
+            return await opened.ask(request), await opened.call(Calling(str(grade), (case, None), {}, None))
+
+    answer, returned = asyncio.run(made())
+
+    assert answer.text == "Your key is [key]."
+    assert (returned.value.reason, list(returned.value.evidence)) == ("a key [key]", ["[key]"])
+    assert [form for form in (KEY, OPENAI_KEY) if form in repr((answer, returned))] == []
+
+
+def test_a_host_knows_its_key_whatever_the_variable_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_known", ())
+    HostAddress("echo", "https://llm.example.com/v1", "ECHO", is_openai=False, api_version=None).host({"ECHO": KEY})
+    assert keys.without_keys(KEY) == "[key]"
 
 
 def test_a_defects_traceback_has_no_key(tmp_path: Path, snapdrift: Callable[..., Any], monkeypatch: Any) -> None:

@@ -77,6 +77,11 @@ def test_each_piece_of_code_is_named_where_it_stands_and_nothing_runs(
     assert not (root / ".snapdrift").exists()
 
 
+def test_explaining_what_is_reused_refuses_code_too(own: Callable[..., Path], snapdrift: Any) -> None:
+    done = snapdrift("cache", "explain", "evals/own.yaml", "--case", "c1", "--no-code", cwd=own())
+    assert (done.returncode, "the Python fake fakes/price.py:price" in done.stderr) == (2, True)
+
+
 def test_a_workspace_can_refuse_code_for_every_command(own: Callable[..., Path], snapdrift: Any) -> None:
     done = snapdrift("run", "evals/own.yaml", "--standin", cwd=own(config="code = false\n"))
 

@@ -19,6 +19,7 @@ from tests.pipeline import conftest
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.exit_codes import ExitCode
+from snapdrift.pipeline import again
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
 
@@ -161,6 +162,18 @@ def test_shards_share_the_budget_of_the_suite(workspace, standin):
     assert (len(part.cases), part.suite.hash) == (15, prepared.suite.hash)
 
 
+def test_grading_a_shard_again_may_spend_its_part_of_the_budget(parts, monkeypatch):
+    root, (_, second) = parts
+    told: list[Any] = []
+    monkeypatch.setattr(again, "require_budget", lambda spenders, *_: told.extend(spenders))
+
+    pipeline.regrade_run(str(second), options(root, "again"), root)
+
+    assert [spender.suite.budget_for("default") for spender in told] == [0.005]
+    with open_run(second) as stored:
+        assert (stored.suite["budget_usd"], stored.suite["gates"]["default"]["budget_usd"]) == (0.01, None)
+
+
 # --------------------------------------------------------------------------------------------------- what is no whole
 
 
@@ -171,7 +184,7 @@ def two_shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pat
     for folder in ("evals", "datasets"):
         (root / folder).mkdir(parents=True)
     (root / "snapdrift.toml").write_text("")
-    (root / SUITE).write_text(conftest.SUITE.format(max_blind=0.9, more=""))
+    (root / SUITE).write_text(conftest.SUITE.format(max_blind=0.9, more="budget: {usd: 0.01}\n"))
     rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(12)]
     conftest.write_rows(root / "datasets" / "capitals.jsonl", rows)
     return root, [shard.run_path for shard in shards_of(root)]
@@ -247,6 +260,17 @@ def test_what_shards_say_of_money_is_said_of_the_whole(parts):
         merge(root, paths)
 
 
+def test_a_template_of_reports_is_refused_where_no_code_may_run_and_nothing_is_merged(parts, snapdrift):
+    root, paths = parts
+    (root / "reports" / "templates").mkdir(parents=True)
+    (root / "reports" / "templates" / "own.html").write_text("{{ view.run.run_id }}")
+
+    done = snapdrift("merge", *paths, "--no-code", cwd=root)
+
+    assert (done.returncode, "reports/templates/own.html: a template of reports" in done.stderr) == (2, True)
+    assert not (root / ".snapdrift").exists()
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/etc", ".."])
 def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
     root, paths = parts
@@ -255,7 +279,7 @@ def test_a_suite_name_that_leads_elsewhere_makes_no_run(name, parts):
             writer.replace_header(
                 replace(stored.header, suite=name, suite_stored={**stored.header.suite_stored, "name": name})
             )
-    with pytest.raises(StoreError, match="damaged, found the suite"):
+    with pytest.raises(StoreError, match=f"damaged, found the suite {name!r}"):
         merge(root, paths)
 
 

@@ -105,6 +105,18 @@ def test_the_words_of_a_host_that_ended_the_run_are_not_in_its_decision(run) -> 
     assert build_view(redacted(late, Privacy(("answer",)), own)).decision.reasons == (own,)
 
 
+def test_why_the_shards_of_a_merged_run_ended_early_stays_unless_a_host_said_it(run) -> None:
+    told = ("the deadline came before every call was asked", str(Refusal(1.0, 0.9)), str(Refusal(0.5, 0.4)))
+    own = "; ".join(f"shard {number} of 3: {text}" for number, text in enumerate(told, 1))
+    for stopped, shown in (
+        (own, own),
+        (f"{own}; shard 3 of 3: {STOPPED}", "asking ended early (redacted: host's words)"),
+    ):
+        decision = replace(run.evaluation.decision, reasons=(stopped,))
+        short = replace(run, evaluation=replace(run.evaluation, decision=decision))
+        assert build_view(redacted(short, Privacy(("answer",)), stopped)).decision.reasons == (shown,)
+
+
 def test_outcomes_reasons_numbers_and_what_was_concluded_stay(run) -> None:
     before, after = build_view(run), build_view(redacted(run, Privacy(("answer",), ())))
     assert [(c.case.id, c.group, c.states, c.changes) for c in after.cases] == [

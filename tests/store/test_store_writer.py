@@ -237,6 +237,16 @@ def test_drafts_of_dead_processes_are_taken_away_and_those_of_living_ones_stay(t
     assert [path.name for path in tmp_path.glob("*.draft*")] == ["alive.draft"]
 
 
+def test_what_a_killed_merge_left_is_taken_away_and_what_one_is_making_stays(tmp_path: Path, create: Create) -> None:
+    for name in ("dead.merging", "dead.merging-wal", "dead.merging-shm", "dead.merging-journal"):
+        (tmp_path / name).write_bytes(b"")
+    with create(tmp_path / "alive.merging") as merging:
+        create(tmp_path / "run.db").close()
+        assert {path.stem for path in tmp_path.glob("*.merging*")} == {"alive"}
+        merging.close(become=tmp_path / "alive.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alive.db", "run.db"]
+
+
 def test_a_closed_writer_takes_nothing(tmp_path: Path, create: Create) -> None:
     writer = create(tmp_path / "run.db")
     writer.close()

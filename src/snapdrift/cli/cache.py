@@ -46,6 +46,7 @@ def explain(
     behaviour: o.Behaviour = None,
     host: o.HostName = None,
     base_url: o.BaseUrl = None,
+    no_code: o.NoCode = False,
 ) -> None:
     """Say of a call whether a run would reuse an answer; else which rule forbids it, or which field differs.
 
@@ -61,6 +62,7 @@ def explain(
         gate=gate,
         selection=pipeline.Selection(variants=tuple(variant or ())),
         target=o.target(standin, recordings, behaviour, host, base_url, None),
+        code=not no_code,
     )
     for one in explain_reuse(suite, case, repeat, options):
         typer.echo(_explained(one), nl=False)

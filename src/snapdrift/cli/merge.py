@@ -14,6 +14,7 @@ def merge(
     runs: Annotated[
         list[str], typer.Argument(help="The runs of all shards: their ids (or beginnings) or files.", metavar="RUN...")
     ],
+    no_code: o.NoCode = False,
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
@@ -24,7 +25,7 @@ def merge(
 ) -> None:
     """Put the shards of a run together as one run, then compare, decide and report as `run` does.
 
-    Nothing is asked and no code of the workspace runs. The shards stay as they are.
+    Nothing is asked, and no code of the workspace runs but its report templates. The shards stay as they are.
 
     Example:
       snapdrift merge shards/*.db --junit junit.xml
@@ -37,6 +38,7 @@ def merge(
             env=o.environment(),
             output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
             command=o.command_line(),
+            code=not no_code,
             notice=printer.notice,
         )
         outcomes = pipeline.merge_runs(runs, options, Path.cwd())

@@ -1,7 +1,8 @@
 """Who lets requests start: one authority over everything that shares a budget and an account's limits.
 
-An engine asks it before every attempt and tells it afterwards what came of it. Several engines, also of several
-processes, may share one; that is why it is spoken to in small records and never lends out its state.
+An engine asks it before every attempt and tells it afterwards what came of it. It lives in the process that has the
+plan and the run file, also where workers make the attempts: none of them starts one by itself. Several engines of that
+process may share it; that is why it is spoken to in small records and never lends out its state.
 """
 
 from __future__ import annotations
@@ -69,10 +70,6 @@ class Settled:
 class Authority(Protocol):
     """Budget and limits, for all engines that share them."""
 
-    @property
-    def limit_usd(self) -> float | None:
-        """The ceiling in dollars, None without one."""
-
     async def admit(self, need: Need) -> Grant | OutOfBudget:
         """Leave for one attempt, waited for as long as it takes; cancelling the wait gives nothing away."""
 
@@ -99,11 +96,6 @@ class LocalAuthority:
         self._held_usd = self._marked_usd = 0.0
         self._open: dict[int, tuple[Reservation, Start | None]] = {}
         self._granted = 0
-
-    @property
-    def limit_usd(self) -> float | None:
-        """The ceiling in dollars, None without one."""
-        return self._budget.limit_usd
 
     async def admit(self, need: Need) -> Grant | OutOfBudget:
         """Leave for one attempt; waits for what is in flight where it does not fit beside it, then for its turn."""

@@ -140,12 +140,12 @@ class RayWorker:
 
 
 async def _reached(answer: Awaitable[T]) -> T:
-    """What an actor answers. Raises `WorkerLostError` where it is gone or cannot be reached."""
-    from ray.exceptions import RayActorError
+    """What an actor answers. Raises `WorkerLostError` where it, its machine or what it answered is gone."""
+    from ray.exceptions import NodeDiedError, ObjectLostError, OwnerDiedError, RayActorError
 
     try:
         return await answer
-    except RayActorError as error:
+    except (RayActorError, ObjectLostError, OwnerDiedError, NodeDiedError) as error:
         raise WorkerLostError(str(error).partition("\n")[0]) from None
 
 
@@ -179,7 +179,7 @@ def _opened(ray: Any, answers: Sequence[Any]) -> list[int]:
         raise IncompleteError(
             f"--engine ray: the workers did not start within {_STARTING_S:g} s; expected a core for each in the cluster"
         ) from None
-    except ray.exceptions.RayActorError as error:
+    except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError) as error:
         said = " ".join(str(error).split())[:300]
         raise IncompleteError(f"--engine ray: a worker was lost before it had started ({said})") from None
     for one in found:
@@ -203,7 +203,8 @@ def _connect(ray: Any, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     own = {} if address else {"object_store_memory": _OBJECTS_BYTES, "include_dashboard": False}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        # Without an address Ray would join what RAY_ADDRESS names, or a cluster that somebody started here.
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = f"--ray-address {address}" if address else "--engine ray"
         said = " ".join(str(error).split())[:300]

@@ -32,6 +32,7 @@ from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enoug
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
+from snapdrift.pipeline.sharding import with_own_budget
 from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
@@ -109,8 +110,9 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite, cases=now)) else ()
         allowance = Allowance.of(options.limits)
         with _target_for(judges, options, workspace, suite) as target:
-            work = Work(suite, catalog, workspace, target, options, allowance)
-            spender = Spender(suite, gate.name, (), judges)
+            own = with_own_budget(suite, stored.header)  # what is kept is the whole's, what is spent a shard's
+            work = Work(own, catalog, workspace, target, options, allowance)
+            spender = Spender(own, gate.name, (), judges)
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target, measured=_measured_a_model(stored))
             _adopt(writer, stored, suite, gate)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import UsageError
 from snapdrift.execution.fleet import Fleet, WorkerLostError
 from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RayWorker, ray_workers
+from snapdrift.keys import data_without_keys, know, know_those_of
 from snapdrift.model import Failure, Variant
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.pipeline.applications import load_applications
@@ -45,7 +46,7 @@ class HostAddress:
     api_version: str | None
 
     def host(self, env: Mapping[str, str]) -> Host:
-        """The host with its key. Raises `UsageError` where that is not there."""
+        """The host with its key, which is kept out of what is sent back. Raises `UsageError` where it is not there."""
         from snapdrift.openai_api.hosts import Host
 
         key = STANDIN_KEY if self.key_env is None else env.get(self.key_env, "")
@@ -54,6 +55,7 @@ class HostAddress:
                 f"--engine ray: {self.key_env} is not set where a worker runs ({socket.gethostname()}); keys are not "
                 "sent to workers: set it in the environment that Ray is started in"
             )
+        know(key)
         return Host(self.name, self.base_url, key, is_openai=self.is_openai, api_version=self.api_version)
 
 
@@ -72,7 +74,11 @@ class Site:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[OpenedSite]:
-        """Opens clients and imports what is called. Raises `UsageError` for what is not there."""
+        """Opens clients and imports what is called. Raises `UsageError` for what is not there.
+
+        From then on the keys of this machine are in nothing that a worker sends: who stores it does not know them.
+        """
+        know_those_of(os.environ)
         workspace = self._workspace()
         hosts = {address.name: address.host(os.environ) for address in self.hosts}
         target = Target(hosts, applications=load_applications(workspace, self.variants, {}))
@@ -118,7 +124,17 @@ class _Caller:
         except AttemptFailed as error:
             lines = error.lines if isinstance(error, RaisedInCode) else ()
             return Returned(failure=error.failure, lines=lines, given_up=isinstance(error, GivenUp))
-        return Returned(value)
+        return Returned(_shown(value))
+
+
+def _shown(value: Any) -> Any:
+    """What a function returned, without this machine's keys."""
+    from snapdrift.graders.user_scores import Score
+
+    if not isinstance(value, Score):
+        return data_without_keys(value)
+    lines = list(value.evidence) if isinstance(value.evidence, tuple) else value.evidence
+    return replace(value, reason=data_without_keys(value.reason), evidence=data_without_keys(lines))
 
 
 class FleetFunctions:
@@ -214,12 +230,23 @@ def _address(host: Host, target: Target, options: RunOptions, workspace: Workspa
 
 
 def _key_variable(host: Host, target: Target, options: RunOptions, workspace: Workspace) -> str | None:
-    """The variable that a host's key is in; None for a host that is sent none."""
+    """The variable that a host's key is in; None for a host that is sent none.
+
+    Raises `UsageError` for a key that a command printed: it is no worker's to read, and is not sent to one.
+    """
     if target.standin is not None:
         return None
     if options.target.base_url:
         return options.target.key_env or ("OPENAI_API_KEY" if host.is_openai else None)
     declared = workspace.config.hosts.get(host.name)
     if declared is None:
+        if workspace.config.api_key_cmd is not None and not options.env.get("OPENAI_API_KEY"):
+            raise _from_a_command(host.name, "set OPENAI_API_KEY here and where Ray runs")
         return "OPENAI_API_KEY" if host.name == OPENAI else None
+    if declared.key_env is None and declared.api_key_cmd is not None:
+        raise _from_a_command(host.name, "name key_env and set it where Ray runs")
     return declared.key_env
+
+
+def _from_a_command(name: str, mend: str) -> UsageError:
+    return UsageError(f"--engine ray: host {name} has its key from api_key_cmd, which is not sent to workers; {mend}")

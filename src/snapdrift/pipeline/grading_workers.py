@@ -12,11 +12,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded, graders_of
 from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
@@ -34,6 +34,7 @@ MOST_WORKERS = 4
 PORTION = 64
 FOLLOW = "follow"
 """What tells a worker to grade the answers that it reads the calls of."""
+_NO_BUDGETS = {"budget_usd": None, "budget_per_day": None}
 _PIPE_BYTES = 2**20
 _ENDS_WITHIN_S = 10.0
 
@@ -95,7 +96,14 @@ def may_grade_apart(stored: StoredRun, suite: Suite) -> bool:
 
 
 def _same_suite(stored: StoredRun, suite: Suite) -> bool:
-    return stored.suite == _as_stored(suite) and stored.header.dataset_hash == suite.dataset_hash
+    """Whether they grade alike; what may be spent is another matter, and of a shard a part of what its file says."""
+    same = _without_budgets(stored.suite) == _without_budgets(_as_stored(suite))
+    return same and stored.header.dataset_hash == suite.dataset_hash
+
+
+def _without_budgets(suite: Mapping[str, Any]) -> dict[str, Any]:
+    gates = {name: {**gate, **_NO_BUDGETS} for name, gate in suite["gates"].items()}
+    return {**suite, **_NO_BUDGETS, "gates": gates}
 
 
 def _cores() -> int:
@@ -103,8 +111,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _as_stored(suite: Suite) -> object:
-    return json.loads(json.dumps(suite.to_stored()))
+def _as_stored(suite: Suite) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(suite.to_stored()))
+    return found
 
 
 def store_scores_of_workers(writer: RunWriter, stored: StoredRun, count: int) -> tuple[WorkerTimes, ...]:

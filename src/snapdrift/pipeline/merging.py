@@ -1,7 +1,7 @@
 """`merge`: the shards of a run put together as one, which is then concluded like any other.
 
-Nothing is asked, and no code of the workspace runs: each shard has its scores, for it graded its own answers. What the
-files say is checked before a new one is made of them, for they come from elsewhere.
+Nothing is asked, and no code of the workspace runs but its templates of reports: each shard has its scores, for it
+graded its own answers. What the files say is checked before a new one is made of them, for they come from elsewhere.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from snapdrift.pipeline.batching import BATCHED
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import RunOptions, RunOutcome
+from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
 from snapdrift.pipeline.running import Work, settle
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
+from snapdrift.pipeline.spending import DOLLARS, SENTENCES
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, new_run_id, open_run, run_path
 from snapdrift.store.cache_answers import REUSABLE
+from snapdrift.store.drafts import MERGING
 from snapdrift.store.merging import copy_shards
 
 if TYPE_CHECKING:
@@ -42,10 +45,6 @@ MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED)
 """What is said of a run as a whole and holds for each of its shards."""
-_SENTENCES = ("surprise_notes", "unjudged_note")
-"""Lists of sentences about money that are true of the whole where they are of a shard."""
-_DOLLARS = ("unseen_usd", "in_flight_usd")
-"""What a shard may have been billed that no stored call tells: the whole was, too."""
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
     ("the number of shards", lambda header: header.shard and header.shard.count),
@@ -78,7 +77,8 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
     """Puts the shards of one run, or of several suites' runs, together and concludes from each whole.
 
     `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
-    where some of the whole is missing or there twice. The shards stay as they are.
+    where some of the whole is missing or there twice, and for templates of reports where no code may run. The shards
+    stay as they are.
     """
     if not texts:
         raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
@@ -89,11 +89,14 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
             workspace, path = locate_run(text, options, cwd)
             paths[path.resolve()] = None
         assert workspace is not None, "there is a text"  # noqa: S101  a defect, not a mistake
+        require_templates_allowed(workspace, allowed=options.code)
         for path in paths:
             stored = stack.enter_context(open_run(path))
             require_shard(stored)
             by_suite.setdefault(stored.header.suite, []).append(stored)
         wholes = [_in_order(shards) for shards in by_suite.values()]
+        for shards in wholes:  # what cannot be graded or shown here is said before there is a file
+            load_stored_suite(shards[0], workspace, code=options.code)
         several = len(wholes) > 1
         outcomes = [_merge(shards, workspace, options, several=several) for shards in wholes]
     index = refresh_index(workspace, options)
@@ -109,11 +112,11 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
     meta[MERGED] = " ".join(shard.header.run_id for shard in shards)
     path = run_path(header.run_id, runs_dir(workspace, options))
     # Killed while it is made, it must not be taken up as a run: it gets its name once it is whole.
-    unfinished = path.with_suffix(".merging")
+    unfinished = path.with_suffix(MERGING)
     try:
         with RunWriter.create(unfinished, header, plan.cases, plan.calls, meta) as writer:
             copy_shards(writer, shards, {call.key: call.position for call in plan.calls})
-        unfinished.rename(path)
+            writer.close(become=path)
     finally:
         unfinished.unlink(missing_ok=True)
     with RunWriter.open(path) as writer, open_run(path) as stored:
@@ -200,13 +203,17 @@ def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
 
 
 def _about_money(shards: Sequence[StoredRun]) -> dict[str, str]:
-    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text."""
+    """What the shards say of money besides their calls, together. Raises `StoreError` for what is no such text.
+
+    Sentences that are true of a shard are true of the whole, and what a shard may have been billed that no stored call
+    tells, the whole was, too.
+    """
     found: dict[str, str] = {}
-    for name in _SENTENCES:
+    for name in SENTENCES:
         told = [_read(tuple[str, ...], shard, name) for shard in shards if shard.meta(name)]
         if any(told):
             found[name] = json.dumps([text for texts in told for text in texts])
-    for name in _DOLLARS:
+    for name in DOLLARS:
         usd = [_read(float, shard, name) for shard in shards if shard.meta(name)]
         if not all(math.isfinite(amount) and amount >= 0 for amount in usd):
             raise StoreError(f"{shards[0].path}: found {usd} dollars as {name} of the shards; expected amounts")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from snapdrift.execution.budget import Budget
     from snapdrift.store import RunWriter, StoredRun
 
-SURPRISES, UNJUDGED = "surprise_notes", "unjudged_note"
-"""Under these names a run file keeps the sentences."""
-IN_FLIGHT, UNSEEN = "in_flight_usd", "unseen_usd"
+SURPRISES, UNJUDGED = SENTENCES = "surprise_notes", "unjudged_note"
+"""Under these names a run file keeps the sentences, each a list."""
+IN_FLIGHT, UNSEEN = DOLLARS = "in_flight_usd", "unseen_usd"
 """Under these names it keeps what may be in flight, and what was when a process of the run was killed."""
 _NAMED = 5
 

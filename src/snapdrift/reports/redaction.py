@@ -25,9 +25,14 @@ WORD = "redacted: "
 _LONG = 200
 """Characters from which a text's length, to the nearest hundred, tells nothing that a reader could guess by."""
 _HIDDEN = re.compile(rf"{WORD}{ANSWER} [A-Z]{{1,3}}(, about [\d,]{{3,11}} characters)?")
-_OWN_REASON = r"(the deadline came before every call was asked( \([\w ,]*\))?|the budget of \$[^;]*)"
-_OWN_STOP = re.compile(f"{_OWN_REASON}(; {_OWN_REASON})?")
-"""Why asking ended early, where the sentence is the program's own and not the words of a host."""
+_OWN_REASON = (
+    r"(shard \d+ of \d+: )?(the deadline came before every call was asked( \([\w ,]*\))?|the budget of \$[^;]*)"
+)
+_OWN_STOP = re.compile(f"{_OWN_REASON}(; {_OWN_REASON})*")
+"""Why asking ended early, where every reason is the program's own and none the words of a host.
+
+A merged run has those of each of its shards.
+"""
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
 _SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price")

@@ -130,15 +130,6 @@ class AnswerIndex:
         with _explained(self.path):
             return [Entry(*row) for row in self._rows(query, (key, place, model, int(batched), since, _TRIED))]
 
-    def runs_with(self, place: str | None, model: str) -> list[str]:
-        """The runs that have answers of a model (at a place; None: anywhere), the newest first."""
-        query = (
-            "SELECT DISTINCT r.run FROM entries e JOIN models m ON m.id = e.model JOIN runs r ON r.id = e.run"
-            " WHERE m.model = ? AND (? IS NULL OR m.place = ?) ORDER BY r.run DESC"
-        )
-        with _explained(self.path):
-            return [row[0] for row in self._rows(query, (model, place, place))]
-
     def used(self, ids: Iterable[int], moment: str) -> None:
         """Notes when entries were used: what was not used longest goes first."""
         with _explained(self.path), self._transaction():

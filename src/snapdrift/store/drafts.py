@@ -1,4 +1,4 @@
-"""What a process that was killed while it stored a plan has left behind."""
+"""What a process that was killed while it stored a plan, or merged shards, has left behind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from snapdrift.store.lock import RunLock
 
 DRAFT = ".draft"
 """The suffix of a run file until header and plan are in it."""
+MERGING = ".merging"
+"""The suffix of a run file that is made of shards, until all of them are in it."""
+_BESIDE = ("-journal", "-wal", "-shm", "")
+"""What SQLite adds to the name of a file for those that it keeps beside it; the file itself goes last."""
 
 
 def remove_abandoned_drafts(runs_dir: Path) -> None:
@@ -17,11 +21,11 @@ def remove_abandoned_drafts(runs_dir: Path) -> None:
 
     A folder in which that cannot be done is left as it is.
     """
-    for draft in runs_dir.glob(f"*{DRAFT}"):
+    for draft in (path for suffix in (DRAFT, MERGING) for path in runs_dir.glob(f"*{suffix}")):
         with suppress(StoreError, OSError):
             lock = RunLock.take(draft)  # raises where somebody has it
             try:
-                for path in (draft, draft.with_name(f"{draft.name}-journal")):
-                    path.unlink(missing_ok=True)
+                for added in _BESIDE:
+                    draft.with_name(f"{draft.name}{added}").unlink(missing_ok=True)
             finally:
                 lock.release()

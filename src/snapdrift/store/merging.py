@@ -7,22 +7,17 @@ read as the record that it should be is not in the new file, and neither is a ta
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from traceback import clear_frames
-from typing import TypeVar
 
 from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Response, Score
 from snapdrift.store.batches import copy_batches
 from snapdrift.store.format import SUPERSEDED_USD
 from snapdrift.store.reader import StoredRun
+from snapdrift.store.streams import sliced
 from snapdrift.store.writer import RunWriter, put_response, put_step, require_whole
-
-T = TypeVar("T")
-PORTION = 256
-"""Responses that are read, and then stored, at a time: memory does not grow with the run."""
 
 
 def copy_shards(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping[CallKey, int]) -> None:
@@ -39,17 +34,18 @@ def copy_shards(writer: RunWriter, shards: Sequence[StoredRun], positions: Mappi
 
 
 def _copy_all(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping[CallKey, int]) -> None:
+    """A slice is read, and then stored, at a time: memory does not grow with the run."""
     superseded = 0.0
     for shard in shards:
         require_whole(shard)
         superseded += shard.superseded_usd()
         _copy_calls(writer, shard, positions)
-        for portion in _portions(shard.stored_steps()):
+        for portion in sliced(shard.stored_steps()):
             _copy_steps(writer, shard, portion)
-        for responses in _portions(shard.responses()):
+        for responses in sliced(shard.responses()):
             _copy_responses(writer, shard, responses)
         writer.apply_now(partial(copy_batches, stored=shard))
-        for scores in _portions(_own_scores(shard, positions)):
+        for scores in sliced(_own_scores(shard, positions)):
             writer.add_scores(scores)
     if superseded:
         writer.set_meta(SUPERSEDED_USD, repr(superseded))
@@ -104,9 +100,3 @@ def _own_scores(shard: StoredRun, positions: Mapping[CallKey, int]) -> Iterator[
         if CallKey(score.case_id, score.variant, score.repeat) not in positions:
             raise StoreError(f"{shard.path}: found a score of case {score.case_id}, which is not of the shard's cases")
         yield score
-
-
-def _portions(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while portion := list(islice(rest, PORTION)):
-        yield portion

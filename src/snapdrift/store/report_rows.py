@@ -36,7 +36,6 @@ _LENGTHS = (
     "SELECT total(length(record)) FROM scores",
     "SELECT total(length(record)) FROM cases",
 )
-_VERSIONS = "SELECT DISTINCT metric, json_extract(record, '$.version') FROM scores"
 _TOOK = (
     *("requested_model", "returned_model", "source", "service_tier", "batched"),
     *("usage", "usd", "latency_ms", "first_token_ms", "failure"),
@@ -129,13 +128,3 @@ def _response(key: CallKey, row: tuple[Any, ...], fields: Iterable[str] | None, 
     told = record if fields is None else {name: record[name] for name in fields if name in record}
     own = {"call": codec.to_json(key), "outcome": row[4], "raw": ""}
     return codec.from_json(Response, {**told, **own}, place)
-
-
-def score_versions(path: Path) -> tuple[tuple[str, str], ...]:
-    """By which versions of graders a run was scored: pairs of a metric and a version. Raises `StoreError`."""
-    connection = connect_reader(path)
-    try:
-        with explained(path):
-            return tuple((metric, str(version or "")) for metric, version in connection.execute(_VERSIONS))
-    finally:
-        connection.close()

@@ -12,12 +12,13 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from snapdrift.model import CallKey, CallResult, Outcome, Reused, Score, Scores, Source, Usage
 from snapdrift.store import codec, rows
 from snapdrift.store.format import explained
 
+T = TypeVar("T")
 SLICE = 256
 """Rows that are read at once: a query of its own for each slice, so that no reader holds up what a writer folds in."""
 
@@ -177,7 +178,7 @@ class StoredScores(Scores):
         return (rows.score_of(row, path) for row in self._reading.rows(query, parameters))
 
 
-def sliced(items: Iterable[Any], size: int = SLICE) -> Iterator[list[Any]]:
+def sliced(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
     """What there is in lists of so many."""
     iterator = iter(items)
     while found := list(islice(iterator, size)):

@@ -204,8 +204,11 @@ class RunWriter:
         """Stores a text of the run as a whole under a name."""
         self._do(lambda connection: put_meta(connection, [(key, value)]))
 
-    def close(self) -> None:
-        """Commits what is queued, folds the log into the file (one file is left, to be copied), frees the lock."""
+    def close(self, become: Path | None = None) -> None:
+        """Commits what is queued, folds the log into the file (one file is left, to be copied), frees the lock.
+
+        With `become` the file gets that name, of the same stem, while it is locked: nobody finds it abandoned.
+        """
         if self._closed:
             return
         self._closed = True
@@ -218,7 +221,11 @@ class RunWriter:
             pass
         finally:
             self._connection.close()
-            self._lock.release()
+            try:
+                if become is not None:
+                    self.path.rename(become)
+            finally:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -138,12 +138,6 @@ class ScoreTables:
         planned = int(self.planned[index].sum())
         return float(self.measured[index].sum()) / planned if planned else 0.0
 
-    def metric_coverage(self, metric: str, variant: str) -> float:
-        """The scored share of a variant's planned calls that the metric applies to; 0 when it applies to none."""
-        scores, index = self.metrics[metric], self.variants[variant]
-        planned = int(scores.planned[index].sum())
-        return 1.0 - float(scores.unmeasured[index].sum()) / planned if planned else 0.0
-
 
 def mean_of_repeats(values: FloatArray) -> FloatArray:
     """Means over the last axis without NaN; NaN where there is nothing."""
