@@ -130,6 +130,14 @@ def test_another_draw_or_a_softer_rule_is_named_as_what_is_other(
     assert what in note
 
 
+def test_what_a_gate_may_spend_is_no_other_rule(root: Path, snapdrift: Callable[..., Any]) -> None:
+    snapdrift(*RUN, cwd=root)
+    edit(root, "  max_blind: 0.3", "  budget: {usd: 5, per_day: 9}\n  max_blind: 0.3")
+    snapdrift(*RUN, "--fresh", cwd=root)
+
+    assert [one["differs"] for one in told(root)["earlier_verdicts"]] == [[]]
+
+
 def test_a_deleted_run_is_remembered(root: Path, snapdrift: Callable[..., Any]) -> None:
     snapdrift(*RUN, cwd=root)
     for path in (root / ".snapdrift" / "runs").iterdir():

@@ -22,6 +22,8 @@ REACHED = "reached"
 
 SAME_DRAW = 0.5
 """Two draws count as one where at least this share of their answers is the same."""
+_BUDGETS = ("budget_usd", "budget_per_day")
+"""Of a gate, what says how much may be asked and nothing of what is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _unlogged(path: Path, suite: str) -> list[LoggedVerdict]:
 def _facets(header: RunHeader, case_ids: Sequence[str]) -> dict[str, str]:
     """What can be changed to ask the same question once more, by the word that a report has for it."""
     suite = header.suite_stored
-    gate = {key: value for key, value in suite["gates"][header.gate].items() if key != "budget_usd"}
+    gate = {key: value for key, value in suite["gates"][header.gate].items() if key not in _BUDGETS}
     return {
         "commit": header.git_commit or "",
         "dataset": header.dataset_hash,
