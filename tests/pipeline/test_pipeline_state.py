@@ -179,6 +179,19 @@ def test_a_push_that_was_killed_before_it_listed_its_runs_loses_none(made, tmp_p
     assert len(list((shelf / "runs").iterdir())) == 3
 
 
+def test_a_damaged_run_is_named_and_the_others_are_pushed(made, tmp_path: Path) -> None:
+    here, shelf = made(tmp_path / "here"), tmp_path / "shelf"
+    older, newer = runs(here)
+    damaged = sqlite3.connect(state(here) / "runs" / f"{newer}.db")
+    damaged.execute("UPDATE cases SET record = 'no JSON'")
+    damaged.commit()
+    damaged.close()
+    pushed = pipeline.push_state(here, str(shelf))
+    assert pushed.put == [f"runs/{older}.db", "verdicts.jsonl"]
+    assert [text.partition(": ")[0] for text in pushed.skipped] == [f"runs/{newer}.db"]
+    assert list(json.loads((shelf / "state.json").read_text())["runs"]) == [older]
+
+
 def test_a_run_with_privacy_rules_is_pushed_without_what_they_take_out(made, tmp_path: Path) -> None:
     here = made(tmp_path / "here")
     suite = here / "evals" / "capitals.yaml"
