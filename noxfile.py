@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -115,13 +116,21 @@ def demo(session: nox.Session) -> None:
     session.run("snapdrift", "demo", *session.posargs)
 
 
+def fuzz_minutes(session: nox.Session) -> float:
+    """How long to go on."""
+    given = session.posargs or ["--minutes", "20"]
+    if len(given) != 2 or given[0] != "--minutes" or not re.fullmatch(r"\d{1,5}(\.\d+)?", given[1]):
+        session.error(f"found {' '.join(given)!r}; expected `-- --minutes N`, N a number of minutes")
+    return float(given[1])
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Hostile files and answers, others every time, for `-- --minutes N` (20); a schedule runs it every night."""
-    given = session.posargs[1] if session.posargs[:1] == ["--minutes"] else "20"
+    """Hostile files and answers, others every time, for `-- --minutes N` (20); meant for a nightly schedule."""
+    minutes = fuzz_minutes(session)
     install(session, "test")
     session.install("--quiet", "--editable", ".")
-    ends = time.monotonic() + 60 * float(given)
+    ends = time.monotonic() + 60 * minutes
     while time.monotonic() < ends:
         session.run("pytest", "-x", "tests/fuzz", env={"SNAPDRIFT_FUZZ_EXAMPLES": "300"})
 

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from snapdrift.errors import UsageError
 
@@ -36,7 +37,9 @@ def know(key: str) -> None:
     global _known
     if len(key) >= SHORTEST and key not in _known:
         written = json.dumps(key)[1:-1]
-        forms = {*_known, key, written, written.replace("/", "\\/")}
+        # What JSON and URLs do not spell otherwise is one form: each costs a search of every text.
+        in_urls = (quote(key, safe=kept, errors="surrogatepass") for kept in ("/", ""))
+        forms = {*_known, key, written, written.replace("/", "\\/"), *in_urls}
         _known = tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import pytest
 from pyarrow.parquet import read_table
 from tests.conftest import REPOSITORY
 
+from snapdrift.model import Response
+from snapdrift.pipeline.exporting import write_export
+from snapdrift.reports.redaction import Redactor
 from snapdrift.store import StoredRun, open_run
 
 NOVEMBER = "gpt-4o-2024-11-20"
@@ -123,6 +127,28 @@ def test_what_is_named_at_the_export_is_gone_too_and_all_else_stays(told, snapdr
 
 
 NEEDING = (("resume",), ("grade",), ("calibrate", "--draw", "5", "-o", "sheet.jsonl"))
+
+
+def test_an_export_holds_the_texts_of_one_case_at_a_time_and_gives_the_letters_that_a_page_gives(told, monkeypatch):
+    root, _ = told("{redact: [answer]}", more="repeats: 2\n")
+    held, hides = set[int](), Redactor.response
+
+    def hide(redactor: Redactor, response: Response) -> Response:
+        hidden = hides(redactor, response)
+        held.add(len(redactor._letters))
+        return hidden
+
+    monkeypatch.setattr(Redactor, "response", hide)
+    write_export(run_file(root), root / "given.db")
+    assert held == {1}
+    with open_run(run_file(root)) as before, open_run(root / "given.db") as after:
+        assert after.calls() == before.calls()
+        letters = {response.call: response.text for response in after.responses()}
+        said = {response.call: response.text for response in before.responses()}
+    assert letters.keys() == said.keys()
+    for one, other in product(said, repeat=2):
+        if one.case_id == other.case_id:
+            assert (letters[one] == letters[other]) == (said[one] == said[other])
 
 
 def test_what_needs_the_answers_refuses_an_export_and_says_why(told, snapdrift):

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -287,6 +288,20 @@ def test_a_command_of_the_workspace_gives_openais_key(tmp_path: Path) -> None:
     host = target(tmp_path, printing(OPENAI_KEY)).host(variant())
     assert (host.api_key, host.is_openai) == (OPENAI_KEY, True)
     assert keys.without_keys(f"<{OPENAI_KEY}>") == "<[key]>"
+
+
+@pytest.mark.parametrize("kept", ["", "/"])
+def test_a_key_is_taken_out_as_a_url_spells_it_too(monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    monkeypatch.setattr(keys, "_known", ())
+    keys.know("planted+in/a=url+0123456789")
+    spelled = quote("planted+in/a=url+0123456789", safe=kept)
+    assert keys.without_keys(f"https://host/?key={spelled}&more") == "https://host/?key=[key]&more"
+
+
+def test_a_key_that_is_spelled_alike_everywhere_is_searched_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_known", ())
+    keys.know(OPENAI_KEY)
+    assert keys._known == (OPENAI_KEY,)
 
 
 def test_the_environment_goes_before_the_command(tmp_path: Path) -> None:

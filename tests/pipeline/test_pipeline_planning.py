@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from snapdrift import pipeline
-from snapdrift.conclusions import VariantSummary
+from snapdrift.conclusions import ReusedAnswers, VariantSummary
 from snapdrift.errors import ConfigError, UsageError
 from snapdrift.execution.limits import KnownLimits, RateLimits
 from snapdrift.model import Endpoint, Outcome, Usage, Variant
@@ -255,6 +255,12 @@ def summary(**changes: Any) -> VariantSummary:
 
 def test_an_earlier_run_tells_how_long_answers_are_and_how_many_steps_they_take() -> None:
     assert estimating._expectation(summary(), "run") == Expectation(8.0, 0.6, 2.5, "run")
+
+
+def test_answers_that_an_earlier_run_reused_were_requests_too() -> None:
+    reused = ReusedAnswers(6, 15, "2026-11-20T00:00:00+00:00", "2026-11-20T00:00:00+00:00", 0.06)
+    found = estimating._expectation(summary(requests=10, reused=reused), "run")
+    assert found == Expectation(8.0, 0.6, 2.5, "run")
 
 
 def test_simulated_answers_tell_nothing() -> None:

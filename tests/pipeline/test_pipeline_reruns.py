@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,14 @@ def test_another_draw_or_a_softer_rule_is_named_as_what_is_other(
     assert what in note
 
 
+def test_what_a_gate_may_spend_is_no_other_rule(root: Path, snapdrift: Callable[..., Any]) -> None:
+    snapdrift(*RUN, cwd=root)
+    edit(root, "  max_blind: 0.3", "  budget: {usd: 5, per_day: 9}\n  max_blind: 0.3")
+    snapdrift(*RUN, "--fresh", cwd=root)
+
+    assert [one["differs"] for one in told(root)["earlier_verdicts"]] == [[]]
+
+
 def test_a_deleted_run_is_remembered(root: Path, snapdrift: Callable[..., Any]) -> None:
     snapdrift(*RUN, cwd=root)
     for path in (root / ".snapdrift" / "runs").iterdir():
@@ -184,6 +194,24 @@ def test_a_run_that_the_log_does_not_name_is_read_from_its_file(root: Path, snap
     snapdrift(*RUN, cwd=root)
 
     assert served(root) == {"old": 1, "new": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "odd"),
+    [("reached", lambda _: "no JSON"), ("header", lambda header: header.replace('"gate":"default"', '"gate":"none"'))],
+)
+def test_a_run_file_whose_parts_contradict_each_other_is_gone_by(
+    root: Path, snapdrift: Callable[..., Any], key: str, odd: Callable[[str], str]
+) -> None:
+    snapdrift(*RUN, cwd=root)
+    (root / ".snapdrift" / "verdicts.jsonl").unlink()
+    (path,) = (root / ".snapdrift" / "runs").glob("*.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        before = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (odd(before), key))
+        assert odd(before) != before
+
+    assert known_verdicts(root / ".snapdrift" / "runs", "capitals") == ()
 
 
 def test_a_part_of_a_suite_is_no_verdict(root: Path, snapdrift: Callable[..., Any]) -> None:

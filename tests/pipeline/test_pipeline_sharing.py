@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.pipeline.sharing import JudgeShare, Schedule, judge_share, schedule
+from snapdrift.pipeline.sharing import JudgeShare, Schedule, _took, judge_share, schedule
 
 seconds = st.floats(0, 1e5)
 
@@ -60,3 +60,9 @@ def test_a_share_in_somebody_elses_file_is_within_bounds(kept: str) -> None:
     found = JudgeShare.of(stored)
     assert 0.0 <= found.usd <= 1.0
     assert found.seconds == 0.0
+
+
+@pytest.mark.parametrize("kept", ["nonsense", "[" * 100_000, '["x", 1]', "[1.0, null]", "[NaN, 4]", "7"])
+def test_how_long_finishing_took_is_not_known_where_somebody_elses_file_says_nothing_sensible(kept: str) -> None:
+    stored: Any = SimpleNamespace(meta=lambda _: kept)
+    assert _took(stored) is None

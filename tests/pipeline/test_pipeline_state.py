@@ -179,6 +179,19 @@ def test_a_push_that_was_killed_before_it_listed_its_runs_loses_none(made, tmp_p
     assert len(list((shelf / "runs").iterdir())) == 3
 
 
+def test_a_damaged_run_is_named_and_the_others_are_pushed(made, tmp_path: Path) -> None:
+    here, shelf = made(tmp_path / "here"), tmp_path / "shelf"
+    older, newer = runs(here)
+    damaged = sqlite3.connect(state(here) / "runs" / f"{newer}.db")
+    damaged.execute("UPDATE cases SET record = 'no JSON'")
+    damaged.commit()
+    damaged.close()
+    pushed = pipeline.push_state(here, str(shelf))
+    assert pushed.put == [f"runs/{older}.db", "verdicts.jsonl"]
+    assert [text.partition(": ")[0] for text in pushed.skipped] == [f"runs/{newer}.db"]
+    assert list(json.loads((shelf / "state.json").read_text())["runs"]) == [older]
+
+
 def test_a_run_with_privacy_rules_is_pushed_without_what_they_take_out(made, tmp_path: Path) -> None:
     here = made(tmp_path / "here")
     suite = here / "evals" / "capitals.yaml"
@@ -361,15 +374,25 @@ def database(path: Path, value: str) -> None:
 
 def test_of_another_database_the_newer_one_stays_also_where_it_is_open(made, tmp_path: Path) -> None:
     here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), str(tmp_path / "shelf")
-    database(state(there) / "cache.db", "old")
-    os.utime(state(there) / "cache.db", (1.6e9, 1.6e9))
-    database(state(here) / "cache.db", "new")
-    assert "cache.db" in pipeline.push_state(here, shelf).put
-    assert "cache.db" not in pipeline.push_state(there, shelf).put
-    reading = sqlite3.connect(state(there) / "cache.db")
-    assert pipeline.pull_state(there, shelf).put == ["cache.db"]
+    database(state(there) / "other.db", "old")
+    os.utime(state(there) / "other.db", (1.6e9, 1.6e9))
+    database(state(here) / "other.db", "new")
+    assert "other.db" in pipeline.push_state(here, shelf).put
+    assert "other.db" not in pipeline.push_state(there, shelf).put
+    reading = sqlite3.connect(state(there) / "other.db")
+    assert pipeline.pull_state(there, shelf).put == ["other.db"]
     assert reading.execute("SELECT text FROM answers").fetchall() == [("new",)]
     reading.close()
+
+
+def test_the_cache_stays_where_it_is_so_that_what_was_cleared_stays_cleared(made, tmp_path: Path) -> None:
+    here, there, shelf = made(tmp_path / "here"), empty(tmp_path / "there"), tmp_path / "shelf"
+    database(state(here) / "cache.db", "cleared elsewhere")
+    assert "cache.db" not in pipeline.push_state(here, str(shelf)).put
+    assert not (shelf / "cache.db").exists()
+    database(shelf / "cache.db", "put there")
+    assert "cache.db" not in pipeline.pull_state(there, str(shelf)).put
+    assert not (state(there) / "cache.db").exists()
 
 
 # ------------------------------------------------------------------------------------------------- hostile places
@@ -384,7 +407,7 @@ def test_nothing_is_taken_but_files_of_the_known_names_that_are_what_they_say(ma
     other.execute("CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM meta; END")
     other.commit()
     other.close()
-    evil = sqlite3.connect(shelf / "cache.db")
+    evil = sqlite3.connect(shelf / "other.db")
     evil.execute("CREATE VIEW answers AS SELECT 1")
     evil.close()
     (shelf / "runs" / "link.db").symlink_to("/etc/hostname")
@@ -397,7 +420,7 @@ def test_nothing_is_taken_but_files_of_the_known_names_that_are_what_they_say(ma
     pulled = pipeline.pull_state(there, str(shelf))
     assert pulled.put == []
     assert [text.partition(":")[0] for text in pulled.skipped] == [
-        *("cache.db", "runs/20260101-000000-0000.db", f"runs/{newer}.db", "watch/a.b.json")
+        *("other.db", "runs/20260101-000000-0000.db", f"runs/{newer}.db", "watch/a.b.json")
     ]
     assert sorted(path.name for path in state(there).iterdir()) == ["verdicts.jsonl"]
     assert len(read_verdicts(state(there) / "runs")) == 2
@@ -409,7 +432,7 @@ def test_links_and_paths_that_lead_out_are_not_seen_in_a_branch(made, tmp_path: 
     secret = tmp_path / "secret"
     secret.write_text("out")
     blob = git(here, "hash-object", "-w", str(secret))
-    entries = git(here, "ls-tree", "snapdrift-state").replace(" blob ", " blob ") + f"\n120000 blob {blob}\tcache.db"
+    entries = git(here, "ls-tree", "snapdrift-state").replace(" blob ", " blob ") + f"\n120000 blob {blob}\tother.db"
     entries += f"\n100644 blob {blob}\t..evil.db\n100755 blob {blob}\trun.db\n"
     tree = subprocess.run(
         ["git", "-C", str(here), "mktree"], input=entries, capture_output=True, text=True, check=True

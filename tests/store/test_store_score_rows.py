@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snapdrift import keys
 from snapdrift.errors import StoreError
 from snapdrift.model import Reason, Score
 from snapdrift.store import RunWriter, codec, open_run
@@ -183,3 +184,19 @@ def test_rows_that_came_for_a_transaction_that_was_undone_are_not_half_stored(tm
         assert "run.db" in ended(writer)
     with open_run(writer.path) as run:
         assert run.scores() == (PASSED,)
+
+
+def test_a_key_that_a_grader_quotes_is_in_no_stored_score_whichever_way_it_was_graded(tmp_path: Path, create) -> None:
+    key = "planted-in-a-score-0123456789"
+    keys.know(key)
+    quoting = replace(PASSED, detail=f"the key is {key}")
+    ways = {
+        "replaced": lambda writer: writer.replace_scores([quoting]),
+        "beside": lambda writer: writer.add_score_rows(rows_of([quoting])),
+        "completed": lambda writer: writer.complete_scores([quoting], "grading"),
+    }
+    for name, stores in ways.items():
+        with create(tmp_path / f"{name}.db") as writer:
+            stores(writer)
+        with open_run(tmp_path / f"{name}.db") as run:
+            assert [score.detail for score in run.scores()] == ["the key is [key]"], name

@@ -259,7 +259,9 @@ def _expectation(then: VariantSummary, run_id: str) -> Expectation | None:
         return None
     real = set(then.sources) <= {Source.OPENAI.value, Source.HOST.value}
     latency = then.latency_p50 / 1000 if real and then.latency_p50 is not None else None
-    requests = max(1.0, then.requests / measured)
+    # Reused answers were requests of another run, and are among what was measured.
+    made = then.requests + (then.reused.requests if then.reused is not None else 0)
+    requests = max(1.0, made / measured)
     # Tokens and latency of a call are those of all its requests together.
     each = ASSUMED_LATENCY_S if latency is None else latency / requests
     return Expectation(then.usage.output_tokens / measured / requests, each, requests, run_id)

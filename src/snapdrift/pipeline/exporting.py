@@ -84,13 +84,19 @@ def _records(stored: StoredRun, cases: Sequence[Case], rules: Privacy, redactor:
         cases=map(redactor.case, cases),
         calls=stored.planned(),
         requests=_requests(stored, redactor),
-        responses=(_response(response, redactor) for response in stored.responses()),
+        responses=_responses(stored, redactor),
         scores=map(redactor.score, stored.scores()),
     )
 
 
-def _response(response: Response, redactor: Redactor) -> Response:
-    return redactor.judgement(response) if response.call.grader else redactor.response(response)
+def _responses(stored: StoredRun, redactor: Redactor) -> Iterator[Response]:
+    """Case by case, as the plan has the repeats of a case far apart: the texts of one case at a time are in memory."""
+    for case_id in stored.case_ids():
+        yield from map(redactor.response, stored.answers_about(case_id))
+        redactor.forget(case_id)
+    for reply in stored.replies():
+        yield redactor.judgement(reply)
+        redactor.forget(reply.call.case_id)
 
 
 def _requests(stored: StoredRun, redactor: Redactor) -> Iterator[Request]:

@@ -64,7 +64,7 @@ class Looking:
         self._header, self._order, self._judges = stored.header, order_of(stored), judges_of(suite)
         self._cases: dict[str, Case] = {**rest_cases(stored), **{case.id: case for case in stored.cases()}}
         self._answered = stored.answered_keys()
-        self._failed = {response.call for response in stored.responses() if not response.outcome.measured}
+        self._failed = stored.failed_keys()
         self._batched = {variant.name for variant in self._header.variants if variant.batch}
         gate = narrowed(suite.gates[self._header.gate], self._header.variants)
         looks = looks_of(stored, gate)

@@ -11,6 +11,7 @@ from pathlib import Path
 from snapdrift.conclusions import Draw, EarlierVerdict, Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import sha256
+from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.store import RunHeader, StoredRun, open_run
 from snapdrift.store.codec import to_json
 from snapdrift.store.draws import StoredDraw, shared
@@ -22,6 +23,8 @@ REACHED = "reached"
 
 SAME_DRAW = 0.5
 """Two draws count as one where at least this share of their answers is the same."""
+_BUDGETS = ("budget_usd", "budget_per_day")
+"""Of a gate, what says how much may be asked and nothing of what is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,12 @@ def earlier_decisions(directory: Path, suite: str, identity: str) -> tuple[Logge
 
 
 def _unlogged(path: Path, suite: str) -> list[LoggedVerdict]:
-    """The verdict of a run file that the log does not name; none where it is another suite's, partial or unreadable."""
+    """The verdict of a run file that the log does not name; none where it is another suite's, partial or unreadable.
+
+    A file that anybody may have put there must not end a run that was paid for.
+    """
     try:
-        with open_run(path) as stored:
+        with taken_from(path), open_run(path) as stored:
             if stored.header.suite != suite or stored.header.partial:
                 return []
             evaluation, finished_at = stored.evaluation, stored.finished_at
@@ -104,7 +110,7 @@ def _unlogged(path: Path, suite: str) -> list[LoggedVerdict]:
 def _facets(header: RunHeader, case_ids: Sequence[str]) -> dict[str, str]:
     """What can be changed to ask the same question once more, by the word that a report has for it."""
     suite = header.suite_stored
-    gate = {key: value for key, value in suite["gates"][header.gate].items() if key != "budget_usd"}
+    gate = {key: value for key, value in suite["gates"][header.gate].items() if key not in _BUDGETS}
     return {
         "commit": header.git_commit or "",
         "dataset": header.dataset_hash,

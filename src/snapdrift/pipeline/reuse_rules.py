@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CACHE = "cache"
 """The name in a run file's `meta` by which a run that began without the cache goes on without it."""
 NEVER = "never"
-TIMED = ("latency_p95", "latency_typical", "first_token_p95")
+TIMED = ("latency_p95", "first_token_p95")
 """Measures that are taken on answers of the run itself."""
 _TIMED_FAMILIES = ("latency", "first_token")
 _OWN_TOOLS = ("function", "custom")

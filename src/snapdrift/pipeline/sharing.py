@@ -118,7 +118,11 @@ def finishing_seconds(runs_dir: Path, suite: str, calls: int) -> float:
 
 def _took(stored: StoredRun) -> tuple[float, int] | None:
     """Seconds that finishing took, and for how many calls; None where the file does not say."""
-    match json.loads(stored.meta(FINISHING) or "null"):
+    try:
+        found = json.loads(stored.meta(FINISHING) or "null")
+    except (ValueError, RecursionError):
+        return None
+    match found:
         case [float(seconds), int(calls)] if 0 <= seconds < 86_400:
             return seconds, calls
     return None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.pipeline.exporting import write_export
+from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.store import run_path
 from snapdrift.store.ledger import Ledger
 from snapdrift.store.lock import RunLock
@@ -154,8 +155,13 @@ class _Pushing:
 
     def _take_run(self, run: str, changed: dict[str, Path], done: Synced) -> bool:
         if run not in self._copies:
-            copy = self._scratch / f"{run}.db"
-            write_export(run_path(run, self._state_dir / "runs"), copy, whole=self._whole)
+            copy, path = self._scratch / f"{run}.db", run_path(run, self._state_dir / "runs")
+            try:
+                with taken_from(path):
+                    write_export(path, copy, whole=self._whole)
+            except StoreError as error:  # damaged, or somebody has resumed it since: the others go all the same
+                done.skipped.append(f"runs/{run}.db: {plain(error)}")
+                return False
             self._copies[run] = copy
         return self._take(f"runs/{run}.db", self._copies[run], changed, done)
 

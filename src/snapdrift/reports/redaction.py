@@ -119,13 +119,17 @@ class Redactor:
     def record(self, record: CaseRecord) -> CaseRecord:
         """A case with its answers and scores; of judges' replies nothing is left, nor of prompts where they quote."""
         responses = tuple(map(self.response, record.responses))
-        self._letters.pop(record.case.id, None)  # given anew, and the same, where the case is read again
+        self.forget(record.case.id)
         return CaseRecord(
             case=self.case(record.case),
             responses=responses,
             scores=tuple(map(self.score, record.scores)),
             prompts={} if self.redaction.prompt else record.prompts,
         )
+
+    def forget(self, case_id: str) -> None:
+        """Lets go of the texts of a case; its letters are given anew, and the same, where it is read again."""
+        self._letters.pop(case_id, None)
 
     def evaluation(self, evaluation: Evaluation) -> Evaluation:
         """What was concluded, without what it quotes of answers and hosts."""

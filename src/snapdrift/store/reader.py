@@ -210,6 +210,14 @@ class StoredRun:
         places = ",".join("?" * len(ids))
         return list(map(self._response, self._rows(f"{rows.RESPONSES} WHERE c.id IN ({places}){rows.PLANNED}", ids)))
 
+    def answers_about(self, case_id: str) -> Iterator[Response]:
+        """What came back of a case's calls, judges' apart, in planned order."""
+        return map(self._response, self._rows(rows.RESPONSES + rows.ANSWERS_ABOUT, (case_id,)))
+
+    def replies(self) -> Iterator[Response]:
+        """What judges said, in planned order, one at a time."""
+        return map(self._response, self._reading.in_order(self._reading.ids(rows.JUDGED), rows.RESPONSES))
+
     def response(self, key: CallKey) -> Response | None:
         """How a call ended, None where nothing is stored of it."""
         row = self._one(rows.RESPONSES + rows.ONE_CALL, rows.columns_of(key))
@@ -353,8 +361,8 @@ class StoredRun:
         So memory hardly grows with the run; the file has to stay open, and as it is, for as long.
         """
         judging = JudgeTally(variant.name for variant in self.header.variants)
-        for row in self._reading.in_order(self._reading.ids(rows.JUDGED), rows.RESPONSES):
-            judging.add(self._response(row))
+        for reply in self.replies():
+            judging.add(reply)
         return Results(
             cases=self.case_heads(),
             variants=self.header.variants,

@@ -70,6 +70,7 @@ SCORE_VALUES = (
     "SELECT case_id, variant, repeat, metric, json_extract(record, '$.value'), json_extract(record, '$.passed')"
     " FROM scores ORDER BY id"
 )
+ANSWERS_ABOUT = f" WHERE c.case_id = ? AND c.grader = ''{PLANNED}"
 ONE_CALL = " WHERE c.case_id = ? AND c.variant = ? AND c.repeat = ? AND c.grader = ?"
 
 

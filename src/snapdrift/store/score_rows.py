@@ -67,7 +67,8 @@ def put_placed(connection: sqlite3.Connection, rows: Iterable[ScoreRow]) -> None
     for (case_id, variant, repeat), found in groupby(rows, key=itemgetter(0, 1, 2)):
         answer = (case_id, variant, repeat)
         connection.execute("DELETE FROM scores WHERE case_id = ? AND variant = ? AND repeat = ?", answer)
-        connection.executemany(_INSERT_PLACED, ((number, *answer, *row) for number, row in enumerate(found)))
+        clean = ((number, *answer, *row[:4], without_keys(row[4])) for number, row in enumerate(found))
+        connection.executemany(_INSERT_PLACED, clean)
 
 
 def _record(score: Score, extracted: str) -> str:

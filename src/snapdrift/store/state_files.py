@@ -38,7 +38,9 @@ class Kind(Enum):
     WATCH = (r"watch/[A-Za-z0-9][A-Za-z0-9._-]{0,202}\.json", 16 * 2**20)
     VERDICTS = (re.escape(VERDICTS), 256 * 2**20)
     LEDGER = (re.escape(LEDGER), 64 * 2**20)
-    DATABASE = (r"(?!ledger\.)[a-z][a-z0-9_-]{0,63}\.db", 4 * 2**30)
+    # The ledger travels as text. The cache is an index of the runs that are here; one from elsewhere would bring back
+    # what was cleared.
+    DATABASE = (r"(?!ledger\.|cache\.)[a-z][a-z0-9_-]{0,63}\.db", 4 * 2**30)
     MANIFEST = (re.escape(MANIFEST), 64 * 2**20)
 
     @property

@@ -1,6 +1,6 @@
 """The calls of a run as columns of numbers: what became of each, in planned order, read once for everything.
 
-A call takes some 70 bytes here, and ten times as much as a record.
+A call takes about 100 bytes here, and several times as much as a record.
 """
 
 from __future__ import annotations
