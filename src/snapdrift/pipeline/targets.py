@@ -169,7 +169,7 @@ def _reached(hosts: Mapping[str, Host], override: str | None) -> Target:
         if other.api_version != host.api_version:
             expected = f"expected that of host {other.name} ({other.api_version or 'none'}) for one URL"
             raise ConfigError(f"host {host.name}: found api_version {host.api_version or 'none'}; {expected}")
-    live = frozenset(name for name, host in hosts.items() if host.is_openai or asyncio.run(_measures(host)))
+    live = frozenset(name for name, host in hosts.items() if host.is_openai or _measures(host))
     return Target(hosts, override, live)
 
 
@@ -177,8 +177,15 @@ def _place(host: Host) -> str:
     return host.base_url if host.api_version is None else f"{host.base_url}?api-version={host.api_version}"
 
 
-async def _measures(host: Host) -> bool:
+def _measures(host: Host) -> bool:
     """Whether a host asks a model: whatever does not say that it is a stand-in."""
+    from snapdrift.openai_api.loading import load_sdk
+
+    load_sdk()  # before there is a loop that it would hold up
+    return asyncio.run(_says_that_it_measures(host))
+
+
+async def _says_that_it_measures(host: Host) -> bool:
     from snapdrift.openai_api.client import OpenAIClient
     from snapdrift.openai_api.errors import AttemptFailed
 
