@@ -24,7 +24,7 @@ from snapdrift.pipeline.concluding import (
     write_run_reports,
 )
 from snapdrift.pipeline.grader_code import open_code
-from snapdrift.pipeline.grading import graders_of, judge_variants, pending_questions
+from snapdrift.pipeline.grading import pending_questions
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import refusal, require_code_allowed, require_templates_allowed
@@ -34,6 +34,7 @@ from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
 from snapdrift.pipeline.sharding import with_own_budget
 from snapdrift.pipeline.strange_runs import taken_from
+from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 

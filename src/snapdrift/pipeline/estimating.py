@@ -202,7 +202,8 @@ def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str
     One that compares answers is asked about both of each pair of the gate. An answer adds `answer_tokens` to the
     question. What it adds at most is not known, so neither is the worst case.
     """
-    from snapdrift.pipeline.grading import baselines_of, judges_of
+    from snapdrift.pipeline.grading import baselines_of
+    from snapdrift.pipeline.suite_graders import judges_of
     from snapdrift.suites.media import Media
     from snapdrift.suites.prompts import render
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.needs import CodeCall, CodeResult, JudgeQuestion
@@ -16,6 +16,7 @@ from snapdrift.model import Call, CallKey, Case, Gate, Request, Response, Score,
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
 from snapdrift.pipeline.judgements import Baselines, Judgements, shared_with
+from snapdrift.pipeline.suite_graders import graders_of, judges_of
 from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
@@ -30,22 +31,6 @@ PORTION = 64
 def run_label(stored: StoredRun) -> str:
     """What requests of a run call it: the suite comes first, by which a stand-in knows what to answer."""
     return f"{stored.header.suite}-{stored.header.run_id}"
-
-
-def judge_variants(suite: Suite, *, batched: bool = False) -> tuple[Variant, ...]:
-    """The judges of a suite as something to call, one by one or by batch (which has a price of its own)."""
-    judges = (variant for grader in judges_of(suite) for variant in grader.judges)
-    return tuple(replace(judge, batch=batched) for judge in judges)
-
-
-def judges_of(suite: Suite) -> tuple[Grader, ...]:
-    """The graders of a suite that have a model asked."""
-    return tuple(grader for grader in graders_of(suite) if grader.judges)
-
-
-def graders_of(suite: Suite) -> tuple[Grader, ...]:
-    """The graders of a suite: it knows only what its registry promises of them."""
-    return cast("tuple[Grader, ...]", suite.graders)
 
 
 def baselines_of(gate: Gate, graders: Sequence[Grader], variants: Sequence[Variant]) -> Baselines:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded, graders_of
+from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded
+from snapdrift.pipeline.suite_graders import graders_of
 from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
 
 if TYPE_CHECKING:

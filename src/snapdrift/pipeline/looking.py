@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from snapdrift.execution.plan import plan_units
 from snapdrift.model import Call, CallKey, Case, Request, Response
 from snapdrift.pipeline.feeding import Feeding
-from snapdrift.pipeline.grading import baselines_of, judge_request, judgements_of, judges_of
+from snapdrift.pipeline.grading import baselines_of, judge_request, judgements_of
 from snapdrift.pipeline.prepare import narrowed
 from snapdrift.pipeline.sequences import (
     RECORD,
@@ -26,6 +26,7 @@ from snapdrift.pipeline.sequences import (
     record_of,
     rest_cases,
 )
+from snapdrift.pipeline.suite_graders import judges_of
 from snapdrift.stats.case_order import Unit
 from snapdrift.stats.sequential import LOOK_EVERY
 from snapdrift.store import codec

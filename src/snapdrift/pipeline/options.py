@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from snapdrift.conclusions import Evaluation
     from snapdrift.execution.batch_records import BatchProgress
     from snapdrift.execution.engine import Progress
     from snapdrift.pipeline.sharding import ShardEnding

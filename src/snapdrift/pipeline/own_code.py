@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import DocumentError, Problem, UsageError
 from snapdrift.model import Case, Endpoint
-from snapdrift.pipeline.grading import graders_of
+from snapdrift.pipeline.suite_graders import graders_of
 from snapdrift.suites.document import Document, parse_document
 from snapdrift.suites.registry import Location
 from snapdrift.suites.tool_results import python_functions

@@ -121,7 +121,7 @@ def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | No
 def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None) -> SuitePlan:
     """The plan of one suite."""
     from snapdrift.pipeline.caching import planned_reuse
-    from snapdrift.pipeline.grading import judges_of
+    from snapdrift.pipeline.suite_graders import judges_of
 
     concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
     account = Account(one.workspace.config, one.catalog, tier)

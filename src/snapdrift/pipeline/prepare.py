@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snapdrift.conclusions import Sufficiency
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
 from snapdrift.pipeline.judge_records import (
@@ -19,6 +18,7 @@ from snapdrift.pipeline.judge_records import (
 from snapdrift.pipeline.options import RunOptions, Selection
 
 if TYPE_CHECKING:
+    from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
@@ -95,7 +95,6 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
-    from snapdrift.verdicts import sufficiency
 
     if path.is_dir():
         raise UsageError(f"{path}: found a folder; expected suite files, {path}/*.yaml")
@@ -127,14 +126,25 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
     one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
-    rule, applicable = None if design is None else design.rule, applicable_cases(suite, one.askable)
-    found = () if partial else sufficiency(gate, suite.metrics, one.askable, applicable, repeats, rule)
-    return replace(one, sufficiency=found)
+    return one if partial else replace(one, sufficiency=_sufficiency(one))
+
+
+def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
+    """What the gate can see; statistics are loaded only where something is claimed: floors are observed values."""
+    from snapdrift.verdicts.measured_entries import metric_entries
+
+    entries = metric_entries(one.gate, [metric.name for metric in one.suite.metrics])
+    if not any(entry.gates and entry.margin is not None for entry in entries.values()):
+        return ()
+    from snapdrift.verdicts import sufficiency
+
+    rule, applicable = None if one.design is None else one.design.rule, applicable_cases(one.suite, one.askable)
+    return sufficiency(one.gate, one.suite.metrics, one.askable, applicable, one.repeats, rule)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
     """What is to be known about judges: what is with their models, settings that say little, judging one's own."""
-    from snapdrift.pipeline.grading import judges_of
+    from snapdrift.pipeline.suite_graders import judges_of
 
     under_test: dict[str, list[str]] = {}
     for variant in suite.variants.values():
@@ -161,7 +171,7 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
 
 def misfit_warnings(suite: Suite) -> list[str]:
     """Graders that cannot grade a variant's answers, whatever they are: every score would be a grader error."""
-    from snapdrift.pipeline.grading import graders_of
+    from snapdrift.pipeline.suite_graders import graders_of
 
     pairs = [(grader, variant) for grader in graders_of(suite) for variant in suite.variants.values()]
     found = [(grader.name, variant.name, grader.misfit(variant)) for grader, variant in pairs]

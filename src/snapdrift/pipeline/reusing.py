@@ -14,10 +14,10 @@ from snapdrift.errors import StoreError
 from snapdrift.execution.clock import timestamp
 from snapdrift.execution.responses import requested_model
 from snapdrift.model import Gate, Request, Response
-from snapdrift.pipeline.grading import graders_of, judges_of
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER, Rules, refusal, timed_refusal
 from snapdrift.pipeline.run_files import runs_dir
+from snapdrift.pipeline.suite_graders import graders_of, judges_of
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunWriter, StoredRun, codec, open_run, run_path
 from snapdrift.store.cache import CACHE_NAME, AnswerIndex, Entry

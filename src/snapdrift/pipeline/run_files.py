@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import NoWorkspaceError, UsageError
 from snapdrift.model import Call, Endpoint, Gate
 from snapdrift.pipeline.batching import ALL, BATCHED
-from snapdrift.pipeline.grading import judge_variants
 from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.prepare import Prepared
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
 from snapdrift.pipeline.reruns import REACHED, earlier_decisions
 from snapdrift.pipeline.sequences import meta_of
 from snapdrift.pipeline.sharding import as_shard, calls_of_shard, meta_of_shard, part_of
+from snapdrift.pipeline.suite_graders import judge_variants
 from snapdrift.pipeline.targets import Target
 from snapdrift.pipeline.workloads import shared_prefixes
 from snapdrift.store import (

@@ -47,7 +47,6 @@ from snapdrift.pipeline.concluding import (
     write_run_reports,
 )
 from snapdrift.pipeline.fleet import open_fleet, require_no_batches
-from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.judge_records import known_records, records_dir
@@ -81,6 +80,7 @@ from snapdrift.pipeline.sharing import (
     schedule,
 )
 from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, unseen_usd
+from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media

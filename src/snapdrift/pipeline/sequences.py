@@ -85,10 +85,12 @@ class Record:
 
 def design_of(suite: Suite, gate: Gate, cases: Sequence[Case], *, partial: bool) -> Design | None:
     """What the cases are planned as under the gate; None for a fixed number of cases, and for a partial run."""
+    if partial or not (suite.early_stop or gate.inconclusive is OnInconclusive.EXTEND):
+        return None  # before statistics are loaded, which nothing else may want
     from snapdrift.verdicts.looks import stopping_rule
 
     rule = stopping_rule(gate, early_stop=suite.early_stop)
-    if rule is None or partial:
+    if rule is None:
         return None
     rest = rest_of(suite.cases, cases) if gate.inconclusive is OnInconclusive.EXTEND else ()
     sample = drawn_order(_clusters(cases), suite.seed)

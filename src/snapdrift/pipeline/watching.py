@@ -19,12 +19,12 @@ from snapdrift.pipeline.allowance import (
     require_honest_judges,
 )
 from snapdrift.pipeline.applications import fakes_of
-from snapdrift.pipeline.grading import graders_of, judge_variants
 from snapdrift.pipeline.options import RunOptions, RunOutcome, Selection
 from snapdrift.pipeline.parts import AskedPart, NightBudget, ask_part
 from snapdrift.pipeline.planning import plan_suite
 from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
 from snapdrift.pipeline.running import run_suites
+from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.pipeline.watched import cases_of_night, watched_metrics, watched_pairs, watched_variants
 from snapdrift.store.watch_state import CarriedCanary, WatchFile, WatchState, locked_state, watch_path
