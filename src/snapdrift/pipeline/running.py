@@ -96,6 +96,7 @@ class Work:
     """A suite to be carried out, and everything that this takes besides its run file.
 
     `later_s` are the seconds that finishing the suites after it will take: no deadline leaves them without a report.
+    The `last` of a command is the last that asks.
     """
 
     suite: Suite
@@ -106,6 +107,7 @@ class Work:
     allowance: Allowance
     several: bool = False
     later_s: float = 0.0
+    last: bool = False
 
 
 def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
@@ -153,7 +155,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         later = _finishing_later(parts, allowance, options)
         outcomes, left = [], []
         for one, part, later_s in zip(prepared, parts, later, strict=True):
-            work = Work(part.suite, one.catalog, one.workspace, target, options, allowance, several, later_s)
+            last = one is prepared[-1]
+            work = Work(part.suite, one.catalog, one.workspace, target, options, allowance, several, later_s, last)
             with open_writer(one, target, options) as writer:
                 _keep_judge_share(writer, part, plans, work)
                 try:
@@ -205,7 +208,8 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target)
             require_same_target(path, target.reached(spender.variants), before)
-            outcome = _carry_out(writer, Work(suite, catalog, workspace, target, options, allowance))
+            work = Work(suite, catalog, workspace, target, options, allowance, last=True)
+            outcome = _carry_out(writer, work)
             write_ci_files([outcome.view], options.output)
             return replace(outcome, index=refresh_index(workspace, options))
 
@@ -376,7 +380,10 @@ def settle(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> Ru
 def _carry_out(writer: RunWriter, work: Work) -> RunOutcome:
     with open_run(writer.path) as stored:
         try:
-            return finish(writer, stored, work, ask(writer, stored, work))
+            stopped = ask(writer, stored, work)
+            if work.last:
+                work.target.asking_is_over()
+            return finish(writer, stored, work, stopped)
         except KeyboardInterrupt:
             raise Interrupted(_where_it_stands(stored)) from None
 

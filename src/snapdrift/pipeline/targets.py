@@ -45,7 +45,8 @@ class Target:
     Variants that are not asked over HTTP have no host but `applications`, and what they cost is not ours to bound.
     `standin` is what the stand-in that the command started answers from, None where it started none. `code` are the
     functions that its graders call. `pace` keeps all suites of the command within the limits of the accounts. `fleet`
-    are the workers that make the attempts, None: this process does.
+    are the workers that make the attempts, None: this process does. `asking_is_over` is to be called when nothing
+    more will be asked.
     """
 
     hosts: Mapping[str, Host]
@@ -55,6 +56,7 @@ class Target:
     applications: Applications = field(default_factory=Applications)
     code: GraderCode = field(default_factory=GraderCode)
     pace: Pace = field(default_factory=Pace, compare=False)
+    asking_is_over: Callable[[], None] = field(default=lambda: None, compare=False)
     fleet: Fleet | None = None
 
     def host(self, variant: Variant) -> Host:
@@ -234,7 +236,7 @@ def _standin(options: TargetOptions, workspace: Workspace, variants: Iterable[Va
     by_http = any(variant.endpoint.over_http for variant in asked)
     with StandinProcess(config, meanwhile=load_sdk if by_http else lambda: None) as process:
         host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
-        yield Target({STANDIN: host}, STANDIN, standin=identity)
+        yield Target({STANDIN: host}, STANDIN, standin=identity, asking_is_over=process.let_end)
 
 
 def _standin_config(
