@@ -129,11 +129,14 @@ class WorkerHere:
         self.name, self.pid, self.asked = name, 0, 0
         self._actor = WorkerActor(site)
         self._opening: asyncio.Future[SnapdriftError | int] | None = None
+        self._closing: asyncio.Future[None] | None = None
         self._under_way = 0
 
     async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
         self.asked += 1
         self._under_way += 1
+        if self._closing is not None:
+            await self._closing
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._actor.open())
         assert isinstance(await self._opening, int)
@@ -142,8 +145,8 @@ class WorkerHere:
         finally:
             self._under_way -= 1
             if not self._under_way:  # nobody says here when a command has ended: the next one opens it again
-                self._opening = None
-                await self._actor.close()
+                self._opening, self._closing = None, asyncio.ensure_future(self._actor.close())
+                await self._closing
 
     def give_up(self, number: int) -> None:
         """Nothing here is given up."""

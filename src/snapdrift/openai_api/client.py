@@ -84,12 +84,12 @@ class OpenAIClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._poster is not None:
-            await self._poster.close()
-            self._poster = None
-        if self._sdk is not None:
-            await self._sdk.close()
-            self._sdk = None
+        poster, sdk = self._poster, self._sdk
+        self._poster = self._sdk = None
+        if poster is not None:
+            await poster.close()
+        if sdk is not None:
+            await sdk.close()
 
     async def ask(self, request: Request) -> Answer:
         """Send `request` once and return the answer, which may be a refusal or cut short.
