@@ -89,10 +89,14 @@ def _register(name: str) -> None:
 
 for _name in COMMANDS:
     _register(_name)
-GROUPS = {"cache": "cache", "state": "group"}
-"""Commands that have commands of their own, and what their module calls them."""
-for _name, _group in GROUPS.items():
-    app.add_typer(getattr(importlib.import_module(f"snapdrift.cli.{_name}"), _group), name=_name)
+GROUPS = {
+    "cache": ("cache", "Show, explain and forget the answers that later runs reuse"),
+    "state": ("group", "Keep runs, verdicts and spending in a git branch or a folder, so that they survive CI"),
+}
+"""Commands that have commands of their own: what their module calls them, and the line in the list of commands."""
+for _name, (_group, _told) in GROUPS.items():
+    _commands = getattr(importlib.import_module(f"snapdrift.cli.{_name}"), _group)
+    app.add_typer(_commands, name=_name, short_help=_told)
 
 
 def _print_version(asked: bool) -> None:
