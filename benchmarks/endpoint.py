@@ -1,6 +1,6 @@
 """A bare endpoint for benchmarks: answers every request after a fixed time, in a process of its own.
 
-python benchmarks/endpoint.py [--delay-ms 200] [--characters 60]
+python benchmarks/endpoint.py [--delay-ms 200] [--characters 200]
 
 It speaks just enough HTTP/1.1 for `POST /v1/responses` and `GET /v1/models`, says in the stand-in's header that what it
 answers is simulated, and costs some 0.05 ms of processor time a request, so that what is measured is the client. The
@@ -96,7 +96,7 @@ async def serve(delay: float, characters: int) -> None:
 
 
 @contextmanager
-def running(delay_ms: float = 200.0, characters: int = 60) -> Iterator[str]:
+def running(delay_ms: float = 200.0, characters: int = 200) -> Iterator[str]:
     """The address of an endpoint that runs in a process of its own, and ends with this."""
     command = [sys.executable, str(Path(__file__)), "--delay-ms", str(delay_ms), "--characters", str(characters)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -111,7 +111,7 @@ def main() -> None:
     """Serves with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--delay-ms", type=float, default=200.0)
-    parser.add_argument("--characters", type=int, default=60)
+    parser.add_argument("--characters", type=int, default=200)
     options = parser.parse_args()
     asyncio.run(serve(options.delay_ms / 1000, options.characters))
 

@@ -1,6 +1,6 @@
 """What a call costs this program beside a bare loop of the same SDK: prints figures.
 
-python benchmarks/overhead.py [--calls 2000 5000] [--in-flight 100 500] [--delay-ms 200] [--characters 60] [--rounds 3]
+python benchmarks/overhead.py [--calls 2000 5000] [--in-flight 100 500] [--delay-ms 200] [--characters 200] [--rounds 3]
 
 For each number of calls and of requests in flight: the bare loop (the SDK on its aiohttp transport, raw responses, the
 same bodies, nothing kept), then `snapdrift run` of a suite with as many calls: asked, stored, graded, compared and
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, nargs="+", default=[2000, 5000])
     parser.add_argument("--in-flight", type=int, nargs="+", default=[100, 500])
     parser.add_argument("--delay-ms", type=float, default=200.0)
-    parser.add_argument("--characters", type=int, default=60, help="of an answer")
+    parser.add_argument("--characters", type=int, default=200, help="of an answer")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with running(options.delay_ms, options.characters) as base_url:
