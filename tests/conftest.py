@@ -87,7 +87,7 @@ def snapdrift() -> Snapdrift:
         imported = set(sys.modules)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", argv)
-            patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+            patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
             patch.setattr(sys, "path", sys.path[:])
             patch.chdir(cwd)
             wanted = clean_environment(env)

@@ -17,9 +17,7 @@ from multiprocessing.reduction import DupFd
 from typing import IO, Any
 
 _FORKING = get_context("forkserver")
-_FORKING.set_forkserver_preload(
-    ["snapdrift.standin.__main__", "snapdrift.standin.app", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on"]
-)
+_FORKING.set_forkserver_preload(["snapdrift.standin.__main__", "tests.preloaded"])
 
 
 class WarmProcess:

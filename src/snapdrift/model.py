@@ -668,9 +668,10 @@ class Score:
     """What a grader says of one response under one metric.
 
     `value` is in [0, 1] and None exactly when the grader could not grade (`reason` is then `GRADER_ERROR`);
-    `passed` is None then too. `detail` is one sentence for a person. `extracted_by` is the number (from 0) of the
-    extraction alternative that yielded. `version` is `family/version:settings-hash`. `facts` is plain JSON that the
-    family's summary over a variant is made of (`snapdrift.gradings`).
+    `passed` is None then too. `detail` is one sentence for a person. `extracted` is None too where the whole answer was
+    graded as it stands. `extracted_by` is the number (from 0) of the extraction alternative that yielded. `version` is
+    `family/version:settings-hash`. `facts` is plain JSON that the family's summary over a variant is made of
+    (`snapdrift.gradings`).
     """
 
     case_id: str

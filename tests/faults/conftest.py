@@ -45,7 +45,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     config = StandinConfig(profiles=(Profile(recordings=(recordings,), fallback="judge"),), latency="5", log=log)
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
         yield stack.enter_context(StandinProcess(config)).base_url, log
 
 

@@ -125,3 +125,18 @@ def test_answers_leave_the_judges_their_part_of_a_budget_that_runs_out(tmp_path:
     assert "kept for judges" in decided["decision"]["reasons"][0]
     unasked = f"{answers - judged} questions of judges were not asked about answers that were paid for"
     assert judged == answers or any(text.startswith(unasked) for text in decided["decision"]["reasons"])
+
+
+def test_judges_that_a_provider_without_quota_keeps_from_being_asked_are_counted(
+    tmp_path: Path, snapdrift: Command
+) -> None:
+    root = judged_workspace(tmp_path / "workspace")
+    with (root / "snapdrift.toml").open("a") as file:
+        file.write("\n[standin.limits]\nquota_requests = 9\n")
+    done = snapdrift("run", "evals/capitals.yaml", "--standin", "--max-usd", "1", "--concurrency", "2", cwd=root)
+
+    assert done.returncode == 3, done.stderr
+    answers, judged = judged_by(root)
+    assert (answers, judged) == (9, 0)
+    unasked = "9 questions of judges were not asked about answers that were paid for: the provider answered no more."
+    assert unasked in verdict(root)["decision"]["reasons"]

@@ -42,7 +42,7 @@ RAY = pipeline.EngineOptions(ray=True)
 def cluster() -> Iterator[str]:
     """A Ray of two cores; gives its address."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")  # on a busy machine the polite are never served
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))

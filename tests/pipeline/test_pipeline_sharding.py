@@ -31,7 +31,7 @@ SUITE = Path("evals/capitals.yaml")
 @pytest.fixture(scope="module", autouse=True)
 def _warm_standins() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
         yield
 
 

@@ -58,7 +58,9 @@ def written_out(score: Score) -> str:
     record = codec.to_json(score)
     for column in ("case_id", "variant", "repeat", "metric"):
         del record[column]
-    return codec.text_of(record)
+    empty: dict[str, Any] = {"detail": "", "extracted": None, "extracted_by": None, "evidence": []}
+    empty |= {"version": "", "facts": {}}
+    return codec.text_of({name: value for name, value in record.items() if name not in empty or value != empty[name]})
 
 
 @given(st.lists(scores, max_size=4))

@@ -58,8 +58,9 @@ def run(
     """
     from snapdrift import pipeline
     from snapdrift.cli.printing import Printer
+    from snapdrift.standin.ahead import started_ahead
 
-    with Printer(quiet=quiet, json=json) as printer:
+    with started_ahead(wanted=standin), Printer(quiet=quiet, json=json) as printer:
         options = pipeline.RunOptions(
             env=o.environment(),
             gate=gate,

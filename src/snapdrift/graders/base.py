@@ -356,7 +356,8 @@ def scores_of(
     grader: Grader, response: Response, marks: Mapping[str, Mark] | Mark, extraction: Extraction | None = None
 ) -> tuple[Score, ...]:
     """One score for each metric; one mark stands for all of them. A metric without a mark is a grader error."""
-    extracted = None if extraction is None else kept(extraction.value)
+    # The whole answer is not kept a second time: it stands in the response.
+    extracted = None if extraction is None or extraction.value is response.text else kept(extraction.value)
     extracted_by = None if extraction is None else extraction.alternative
     call, version, negate = response.call, grader.version, grader.negate
     case_id, variant, repeat = call.case_id, call.variant, call.repeat

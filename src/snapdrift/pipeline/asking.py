@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
 
 _ALLOWANCE = (StopReason.BUDGET, StopReason.DEADLINE)
+_PROVIDER = (StopReason.QUOTA, StopReason.AUTHENTICATION, StopReason.PROVIDER_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,9 @@ async def ask_all(
             ways = replace(ways, engine=engine(settings.times.judges), runner=runner if ended.stopped is None else None)
             by_batch = settings.judges_by_batch and ways.runner is not None
             ended = _first_stop(ended, await _ask_judges(ways, writer, stored, suite, target, by_batch=by_batch))
-    unjudged = sum(1 for _ in pending_questions(stored, suite)) if ended.stopped in _ALLOWANCE else 0
-    notes = spending_notes(money.budget, money.surprises, unjudged)
+    cut_short = ended.stopped in _ALLOWANCE or ended.stopped in _PROVIDER
+    unjudged = sum(1 for _ in pending_questions(stored, suite)) if cut_short else 0
+    notes = spending_notes(money.budget, money.surprises, unjudged, by_provider=ended.stopped in _PROVIDER)
     # What is left with the provider may cost as much as it holds of the budget.
     charged = money.budget.spent_usd - before + money.budget.in_flight_usd
     return Asked(ended.stopped, ended.detail, charged, ended.left, notes)

@@ -32,9 +32,16 @@ class SpendingNotes:
     unjudged: str = ""
 
 
-def spending_notes(budget: Budget, surprises: Surprises, unjudged: int = 0) -> SpendingNotes:
-    """What went otherwise than the budget foresees; `unjudged` counts the questions that judges were not asked."""
-    return SpendingNotes(_surprised(budget, surprises), _unjudged(unjudged))
+def spending_notes(
+    budget: Budget, surprises: Surprises, unjudged: int = 0, *, by_provider: bool = False
+) -> SpendingNotes:
+    """What went otherwise than the budget foresees.
+
+    `unjudged` counts the questions that judges were not asked, because money or time ran out or, `by_provider`, because
+    nothing more was answered.
+    """
+    why = "the provider answered no more" if by_provider else "money or time ran out"
+    return SpendingNotes(_surprised(budget, surprises), _unjudged(unjudged, why))
 
 
 def _surprised(budget: Budget, surprises: Surprises) -> str:
@@ -50,11 +57,11 @@ def _surprised(budget: Budget, surprises: Surprises) -> str:
     return f"{over}{billed} ${surprises.excess_usd:.4f} in all: {named}{more}."
 
 
-def _unjudged(count: int) -> str:
+def _unjudged(count: int, why: str) -> str:
     if not count:
         return ""
     asked = "question of a judge was not asked" if count == 1 else "questions of judges were not asked"
-    return f"{count:,} {asked} about answers that were paid for: money or time ran out."
+    return f"{count:,} {asked} about answers that were paid for: {why}."
 
 
 def _named(one: Surprise) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import SnapdriftError
 from snapdrift.standin.config import StandinConfig
+from snapdrift.standin.loading import load_server
 from snapdrift.standin.server import announcement, serve
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Reads, serves, ends. Returns the exit code."""
     try:
+        load_server()  # the first line may come later: who starts it ahead does not know yet what is to be served
         config = StandinConfig.from_json(sys.stdin.readline())
         serve(config, announce=_announce, on_server=_end_with_standard_input)
     except SnapdriftError as error:

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Self, TextIO, cast
 
 from snapdrift.errors import ConfigError
+from snapdrift.standin import ahead
 from snapdrift.standin.config import StandinConfig
 
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
-
-
-def start_server(environment: dict[str, str], said: IO[bytes]) -> subprocess.Popen[str]:
-    """The server's process; it reads its configuration from standard input and says its errors into `said`."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "snapdrift.standin"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=said,
-        text=True,
-        encoding="utf-8",
-        env=environment,
-        start_new_session=True,  # the terminal's Ctrl-C is for this process, which may still be asking
-    )
 
 
 class StandinProcess:
@@ -60,9 +44,8 @@ class StandinProcess:
 
     def __enter__(self) -> Self:
         """Starts the server and waits until it answers; raises `ConfigError` with what it said when it does not."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-        self._said = tempfile.TemporaryFile()  # a pipe that nobody reads could fill up
-        self._process = start_server(environment, self._said)
+        server = ahead.take()
+        self._process, self._said = server.process, server.said
         try:
             self.base_url = self._handshake(self._process)
         except BaseException:

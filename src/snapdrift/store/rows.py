@@ -13,7 +13,8 @@ from snapdrift.store.format import decompress
 
 CALLS = "SELECT case_id, variant, repeat, grader, position FROM calls ORDER BY position, id"
 RESPONSES = (
-    "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.record, r.raw"
+    "SELECT c.case_id, c.variant, c.repeat, c.grader, r.outcome, r.record, r.raw,"
+    " (SELECT q.hash FROM requests q WHERE q.call = c.id ORDER BY q.step DESC LIMIT 1)"
     " FROM calls c JOIN responses r ON r.call = c.id"
 )
 PLANNED = " ORDER BY c.position, c.id"
@@ -51,7 +52,8 @@ REQUESTS = (
     "SELECT q.step, q.endpoint, q.base_url, q.client_request_id, q.body FROM calls c JOIN requests q ON q.call = c.id"
 )
 STEPS = (
-    "SELECT c.case_id, c.variant, c.repeat, c.grader, s.outcome, s.record, s.raw, s.number, s.followed"
+    "SELECT c.case_id, c.variant, c.repeat, c.grader, s.outcome, s.record, s.raw, s.number, s.followed,"
+    " (SELECT q.hash FROM requests q WHERE q.call = c.id AND q.step = s.number)"
     " FROM calls c JOIN steps s ON s.call = c.id"
 )
 UNFINISHED = (
@@ -91,6 +93,8 @@ def response_of(row: tuple[Any, ...], path: Path) -> Response:
 def _response(key: CallKey, row: tuple[Any, ...], place: str) -> Response:
     record = codec.parse(row[5], place)
     stored = {"call": codec.to_json(key), "outcome": row[4], "raw": unpacked(row[6], place)}
+    if type(record) is dict and row[-1] is not None:
+        record.setdefault("request_hash", row[-1])  # left out where it is that of the stored request
     return codec.from_json(Response, {**record, **stored} if type(record) is dict else record, place)
 
 
@@ -125,6 +129,7 @@ def score_of(row: tuple[Any, ...], path: Path) -> Score:
 _REASONS = {reason.value: reason for reason in Reason}
 _NUMBERS = (float, int, type(None))
 _FLAGS = (bool, type(None))
+_LISTS = (list, tuple)
 
 
 def _score(row: tuple[Any, ...], place: str) -> Score:
@@ -137,13 +142,14 @@ def _score(row: tuple[Any, ...], place: str) -> Score:
 
 
 def _plain_score(row: tuple[Any, ...], record: dict[str, Any]) -> Score | None:
-    """What `codec` makes of a record that has every field as it is written, in a third of the time; else None."""
+    """What `codec` makes of a record whose fields are of the types they are written in, in a third of the time."""
     try:
-        value, passed, reason, by = record["value"], record["passed"], record["reason"], record["extracted_by"]
-        detail, version, facts, evidence = record["detail"], record["version"], record["facts"], record["evidence"]
-        extracted = record["extracted"]
+        value, passed, reason = record["value"], record["passed"], record["reason"]
     except KeyError:
         return None
+    got = record.get
+    detail, extracted, by, version = got("detail", ""), got("extracted"), got("extracted_by"), got("version", "")
+    evidence, facts = got("evidence", ()), got("facts", {})
     if not (
         type(value) in _NUMBERS
         and type(passed) in _FLAGS
@@ -153,7 +159,7 @@ def _plain_score(row: tuple[Any, ...], record: dict[str, Any]) -> Score | None:
         and (by is None or type(by) is int)
         and type(version) is str
         and type(facts) is dict
-        and type(evidence) is list
+        and type(evidence) in _LISTS
         and all(type(item) is str for item in evidence)
     ):
         return None

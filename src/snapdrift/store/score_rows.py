@@ -1,6 +1,7 @@
 """Scores as rows of a run file: what `codec` makes of them, written out for this one record, as there are a million.
 
-The text of a record is, byte for byte, what `codec.text_of` makes of its fields without those that have a column.
+The text of a record is, byte for byte, what `codec.text_of` makes of its fields without those that have a column and
+without those that say nothing (`EMPTY`), which most scores have several of.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import groupby
 from json.encoder import encode_basestring_ascii as _quoted  # what `json` itself writes texts with
 from math import isfinite
 from operator import itemgetter
+from typing import Any
 
 from snapdrift.keys import without_keys
 from snapdrift.model import Reason, Score
@@ -30,10 +32,19 @@ _INSERT_PLACED = (
     " ?, ?, ?, ?, ?)"
 )
 _COLUMNS = ("case_id", "variant", "repeat", "metric")
+EMPTY: dict[str, Any] = {
+    "detail": "",
+    "extracted": None,
+    "extracted_by": None,
+    "evidence": [],
+    "version": "",
+    "facts": {},
+}
+"""What a field says that is left out: what `Score` takes for it when it is read."""
 _PASSED = Reason.PASSED
 _WORDS = {True: "true", False: "false"}
 _REASONS = {reason: _quoted(reason.value) for reason in Reason}
-_PASSED_HEAD = '{"value":1.0,"passed":true,"reason":"passed","detail":'
+_PASSED_HEAD = '{"value":1.0,"passed":true,"reason":"passed"'
 _NOTHING = object()
 
 
@@ -88,14 +99,20 @@ def _record(score: Score, extracted: str) -> str:
     ):
         return _any_record(score)
     if passed and value == 1.0 and score.reason is _PASSED:
-        head = _PASSED_HEAD
+        text = _PASSED_HEAD
     else:
-        head = f'{{"value":{value!r},"passed":{_WORDS[passed]},"reason":{_REASONS[score.reason]},"detail":'
-    return (
-        f'{head}{_quoted(score.detail)},"extracted":{extracted},"extracted_by":{"null" if by is None else by}'
-        f',"evidence":{codec.dumps(evidence) if evidence else "[]"},"version":{_quoted(score.version)}'
-        f',"facts":{codec.dumps(facts) if facts else "{}"}}}'
-    )
+        text = f'{{"value":{value!r},"passed":{_WORDS[passed]},"reason":{_REASONS[score.reason]}'
+    if score.detail:
+        text += f',"detail":{_quoted(score.detail)}'
+    if extracted != "null":
+        text += f',"extracted":{extracted}'
+    if by is not None:
+        text += f',"extracted_by":{by}'
+    if evidence:
+        text += f',"evidence":{codec.dumps(evidence)}'
+    if score.version:
+        text += f',"version":{_quoted(score.version)}'
+    return f'{text},"facts":{codec.dumps(facts)}}}' if facts else f"{text}}}"
 
 
 def _any_record(score: Score) -> str:
@@ -103,4 +120,4 @@ def _any_record(score: Score) -> str:
     record = codec.to_json(score)
     for column in _COLUMNS:
         del record[column]
-    return codec.text_of(record)
+    return codec.text_of({name: value for name, value in record.items() if name not in EMPTY or value != EMPTY[name]})

@@ -171,7 +171,8 @@ class StoredScores(Scores):
 
     def with_facts(self) -> Iterator[Score]:
         """Those that have facts."""
-        return self._found(f"{rows.SCORES} WHERE record NOT LIKE '%\"facts\":{{}}}}' ORDER BY id")
+        some, none = "'%\"facts\":{%'", "'%\"facts\":{}}'"  # files of before have the field always
+        return self._found(f"{rows.SCORES} WHERE record LIKE {some} AND record NOT LIKE {none} ORDER BY id")
 
     def _found(self, query: str, parameters: Sequence[object] = ()) -> Iterator[Score]:
         path = self._reading.path

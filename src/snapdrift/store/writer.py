@@ -305,39 +305,49 @@ def put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
 
 def put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
     """Stores how a call ended and its last request, inside a transaction. Raises `StoreError` for an unplanned call."""
-    call = call_id(connection, response.call)
+    call, hashed = call_id(connection, response.call), response.request_hash or request.hash
     _keep_cost(connection, call)
     connection.execute(
         "INSERT OR REPLACE INTO responses (call, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?)",
-        (call, *response_columns(response, last_request_usd(response))),
+        (call, *response_columns(response, last_request_usd(response), hashed)),
     )
     # The last answer stood among the steps while it was not known that it is the last.
     connection.execute("DELETE FROM steps WHERE call = ? AND number >= ?", (call, len(response.steps)))
     _put_followed(connection, call, response.steps)
-    put_request(connection, call, request, response.request_hash)
+    put_request(connection, call, request, hashed)
 
 
 def put_step(connection: sqlite3.Connection, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
     """Stores the answer to one request of a call after its earlier `steps`, inside a transaction."""
-    call = call_id(connection, request.call)
+    call, hashed = call_id(connection, request.call), response.request_hash or request.hash
     connection.execute(
         "INSERT OR REPLACE INTO steps (call, number, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?, ?)",
-        (call, request.step, *response_columns(response, response.usd)),
+        (call, request.step, *response_columns(response, response.usd, hashed)),
     )
     _put_followed(connection, call, steps[-1:])
-    put_request(connection, call, request, response.request_hash)
+    put_request(connection, call, request, hashed)
 
 
-def response_columns(response: Response, usd: float | None) -> tuple[str, float | None, str, bytes]:
-    """A response as its row has it after the call: outcome, dollars, record, body as received."""
+def response_columns(
+    response: Response, usd: float | None, known_hash: str | None = None
+) -> tuple[str, float | None, str, bytes]:
+    """A response as its row has it after the call: outcome, dollars, record, body as received.
+
+    `known_hash` is the hash in the row of its request, None where that is not known: it is not written twice.
+    """
     record = codec.to_json(response)
     raw = compress(body_without_keys(record.pop("raw")))
     del record["call"], record["outcome"]
     for attempt in record["attempts"]:
         if attempt["failure"] is None:
             del attempt["failure"]
+    if record["usage"] is not None:
+        record["usage"] = {name: tokens for name, tokens in record["usage"].items() if tokens}
+    hashed = record.pop("request_hash")
     # What is not there takes its default when it is read: most fields of most responses say nothing.
     told = {name: value for name, value in record.items() if name in _ALWAYS or not _says_nothing(value)}
+    if hashed != known_hash:
+        told["request_hash"] = hashed
     return response.outcome.value, usd, codec.text_of(told), raw
 
 

@@ -1,0 +1,55 @@
+"""A server that is started before it is known what it will answer."""
+
+from __future__ import annotations
+
+import os
+
+import openai
+import pytest
+from tests.nursery import WarmProcess
+
+from snapdrift.standin import ahead
+from snapdrift.standin.config import StandinConfig
+from snapdrift.standin.launch import StandinProcess
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _born_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "start_server", WarmProcess)
+
+
+def test_the_first_to_need_a_server_gets_the_one_that_was_started_ahead() -> None:
+    with ahead.started_ahead(wanted=True):
+        (waiting,) = ahead._AHEAD
+        with StandinProcess(StandinConfig()) as first, StandinProcess(StandinConfig()) as second:
+            assert first.pid == waiting.process.pid
+            assert second.pid not in (None, first.pid)
+            with openai.OpenAI(base_url=first.base_url, api_key="sk-test") as client:
+                assert client.models.list().data
+
+
+def test_a_server_that_nobody_took_is_ended_also_by_an_error() -> None:
+    seen: list[ahead.Server] = []
+
+    def fail() -> None:
+        with ahead.started_ahead(wanted=True):
+            seen.extend(ahead._AHEAD)
+            raise RuntimeError("no suite")
+
+    with pytest.raises(RuntimeError, match="no suite"):
+        fail()
+    assert [is_there(server.process.pid) for server in seen] == [False]
+    assert ahead._AHEAD == []
+
+
+def test_nothing_is_started_where_nothing_is_wanted() -> None:
+    with ahead.started_ahead(wanted=False):
+        assert ahead._AHEAD == []
