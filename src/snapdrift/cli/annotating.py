@@ -52,6 +52,20 @@ class Annotator:
 
             self._told += [Annotation(Level.WARNING, text, "Snapdrift", file, 1) for text in texts]
 
+    def notes(self, title: str, texts: Sequence[str]) -> None:
+        """Warnings that no line of a file is to blame for."""
+        if self.wanted and texts:
+            from snapdrift.reports.annotations import Annotation, Level
+
+            self._told += [Annotation(Level.WARNING, text, title) for text in texts]
+
+    def errors(self, texts: Sequence[str]) -> None:
+        """Errors that no line of a file is to blame for."""
+        if self.wanted and texts:
+            from snapdrift.reports.annotations import Annotation, Level
+
+            self._told += [Annotation(Level.ERROR, text, "Snapdrift") for text in texts]
+
     def error(self, error: SnapdriftError) -> None:
         """What is wrong, each mistake at its place."""
         if self.wanted:

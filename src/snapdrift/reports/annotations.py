@@ -1,8 +1,7 @@
 """Annotations: what a run found, or what is wrong with a suite, at file and line, in GitHub's workflow commands.
 
-A line `::error file=F,line=N,col=N,title=T::MESSAGE` on the output of a step becomes a remark beside that line of a pull
-request (GitHub Docs, "Workflow commands for GitHub Actions", "Setting an error message"; read 2026-11-27). Of each level
-GitHub keeps the first ten of a step.
+A line `::error file=F,line=N,col=N,title=T::MESSAGE` on the output of a step becomes a remark beside that line of a
+pull request (GitHub Docs, "Workflow commands for GitHub Actions"). Of each level GitHub keeps the first ten of a step.
 """
 
 from __future__ import annotations

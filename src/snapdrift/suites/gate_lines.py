@@ -24,7 +24,7 @@ class GateLines:
     must_pass: Position = START
 
     def metric(self, name: str) -> Position:
-        """The line of a metric; of a part of a grader (`fields.total`) that is not named, that of the whole; the gate."""
+        """The line of a metric; of a part of a grader (`fields.total`) that is not named that of the whole, or the gate."""
         return self.metrics.get(name) or self.metrics.get(name.split(".")[0]) or self.gate
 
 
@@ -64,5 +64,3 @@ def _chain(value: Any, gate: str) -> Iterator[Location]:
         if not isinstance(below, str):
             return
         gate = below
-
-

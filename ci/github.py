@@ -1,0 +1,128 @@
+"""The JSON of GitHub's API for the steps: what is found in a reply, and what is sent.
+
+github.py find MARKER AUTHOR < page.json   the number of entries; then of the first that is ours `ID REST-OF-MARKER`
+github.py newer THERE HERE                 ends with 0 where the job HERE (`number.attempt`) is not older than THERE
+github.py comment FOLDER                   the comment on a pull request
+github.py issue FOLDER LATE TIME           writes issue.json and news.json there; prints `quiet` or what is news
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+LIMIT = 65_000
+"""Characters of a body: GitHub refuses more than 65,536."""
+_LOG_LINES = 60
+
+
+def find(marker: str, author: str, entries: Any) -> str:
+    """How many entries a page has; on a second line the first whose body begins with our marker and is by us."""
+    told = [str(len(entries))]
+    ours = re.compile(rf"<!-- {re.escape(marker)}(?: (?P<rest>[A-Za-z0-9._-]+))? -->")
+    for entry in entries:
+        by, body = (entry.get("user") or {}).get("login"), entry.get("body") or ""
+        found = ours.match(body)
+        if found and by == author and "pull_request" not in entry:
+            number = entry["number"] if "number" in entry else entry["id"]
+            told.append(f"{int(number)} {found['rest'] or ''}")
+            break
+    return "\n".join(told)
+
+
+def is_newer(there: str, here: str) -> bool:
+    """Whether a job may write over what another has written: one that began earlier may not."""
+    first, second = (tuple(int(part) for part in text.split(".") if part.isdigit()) for text in (there, here))
+    return second >= first
+
+
+def comment(folder: Path, env: dict[str, str]) -> dict[str, str]:
+    """The comment: the run's summary, or the end of the log where there is none."""
+    summary = _text(folder / "summary.md") or _error(folder, env)
+    job = f"{env['GITHUB_SERVER_URL']}/{env['GITHUB_REPOSITORY']}/actions/runs/{env['GITHUB_RUN_ID']}"
+    report = f" · [all files of the report]({env['REPORT_URL']})" if env.get("REPORT_URL") else ""
+    commit = (env.get("HEAD_SHA") or env.get("GITHUB_SHA", ""))[:12]
+    footer = f"<sub>commit {commit} · [job]({job}), attempt {env['GITHUB_RUN_ATTEMPT']}{report}</sub>\n"
+    return {"body": _body(f"{env['GITHUB_RUN_NUMBER']}.{env['GITHUB_RUN_ATTEMPT']}", summary, footer, env)}
+
+
+def _error(folder: Path, env: dict[str, str]) -> str:
+    code = env.get("EXIT_CODE") or "2"
+    log = _text(folder / "log").strip().splitlines()[-_LOG_LINES:]
+    if code == "0":
+        return "### Snapdrift: nothing affected\n\n" + _indented(log)
+    return f"### Snapdrift: error, exit {code}\n\nNothing was concluded.\n\n" + _indented(log)
+
+
+def _indented(lines: list[str]) -> str:
+    """Lines that Markdown shows as they are, whatever they quote."""
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _body(rest: str, text: str, footer: str, env: dict[str, str]) -> str:
+    opening = f"<!-- {env['MARKER']} {rest} -->\n"
+    room = LIMIT - len(opening) - len(footer) - 3
+    cut = text if len(text) <= room else text[:room].rpartition("\n")[0] + "\n…"
+    return f"{opening}{cut}\n\n{footer}"
+
+
+def issue(folder: Path, late: str, time: str, env: dict[str, str]) -> str:
+    """Writes the issue and what is new in it; returns `quiet`, or a digest of what is news."""
+    night, reported = _text(folder / "night.md"), _text(folder / "reported.md")
+    tripped = [[one["suite"], one["night"], one["tripped"]] for one in _nights(folder) if one["tripped"]]
+    if tripped:
+        title, lead, text = "Snapdrift: a watched alias moved or changed", "", night
+        news = json.dumps(tripped)
+    elif late == "3":
+        title, lead = (
+            f"Snapdrift: no night has reported for {time}",
+            (
+                "Watching is silent, which is not the same as quiet: is the schedule still on, the key valid, "
+                "the budget enough?\n\n"
+            ),
+        )
+        text, news = reported, re.sub(r", [0-9.]+ days( ago)?", "", reported)
+    else:
+        title, lead, text, news = "Snapdrift: watching is quiet again", "", night or reported, ""
+    job = f"{env['GITHUB_SERVER_URL']}/{env['GITHUB_REPOSITORY']}/actions/runs/{env['GITHUB_RUN_ID']}"
+    footer = f"<sub>[job]({job}) · Close this issue when it is dealt with; the next alarm opens another.</sub>\n"
+    digest = hashlib.sha256(news.encode()).hexdigest()[:16] if news else "quiet"
+    sent = {"title": title, "body": _body(digest, lead + text, footer, env)}
+    (folder / "issue.json").write_text(json.dumps(sent), encoding="utf-8")
+    (folder / "news.json").write_text(json.dumps({"body": f"**{title}**\n\n{lead}{text}"[:LIMIT]}), encoding="utf-8")
+    return digest
+
+
+def _nights(folder: Path) -> list[dict[str, Any]]:
+    text = _text(folder / "night.json")
+    return list(json.loads(text)["suites"]) if text else []
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def main(arguments: list[str]) -> int:
+    """Does what the arguments ask for; the docstring above says what that is."""
+    match arguments:
+        case ["find", marker, author]:
+            print(find(marker, author, json.load(sys.stdin)))
+        case ["newer", there, here]:
+            return 0 if is_newer(there, here) else 1
+        case ["comment", folder]:
+            print(json.dumps(comment(Path(folder), dict(os.environ))))
+        case ["issue", folder, late, time]:
+            print(issue(Path(folder), late, time, dict(os.environ)))
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
