@@ -59,4 +59,4 @@ def index_of(reports: list[str]) -> str:
 
 if __name__ == "__main__":
     found = facts(int(sys.argv[1]), documents(Path(sys.argv[2])), [Path(text) for text in sys.argv[3:]])
-    print("\n".join(f"{name}={value}" for name, value in found.items()))
+    sys.stdout.write("".join(f"{name}={value}\n" for name, value in found.items()))

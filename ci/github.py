@@ -1,9 +1,9 @@
 """The JSON of GitHub's API for the steps: what is found in a reply, and what is sent.
 
-github.py find MARKER AUTHOR < page.json   the number of entries; then of the first that is ours `ID REST-OF-MARKER`
-github.py newer THERE HERE                 ends with 0 where the job HERE (`number.attempt`) is not older than THERE
-github.py comment FOLDER                   the comment on a pull request
-github.py issue FOLDER LATE TIME           writes issue.json and news.json there; prints `quiet` or what is news
+`github.py find MARKER AUTHOR < page.json` prints the number of entries, then of the first that is ours `ID REST`, REST
+being what stands behind the marker. `newer THERE HERE` ends with 0 where the job HERE (`number.attempt`) is not older
+than THERE. `comment FOLDER` prints the comment on a pull request. `issue FOLDER LATE TIME` writes issue.json and
+news.json there, and prints `quiet` or a digest of what is news.
 """
 
 from __future__ import annotations
@@ -107,19 +107,23 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
 def main(arguments: list[str]) -> int:
     """Does what the arguments ask for; the docstring above says what that is."""
     match arguments:
         case ["find", marker, author]:
-            print(find(marker, author, json.load(sys.stdin)))
+            _say(find(marker, author, json.load(sys.stdin)))
         case ["newer", there, here]:
             return 0 if is_newer(there, here) else 1
         case ["comment", folder]:
-            print(json.dumps(comment(Path(folder), dict(os.environ))))
+            _say(json.dumps(comment(Path(folder), dict(os.environ))))
         case ["issue", folder, late, time]:
-            print(issue(Path(folder), late, time, dict(os.environ)))
+            _say(issue(Path(folder), late, time, dict(os.environ)))
         case _:
-            print(__doc__, file=sys.stderr)
+            sys.stderr.write(__doc__)
             return 2
     return 0
 

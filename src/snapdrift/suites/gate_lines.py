@@ -24,7 +24,7 @@ class GateLines:
     must_pass: Position = START
 
     def metric(self, name: str) -> Position:
-        """The line of a metric; of a part of a grader (`fields.total`) that is not named that of the whole, or the gate."""
+        """The line of a metric; of a part of a grader (`fields.total`) that is not named that of the whole."""
         return self.metrics.get(name) or self.metrics.get(name.split(".")[0]) or self.gate
 
 
