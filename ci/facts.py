@@ -32,7 +32,7 @@ def report_of(run: dict[str, Any], suites: list[Path]) -> Path | None:
     """The folder of a run's report, beside the suite or above it, as a path that is told from here."""
     folders = dict.fromkeys(folder for suite in suites for folder in (suite.parent, *suite.parent.parents))
     for folder in folders:
-        found = folder / "reports" / run["suite"] / run["id"]
+        found = folder / "reports" / str(run["suite"]) / str(run["id"])
         if (found / "index.html").is_file():
             return found
     return None

@@ -1,4 +1,4 @@
-"""The actions, workflows and recipes as files: what they may do and fetch, and that no pull request writes their code."""
+"""The actions, workflows and recipes as files: what they may do and fetch, and what code is in them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 @pytest.fixture
 def suite(workspace) -> Path:
-    return workspace(cases=20, max_blind=0.5) / "evals" / "capitals.yaml"
+    root: Path = workspace(cases=20, max_blind=0.5)
+    return root / "evals" / "capitals.yaml"
 
 
 def report(suite: Path, **state: object) -> LastReport:
