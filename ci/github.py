@@ -3,7 +3,7 @@
 `github.py find MARKER AUTHOR < page.json` prints the number of entries, then of the first that is ours `ID REST`, REST
 being what stands behind the marker. `newer THERE HERE` ends with 0 where the job HERE (`number.attempt`) is not older
 than THERE. `comment FOLDER` prints the comment on a pull request. `issue FOLDER LATE TIME` writes issue.json and
-news.json there, and prints `quiet` or a digest of what is news.
+news.json there, and prints which issue it is with a digest of what is news, `quiet` or `unknown`.
 """
 
 from __future__ import annotations
@@ -71,31 +71,42 @@ def _body(rest: str, text: str, footer: str, env: dict[str, str]) -> str:
     return f"{opening}{cut}\n\n{footer}"
 
 
+ALARM, SILENCE = "snapdrift-watch", "snapdrift-silence"
+"""What the markers of the two issues begin with: a silence does not write over what an alarm said."""
+
+
 def issue(folder: Path, late: str, time: str, env: dict[str, str]) -> str:
-    """Writes the issue and what is new in it; returns `quiet`, or a digest of what is news."""
+    """Writes an issue and what is new in it; returns the marker's beginning and a digest of the news.
+
+    Or `quiet`, where nights report and nothing tripped, or `unknown`, where it cannot be told: then nothing is written.
+    """
     night, reported = _text(folder / "night.md"), _text(folder / "reported.md")
     tripped = [[one["suite"], one["night"], one["tripped"]] for one in _nights(folder) if one["tripped"]]
     if tripped:
-        title, lead, text = "Snapdrift: a watched alias moved or changed", "", night
-        news = json.dumps(tripped)
-    elif late == "3":
-        title, lead = (
-            f"Snapdrift: no night has reported for {time}",
-            (
-                "Watching is silent, which is not the same as quiet: is the schedule still on, the key valid, "
-                "the budget enough?\n\n"
-            ),
+        title = "Snapdrift: a watched alias moved or changed"
+        return _written(folder, ALARM, title, night, json.dumps(tripped), env)
+    if late == "3":
+        title = f"Snapdrift: no night has reported for {time}"
+        lead = (
+            "Watching is silent, which is not the same as quiet: is the schedule still on, the key valid, the budget "
+            "enough?\n\n"
         )
-        text, news = reported, re.sub(r", [0-9.]+ days( ago)?", "", reported)
-    else:
-        title, lead, text, news = "Snapdrift: watching is quiet again", "", night or reported, ""
+        return _written(folder, SILENCE, title, lead + reported, re.sub(r", [0-9.]+ days( ago)?", "", reported), env)
+    if late != "0":
+        return "unknown"
+    _written(folder, SILENCE, "Snapdrift: nights report again", reported, "", env)
+    return "quiet"
+
+
+def _written(folder: Path, kind: str, title: str, text: str, news: str, env: dict[str, str]) -> str:
     job = f"{env['GITHUB_SERVER_URL']}/{env['GITHUB_REPOSITORY']}/actions/runs/{env['GITHUB_RUN_ID']}"
-    footer = f"<sub>[job]({job}) · Close this issue when it is dealt with; the next alarm opens another.</sub>\n"
-    digest = hashlib.sha256(news.encode()).hexdigest()[:16] if news else "quiet"
-    sent = {"title": title, "body": _body(digest, lead + text, footer, env)}
+    footer = f"<sub>[job]({job}) · Close this issue when it is dealt with; the next one opens another.</sub>\n"
+    digest = hashlib.sha256(news.encode()).hexdigest()[:16] if news else "over"
+    marker = {**env, "MARKER": f"{kind}:{env['KEY']}"}
+    sent = {"title": title, "body": _body(digest, text, footer, marker)}
     (folder / "issue.json").write_text(json.dumps(sent), encoding="utf-8")
-    (folder / "news.json").write_text(json.dumps({"body": f"**{title}**\n\n{lead}{text}"[:LIMIT]}), encoding="utf-8")
-    return digest
+    (folder / "news.json").write_text(json.dumps({"body": f"**{title}**\n\n{text}"[:LIMIT]}), encoding="utf-8")
+    return f"{kind} {digest}"
 
 
 def _nights(folder: Path) -> list[dict[str, Any]]:

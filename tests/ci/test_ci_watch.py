@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ class Nights(NamedTuple):
     comments: int
     silent: Job
     still_silent: Job
+    heard: Job
+    silence: dict[str, object]
 
 
 def remember(place: Path, state: WatchState) -> None:
@@ -44,7 +47,7 @@ def state_there(place: Path) -> WatchState:
 
 @pytest.fixture(scope="module")
 def nights(hub: Hub) -> Nights:
-    """A night on which the alias has moved, and two days on which nobody has heard of a night for long."""
+    """A night on which the alias has moved, two days without any report for long, and one on which there is one."""
     place = hub.folder / "state"
     inputs = {**INPUTS, "state": str(place)}
     before = WatchState("capitals", "nightly", 1, "2026-11-01T02:00:00+00:00", {"alias": ("gpt-4o-2024-05-13",)})
@@ -54,8 +57,15 @@ def nights(hub: Hub) -> Nights:
     kept, comments = dict(issue), len(hub.api.comments)
     state = state_there(place)
     remember(place, WatchState("capitals", "nightly", state.nights + 1, "2026-11-02T02:00:00+00:00", state.models))
-    looked = [hub.machine(event="schedule", payload={}).run(ACTION, {**inputs, "ask": "false"}) for _ in range(2)]
-    return Nights(alarm, kept, comments, *looked)
+
+    def look() -> Job:
+        return hub.machine(event="schedule", payload={}).run(ACTION, {**inputs, "ask": "false"})
+
+    silent = [look(), look()]
+    silence = dict(hub.api.issues[-1])
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    remember(place, WatchState("capitals", "nightly", state.nights + 2, now, state.models))
+    return Nights(alarm, kept, comments, *silent, look(), silence)
 
 
 def test_an_alias_that_moved_opens_one_issue_that_says_what_tripped(nights: Nights, hub: Hub) -> None:
@@ -64,7 +74,7 @@ def test_an_alias_that_moved_opens_one_issue_that_says_what_tripped(nights: Nigh
     assert body.startswith("<!-- snapdrift-watch:ci ")
     assert "`alias` is answered by gpt-4o-2024-08-06, last night by gpt-4o-2024-05-13" in body
     assert "### capitals" in body
-    assert len(hub.api.issues) == 1
+    assert [issue["body"] for issue in hub.api.issues if "snapdrift-watch:ci" in issue["body"]] == [body]
 
 
 def test_the_night_ends_with_what_the_suite_came_to_and_leaves_its_evidence(nights: Nights, hub: Hub) -> None:
@@ -75,14 +85,15 @@ def test_the_night_ends_with_what_the_suite_came_to_and_leaves_its_evidence(nigh
     assert list((hub.folder / "state" / "runs").glob("*.db"))
 
 
-def test_silence_of_three_days_is_said_once_in_the_same_issue(nights: Nights, hub: Hub) -> None:
+def test_silence_of_three_days_is_one_issue_and_so_is_its_end(nights: Nights, hub: Hub) -> None:
     assert (nights.silent.outputs["exit-code"], nights.silent.failed) == ("3", True)
     assert "OVERDUE" in nights.silent.annotations("error")[0]
-    (issue,) = hub.api.issues
-    assert issue["title"] == "Snapdrift: no night has reported for 3d"
-    assert "the last night that reported ended at 2026-11-02T02:" in issue["body"]
-    news = hub.api.comments[nights.comments :]
-    assert ["no night has reported" in one["body"] for one in news] == [True]
+    assert nights.silence["title"] == "Snapdrift: no night has reported for 3d"
+    assert "the last night that reported ended at 2026-11-02T02:" in str(nights.silence["body"])
+    assert (nights.heard.outputs["exit-code"], nights.heard.failed) == ("0", False)
+    assert [issue["title"] for issue in hub.api.issues[1:]] == ["Snapdrift: nights report again"]
+    news = [one["body"].splitlines()[0] for one in hub.api.comments[nights.comments :]]
+    assert news == ["**Snapdrift: nights report again**"]
 
 
 def test_looking_at_the_nights_asks_nothing_and_leaves_nothing(nights: Nights) -> None:
