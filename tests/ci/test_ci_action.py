@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,3 +207,24 @@ def test_suites_are_files_and_never_options(lines_of_bash: Callable[[str], tuple
     first, second = log.splitlines()
     assert first == "a.yaml b.yaml missing.yaml"
     assert second.startswith("::error title=Snapdrift::the input suites has --no-cache")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "decision"),
+    [
+        (0, None, "nothing_affected"),
+        (2, None, "error"),
+        (130, None, "interrupted"),
+        (0, {"format": "snapdrift.watch/1", "suites": [{"suite": "s", "verdict": None}]}, ""),
+        (1, {"run": {"id": "a\nx=y", "suite": "s", "attempt": 1}, "decision": {"word": "regression", "exit_code": 1}},
+         "regression"),
+    ],
+)  # fmt: skip
+def test_what_a_run_came_to_is_told_in_words_of_a_closed_set(
+    tmp_path: Path, code: int, text: Any, decision: str
+) -> None:
+    if text is not None:
+        (tmp_path / "verdict.json").write_text(json.dumps(text))
+    asked = [sys.executable, "-I", ROOT / "ci" / "facts.py", str(code), tmp_path / "verdict.json", "evals/s.yaml"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert told == f"decision={decision}\nrun-id=\nattempt=1\nreports=\nreport=\n"
