@@ -92,13 +92,14 @@ def accept(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, import layers, and dependencies that are declared but unused or used but undeclared."""
+    """Style, import layers, dependencies that are declared but unused or used but undeclared, and workflows."""
     install(session, "lint")
     session.install("--quiet", "--editable", ".")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
     session.run("deptry", "src")
+    session.run("zizmor", "--offline", "--quiet", "action.yml", "ci", ".github")
 
 
 @nox.session

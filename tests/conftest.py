@@ -47,8 +47,8 @@ def shared() -> Path:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without anything that could reach a provider."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    """The environment without anything that could reach a provider, and without the CI that the tests may run in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "GITHUB_"))}
     return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "160", "NO_COLOR": "1", **(extra or {})}
 
 

@@ -45,6 +45,14 @@ class ConfigError(SnapdriftError):
     """`snapdrift.toml`, the workspace or the environment is not usable."""
 
 
+class SeveralErrors(UsageError):  # noqa: N818  it holds errors; what each is, it says itself
+    """Several suites of one command cannot be run: `errors` has what is wrong with each."""
+
+    def __init__(self, errors: Sequence[SnapdriftError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, errors)))
+
+
 class NoWorkspaceError(ConfigError):
     """A folder is in no workspace."""
 
@@ -70,7 +78,14 @@ class LabelsError(DocumentError):
 
 
 class InsufficientError(SnapdriftError):
-    """The suite has too few cases for what its gate claims: it could never tell, so nothing was sent."""
+    """The suite has too few cases for what its gate claims: it could never tell, so nothing was sent.
+
+    `problems` say the same, each at the line of the gate that asks for it.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class NotAvailableError(SnapdriftError):

@@ -24,6 +24,7 @@ def check(
     ] = None,
     variant: o.Variants = None,
     no_code: o.NoCode = False,
+    annotations: o.Annotations = "auto",
     json: Annotated[bool, typer.Option("--json", help="With --explain: print the bodies whole, as JSON.")] = False,
 ) -> None:
     """Validate suites: every mistake with file, line and column. Nothing is sent.
@@ -35,16 +36,19 @@ def check(
     """
     from snapdrift import pipeline
     from snapdrift.cli import explained, tables
+    from snapdrift.cli.annotating import annotating
 
     if json and explain is None:
         raise UsageError("--json: found no --explain; expected it with --explain CASE, whose bodies it prints")
     options = pipeline.RunOptions(
         gate=gate, selection=pipeline.Selection(variants=tuple(variant or ())), code=not no_code
     )
-    if explain is not None:
-        requests = pipeline.explain_case(suites, explain, options)
-        typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)
-        return
-    gc.disable()  # a short command: looking for cycles among all that it loads takes a tenth of its time
-    for prepared in pipeline.check_suites(suites, options):
-        typer.echo(tables.checked(prepared), nl=False)
+    with annotating(annotations, o.environment(), suites) as annotator:
+        if explain is not None:
+            requests = pipeline.explain_case(suites, explain, options)
+            typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)
+            return
+        gc.disable()  # a short command: looking for cycles among all that it loads takes a tenth of its time
+        for prepared in pipeline.check_suites(suites, options):
+            typer.echo(tables.checked(prepared), nl=False)
+            annotator.warnings(prepared.suite.path, prepared.suite.warnings)

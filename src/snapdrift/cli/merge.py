@@ -18,6 +18,8 @@ def merge(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    verdict: o.Verdict = None,
+    annotations: o.Annotations = "auto",
     report_url: o.ReportUrl = None,
     split: o.Split = None,
     json: o.Json = False,
@@ -31,16 +33,19 @@ def merge(
       snapdrift merge shards/*.db --junit junit.xml
     """
     from snapdrift import pipeline
+    from snapdrift.cli.annotating import annotating
     from snapdrift.cli.printing import Printer
 
-    with Printer(quiet=quiet, json=json) as printer:
+    env = o.environment()
+    with annotating(annotations, env) as annotator, Printer(quiet=quiet, json=json) as printer:
         options = pipeline.RunOptions(
-            env=o.environment(),
-            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
+            env=env,
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split, verdict=verdict),
             command=o.command_line(),
             code=not no_code,
             notice=printer.notice,
         )
         outcomes = pipeline.merge_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)
+        annotator.views([outcome.view for outcome in outcomes])
     raise typer.Exit(pipeline.exit_code_of(outcomes))

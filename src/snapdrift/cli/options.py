@@ -102,6 +102,18 @@ OutDir = Annotated[
 ]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Also write junit.xml here.", metavar="PATH")]
 Summary = Annotated[Path | None, typer.Option("--summary", help="Also write summary.md here.", metavar="PATH")]
+Verdict = Annotated[
+    Path | None, typer.Option("--verdict", help="Also write what --json would print here.", metavar="PATH")
+]
+Annotations = Annotated[
+    str,
+    typer.Option(
+        "--annotations",
+        help="Where GitHub's annotations at file and line go: `auto` (to stderr under GitHub Actions, else nowhere), "
+        "`off`, or a file to add them to.",
+        metavar="WHERE",
+    ),
+]
 ReportUrl = Annotated[
     str | None,
     typer.Option(

@@ -18,6 +18,7 @@ def plan(
     concurrency: o.Concurrency = None,
     no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
+    annotations: o.Annotations = "auto",
     tier: Annotated[
         int | None,
         typer.Option(
@@ -36,6 +37,7 @@ def plan(
     """
     from snapdrift import pipeline
     from snapdrift.cli import planned
+    from snapdrift.cli.annotating import annotating
     from snapdrift.openai_api.facts import UsageTier
 
     selection = pipeline.Selection(variants=tuple(variant or ()), sample=sample, repeats=repeats)
@@ -46,7 +48,8 @@ def plan(
         code=not no_code,
         cache=not no_cache,
     )
-    plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
+    with annotating(annotations, o.environment(), suites):
+        plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
     if json:
         typer.echo(planned.planned_json(plans), nl=False)
         return

@@ -30,6 +30,8 @@ def resume(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    verdict: o.Verdict = None,
+    annotations: o.Annotations = "auto",
     report_url: o.ReportUrl = None,
     split: o.Split = None,
     json: o.Json = False,
@@ -46,14 +48,16 @@ def resume(
       snapdrift resume latest --extend --max-usd 2
     """
     from snapdrift import pipeline
+    from snapdrift.cli.annotating import annotating
     from snapdrift.cli.printing import Printer
 
-    with Printer(quiet=quiet, json=json) as printer:
+    env = o.environment()
+    with annotating(annotations, env) as annotator, Printer(quiet=quiet, json=json) as printer:
         options = pipeline.RunOptions(
-            env=o.environment(),
+            env=env,
             target=o.target(standin, recordings, behaviour, host, base_url, key_env),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split, verdict=verdict),
             batch=pipeline.BatchOptions(
                 wait=not no_wait, retry_missing=retry_missing, progress=printer.batches, notice=printer.notice
             ),
@@ -66,4 +70,5 @@ def resume(
         )
         outcome = pipeline.resume_run(run, options, Path.cwd())
         printer.outcomes([outcome])
+        annotator.views([outcome.view])
     raise typer.Exit(outcome.exit_code)

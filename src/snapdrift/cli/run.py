@@ -41,6 +41,8 @@ def run(
     out: o.OutDir = None,
     junit: o.Junit = None,
     summary: o.Summary = None,
+    verdict: o.Verdict = None,
+    annotations: o.Annotations = "auto",
     report_url: o.ReportUrl = None,
     split: o.Split = None,
     json: o.Json = False,
@@ -57,17 +59,23 @@ def run(
       snapdrift run evals/ticket-triage.yaml --standin --shard 1/2
     """
     from snapdrift import pipeline
+    from snapdrift.cli.annotating import annotating
     from snapdrift.cli.printing import Printer
     from snapdrift.standin.ahead import started_ahead
 
-    with started_ahead(wanted=standin), Printer(quiet=quiet, json=json) as printer:
+    env = o.environment()
+    with (
+        started_ahead(wanted=standin),
+        annotating(annotations, env, suites) as annotator,
+        Printer(quiet=quiet, json=json) as printer,
+    ):
         options = pipeline.RunOptions(
-            env=o.environment(),
+            env=env,
             gate=gate,
             selection=pipeline.Selection(tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
-            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
+            output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split, verdict=verdict),
             batch=pipeline.BatchOptions(
                 batch, not no_wait, retry_missing, progress=printer.batches, notice=printer.notice
             ),
@@ -86,7 +94,9 @@ def run(
         except LeftRunning as left:
             if left.finished:
                 printer.outcomes(left.finished)
+                annotator.views([outcome.view for outcome in left.finished])
             codes = [outcome.exit_code for outcome in left.finished]
             raise typer.Exit(combine_exit_codes([*codes, ExitCode.INCOMPLETE])) from None
         printer.outcomes(outcomes)
+        annotator.views([outcome.view for outcome in outcomes])
     raise typer.Exit(pipeline.exit_code_of(outcomes))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.cli.tables import usd
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline import Night
+    from snapdrift.pipeline import LastReport, Night
     from snapdrift.verdicts.watching import WatchedCanary
 
 FORMAT = "snapdrift.watch/1"
@@ -36,6 +36,52 @@ def promise(night: Night) -> str:
         return f"false alarms of the canary: at most {rate} in its whole life"
     shares = f", {night.false_alarm / len(canaries):.3g} for each of {len(canaries)}" if len(canaries) > 1 else ""
     return f"false alarms: at most {rate} in its whole life, however many nights{shares}"
+
+
+def reported(report: LastReport) -> str:
+    """When a suite's watch last reported, on one line."""
+    opening = f"{report.suite}, gate {report.gate}"
+    if not report.since:
+        return f"{opening}: never watched"
+    days = f"{report.silent_s / 86_400:.1f} days"
+    if not report.reported_at:
+        nights = f"{report.nights} {'night' if report.nights == 1 else 'nights'}"
+        told = f"none of {nights} has reported since {report.since}, {days}"
+    else:
+        told = f"the last night that reported ended at {report.reported_at}, {days} ago"
+    return f"{opening}{' OVERDUE' if report.overdue else ''}: {told}"
+
+
+def watched_markdown(nights: Sequence[Night]) -> str:
+    """`summary.md` of a night: a line for each suite, then what the suites came to that ran whole."""
+    from snapdrift.reports.markdown import render_markdown
+
+    lines = [f"- {_markdown_line(watched(night))}" for night in nights]
+    views = [night.outcome.view for night in nights if night.outcome is not None]
+    return "\n".join(["### Watched aliases", "", *lines, "", render_markdown(*views) if views else ""])
+
+
+def reported_markdown(reports: Sequence[LastReport]) -> str:
+    """`summary.md` of a look at when nights last reported."""
+    lines = [f"- {_markdown_line(reported(report))}" for report in reports]
+    return "\n".join(["### When the aliases were last watched", "", *lines, ""])
+
+
+def _markdown_line(text: str) -> str:
+    """A sentence whose names in backticks stay code; where these do not pair, none is."""
+    from snapdrift.reports.escaping import markdown, markdown_code
+
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return markdown(text)
+    pieces = (markdown_code(part) if place % 2 else _spaced(part) for place, part in enumerate(parts))
+    return "".join(pieces).strip()
+
+
+def _spaced(text: str) -> str:
+    from snapdrift.reports.escaping import markdown
+
+    return f"{' ' * text.startswith(' ')}{markdown(text)}{' ' * (text.endswith(' ') and bool(text.strip()))}"
 
 
 def watched_json(nights: Sequence[Night]) -> str:

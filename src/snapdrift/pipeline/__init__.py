@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Shard,
         TargetOptions,
     )
+    from snapdrift.pipeline.overdue import LastReport, last_reports
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
     from snapdrift.pipeline.prepare import check_suites
     from snapdrift.pipeline.running import resume_run, run_suites
@@ -49,6 +50,7 @@ __all__ = [
     "DrawnSheet",
     "EngineOptions",
     "Exported",
+    "LastReport",
     "Limits",
     "Night",
     "Output",
@@ -68,6 +70,7 @@ __all__ = [
     "explain_case",
     "export_run",
     "index_runs",
+    "last_reports",
     "merge_runs",
     "plan_suites",
     "pull_state",
@@ -120,6 +123,7 @@ _STEPS = {
         "Shard",
         "TargetOptions",
     ),
+    "overdue": ("LastReport", "last_reports"),
     "planning": (
         "SuitePlan",
         "plan_suites",

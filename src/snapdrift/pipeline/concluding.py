@@ -249,14 +249,14 @@ def write_run_reports(
 
 
 def write_ci_files(views: Sequence[View], output: Output) -> None:
-    """Writes what `--junit` and `--summary` ask for: one file each, with all runs of the command in it.
+    """Writes what `--junit`, `--summary` and `--verdict` ask for: one file each, with all runs of the command in it.
 
     Raises `StoreError`, which says what was concluded before it says why it cannot be written.
     """
     from snapdrift.reports import write_junit_and_summary
 
-    with _telling(views, output.junit or output.summary):
-        write_junit_and_summary(views, output.junit, output.summary)
+    with _telling(views, output.junit or output.summary or output.verdict):
+        write_junit_and_summary(views, output.junit, output.summary, output.verdict)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ class Output:
     """Where results go. `out_dir` None is `reports/` of the workspace, `state_dir` None its state folder.
 
     A page larger than `split_mb` megabytes has its answers on pages beside it; None: all is in one file, always.
+    `verdict` is a file for the documents of all runs of the command.
     `report_url` is where the page will be for readers of the summary and of the JUnit file, None where nobody says so.
     """
 
@@ -95,6 +96,7 @@ class Output:
     state_dir: Path | None = None
     report_url: str | None = None
     split_mb: float | None = None
+    verdict: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
+from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
@@ -193,7 +193,7 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
         except SnapdriftError as error:
             errors.append(error)
     if errors:
-        raise errors[0] if len(errors) == 1 else UsageError("\n".join(map(str, errors)))
+        raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
     names = [one.suite.name for one in prepared]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -231,9 +231,18 @@ def require_sufficient(prepared: Prepared) -> None:
 
 def require_enough(suite: Suite, gate: Gate, found: Sequence[Sufficiency]) -> None:
     """Raises `InsufficientError` with a line for each comparison by which the gate could never tell."""
-    short = [f"  {entry.detail}" for entry in found if not entry.enough]
+    short = [entry for entry in found if not entry.enough]
     if short:
-        raise InsufficientError("\n".join([f"{suite.path}: gate {gate.name} could never tell:", *short]))
+        from snapdrift.suites.gate_lines import gate_lines
+
+        lines = gate_lines(suite.source, suite.path, gate.name)
+        told = [f"  {entry.detail}" for entry in short]
+        problems = []
+        for entry in short:
+            at = lines.metric(entry.metric)
+            expected = f"gate {gate.name} could never tell: {entry.detail}"
+            problems.append(Problem(suite.path, at.line, at.column, "", "", expected))
+        raise InsufficientError("\n".join([f"{suite.path}: gate {gate.name} could never tell:", *told]), problems)
 
 
 def _gate(suite: Suite, name: str | None) -> Gate:

@@ -123,7 +123,7 @@ class _Watch:
         """Probe, canary, and the suite if they trip; the state is on disk before each step that costs."""
         suite, gate = self._prepared.suite, self._prepared.gate
         state = _sound(file)
-        state = replace(state, nights=state.nights + 1)
+        state = replace(state, nights=state.nights + 1, first_night=state.first_night or _now())
         false_alarm = self._watch.false_alarm or gate.alpha
         night = Night(suite.name, gate.name, state.nights, false_alarm, before=state.models)
         judges = judge_variants(suite)

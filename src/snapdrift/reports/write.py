@@ -15,7 +15,7 @@ from snapdrift.reports.junit import junit_pieces
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.pieces import Spool
 from snapdrift.reports.results_files import ResultsWriter
-from snapdrift.reports.verdict_json import verdict_pieces
+from snapdrift.reports.verdict_json import render_verdicts, verdict_pieces
 from snapdrift.reports.view import View
 
 LARGE_MB = 40.0
@@ -123,8 +123,10 @@ def _remove_others(folder: Path, pages: Sequence[Path]) -> None:
         folder.rmdir()
 
 
-def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: Path | None) -> None:
-    """Writes the runs of one command into one JUnit file and one summary, where these are wanted.
+def write_junit_and_summary(
+    views: Sequence[View], junit: Path | None, summary: Path | None, verdict: Path | None = None
+) -> None:
+    """Writes the runs of one command into one JUnit file, one summary and one JSON text, where these are wanted.
 
     Folders are made. Raises `OSError` with the path that cannot be written.
     """
@@ -132,6 +134,8 @@ def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: 
         _write_whole(junit, junit_pieces(*views))
     if summary is not None:
         _write_whole(summary, [render_markdown(*views)])
+    if verdict is not None:
+        _write_whole(verdict, [render_verdicts(views)])
 
 
 def _write_whole(path: Path, texts: Iterable[str]) -> None:

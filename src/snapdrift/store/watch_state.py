@@ -37,7 +37,7 @@ class WatchState:
     """Everything that is carried. `nights` were begun, whatever came of them: each draws cases of its own.
 
     `models` are those that answered each alias when it was last found quiet, or decided on; `last_night` when the
-    last night ended (ISO 8601).
+    last night ended that counted for something, `first_night` when the first began (ISO 8601; empty: not known).
     """
 
     suite: str
@@ -46,6 +46,7 @@ class WatchState:
     last_night: str = ""
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     canaries: tuple[CarriedCanary, ...] = ()
+    first_night: str = ""
 
 
 def watch_path(state_dir: Path, suite: str, gate: str) -> Path:

@@ -72,7 +72,7 @@ class Findings:
 
     def floor_sentence(self, floor: Floor) -> str:
         """A floor in the words of its metric."""
-        return _floor_sentence(floor, self.specs.get(floor.metric))
+        return floor_sentence(floor, self.specs.get(floor.metric))
 
 
 def decide(findings: Findings) -> Decision:
@@ -247,7 +247,8 @@ def _starved(comparison: Comparison) -> bool:
     return comparison.n == 0 or (comparison.verdict is Verdict.INSUFFICIENT and comparison.unmeasured > 0)
 
 
-def _floor_sentence(floor: Floor, spec: MetricSpec | None) -> str:
+def floor_sentence(floor: Floor, spec: MetricSpec | None) -> str:
+    """What a variant reaches, and what is asked of it."""
     asked = words.level_text(floor.at_least, spec)
     if floor.mean is None:
         return f"`{floor.variant}` has no score on {floor.metric}; at least {asked} is asked."
