@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
+    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
     from snapdrift.pipeline.demo import Demo, run_demo
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         TargetOptions,
     )
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
-    from snapdrift.pipeline.prepare import check_suites
+    from snapdrift.pipeline.prepare import check_other_gates, check_suites
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchOptions",
     "Calibrated",
+    "CheckedAcceptances",
     "Demo",
     "DrawRequest",
     "DrawnSheet",
@@ -61,6 +63,8 @@ __all__ = [
     "TargetOptions",
     "WatchOptions",
     "calibrate_run",
+    "check_acceptances",
+    "check_other_gates",
     "check_suites",
     "compare_run",
     "draw_sheet",
@@ -83,6 +87,7 @@ __all__ = [
 
 
 _STEPS = {
+    "accepting": ("CheckedAcceptances", "check_acceptances"),
     "again": (
         "compare_run",
         "regrade_run",
@@ -124,7 +129,7 @@ _STEPS = {
         "SuitePlan",
         "plan_suites",
     ),
-    "prepare": ("check_suites",),
+    "prepare": ("check_other_gates", "check_suites"),
     "running": (
         "resume_run",
         "run_suites",
