@@ -30,6 +30,7 @@ from snapdrift.reports.view import (
 )
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
+from snapdrift.verdicts.acceptance_words import standing_of
 from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sentence, review_sentence
 from snapdrift.verdicts.causes import CONTENT
@@ -87,6 +88,7 @@ def build_view(data: RunData) -> View:
         sheets=data.sheets,
         markable=data.markable,
         distributions=found.distributions,
+        acceptances=tuple(standing_of(one, evaluation.comparisons) for one in evaluation.acceptances),
     )
 
 

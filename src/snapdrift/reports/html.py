@@ -33,6 +33,7 @@ from snapdrift.reports.pieces import Piece, Spool
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
+from snapdrift.verdicts.words import VERDICT_WORDS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -290,6 +291,7 @@ def _context(view: View) -> dict[str, Any]:
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
         "batch_sentence": words.batch_sentence(view),
         "cause_words": causes.CAUSE_WORDS,
+        "verdict_words": VERDICT_WORDS,
         "cause_code": causes.cause_code,
         "worse": WORSE,
         "reasons": frozenset(reason.value for reason in Reason),

@@ -6,7 +6,7 @@ only if it holds with the accepted cases as well. `docs/design/acceptances.md` h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ import numpy as np
 
 from snapdrift.acceptances import Acceptance, accepted_by_metric, most_accepted
 from snapdrift.conclusions import Comparison, LeftOut
-from snapdrift.model import Gate, MetricSpec, Results, Verdict
+from snapdrift.model import Gate, Results
 from snapdrift.stats.paired import SidedP
-from snapdrift.verdicts import words
 from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues
 from snapdrift.verdicts.measured_entries import metric_entries
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables
@@ -84,32 +83,4 @@ def left_out(
         ci=counted.ci,
         p_adjusted=counted.p_adjusted,
         verdict=counted.verdict,
-    )
-
-
-def acceptance_notes(comparisons: Sequence[Comparison], specs: Mapping[str, MetricSpec]) -> Iterator[str]:
-    """What to know of comparisons that acceptances changed: what they were spared first."""
-    changed = [one for one in comparisons if one.left_out is not None and one.left_out.losses]
-    spared = [one for one in changed if _spared(one)]
-    for one in (*spared, *(one for one in changed if one not in spared)):
-        yield acceptance_sentence(one, specs.get(one.metric))
-
-
-def _spared(comparison: Comparison) -> bool:
-    out = comparison.left_out
-    return out is not None and out.verdict is Verdict.REGRESSED and comparison.verdict is not Verdict.REGRESSED
-
-
-def acceptance_sentence(comparison: Comparison, spec: MetricSpec | None) -> str:
-    """How many accepted losses a comparison leaves out, and what it would be with them."""
-    out = comparison.left_out
-    if out is None:
-        return ""
-    lost, of_all = len(out.losses), f"of {len(out.cases)} accepted, at most {out.allowed}"
-    change = words.change_text(out.difference, out.ci, spec)
-    spared = f"it would be {words.VERDICT_WORDS[out.verdict]}" if _spared(comparison) else "it would be"
-    return (
-        f"Accepted: {words.cases(lost)} that `{comparison.candidate}` loses against `{comparison.baseline}` on "
-        f"{comparison.metric} {'is' if lost == 1 else 'are'} left out ({of_all}); with "
-        f"{'it' if lost == 1 else 'them'} {spared} {change}."
     )

@@ -12,8 +12,9 @@ from snapdrift.explanations import Explanation
 from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
+from snapdrift.verdicts.acceptance_words import acceptance_notes
 from snapdrift.verdicts.accepted_losses import accepted_losses, concerned, with_left_out
-from snapdrift.verdicts.accepting import acceptance_notes, leaving_out
+from snapdrift.verdicts.accepting import leaving_out
 from snapdrift.verdicts.answers import Tolerant
 from snapdrift.verdicts.asides import sequential_notes, unsettled_stop
 from snapdrift.verdicts.calibration import (
