@@ -66,8 +66,9 @@ class LeftOut:
     """What acceptances took out of one comparison, and what it would be with it.
 
     `cases` are the accepted cases of the run, at most `allowed` of which there may be; `losses` those among them on
-    which the candidate has less than the baseline. `difference`, `ci`, `p_adjusted` (Holm's, over comparisons with all
-    cases) and `verdict` are of the same comparison with the accepted cases.
+    which the candidate has less than the baseline, `newly_failing` and `newly_passing` those that change sides.
+    `difference`, `ci`, `p_adjusted` (Holm's, over comparisons with all cases) and `verdict` are of the same comparison
+    with the accepted cases.
     """
 
     cases: tuple[str, ...]
@@ -77,6 +78,8 @@ class LeftOut:
     ci: tuple[float, float] | None
     p_adjusted: float | None
     verdict: Verdict
+    newly_failing: tuple[str, ...] = ()
+    newly_passing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def failed_cases(texts: Sequence[str], suite: Suite, variants: Sequence[str], ru
                 f"{suite.path}: --failed: found that run {path.stem} judged {', '.join(judged)}, and --variant with "
                 f"{', '.join(variants)}; expected one of those that were judged, or no --variant"
             )
-        found = _read(stored, wanted, {case.id for case in suite.cases})
+        found = _read(stored, wanted, [case.id for case in suite.cases])
     if not found.ids:
         what = "their cases are no longer in the dataset" if found.gone else "nothing failed and all was measured"
         raise UsageError(
@@ -107,7 +107,7 @@ def _judged(stored: StoredRun) -> tuple[str, ...]:
     return tuple(name for name in names if name in candidates) or tuple(names)
 
 
-def _read(stored: StoredRun, variants: Sequence[str], known: set[str]) -> FailedCases:
+def _read(stored: StoredRun, variants: Sequence[str], known: Sequence[str]) -> FailedCases:
     failed: dict[str, dict[str, None]] = {}
     unmeasured: dict[str, dict[str, None]] = {}
     spared = stored.spared_cases()
@@ -121,14 +121,15 @@ def _read(stored: StoredRun, variants: Sequence[str], known: set[str]) -> Failed
             unmeasured.setdefault(score.case_id, {})[f"a score of {score.metric}"] = None
         elif score.passed is False:
             failed.setdefault(score.case_id, {})[score.metric] = None
-    gone = tuple(case for case in dict.fromkeys((*failed, *unmeasured)) if case not in known)
+    gone = tuple(sorted({*failed, *unmeasured} - set(known)))
+    order = [case for case in (*known, *gone) if case in failed or case in unmeasured]
     return FailedCases(
-        stored.header.run_id, tuple(variants), _tuples(failed.items()), _tuples(unmeasured.items()), gone
+        stored.header.run_id, tuple(variants), _in_order(order, failed), _in_order(order, unmeasured), gone
     )
 
 
-def _tuples(found: Iterable[tuple[str, dict[str, None]]]) -> dict[str, tuple[str, ...]]:
-    return {case: tuple(reasons) for case, reasons in found}
+def _in_order(order: Iterable[str], found: dict[str, dict[str, None]]) -> dict[str, tuple[str, ...]]:
+    return {case: tuple(found[case]) for case in order if case in found}
 
 
 def _by_reason(found: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:

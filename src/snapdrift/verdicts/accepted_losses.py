@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from snapdrift.acceptances import Acceptance
 from snapdrift.conclusions import Comparison
-from snapdrift.model import Gate, Results
+from snapdrift.model import Gate, Results, Score
 from snapdrift.verdicts.accepting import accepted_cases, left_out, losses_of
 from snapdrift.verdicts.comparing import PlannedComparison, paired_cases
 from snapdrift.verdicts.facts import RunFacts
+from snapdrift.verdicts.looks import FilteredScores
 from snapdrift.verdicts.score_tables import ScoreTables
 
 
@@ -47,6 +48,17 @@ def with_left_out(
         out = left_out(one, whole, cases, losses, tables.case_ids) if cases else None
         made.append(replace(one, left_out=out))
     return tuple(made)
+
+
+def compared_scores(results: Results, lost: AcceptedLosses) -> Results:
+    """The results with the scores that comparisons are made of: what is explained adds up to their differences."""
+    if not lost.accepted:
+        return results
+
+    def counts(score: Score) -> bool:
+        return score.case_id not in lost.accepted.get(score.metric, ())
+
+    return replace(results, scores=FilteredScores(results, counts))
 
 
 def concerned(results: Results, facts: RunFacts) -> tuple[Acceptance, ...]:

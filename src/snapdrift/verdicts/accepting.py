@@ -83,4 +83,6 @@ def left_out(
         ci=counted.ci,
         p_adjusted=counted.p_adjusted,
         verdict=counted.verdict,
+        newly_failing=tuple(case for case in counted.newly_failing if case in accepted),
+        newly_passing=tuple(case for case in counted.newly_passing if case in accepted),
     )

@@ -13,7 +13,7 @@ from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.acceptance_words import acceptance_notes
-from snapdrift.verdicts.accepted_losses import accepted_losses, concerned, with_left_out
+from snapdrift.verdicts.accepted_losses import accepted_losses, compared_scores, concerned, with_left_out
 from snapdrift.verdicts.accepting import leaving_out
 from snapdrift.verdicts.answers import Tolerant
 from snapdrift.verdicts.asides import sequential_notes, unsettled_stop
@@ -78,7 +78,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         whole = compare(planned, tables, gate, facts.seed, None, counted.judging, looks)
         comparisons = with_left_out(comparisons, whole, tables, lost)
     sequential = None if looks is None else looks.summary(planned, compared)
-    explained = _explained(planned, comparisons, results, compared, tolerant, facts)
+    explained = _explained(planned, comparisons, compared_scores(results, lost), compared, tolerant, facts)
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
