@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
-    from snapdrift.pipeline import CheckedAcceptances, Demo
+    from snapdrift.pipeline import CheckedAcceptances, Demo, Migration
     from snapdrift.pipeline.prepare import Prepared
 
 WIDTH = 120
@@ -59,6 +59,30 @@ def checked_acceptances(found: CheckedAcceptances) -> str:
 
 def _accepted(number: int) -> str:
     return f"{number} acceptance{'' if number == 1 else 's'}"
+
+
+def migrated(made: Migration) -> str:
+    """A suite that was written to judge a replacement: whom it compares, what is other and why, what comes next."""
+    lines = [f"{made.path}: written, and right: `{made.baseline}` against `{made.candidate}`"]
+    rows = [
+        [
+            change.place,
+            _short(change.before),
+            _short(change.after, "null" if change.setting else "left out"),
+            change.why,
+        ]
+        for change in made.changes
+    ]
+    if rows:
+        lines.append(table(["changed", "from", "to", "because"], set(), rows))
+    lines += [f"  note: {text}" for text in made.notes]
+    lines += [f"Next: snapdrift check {made.path}, snapdrift plan {made.path}, snapdrift run {made.path}"]
+    return joined(lines)
+
+
+def _short(value: object, nothing: str = "") -> str:
+    text = nothing if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def demonstrated(shown: Sequence[Demo]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.history import read_history
     from snapdrift.pipeline.indexing import index_runs
     from snapdrift.pipeline.merging import merge_runs
+    from snapdrift.pipeline.migrating import Migration, migrate_suite
     from snapdrift.pipeline.options import (
         BatchOptions,
         EngineOptions,
@@ -52,6 +53,7 @@ __all__ = [
     "EngineOptions",
     "Exported",
     "Limits",
+    "Migration",
     "Night",
     "Output",
     "RunOptions",
@@ -73,6 +75,7 @@ __all__ = [
     "export_run",
     "index_runs",
     "merge_runs",
+    "migrate_suite",
     "plan_suites",
     "pull_state",
     "push_state",
@@ -114,6 +117,7 @@ _STEPS = {
     "history": ("read_history",),
     "indexing": ("index_runs",),
     "merging": ("merge_runs",),
+    "migrating": ("Migration", "migrate_suite"),
     "options": (
         "BatchOptions",
         "EngineOptions",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -57,6 +57,18 @@ class AcceptedFile:
 
     document: Document
     entries: tuple[AcceptedEntry, ...]
+
+
+def accepted_json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the file, from which editors complete and check while it is written."""
+    schema = _ENTRIES.json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Snapdrift acceptances",
+        "description": "Losses that somebody has looked at and found fine, each until a day.",
+        **schema,
+        "maxItems": MAX_ENTRIES,
+    }
 
 
 def is_accepted_file(path: Path, workspace: Workspace) -> bool:

@@ -1,0 +1,340 @@
+"""`migrate`: from a suite to the one that judges the model that is to replace one of its variants."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snapdrift.errors import SnapdriftError, StoreError, UsageError
+from snapdrift.model import Endpoint, Gate, MetricGate, Policy, Severity, Variant
+from snapdrift.pipeline.migration_settings import Change, migrated_request
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.prepare import DEFAULT_GATE, applicable_cases, check_suites, prepare
+from snapdrift.suites.migration_text import Line, blocks_of, dumped, entry_text, written_out
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.suites.document import Document
+    from snapdrift.suites.resolved import Suite
+    from snapdrift.suites.suite import SuiteFile, VariantEntry
+
+_SOON_DAYS = 366
+_DROPPED = ("suite", "description", "variants", "models", "matrix", "prompts", "gate", "gates", "sample", "early_stop")
+"""Keys that are written anew, or that a decision taken once on all cases has no use for."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The suite that was written: whom it compares, what is other than before and why, and what else to know."""
+
+    path: Path
+    baseline: str
+    candidate: str
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def migrate_suite(
+    path: Path, to: str, options: RunOptions, *, of: str | None = None, out: Path | None = None
+) -> Migration:
+    """Writes the suite that judges the model `to` as a replacement of the variant `of` (the baseline of the gate).
+
+    The result is checked as `snapdrift check` does. Raises `UsageError` where nothing can be migrated, where the file
+    is there already, and, the file being written, where it is not right as it is.
+    """
+    from snapdrift.suites.document import parse_document
+    from snapdrift.suites.suite import SuiteFile
+
+    prepared = prepare(path, replace(options, gate=None) if options.gate is None else options)
+    suite, catalog = prepared.suite, prepared.catalog
+    document = parse_document(suite.source, suite.path)
+    entry = SuiteFile.model_validate(document.value)
+    baseline = _baseline(suite, suite.gates[prepared.gate.name], of)
+    if baseline.model == to:
+        raise UsageError(f"{suite.path}: --to {to}: found the model of `{baseline.name}`; expected another")
+    target = out or path.with_name(f"{path.stem}-{_UNSAFE.sub('-', to)}.yaml")
+    if target.exists():
+        raise UsageError(f"{target} is there already; expected a new file: name one with -o FILE")
+    made = _Made(suite, catalog, document, entry, baseline, to, target)
+    text, changes = made.text(suite.gates[prepared.gate.name])
+    _write(target, text)
+    try:
+        check_suites([target], options)
+    except SnapdriftError as error:
+        raise UsageError(f"{error}\n{target} is written, and has to be mended there before it can be run") from None
+    return Migration(target, baseline.name, made.candidate, changes, made.notes())
+
+
+def _baseline(suite: Suite, gate: Gate, of: str | None) -> Variant:
+    names = [of] if of is not None else list(dict.fromkeys(pair.baseline for pair in gate.pairs))
+    asked = [name for name, variant in suite.variants.items() if variant.endpoint.over_http]
+    if len(names) == 1 and names[0] in asked:
+        return suite.variants[names[0]]
+    found = f"no variant {of}" if of is not None else f"{len(names)} baselines under the gate {gate.name}"
+    if len(names) == 1 and names[0] in suite.variants:
+        found = f"`{names[0]}`, which asks no model"
+    raise UsageError(
+        f"{suite.path}: --from: found {found}; expected one of {', '.join(asked) or 'none: no model is asked'}"
+    )
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+class _Made:
+    """The parts of the new suite."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        catalog: Catalog,
+        document: Document,
+        entry: SuiteFile,
+        baseline: Variant,
+        to: str,
+        target: Path,
+    ) -> None:
+        self._suite, self._catalog, self._document, self._entry = suite, catalog, document, entry
+        self._baseline, self._to, self._target = baseline, to, target
+        self.candidate = to if to != baseline.name else f"{to}-new"
+
+    def text(self, gate: Gate) -> tuple[str, tuple[Change, ...]]:
+        """The file, and what is other in it than in the suite that it is made of."""
+        endpoint, settings = migrated_request(self._catalog, self._baseline, self._to)
+        policy, gated = self._gate(gate)
+        blocks = blocks_of(self._document, self._suite.source)
+        kept = (
+            {key: dumped({key: value}) for key, value in self._document.value.items()}
+            if blocks is None
+            else dict(blocks)
+        )
+        head = kept.pop("", "")
+        name = f"{self._suite.name}-{_UNSAFE.sub('-', self._to)}"[:100]
+        about = (
+            f"Judges {self._to} as the replacement of {self._baseline.name} ({self._baseline.model}), by the cases and "
+            f"graders of {self._suite.name}."
+        )
+        parts = [head, written_out([Line("suite", name), Line("description", about)], 0)]
+        variants = "variants:\n" + self._old() + self._new(endpoint, settings)
+        rest = [text for key, text in kept.items() if key not in _DROPPED and key not in ("graders", "budget")]
+        tail = [kept[key] for key in ("graders",) if key in kept]
+        end = [kept[key] for key in ("budget",) if key in kept]
+        parts += ["".join(rest), self._prompts(), variants, *tail, gated, *end]
+        changes = (*settings, *policy, *self._left_out(gate))
+        return "\n".join(part for part in parts if part), changes
+
+    def _old(self) -> str:
+        """The baseline as it is written, or written out where a short form made it."""
+        name = self._baseline.name
+        kept = entry_text(self._document, self._suite.source, ("variants", name))
+        return kept or written_out([Line(name, _lines(self._own(), ()))], 2)
+
+    def _own(self) -> dict[str, Any]:
+        """What the baseline says for itself, as under `variants`."""
+        found = _written(self._entry, self._baseline.name)
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _new(self, endpoint: Endpoint, changes: Sequence[Change]) -> str:
+        own = copy.deepcopy(self._own()) | {"model": self._to}
+        own.pop("endpoint", None)
+        if endpoint is not Endpoint.RESPONSES:
+            own["endpoint"] = endpoint.value
+        info = self._catalog.get(self._to)
+        if own.get("batch") and info is not None and info.can("batch", endpoint) is False:
+            own.pop("batch")
+        if any(change.setting for change in changes):
+            own["request"] = dict(own.get("request") or {})
+        for change in changes:
+            if change.setting:
+                own["request"][change.setting] = change.after
+        order = ("model", "endpoint", "host", "prompt", "request")
+        own = {key: own[key] for key in (*order, *(key for key in own if key not in order)) if key in own}
+        return written_out([Line(self.candidate, _lines(own, changes))], 2)
+
+    def _prompts(self) -> str:
+        """Those of `prompts` that the baseline is asked with: one that nothing uses would be a mistake."""
+        prompts = self._document.value.get("prompts") or {}
+        used = self._own().get("prompt")
+        return dumped({"prompts": {used: prompts[used]}}) if isinstance(used, str) and used in prompts else ""
+
+    def _gate(self, gate: Gate) -> tuple[list[Change], str]:
+        changes, metrics = [], []
+        if gate.policy is not Policy.PROVE:
+            why = "a replacement has to be shown no worse: that no regression is seen is not enough"
+            changes.append(Change("gates.default.policy", gate.policy.value, Policy.PROVE.value, why))
+        for metric in gate.metrics:
+            line, told = self._metric(metric, gate)
+            metrics.append(line)
+            changes += told
+        lines = [Line("baseline", {"variant": self._baseline.name}, self._freezing())]
+        lines += [Line("candidates", [self.candidate]), Line("policy", Policy.PROVE.value), Line("metrics", metrics)]
+        must = gate.must_pass
+        if must.tags or must.cases:
+            named = {"tags": list(must.tags), "cases": list(must.cases)}
+            lines.append(Line("must_pass", {key: value for key, value in named.items() if value}))
+        usual = Gate(gate.name)
+        for key in ("coverage", "confidence", "discordance"):
+            if getattr(gate, key) != getattr(usual, key):
+                lines.append(Line(key, getattr(gate, key)))
+        if gate.alias_moved is Severity.FAIL:
+            lines.append(Line("alias_moved", gate.alias_moved.value))
+        if gate.repeats is not None:
+            lines.append(Line("repeats", gate.repeats))
+        if gate.budget_usd is not None:
+            lines.append(Line("budget", {"usd": gate.budget_usd}))
+        return changes, "gates:\n" + written_out([Line(DEFAULT_GATE, lines)], 2)
+
+    def _metric(self, metric: MetricGate, gate: Gate) -> tuple[Line, list[Change]]:
+        place, told, said = f"gates.default.metrics.{metric.metric}", [], dict[str, Any]()
+        spec = {spec.name: spec for spec in self._suite.metrics}.get(metric.metric)
+        comment = ""
+        if metric.margin is not None and metric.severity is Severity.WARN:
+            said["margin"] = metric.margin
+        elif metric.margin is not None and spec is not None:
+            reach = _proof(self._suite, metric, gate)
+            said["margin"] = metric.margin if reach.margin is None else reach.margin
+            comment = reach.comment
+            if reach.margin is not None:
+                told.append(Change(f"{place}.margin", metric.margin, reach.margin, reach.why))
+        for key in ("at_least", "max_increase"):
+            if getattr(metric, key) is not None:
+                said[key] = getattr(metric, key)
+        if spec is not None and spec.pairwise and "at_least" in said:
+            said["at_least"] = 2 * said["at_least"] - 1
+        if metric.on is not None:
+            said["on"] = metric.on
+        severity = metric.severity
+        if metric.max_increase is not None and severity is Severity.FAIL:
+            why = "another model has its own price, speed and length: read, not a reason to keep a model that goes"
+            told.append(Change(f"{place}.severity", Severity.FAIL.value, Severity.WARN.value, why))
+            severity = Severity.WARN
+        if severity is Severity.WARN:
+            said["severity"] = severity.value
+        return Line(metric.metric, said, comment), told
+
+    def _freezing(self) -> str:
+        going = self._catalog.retires_within(self._baseline.model, _SOON_DAYS)
+        return "" if going is None else "when it is gone: fallback: {archive: FILE}, made by `snapdrift archive`"
+
+    def _left_out(self, gate: Gate) -> Iterator[Change]:
+        others = [name for name in self._suite.gates if name != gate.name]
+        if others:
+            yield Change("gates", ", ".join(others), None, "a migration is decided once, under one gate")
+        gone = [name for name in self._suite.variants if name != self._baseline.name]
+        if gone:
+            yield Change("variants", ", ".join(gone), None, "two sides are compared")
+        sample = self._suite.gate_samples.get(gate.name)
+        if sample is not None:
+            yield Change("sample", sample.n, None, "all cases are asked: proof takes them")
+        if self._suite.early_stop:
+            yield Change("early_stop", "true", None, "what is decided once is decided on all cases")
+
+    def notes(self) -> tuple[str, ...]:
+        """What to know of both models and of judges."""
+        catalog, host = self._catalog, self._baseline.host
+        found = list(catalog.warnings(self._to))
+        if catalog.get(self._to) is None:
+            found.append(f"Which settings {self._to} takes is not known: none was set to null for it.")
+        if host is not None:
+            found.append(f"`{self.candidate}` is asked on the host {host}, as `{self._baseline.name}` is.")
+        found += self._of_the_old()
+        for grader in self._suite.graders:
+            going = [judge.model for judge in grader.judges if catalog.retires_within(judge.model, _SOON_DAYS)]
+            found += [
+                f"The judge {grader.name} asks {model}, which goes too: another judge makes other scores, so change it "
+                "before either side is asked, and calibrate it."
+                for model in going
+            ]
+        return tuple(dict.fromkeys(found))
+
+    def _of_the_old(self) -> list[str]:
+        """When the model goes, and how its answers outlive it."""
+        model, name = self._baseline.model, self._baseline.name
+        going = self._catalog.retires_within(model, _SOON_DAYS)
+        if going is None:
+            return []
+        gone = self._catalog.retires_within(model, 0) is not None
+        freeze = (
+            f"Only a run that is stored can stand for {model} now: `snapdrift archive RUN --variant {name}`"
+            if gone
+            else f"Freeze {model} while it can be asked: `snapdrift archive --repeats 3 {self._suite.path}`"
+        )
+        return [
+            going,
+            f"{freeze}; then `baseline: {{variant: {name}, fallback: {{archive: FILE}}}}` compares with that.",
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What `prove` takes of a metric: in words, and the margin that its cases bear where its own is too small."""
+
+    comment: str
+    margin: float | None = None
+    why: str = ""
+
+
+def _proof(suite: Suite, metric: MetricGate, gate: Gate) -> _Reach:
+    from snapdrift.verdicts import sufficiency
+
+    def needed(margin: float) -> tuple[int, int | None, bool]:
+        asked = replace(gate, policy=Policy.PROVE, metrics=(replace(metric, margin=margin, severity=Severity.FAIL),))
+        asked = replace(asked, pairs=tuple(replace(pair, severity=Severity.FAIL) for pair in gate.pairs[:1]))
+        repeats = suite.repeats_for(gate.name)
+        applicable = applicable_cases(suite, suite.cases)
+        (found,) = sufficiency(asked, suite.metrics, suite.cases, applicable, repeats)
+        return found.cases, found.cases_for_prove, found.enough
+
+    if not gate.pairs:
+        return _Reach("")
+    margin = metric.margin or 0.0
+    cases, takes, enough = needed(margin)
+    if enough:
+        return _Reach(f"proof takes {takes} cases without a difference, there are {cases}")
+    for hundredths in range(int(margin * 100) + 1, 100):
+        wider = hundredths / 100
+        if needed(wider)[2]:
+            short = f"proof at {margin:g} takes {takes} cases, there are {cases}"
+            why = f"{short}: add {(takes or 0) - cases} for it, or claim less"
+            return _Reach(f"{margin:g} takes {takes} cases, there are {cases}", wider, why)
+    return _Reach(f"proof takes {takes} cases, there are {cases}")
+
+
+def _written(entry: SuiteFile, name: str) -> dict[str, Any]:
+    """What a variant says for itself, whichever form made it."""
+    if entry.variants is not None and name in entry.variants:
+        return _plain(entry.variants[name])
+    matrix = entry.matrix
+    if matrix is not None:
+        prompt, _, label = name.partition("/") if matrix.prompt is not None else ("", "", name)
+        named: Mapping[str, Any] = matrix.model if isinstance(matrix.model, dict) else {m: m for m in matrix.model}
+        if label in named:
+            source = named[label]
+            own = {"model": source} if isinstance(source, str) else _plain(source)
+            return own | ({"prompt": prompt} if prompt else {})
+    return {"model": name}
+
+
+def _plain(variant: VariantEntry) -> dict[str, Any]:
+    return variant.model_dump(exclude_unset=True, by_alias=True, mode="json")
+
+
+def _lines(own: Mapping[str, Any], changes: Sequence[Change]) -> list[Line]:
+    why = {change.setting: change.why for change in changes if change.setting}
+    lines = []
+    for key, value in own.items():
+        if key == "request" and isinstance(value, Mapping):
+            lines.append(Line(key, [Line(name, setting, why.get(name, "")) for name, setting in value.items()]))
+        else:
+            lines.append(Line(key, value))
+    return lines
