@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snapdrift.acceptances import Acceptance, accepted_by_metric, most_accepted
-from snapdrift.conclusions import Comparison, Evaluation
+from snapdrift.conclusions import Comparison, Evaluation, LeftOut, PairTable
 from snapdrift.model import DecisionWord, MetricGate, Policy, Verdict
 from snapdrift.stats.paired import mcnemar
 from snapdrift.verdicts import RunFacts, evaluate
@@ -24,6 +24,18 @@ def accepted(cases: Iterable[int], metric: str = "right") -> tuple[Acceptance, .
 def only(evaluation: Evaluation) -> Comparison:
     (comparison,) = evaluation.comparisons
     return comparison
+
+
+def table(evaluation: Evaluation) -> PairTable:
+    found = only(evaluation).table
+    assert found is not None
+    return found
+
+
+def out_of(evaluation: Evaluation) -> LeftOut:
+    found = only(evaluation).left_out
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -41,13 +53,13 @@ def test_accepted_losses_are_left_out_on_both_sides_and_the_gate_is_no_longer_re
     red, spared = concluded((180, 10, 0, 10)), concluded((180, 10, 0, 10), losses=8)
     assert (red.decision.word, only(red).left_out) == (DecisionWord.REGRESSION, None)
     comparison = only(spared)
-    assert (spared.decision.word, comparison.n, comparison.table.only_baseline) == (DecisionWord.PASSED, 192, 2)
+    assert (spared.decision.word, comparison.n, table(spared).only_baseline) == (DecisionWord.PASSED, 192, 2)
     assert len(comparison.newly_failing) == 2
 
 
 def test_what_a_comparison_would_be_with_the_accepted_cases_is_kept_and_told(concluded):
     spared = concluded((180, 10, 0, 10), losses=8)
-    out, before = only(spared).left_out, only(concluded((180, 10, 0, 10)))
+    out, before = out_of(spared), only(concluded((180, 10, 0, 10)))
     assert (out.verdict, out.difference, out.p_adjusted) == (Verdict.REGRESSED, before.difference, before.p_adjusted)
     assert (len(out.cases), len(out.losses), out.allowed) == (8, 8, 10)
     assert spared.decision.warnings[0] == (
@@ -81,7 +93,7 @@ def test_accepting_proves_nothing_that_is_not_shown_with_the_accepted_cases(conc
 def test_accepted_cases_that_are_gains_by_now_are_left_out_as_well_and_no_note_speaks_of_losses(concluded):
     evaluation = concluded((180, 0, 10, 10), losses=10)
     comparison = only(evaluation)
-    assert (comparison.n, comparison.left_out.losses, comparison.table.only_candidate) == (190, (), 0)
+    assert (comparison.n, out_of(evaluation).losses, table(evaluation).only_candidate) == (190, (), 0)
     assert comparison.p_better == 1.0
     assert not any(text.startswith("Accepted") for text in evaluation.decision.warnings)
 
@@ -121,10 +133,11 @@ def rates(losing: float, gaining: float, runs: int = 2000) -> dict[str, float]:
         losses, gains, _ = rng.multinomial(200, [losing, gaining, 1 - losing - gaining])
         rest, every = (shown(n, int(gains)) for n in (max(0, int(losses) - 10), int(losses)))
         found = sober(rest, every)
-        said["improved"] += found.p.better <= 0.05
-        said["no_worse"] += found.p_no_worse <= 0.05
-        said["improved of the rest"] += rest.p.better <= 0.05
-        said["no_worse of the rest"] += rest.p_no_worse <= 0.05
+        for evidence, of in ((found, ""), (rest, " of the rest")):
+            assert evidence.p is not None
+            assert evidence.p_no_worse is not None
+            said[f"improved{of}"] += evidence.p.better <= 0.05
+            said[f"no_worse{of}"] += evidence.p_no_worse <= 0.05
     return {word: count / runs for word, count in said.items()}
 
 

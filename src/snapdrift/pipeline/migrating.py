@@ -14,6 +14,7 @@ from snapdrift.model import Endpoint, Gate, MetricGate, Policy, Severity, Varian
 from snapdrift.pipeline.migration_settings import Change, migrated_request
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import DEFAULT_GATE, applicable_cases, check_suites, prepare
+from snapdrift.pipeline.suite_graders import judges_of
 from snapdrift.suites.migration_text import Line, blocks_of, dumped, entry_text, written_out
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class _Made:
         if host is not None:
             found.append(f"`{self.candidate}` is asked on the host {host}, as `{self._baseline.name}` is.")
         found += self._of_the_old()
-        for grader in self._suite.graders:
+        for grader in judges_of(self._suite):
             going = [judge.model for judge in grader.judges if catalog.retires_within(judge.model, _SOON_DAYS)]
             found += [
                 f"The judge {grader.name} asks {model}, which goes too: another judge makes other scores, so change it "
