@@ -155,9 +155,10 @@ def test_only_the_file_of_acceptances_is_nothing_to_run(workspace):
 def test_a_run_that_is_looked_at_while_it_grows_bets_without_accepted_cases(looked_at, land_standin):
     suite = looked_at(cases=100, isles=3)
     name = suite.stem
+    rows = (suite.parents[1] / "datasets" / f"{name}.jsonl").read_text().splitlines()
     entries = "".join(
-        f"- {{suite: {name}, case: {case}, metric: capital, why: w, by: ada, until: 2027-02-20}}\n"
-        for case in [json.loads(line)["id"] for line in (suite.parents[1] / "datasets" / f"{name}.jsonl").open()][:3]
+        f"- {{suite: {name}, case: {json.loads(row)['id']}, metric: capital, why: w, by: ada, until: 2027-02-20}}\n"
+        for row in rows[:3]
     )
     (suite.parent / "accepted.yaml").write_text(entries)
     options = RunOptions(target=TargetOptions(base_url=land_standin()[0]), early_stop=True)
