@@ -95,12 +95,17 @@ def test_every_bundled_suite_has_one_that_is_right_and_keeps_its_cases_graders_a
 
 def test_it_runs_on_the_stand_in(root):
     made = migrated(root, "sentiment")
-    options = RunOptions(target=TargetOptions(standin=True), selection=Selection(cases=("r-001",)))
-    cases = [case.id for case in prepare(made.path, RunOptions()).cases][:2]
-    (outcome,) = pipeline.run_suites(
-        [made.path], RunOptions(target=options.target, selection=Selection(cases=tuple(cases)))
-    )
+    cases = tuple(case.id for case in prepare(made.path, RunOptions()).cases[:2])
+    options = RunOptions(target=TargetOptions(standin=True), selection=Selection(cases=cases))
+    (outcome,) = pipeline.run_suites([made.path], options)
     assert [set(variant.outcomes) for variant in outcome.evaluation.variants] == [{"ok"}, {"ok"}]
+
+
+def test_the_repositorys_own_migration_is_what_the_command_writes(root):
+    own = ROOT / "evals" / "migrations" / "ticket-triage-gpt-6-luna.yaml"
+    target = root / "evals" / "migrations" / "again.yaml"
+    pipeline.migrate_suite(root / "evals" / "ticket-triage.yaml", "gpt-6-luna", RunOptions(), out=target)
+    assert target.read_text() == own.read_text()
 
 
 def test_short_forms_are_written_out_and_only_the_prompt_that_is_used_is_kept(root):

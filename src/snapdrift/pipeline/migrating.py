@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SOON_DAYS = 366
 _DROPPED = ("suite", "description", "variants", "models", "matrix", "prompts", "gate", "gates", "sample", "early_stop")
 """Keys that are written anew, or that a decision taken once on all cases has no use for."""
+_SCHEMA = re.compile(r"yaml-language-server: \$schema=(\S+)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -61,7 +63,7 @@ def migrate_suite(
     target = out or path.with_name(f"{path.stem}-{_UNSAFE.sub('-', to)}.yaml")
     if target.exists():
         raise UsageError(f"{target} is there already; expected a new file: name one with -o FILE")
-    made = _Made(suite, catalog, document, entry, baseline, to, target)
+    made = _Made(suite, catalog, document, entry, baseline, to, target, prepared.workspace.root)
     text, changes = made.text(suite.gates[prepared.gate.name])
     _write(target, text)
     try:
@@ -104,7 +106,9 @@ class _Made:
         baseline: Variant,
         to: str,
         target: Path,
+        root: Path,
     ) -> None:
+        self._workspace_root = root
         self._suite, self._catalog, self._document, self._entry = suite, catalog, document, entry
         self._baseline, self._to, self._target = baseline, to, target
         self.candidate = to if to != baseline.name else f"{to}-new"
@@ -119,7 +123,7 @@ class _Made:
             if blocks is None
             else dict(blocks)
         )
-        head = kept.pop("", "")
+        head = self._schema_from_there(kept.pop("", ""))
         name = f"{self._suite.name}-{_UNSAFE.sub('-', self._to)}"[:100]
         about = (
             f"Judges {self._to} as the replacement of {self._baseline.name} ({self._baseline.model}), by the cases and "
@@ -133,6 +137,15 @@ class _Made:
         parts += ["".join(rest), self._prompts(), variants, *tail, gated, *end]
         changes = (*settings, *policy, *self._left_out(gate))
         return "\n".join(part for part in parts if part), changes
+
+    def _schema_from_there(self, head: str) -> str:
+        """The comment that names the schema, which editors look for from the file's own folder."""
+        found = _SCHEMA.search(head)
+        if found is None or "://" in found[1] or found[1].startswith("/"):
+            return head
+        before = self._workspace_root / Path(self._suite.path).parent / found[1]
+        there = os.path.relpath(before, self._target.resolve().parent)
+        return head[: found.start(1)] + Path(there).as_posix() + head[found.end(1) :]
 
     def _old(self) -> str:
         """The baseline as it is written, or written out where a short form made it."""

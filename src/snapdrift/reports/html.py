@@ -24,7 +24,7 @@ from snapdrift.reports.case_pages import INDEX, MEGABYTE, case_pages_of
 from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.distributions import SHARES
 from snapdrift.reports.embed import Embedded, Payload, embedded
-from snapdrift.reports.escaping import encodable
+from snapdrift.reports.escaping import encodable, visible
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
@@ -251,7 +251,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
         "magnitude rate side"
     )
-    own = {"cost": words.cost_text, "cached_share": words.cached_share}
+    own = {"cost": words.cost_text, "cached_share": words.cached_share, "visible": visible}
     return {name: getattr(figures, name) for name in names.split()} | own
 
 
