@@ -65,15 +65,14 @@ class VarianceParts:
 class LeftOut:
     """What acceptances took out of one comparison, and what it would be with it.
 
-    `cases` are the accepted cases of the run, at most `allowed` of which there may be; `losses` those among them on
-    which the candidate has less than the baseline, `newly_failing` and `newly_passing` those that change sides.
+    `cases` are the accepted cases of the run, `losses` those among them on which the candidate has less than the
+    baseline, `newly_failing` and `newly_passing` those that change sides.
     `difference`, `ci`, `p_adjusted` (Holm's, over comparisons with all cases) and `verdict` are of the same comparison
     with the accepted cases.
     """
 
     cases: tuple[str, ...]
     losses: tuple[str, ...]
-    allowed: int
     difference: float | None
     ci: tuple[float, float] | None
     p_adjusted: float | None

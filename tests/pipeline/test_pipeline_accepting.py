@@ -78,7 +78,7 @@ def test_verdict_json_lists_what_is_accepted_and_what_it_took_out(decided):
     ]
     (comparison,) = said["comparisons"]
     out = comparison["left_out"]
-    assert (comparison["n"], out["verdict"], out["allowed"], out["losses"]) == (116, "regressed", 6, ["c1", "c2", "c3"])
+    assert (comparison["n"], out["verdict"], out["losses"]) == (116, "regressed", ["c1", "c2", "c3"])
     assert comparison["newly_failing"] == ["c0", "c4", "c5", "c6"]
 
 
@@ -114,6 +114,14 @@ def test_more_than_the_margin_bears_is_refused_before_anything_is_sent(workspace
     with pytest.raises(UsageError, match=expected):
         prepare(root / "evals" / "capitals.yaml", RunOptions())
     assert prepare(root / "evals" / "capitals.yaml", RunOptions(selection=Selection(cases=("c1",)))).partial
+
+
+def test_a_sample_is_not_stopped_by_how_many_of_the_accepted_cases_it_draws(workspace):
+    root = workspace(more="  pr: {extends: default, sample: 30}\n")
+    drawn = [case.id for case in prepare(root / "evals" / "capitals.yaml", RunOptions(gate="pr")).cases]
+    accept(root, *(int(case[1:]) for case in drawn[:3]))
+    (entry,) = prepare(root / "evals" / "capitals.yaml", RunOptions(gate="pr")).sufficiency
+    assert entry.cases == 27
 
 
 def test_what_a_gate_can_see_is_reckoned_without_accepted_cases(workspace):

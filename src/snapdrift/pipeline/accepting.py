@@ -67,7 +67,10 @@ def without_accepted(
 
 
 def require_bounded(suite: Suite, gate: Gate, applicable: Mapping[str, frozenset[str]]) -> None:
-    """Raises `UsageError` where more is accepted of a metric than its margin bears."""
+    """Raises `UsageError` where more is accepted of a metric than its margin bears.
+
+    `applicable` are those of the whole dataset: a sample has of either its share, by chance sometimes more.
+    """
     margins = _margins(gate) if suite.accepted else {}
     for metric, accepted in accepted_by_metric(suite.accepted, margins).items():
         cases, margin = applicable.get(metric, frozenset()), margins[metric] or 0.0

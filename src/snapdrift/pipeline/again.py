@@ -171,7 +171,6 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
     applicable = applicable_cases(suite, cases)
-    require_bounded(suite, kept, applicable)
     applicable = without_accepted(suite, kept, applicable)
     require_enough(suite, kept, sufficiency(kept, suite.metrics, cases, applicable, header.planned_repeats, rule))
     return gate
@@ -189,6 +188,8 @@ def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> 
         )
     registry = Registry(refusal=refusal(workspace, allowed=options.code))
     suite = with_acceptances(load_suite(path, workspace, registry, workspace_catalog(workspace)), workspace)
+    if suite.accepted and stored.header.gate in suite.gates:
+        require_bounded(suite, suite.gates[stored.header.gate], applicable_cases(suite, suite.cases))
     now = {case.id: case for case in suite.cases}
     for shown, digest in stored.suite.get("media", {}).items():
         if suite.media.get(shown, digest) != digest:

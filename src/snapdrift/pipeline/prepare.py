@@ -140,7 +140,7 @@ def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: R
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
     one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
     if suite.accepted and not partial:
-        require_bounded(suite, gate, applicable_cases(suite, one.askable))
+        require_bounded(suite, gate, applicable_cases(suite, suite.cases))
     return one if partial else replace(one, sufficiency=_sufficiency(one))
 
 

@@ -70,7 +70,7 @@ def acceptance_sentence(comparison: Comparison, spec: MetricSpec | None) -> str:
     out = comparison.left_out
     if out is None:
         return ""
-    lost, of_all = len(out.losses), f"of {len(out.cases)} accepted, at most {out.allowed}"
+    lost, of_all = len(out.losses), f"of {len(out.cases)} accepted"
     change = words.change_text(out.difference, out.ci, spec)
     spared = f"it would be {words.VERDICT_WORDS[out.verdict]}" if _spared(comparison) else "it would be"
     return (

@@ -45,7 +45,7 @@ def with_left_out(
     for one, whole in zip(comparisons, counted, strict=True):
         cases = lost.accepted.get(one.metric, frozenset())
         losses = lost.losses.get((one.metric, one.baseline, one.candidate), ())
-        out = left_out(one, whole, cases, losses, tables.case_ids) if cases else None
+        out = left_out(whole, cases, losses, tables.case_ids) if cases else None
         made.append(replace(one, left_out=out))
     return tuple(made)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snapdrift.acceptances import Acceptance, accepted_by_metric, most_accepted
+from snapdrift.acceptances import Acceptance, accepted_by_metric
 from snapdrift.conclusions import Comparison, LeftOut
 from snapdrift.model import Gate, Results
 from snapdrift.stats.paired import SidedP
@@ -66,19 +66,12 @@ def losses_of(
     )
 
 
-def left_out(
-    comparison: Comparison, counted: Comparison, accepted: frozenset[str], losses: Sequence[str], known: Sequence[str]
-) -> LeftOut:
-    """What acceptances took out of a comparison; `counted` is the same with all cases, `known` are the run's cases.
-
-    The number that is allowed is of the cases that were compared; what a run may start with is held against those that
-    are planned.
-    """
+def left_out(counted: Comparison, accepted: frozenset[str], losses: Sequence[str], known: Sequence[str]) -> LeftOut:
+    """What acceptances took out of a comparison; `counted` is the same with all cases, `known` are the run's cases."""
     cases = tuple(case for case in known if case in accepted)
     return LeftOut(
         cases=cases,
         losses=tuple(losses),
-        allowed=most_accepted(comparison.margin or 0.0, comparison.n + len(cases)),
         difference=counted.difference,
         ci=counted.ci,
         p_adjusted=counted.p_adjusted,
