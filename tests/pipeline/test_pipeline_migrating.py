@@ -126,6 +126,31 @@ gate: {compare: [{from: short/old, to: short/new}], metrics: {polite: {margin: 0
     assert "request" not in changes(made)
 
 
+@pytest.mark.parametrize("form", ["block", "flow"])
+def test_anchors_named_prompts_and_flow_style_are_read_the_same_afterwards(root, form):
+    source = """\
+suite: anchors
+cases: [{id: a, w: one}, {id: b, w: two}]
+prompt: long
+prompts: {long: {input: "{{ w }}"}}
+models: [gpt-4o-2024-11-20]
+request: &settings {temperature: 0}
+variants: {"the old": {model: gpt-4o-2024-08-06, request: *settings}}
+graders: [{name: p, contains: x}]
+gate: {metrics: {p: {at_least: 0.1}}}
+"""
+    if form == "flow":
+        source = "{" + ", ".join(source.rstrip().splitlines()) + "}\n"
+    (root / "evals" / "anchors.yaml").write_text(source)
+    before = prepare(root / "evals" / "anchors.yaml", RunOptions()).suite
+    made = migrated(root, "anchors", of="the old")
+    after = prepare(made.path, RunOptions()).suite
+    assert after.variants["the old"] == before.variants["the old"]
+    assert after.variants["gpt-6-luna"].prompt == before.variants["the old"].prompt
+    assert "temperature" not in after.variants["gpt-6-luna"].request
+    assert any(note.startswith("Nothing in the gate has a margin") for note in made.notes)
+
+
 def test_the_old_model_that_goes_is_told_with_how_to_freeze_it_and_the_new_one_with_what_is_not_known(root):
     notes = "\n".join(migrated(root, "ticket-triage").notes)
     assert "The price of gpt-6-luna is not known." in notes

@@ -14,12 +14,11 @@ from snapdrift.errors import SnapdriftError, StoreError, UsageError
 from snapdrift.model import Endpoint, Gate, MetricGate, Policy, Severity, Variant
 from snapdrift.pipeline.migration_settings import Change, migrated_request
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.pipeline.prepare import DEFAULT_GATE, applicable_cases, check_suites, prepare
+from snapdrift.pipeline.prepare import DEFAULT_GATE, Prepared, applicable_cases, check_suites, prepare
 from snapdrift.pipeline.suite_graders import judges_of
 from snapdrift.suites.migration_text import Line, blocks_of, dumped, entry_text, written_out
 
 if TYPE_CHECKING:
-    from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.document import Document
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.suite import SuiteFile, VariantEntry
@@ -53,8 +52,8 @@ def migrate_suite(
     from snapdrift.suites.document import parse_document
     from snapdrift.suites.suite import SuiteFile
 
-    prepared = prepare(path, replace(options, gate=None) if options.gate is None else options)
-    suite, catalog = prepared.suite, prepared.catalog
+    prepared = prepare(path, options)
+    suite = prepared.suite
     document = parse_document(suite.source, suite.path)
     entry = SuiteFile.model_validate(document.value)
     baseline = _baseline(suite, suite.gates[prepared.gate.name], of)
@@ -63,7 +62,7 @@ def migrate_suite(
     target = out or path.with_name(f"{path.stem}-{_UNSAFE.sub('-', to)}.yaml")
     if target.exists():
         raise UsageError(f"{target} is there already; expected a new file: name one with -o FILE")
-    made = _Made(suite, catalog, document, entry, baseline, to, target, prepared.workspace.root)
+    made = _Made(document, entry, baseline, to, target, prepared)
     text, changes = made.text(suite.gates[prepared.gate.name])
     _write(target, text)
     try:
@@ -86,6 +85,17 @@ def _baseline(suite: Suite, gate: Gate, of: str | None) -> Variant:
     )
 
 
+def _is_yaml(text: str) -> bool:
+    from snapdrift.errors import DocumentError
+    from snapdrift.suites.document import parse_document
+
+    try:
+        parse_document(text, "")
+    except DocumentError:
+        return False
+    return True
+
+
 def _write(target: Path, text: str) -> None:
     try:
         with target.open("x", encoding="utf-8") as file:
@@ -99,17 +109,15 @@ class _Made:
 
     def __init__(
         self,
-        suite: Suite,
-        catalog: Catalog,
         document: Document,
         entry: SuiteFile,
         baseline: Variant,
         to: str,
         target: Path,
-        root: Path,
+        prepared: Prepared,
     ) -> None:
-        self._workspace_root = root
-        self._suite, self._catalog, self._document, self._entry = suite, catalog, document, entry
+        self._workspace_root, self._gate_of = prepared.workspace.root, prepared.gate
+        self._suite, self._catalog, self._document, self._entry = prepared.suite, prepared.catalog, document, entry
         self._baseline, self._to, self._target = baseline, to, target
         self.candidate = to if to != baseline.name else f"{to}-new"
 
@@ -117,26 +125,34 @@ class _Made:
         """The file, and what is other in it than in the suite that it is made of."""
         endpoint, settings = migrated_request(self._catalog, self._baseline, self._to)
         policy, gated = self._gate(gate)
+        variants = "variants:\n" + self._old() + self._new(endpoint, settings)
+        changes = (*settings, *policy, *self._left_out(gate))
         blocks = blocks_of(self._document, self._suite.source)
-        kept = (
-            {key: dumped({key: value}) for key, value in self._document.value.items()}
-            if blocks is None
-            else dict(blocks)
-        )
-        head = self._schema_from_there(kept.pop("", ""))
+        text = "" if blocks is None else self._assembled(blocks, variants, gated)
+        if blocks is None or not _is_yaml(text):  # a block that is left out has an anchor that others name
+            written = {key: dumped({key: value}) for key, value in self._document.value.items()}
+            text = self._assembled(written, variants, gated)
+        return text, changes
+
+    def _assembled(self, blocks: Mapping[str, str], variants: str, gates: str) -> str:
+        """The file of blocks that are kept and those that are new, in the order in which suites are read."""
         name = f"{self._suite.name}-{_UNSAFE.sub('-', self._to)}"[:100]
         about = (
             f"Judges {self._to} as the replacement of {self._baseline.name} ({self._baseline.model}), by the cases and "
             f"graders of {self._suite.name}."
         )
-        parts = [head, written_out([Line("suite", name), Line("description", about)], 0)]
-        variants = "variants:\n" + self._old() + self._new(endpoint, settings)
-        rest = [text for key, text in kept.items() if key not in _DROPPED and key not in ("graders", "budget")]
-        tail = [kept[key] for key in ("graders",) if key in kept]
-        end = [kept[key] for key in ("budget",) if key in kept]
-        parts += ["".join(rest), self._prompts(), variants, *tail, gated, *end]
-        changes = (*settings, *policy, *self._left_out(gate))
-        return "\n".join(part for part in parts if part), changes
+        kept = [text for key, text in blocks.items() if key and key not in (*_DROPPED, "graders", "budget")]
+        parts = [
+            self._schema_from_there(blocks.get("", "")),
+            written_out([Line("suite", name), Line("description", about)], 0),
+            "".join(kept),
+            self._prompts(),
+            variants,
+            blocks.get("graders", ""),
+            gates,
+            blocks.get("budget", ""),
+        ]
+        return "\n".join(part for part in parts if part)
 
     def _schema_from_there(self, head: str) -> str:
         """The comment that names the schema, which editors look for from the file's own folder."""
@@ -178,8 +194,9 @@ class _Made:
     def _prompts(self) -> str:
         """Those of `prompts` that the baseline is asked with: one that nothing uses would be a mistake."""
         prompts = self._document.value.get("prompts") or {}
-        used = self._own().get("prompt")
-        return dumped({"prompts": {used: prompts[used]}}) if isinstance(used, str) and used in prompts else ""
+        named = [self._own().get("prompt"), self._document.value.get("prompt")]
+        used = {name: prompts[name] for name in named if isinstance(name, str) and name in prompts}
+        return dumped({"prompts": used}) if used else ""
 
     def _gate(self, gate: Gate) -> tuple[list[Change], str]:
         changes, metrics = [], []
@@ -261,6 +278,10 @@ class _Made:
             found.append(f"Which settings {self._to} takes is not known: none was set to null for it.")
         if host is not None:
             found.append(f"`{self.candidate}` is asked on the host {host}, as `{self._baseline.name}` is.")
+        if not any(metric.margin is not None for metric in self._gate_of.metrics):
+            found.append(
+                "Nothing in the gate has a margin: give one to each metric on which the new model must not be worse."
+            )
         found += self._of_the_old()
         for grader in judges_of(self._suite):
             going = [judge.model for judge in grader.judges if catalog.retires_within(judge.model, _SOON_DAYS)]
