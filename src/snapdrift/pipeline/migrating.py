@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import SnapdriftError, StoreError, UsageError
-from snapdrift.model import Endpoint, Gate, MetricGate, Policy, Severity, Variant
+from snapdrift.model import Endpoint, Gate, Variant
+from snapdrift.pipeline.migration_gate import migrated_gate
 from snapdrift.pipeline.migration_settings import Change, migrated_request
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.pipeline.prepare import DEFAULT_GATE, Prepared, applicable_cases, check_suites, prepare
+from snapdrift.pipeline.prepare import Prepared, check_suites, prepare
 from snapdrift.pipeline.suite_graders import judges_of
 from snapdrift.suites.migration_text import Line, blocks_of, dumped, entry_text, written_out
 
@@ -124,14 +125,14 @@ class _Made:
     def text(self, gate: Gate) -> tuple[str, tuple[Change, ...]]:
         """The file, and what is other in it than in the suite that it is made of."""
         endpoint, settings = migrated_request(self._catalog, self._baseline, self._to)
-        policy, gated = self._gate(gate)
+        gated = migrated_gate(self._suite, gate, (self._baseline.name, self.candidate), self._freezing())
         variants = "variants:\n" + self._old() + self._new(endpoint, settings)
-        changes = (*settings, *policy, *self._left_out(gate))
+        changes = (*settings, *gated.changes)
         blocks = blocks_of(self._document, self._suite.source)
-        text = "" if blocks is None else self._assembled(blocks, variants, gated)
+        text = "" if blocks is None else self._assembled(blocks, variants, gated.text)
         if blocks is None or not _is_yaml(text):  # a block that is left out has an anchor that others name
             written = {key: dumped({key: value}) for key, value in self._document.value.items()}
-            text = self._assembled(written, variants, gated)
+            text = self._assembled(written, variants, gated.text)
         return text, changes
 
     def _assembled(self, blocks: Mapping[str, str], variants: str, gates: str) -> str:
@@ -198,77 +199,9 @@ class _Made:
         used = {name: prompts[name] for name in named if isinstance(name, str) and name in prompts}
         return dumped({"prompts": used}) if used else ""
 
-    def _gate(self, gate: Gate) -> tuple[list[Change], str]:
-        changes, metrics = [], []
-        if gate.policy is not Policy.PROVE:
-            why = "a replacement has to be shown no worse: that no regression is seen is not enough"
-            changes.append(Change("gates.default.policy", gate.policy.value, Policy.PROVE.value, why))
-        for metric in gate.metrics:
-            line, told = self._metric(metric, gate)
-            metrics.append(line)
-            changes += told
-        lines = [Line("baseline", {"variant": self._baseline.name}, self._freezing())]
-        lines += [Line("candidates", [self.candidate]), Line("policy", Policy.PROVE.value), Line("metrics", metrics)]
-        must = gate.must_pass
-        if must.tags or must.cases:
-            named = {"tags": list(must.tags), "cases": list(must.cases)}
-            lines.append(Line("must_pass", {key: value for key, value in named.items() if value}))
-        usual = Gate(gate.name)
-        for key in ("coverage", "confidence", "discordance"):
-            if getattr(gate, key) != getattr(usual, key):
-                lines.append(Line(key, getattr(gate, key)))
-        if gate.alias_moved is Severity.FAIL:
-            lines.append(Line("alias_moved", gate.alias_moved.value))
-        if gate.repeats is not None:
-            lines.append(Line("repeats", gate.repeats))
-        if gate.budget_usd is not None:
-            lines.append(Line("budget", {"usd": gate.budget_usd}))
-        return changes, "gates:\n" + written_out([Line(DEFAULT_GATE, lines)], 2)
-
-    def _metric(self, metric: MetricGate, gate: Gate) -> tuple[Line, list[Change]]:
-        place, told, said = f"gates.default.metrics.{metric.metric}", [], dict[str, Any]()
-        spec = {spec.name: spec for spec in self._suite.metrics}.get(metric.metric)
-        comment = ""
-        if metric.margin is not None and metric.severity is Severity.WARN:
-            said["margin"] = metric.margin
-        elif metric.margin is not None and spec is not None:
-            reach = _proof(self._suite, metric, gate)
-            said["margin"] = metric.margin if reach.margin is None else reach.margin
-            comment = reach.comment
-            if reach.margin is not None:
-                told.append(Change(f"{place}.margin", metric.margin, reach.margin, reach.why))
-        for key in ("at_least", "max_increase"):
-            if getattr(metric, key) is not None:
-                said[key] = getattr(metric, key)
-        if spec is not None and spec.pairwise and "at_least" in said:
-            said["at_least"] = 2 * said["at_least"] - 1
-        if metric.on is not None:
-            said["on"] = metric.on
-        severity = metric.severity
-        if metric.max_increase is not None and severity is Severity.FAIL:
-            why = "another model has its own price, speed and length: read, not a reason to keep a model that goes"
-            told.append(Change(f"{place}.severity", Severity.FAIL.value, Severity.WARN.value, why))
-            severity = Severity.WARN
-        if severity is Severity.WARN:
-            said["severity"] = severity.value
-        return Line(metric.metric, said, comment), told
-
     def _freezing(self) -> str:
         going = self._catalog.retires_within(self._baseline.model, _SOON_DAYS)
         return "" if going is None else "when it is gone: fallback: {archive: FILE}, made by `snapdrift archive`"
-
-    def _left_out(self, gate: Gate) -> Iterator[Change]:
-        others = [name for name in self._suite.gates if name != gate.name]
-        if others:
-            yield Change("gates", ", ".join(others), None, "a migration is decided once, under one gate")
-        gone = [name for name in self._suite.variants if name != self._baseline.name]
-        if gone:
-            yield Change("variants", ", ".join(gone), None, "two sides are compared")
-        sample = self._suite.gate_samples.get(gate.name)
-        if sample is not None:
-            yield Change("sample", sample.n, None, "all cases are asked: proof takes them")
-        if self._suite.early_stop:
-            yield Change("early_stop", "true", None, "what is decided once is decided on all cases")
 
     def notes(self) -> tuple[str, ...]:
         """What to know of both models and of judges."""
@@ -308,41 +241,6 @@ class _Made:
             going,
             f"{freeze}; then `baseline: {{variant: {name}, fallback: {{archive: FILE}}}}` compares with that.",
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """What `prove` takes of a metric: in words, and the margin that its cases bear where its own is too small."""
-
-    comment: str
-    margin: float | None = None
-    why: str = ""
-
-
-def _proof(suite: Suite, metric: MetricGate, gate: Gate) -> _Reach:
-    from snapdrift.verdicts import sufficiency
-
-    def needed(margin: float) -> tuple[int, int | None, bool]:
-        asked = replace(gate, policy=Policy.PROVE, metrics=(replace(metric, margin=margin, severity=Severity.FAIL),))
-        asked = replace(asked, pairs=tuple(replace(pair, severity=Severity.FAIL) for pair in gate.pairs[:1]))
-        repeats = suite.repeats_for(gate.name)
-        applicable = applicable_cases(suite, suite.cases)
-        (found,) = sufficiency(asked, suite.metrics, suite.cases, applicable, repeats)
-        return found.cases, found.cases_for_prove, found.enough
-
-    if not gate.pairs:
-        return _Reach("")
-    margin = metric.margin or 0.0
-    cases, takes, enough = needed(margin)
-    if enough:
-        return _Reach(f"proof takes {takes} cases without a difference, there are {cases}")
-    for hundredths in range(int(margin * 100) + 1, 100):
-        wider = hundredths / 100
-        if needed(wider)[2]:
-            short = f"proof at {margin:g} takes {takes} cases, there are {cases}"
-            why = f"{short}: add {(takes or 0) - cases} for it, or claim less"
-            return _Reach(f"{margin:g} takes {takes} cases, there are {cases}", wider, why)
-    return _Reach(f"proof takes {takes} cases, there are {cases}")
 
 
 def _written(entry: SuiteFile, name: str) -> dict[str, Any]:
