@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.acceptances import Acceptance
 from snapdrift.calibrations import JudgeCalibration, ReviewTally
 from snapdrift.exit_codes import ExitCode
 from snapdrift.explanations import Explanation
@@ -61,6 +62,26 @@ class VarianceParts:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What acceptances took out of one comparison, and what it would be with it.
+
+    `cases` are the accepted cases of the run, `losses` those among them on which the candidate has less than the
+    baseline, `newly_failing` and `newly_passing` those that change sides.
+    `difference`, `ci`, `p_adjusted` (Holm's, over comparisons with all cases) and `verdict` are of the same comparison
+    with the accepted cases.
+    """
+
+    cases: tuple[str, ...]
+    losses: tuple[str, ...]
+    difference: float | None
+    ci: tuple[float, float] | None
+    p_adjusted: float | None
+    verdict: Verdict
+    newly_failing: tuple[str, ...] = ()
+    newly_passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Baseline against candidate on one metric, paired by case.
 
@@ -74,6 +95,7 @@ class Comparison:
     `units_fed` and `units_planned` are set where the run was looked at while it grew: how many units (cases, or
     clusters of them) it rests on, of how many that could have been asked; `stopped_early` where a look ended the
     asking, so that the difference leans towards what ended it. `capped`: the verdict of its judge does not count.
+    `left_out` is what acceptances took out of it, None where they took nothing.
     """
 
     metric: str
@@ -111,6 +133,7 @@ class Comparison:
     units_planned: int | None = None
     stopped_early: bool = False
     capped: bool = False
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,4 +443,5 @@ class Evaluation:
     calibrations: tuple[JudgeCalibration, ...] = ()
     reviews: tuple[ReviewTally, ...] = ()
     sequential: Sequential | None = None
+    acceptances: tuple[Acceptance, ...] = ()
     gradings: Gradings = field(default_factory=Gradings)

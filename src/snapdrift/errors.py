@@ -77,6 +77,10 @@ class LabelsError(DocumentError):
     """A file of labels has mistakes, or is of other answers than the run has."""
 
 
+class AcceptancesError(DocumentError):
+    """The workspace's acceptances have mistakes, are over, or are of what cannot be accepted."""
+
+
 class InsufficientError(SnapdriftError):
     """The suite has too few cases for what its gate claims: it could never tell, so nothing was sent.
 

@@ -32,6 +32,7 @@ from snapdrift.standin.fault_scripts import FaultRule, read_script
 from snapdrift.standin.faults import Fault
 from snapdrift.standin.launch import StandinProcess
 from snapdrift.standin.recordings import Recordings
+from snapdrift.suites.accepted import AcceptedEntry
 from snapdrift.suites.config import Config, HostConfig, StandinSettings, parse_config
 from snapdrift.suites.datasets import load_cases
 from snapdrift.suites.gate_entries import GateEntry, MetricEntry, SampleEntry
@@ -180,6 +181,7 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
         ("The workspace", 0, Config, ""),
         ("Hosts", 0, HostConfig, ""),
         ("Labels", 0, LabelRow, ""),
+        ("Accepted losses", 0, AcceptedEntry, ""),
         ("Keys of the stand-in", 0, StandinSettings, ""),
     ],
 )
@@ -274,6 +276,22 @@ def test_the_example_of_labels_is_read(tmp_path: Path) -> None:
 
     assert isinstance(written.entry, LabelRow)
     assert (written.entry.variant, written.entry.label, written.entry.purpose) == ("november", True, "review")
+
+
+def test_the_gates_by_occasion_are_taken_beside_each_other(workspace: Workspace) -> None:
+    (block,) = blocks("yml gates")
+    cases = [{"id": f"c{number}", "ticket": "Where?"} for number in range(60)]
+    names = {"august": {"model": "gpt-4o-2024-08-06"}, "november": {"model": "gpt-4o-2024-11-20"}}
+    graders = [{"name": "queue", "contains": "here"}]
+    asked = {key: value for key, value in BASE.items() if key != "gate"}
+
+    suite = load(
+        yaml.safe_dump({**asked, "cases": cases, "variants": names, "graders": graders, **yaml.safe_load(block)}),
+        workspace,
+    )
+
+    said = {name: (suite.repeats_for(name), suite.budget_for(name)) for name in suite.gates}
+    assert said == {"default": (1, None), "pr": (1, 0.25), "nightly": (2, 1.0), "release": (3, 5.0)}
 
 
 def test_the_labels_of_judges_are_those_that_reports_bear() -> None:

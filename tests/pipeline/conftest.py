@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,32 +38,43 @@ gates:
 {more}"""
 
 
+def capitals(
+    root: Path,
+    cases: int = 60,
+    wrong: dict[str, int] | None = None,
+    max_blind: float = 0.3,
+    more: str = "",
+    tag: str = "",
+) -> Path:
+    """Makes a workspace with `cases` cases and the recordings of both models, `wrong[model]` of which are wrong."""
+    for folder in ("evals", "datasets"):
+        (root / folder).mkdir(parents=True)
+    (root / "snapdrift.toml").write_text("")
+    (root / "evals" / "capitals.yaml").write_text(SUITE.format(max_blind=max_blind, more=more))
+    rows: list[dict[str, Any]] = []
+    recordings: list[dict[str, Any]] = []
+    for number in range(cases):
+        tags = [tag] if tag and number == 0 else []
+        rows.append({"id": f"c{number}", "country": f"Land {number}", "expected": f"Town {number}", "tags": tags})
+        for model in ("gpt-4o-2024-08-06", "gpt-4o-2024-11-20"):
+            right = number >= (wrong or {}).get(model, 0)
+            asked = f"What is the capital of Land {number}?"
+            recordings.append({"model": model, "input": asked, "output": f"Town {number}" if right else "No idea"})
+    write_rows(root / "datasets" / "capitals.jsonl", rows)
+    write_rows(root / "datasets" / "recordings.jsonl", recordings)
+    return root
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a workspace with `cases` cases and the recordings of both models, `wrong[model]` of which are wrong."""
+    """Makes a workspace as `capitals` does."""
+    return partial(capitals, tmp_path / "workspace")
 
-    def make(
-        cases: int = 60, wrong: dict[str, int] | None = None, max_blind: float = 0.3, more: str = "", tag: str = ""
-    ) -> Path:
-        root = tmp_path / "workspace"
-        for folder in ("evals", "datasets"):
-            (root / folder).mkdir(parents=True)
-        (root / "snapdrift.toml").write_text("")
-        (root / "evals" / "capitals.yaml").write_text(SUITE.format(max_blind=max_blind, more=more))
-        rows: list[dict[str, Any]] = []
-        recordings: list[dict[str, Any]] = []
-        for number in range(cases):
-            tags = [tag] if tag and number == 0 else []
-            rows.append({"id": f"c{number}", "country": f"Land {number}", "expected": f"Town {number}", "tags": tags})
-            for model in ("gpt-4o-2024-08-06", "gpt-4o-2024-11-20"):
-                right = number >= (wrong or {}).get(model, 0)
-                asked = f"What is the capital of Land {number}?"
-                recordings.append({"model": model, "input": asked, "output": f"Town {number}" if right else "No idea"})
-        write_rows(root / "datasets" / "capitals.jsonl", rows)
-        write_rows(root / "datasets" / "recordings.jsonl", recordings)
-        return root
 
-    return make
+@pytest.fixture(scope="module")
+def module_workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a workspace that the tests of a module share."""
+    return lambda **settings: capitals(tmp_path_factory.mktemp("module") / "workspace", **settings)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from tests.reports.hostile import HOSTILE
 
+from snapdrift.acceptances import Acceptance
 from snapdrift.conclusions import Decision, Operational
 from snapdrift.model import (
     CallKey,
@@ -60,7 +61,8 @@ def hostile_view(make_run: MakeRun) -> View:
     ugly = " ".join(HOSTILE)
     decision = replace(data.evaluation.decision, reasons=(ugly,), warnings=tuple(HOSTILE[:3]))
     run = replace(data.run, suite=HOSTILE[0], gate=HOSTILE[4], run_id=HOSTILE[1])
-    evaluation = replace(data.evaluation, decision=decision)
+    accepted = tuple(Acceptance(text, "valid", text, text, "2027-02-20") for text in HOSTILE)
+    evaluation = replace(data.evaluation, decision=decision, acceptances=accepted)
     return build_view(replace(data, run=run, evaluation=evaluation, warnings=tuple(HOSTILE)))
 
 
@@ -70,6 +72,14 @@ def test_nothing_that_acts_on_a_terminal_or_turns_text_around_gets_out(
 ) -> None:
     text = render(hostile_view(make_run))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+def test_the_page_shows_hostile_acceptances_as_text(make_run: MakeRun) -> None:
+    page = render_html(hostile_view(make_run))
+    section = page[page.index('id="accepted-title"') : page.index("What speaks for a candidate is claimed")]
+    assert section.count("<td>2027-02-20</td>") == len(HOSTILE)
+    assert not re.search("<(?!/?(?:h2|span|div|table|thead|tbody|tr|th|td|a|b|p)[ >])", section)
+    assert not re.search("[\u2028-\u202e\u2066-\u2069]", section)
 
 
 def test_the_summary_of_a_huge_run_still_fits_a_comment(make_run: MakeRun) -> None:

@@ -140,7 +140,7 @@ def test_every_gate_passes_where_every_answer_is_right(name: str) -> None:
 
 
 def test_the_quick_gate_of_ticket_triage_takes_every_language() -> None:
-    languages = {case.variables["language"] for case in suite("ticket-triage").cases_for("quick")}
+    languages = {case.variables["language"] for case in suite("ticket-triage").cases_for("pr")}
     assert languages == {"en", "de", "fr", "es"}
 
 

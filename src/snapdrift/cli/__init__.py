@@ -69,6 +69,7 @@ COMMANDS = (
     "history",
     "watch",
     "calibrate",
+    "migrate",
     "models",
     "standin",
     "schema",

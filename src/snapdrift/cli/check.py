@@ -29,6 +29,9 @@ def check(
 ) -> None:
     """Validate suites: every mistake with file, line and column. Nothing is sent.
 
+    Without --gate every gate of a suite has to be able to tell, those for nights and releases too. What is accepted
+    (evals/accepted.yaml) is held against the suites that it names.
+
     Examples:
       snapdrift check evals/*.yaml
       snapdrift check evals/ticket-triage.yaml --explain t-001
@@ -49,6 +52,13 @@ def check(
             typer.echo(explained.explained_json(requests) if json else explained.explained(requests), nl=False)
             return
         gc.disable()  # a short command: looking for cycles among all that it loads takes a tenth of its time
-        for prepared in pipeline.check_suites(suites, options):
+        accepted = pipeline.check_acceptances(suites, options)
+        if accepted is not None:
+            typer.echo(tables.checked_acceptances(accepted), nl=False)
+            suites = [path for path in suites if path.name != "accepted.yaml"]
+        for prepared in pipeline.check_suites(suites, options) if suites else ():
+            others = () if gate is not None or variant else pipeline.check_other_gates(prepared, options)
             typer.echo(tables.checked(prepared), nl=False)
             annotator.warnings(prepared.suite.path, prepared.suite.warnings)
+            for other in others:
+                typer.echo(tables.checked_gate(other), nl=False)

@@ -59,6 +59,15 @@ Cases = Annotated[list[str] | None, typer.Option("--case", help="Only this case.
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", help="Only cases with this tag. Repeatable; not gated.", metavar="TAG")
 ]
+Failed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--failed",
+        help="Only cases that failed on a candidate in this run of the suite, or were not measured; `latest` is the "
+        "suite's newest. Repeatable, for several suites; not gated.",
+        metavar="RUN",
+    ),
+]
 SampleSize = Annotated[
     int | None, typer.Option("--sample", min=1, help="Ask this many cases, drawn by the suite's seed.")
 ]

@@ -23,6 +23,7 @@ def run(
     variant: o.Variants = None,
     case: o.Cases = None,
     tag: o.Tags = None,
+    failed: o.Failed = None,
     sample: o.SampleSize = None,
     repeats: o.Repeats = None,
     max_usd: o.MaxUsd = None,
@@ -54,6 +55,7 @@ def run(
       snapdrift run evals/ticket-triage.yaml --standin
       snapdrift run evals/*.yaml --max-usd 5 --junit junit.xml
       snapdrift run evals/word-problems.yaml --case wp-017 --variant mini
+      snapdrift run evals/word-problems.yaml --failed latest --standin
       snapdrift run evals/ticket-triage.yaml --batch --no-wait --max-usd 5
       snapdrift run evals/word-problems.yaml --standin --early-stop
       snapdrift run evals/ticket-triage.yaml --standin --shard 1/2
@@ -72,7 +74,9 @@ def run(
         options = pipeline.RunOptions(
             env=env,
             gate=gate,
-            selection=pipeline.Selection(tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats),
+            selection=pipeline.Selection(
+                tuple(case or ()), tuple(tag or ()), tuple(variant or ()), sample, repeats, tuple(failed or ())
+            ),
             target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults, standin_log),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
             output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split, verdict=verdict),

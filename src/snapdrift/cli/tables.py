@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
-    from snapdrift.pipeline import Demo
+    from snapdrift.pipeline import CheckedAcceptances, Demo, Migration
     from snapdrift.pipeline.prepare import Prepared
 
 WIDTH = 120
@@ -22,11 +22,67 @@ def checked(prepared: Prepared) -> str:
     lines = [
         f"{suite.path}: ok",
         f"  {len(prepared.cases)} cases, {variants} variants, gate {prepared.gate.name}, graders {graders}",
+        *([f"  {_accepted(len(suite.accepted))} of this suite"] if suite.accepted else []),
         *(f"  warning: {text}" for text in suite.warnings),
         *sight(prepared.sufficiency),
         *(f"  {text}" for text in prepared.calibration),
     ]
     return joined(lines)
+
+
+def checked_gate(prepared: Prepared) -> str:
+    """Another gate of a suite that was told already: what it asks, and what it can see."""
+    gate, asked = prepared.gate, len(prepared.cases)
+    budget = prepared.suite.budget_for(gate.name)
+    terms = [
+        f"{asked} case{'' if asked == 1 else 's'}",
+        *([f"{prepared.repeats} times each"] if prepared.repeats > 1 else []),
+        f"policy {gate.policy.value}",
+        *([f"budget {usd(budget)}"] if budget is not None else []),
+        *(["nothing reused"] if gate.fresh else []),
+    ]
+    seen = [entry.detectable for entry in prepared.sufficiency]
+    if seen and None not in seen:
+        drop = max(share for share in seen if share is not None)
+        terms.append(f"drops from {drop:.1%} of the scale are seen on every metric")
+    return joined([f"  gate {gate.name}: {', '.join(terms)}"])
+
+
+def checked_acceptances(found: CheckedAcceptances) -> str:
+    """A file of acceptances that is right: how many there are, and when the first of them ends."""
+    total = sum(found.suites.values())
+    each = ", ".join(f"{number} of {suite}" for suite, number in found.suites.items())
+    return joined(
+        [f"{found.file}: ok", *([f"  {_accepted(total)} ({each}), the first until {found.first_end}"] if total else [])]
+    )
+
+
+def _accepted(number: int) -> str:
+    return f"{number} acceptance{'' if number == 1 else 's'}"
+
+
+def migrated(made: Migration) -> str:
+    """A suite that was written to judge a replacement: whom it compares, what is other and why, what comes next."""
+    lines = [f"{made.path}: written, and right: `{made.baseline}` against `{made.candidate}`"]
+    rows = [
+        [
+            change.place,
+            _short(change.before),
+            _short(change.after, "null" if change.setting else "left out"),
+            change.why,
+        ]
+        for change in made.changes
+    ]
+    if rows:
+        lines.append(table(["changed", "from", "to", "because"], set(), rows))
+    lines += [f"  note: {text}" for text in made.notes]
+    lines += [f"Next: snapdrift check {made.path}, snapdrift plan {made.path}, snapdrift run {made.path}"]
+    return joined(lines)
+
+
+def _short(value: object, nothing: str = "") -> str:
+    text = nothing if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def demonstrated(shown: Sequence[Demo]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
+    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
     from snapdrift.pipeline.demo import Demo, run_demo
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.history import read_history
     from snapdrift.pipeline.indexing import index_runs
     from snapdrift.pipeline.merging import merge_runs
+    from snapdrift.pipeline.migrating import Migration, migrate_suite
     from snapdrift.pipeline.options import (
         BatchOptions,
         EngineOptions,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     )
     from snapdrift.pipeline.overdue import LastReport, last_reports
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
-    from snapdrift.pipeline.prepare import check_suites
+    from snapdrift.pipeline.prepare import check_other_gates, check_suites
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchOptions",
     "Calibrated",
+    "CheckedAcceptances",
     "Demo",
     "DrawRequest",
     "DrawnSheet",
@@ -52,6 +55,7 @@ __all__ = [
     "Exported",
     "LastReport",
     "Limits",
+    "Migration",
     "Night",
     "Output",
     "RunOptions",
@@ -63,6 +67,8 @@ __all__ = [
     "TargetOptions",
     "WatchOptions",
     "calibrate_run",
+    "check_acceptances",
+    "check_other_gates",
     "check_suites",
     "compare_run",
     "draw_sheet",
@@ -72,6 +78,7 @@ __all__ = [
     "index_runs",
     "last_reports",
     "merge_runs",
+    "migrate_suite",
     "plan_suites",
     "pull_state",
     "push_state",
@@ -86,6 +93,7 @@ __all__ = [
 
 
 _STEPS = {
+    "accepting": ("CheckedAcceptances", "check_acceptances"),
     "again": (
         "compare_run",
         "regrade_run",
@@ -112,6 +120,7 @@ _STEPS = {
     "history": ("read_history",),
     "indexing": ("index_runs",),
     "merging": ("merge_runs",),
+    "migrating": ("Migration", "migrate_suite"),
     "options": (
         "BatchOptions",
         "EngineOptions",
@@ -128,7 +137,7 @@ _STEPS = {
         "SuitePlan",
         "plan_suites",
     ),
-    "prepare": ("check_suites",),
+    "prepare": ("check_other_gates", "check_suites"),
     "running": (
         "resume_run",
         "run_suites",

@@ -12,6 +12,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
+from snapdrift.pipeline.accepting import require_bounded, with_acceptances, without_accepted
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
 from snapdrift.pipeline.concluding import (
     STOPPED,
@@ -170,6 +171,7 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
     applicable = applicable_cases(suite, cases)
+    applicable = without_accepted(suite, kept, applicable)
     require_enough(suite, kept, sufficiency(kept, suite.metrics, cases, applicable, header.planned_repeats, rule))
     return gate
 
@@ -185,7 +187,9 @@ def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> 
             f"the run's suite {stored.suite['path']} is not in this workspace; grade it where the suite is"
         )
     registry = Registry(refusal=refusal(workspace, allowed=options.code))
-    suite = load_suite(path, workspace, registry, workspace_catalog(workspace))
+    suite = with_acceptances(load_suite(path, workspace, registry, workspace_catalog(workspace)), workspace)
+    if suite.accepted and stored.header.gate in suite.gates:
+        require_bounded(suite, suite.gates[stored.header.gate], applicable_cases(suite, suite.cases))
     now = {case.id: case for case in suite.cases}
     for shown, digest in stored.suite.get("media", {}).items():
         if suite.media.get(shown, digest) != digest:

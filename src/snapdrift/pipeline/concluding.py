@@ -96,6 +96,7 @@ def evaluate_stored(stored: StoredRun, suite: Suite, earlier: EarlierModels) -> 
         judging=judging_facts(stored, suite),
         looks=looks_of(stored, gate),
         spending_notes=stored_notes(stored),
+        acceptances=suite.accepted,
     )
     return evaluate(results, gate, facts, tolerant_reading(stored, suite))
 

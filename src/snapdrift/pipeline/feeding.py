@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, CallResult, Case, Gate, Outcome, Response, Results, Score
+from snapdrift.pipeline.accepting import without_accepted
 from snapdrift.pipeline.grading import baselines_of, code_calls, scores_of
 from snapdrift.pipeline.prepare import applicable_cases
 from snapdrift.pipeline.sequences import Record, config_hash, planned_comparisons
@@ -220,7 +221,7 @@ class Feeding:
             metrics=self._suite.metrics,
             calls={key: CallResult(one.outcome) for key, one in settled.items()},
             scores=tuple(score for one in settled.values() for score in one.scores),
-            applicable=applicable_cases(self._suite, cases),
+            applicable=without_accepted(self._suite, self._gate, applicable_cases(self._suite, cases)),
         )
         (found,) = unit_differences(self._planned, build_score_tables(results, self._gate), [tuple(unit)])
         return found

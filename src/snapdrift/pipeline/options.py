@@ -25,18 +25,22 @@ DEFAULT_CONCURRENCY = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A part of a suite. Any of `cases`, `tags` and `variants` makes the run a partial one, which is not gated."""
+    """A part of a suite. Any of `cases`, `tags`, `variants` and `failed` makes the run a partial one: not gated.
+
+    `failed` names runs: the cases that failed in the one that is of the suite are asked.
+    """
 
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     sample: int | None = None
     repeats: int | None = None
+    failed: tuple[str, ...] = ()
 
     @property
     def picks_cases(self) -> bool:
         """Whether some of the suite's cases are left out by hand (a declared sample is not that)."""
-        return bool(self.cases or self.tags)
+        return bool(self.cases or self.tags or self.failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
+from snapdrift.pipeline.accepting import require_bounded, suites_only, with_acceptances, without_accepted
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -20,6 +21,7 @@ from snapdrift.pipeline.options import RunOptions, Selection
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.failed import FailedCases
     from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
@@ -92,7 +94,6 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal, require_code_allowed
-    from snapdrift.pipeline.sequences import design_of, require_design
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.workspace import find_workspace
 
@@ -106,10 +107,22 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
-    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
+    suite = with_acceptances(replace(suite, warnings=tuple(dict.fromkeys(told))), workspace)
+    return _under_gate(workspace, suite, catalog, options)
+
+
+def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: RunOptions) -> Prepared:
+    """What is to be run of a loaded suite under the gate that the options name."""
+    from snapdrift.pipeline.failed import failed_cases
+    from snapdrift.pipeline.sequences import design_of, require_design
+
     gate = _gate(suite, options.gate)
     require_calibratable_metrics(suite, gate)
-    cases = _cases(suite, gate, options.selection)
+    again = None
+    if options.selection.failed:
+        again = failed_cases(options.selection.failed, suite, options.selection.variants, _runs_dir(workspace, options))
+        options.notice(f"{suite.path}: --failed: {again.sentence()}")
+    cases = _cases(suite, gate, options.selection, again)
     variants = _variants(suite, options.selection)
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
@@ -126,6 +139,8 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
     one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
+    if suite.accepted and not partial:
+        require_bounded(suite, gate, applicable_cases(suite, suite.cases))
     return one if partial else replace(one, sufficiency=_sufficiency(one))
 
 
@@ -138,7 +153,8 @@ def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
         return ()
     from snapdrift.verdicts import sufficiency
 
-    rule, applicable = None if one.design is None else one.design.rule, applicable_cases(one.suite, one.askable)
+    rule = None if one.design is None else one.design.rule
+    applicable = without_accepted(one.suite, one.gate, applicable_cases(one.suite, one.askable))
     return sufficiency(one.gate, one.suite.metrics, one.askable, applicable, one.repeats, rule)
 
 
@@ -183,6 +199,7 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
 
     Raises `UsageError` when there are no suites, when two have one name, and when they are of several workspaces.
     """
+    paths = suites_only(paths)
     if not paths:
         raise UsageError("no suites: expected at least one YAML file, such as evals/*.yaml")
     prepared: list[Prepared] = []
@@ -224,6 +241,27 @@ def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, 
     return prepared
 
 
+def check_other_gates(prepared: Prepared, options: RunOptions) -> tuple[Prepared, ...]:
+    """The suite under each of its other gates, which have to be right as well: nights and releases come later.
+
+    Raises one `SnapdriftError` with what is wrong with any of them.
+    """
+    found, errors = [], []
+    for name in prepared.suite.gates:
+        if name == prepared.gate.name:
+            continue
+        try:
+            one = _under_gate(prepared.workspace, prepared.suite, prepared.catalog, replace(options, gate=name))
+            require_sufficient(one)
+        except SnapdriftError as error:
+            errors.append(error)
+        else:
+            found.append(one)
+    if errors:
+        raise errors[0] if len(errors) == 1 else UsageError("\n".join(map(str, errors)))
+    return tuple(found)
+
+
 def require_sufficient(prepared: Prepared) -> None:
     """Raises `InsufficientError` when the gate could never tell, before anything is sent."""
     require_enough(prepared.suite, prepared.gate, prepared.sufficiency)
@@ -251,11 +289,16 @@ def _gate(suite: Suite, name: str | None) -> Gate:
     wanted = name or DEFAULT_GATE
     if wanted not in suite.gates:
         known = ", ".join(suite.gates)
-        raise UsageError(f"{suite.path}: found no gate {wanted!r}; expected --gate with one of {known}")
+        mend = "" if name is None else f", or `{wanted}: {{extends: {next(iter(suite.gates))}}}` under its gates"
+        raise UsageError(f"{suite.path}: found no gate {wanted!r}; expected --gate with one of {known}{mend}")
     return suite.gates[wanted]
 
 
-def _cases(suite: Suite, gate: Gate, selection: Selection) -> Sequence[Case]:
+def _runs_dir(workspace: Workspace, options: RunOptions) -> Path:
+    return (options.output.state_dir or workspace.state_dir) / "runs"
+
+
+def _cases(suite: Suite, gate: Gate, selection: Selection, again: FailedCases | None) -> Sequence[Case]:
     cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
     unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
     if unknown:
@@ -266,12 +309,17 @@ def _cases(suite: Suite, gate: Gate, selection: Selection) -> Sequence[Case]:
     if unknown:
         have = ", ".join(sorted(known_tags)) or "none"
         raise UsageError(f"{suite.path}: --tag: found no case tagged {', '.join(unknown)}; expected one of: {have}")
+    if again is not None:
+        cases = tuple(case for case in suite.cases if case.id in again.ids)
     if selection.cases:
-        cases = tuple(case for case in suite.cases if case.id in selection.cases)
+        picked = suite.cases if again is None else cases
+        cases = tuple(case for case in picked if case.id in selection.cases)
     if selection.tags:
         cases = tuple(case for case in cases if set(selection.tags) & set(case.tags))
     if not cases:
-        raise UsageError(f"{suite.path}: the filter matches no case; expected at least one")
+        used = {"--failed": selection.failed, "--case": selection.cases, "--tag": selection.tags}
+        names = " and ".join(name for name, given in used.items() if given)
+        raise UsageError(f"{suite.path}: {names}: the filter matches no case; expected at least one")
     return cases
 
 

@@ -121,6 +121,7 @@ def _facets(header: RunHeader, case_ids: Sequence[str]) -> dict[str, str]:
         "gate": sha256(gate),
         "stopping": str(bool(suite.get("early_stop"))),
         "calibration": str(bool(suite.get("require_calibration"))),
+        "accepted": sha256(sorted((one["case"], one["metric"]) for one in suite.get("accepted", ()))),
     }
 
 

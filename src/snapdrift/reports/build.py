@@ -13,7 +13,7 @@ from snapdrift.reports.case_views import CaseGroup, Change, Lens
 from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
-from snapdrift.reports.figures import typeset
+from snapdrift.reports.figures import count, typeset
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.must_pass import judged_variants
 from snapdrift.reports.operations import operational_view
@@ -30,6 +30,7 @@ from snapdrift.reports.view import (
 )
 from snapdrift.reports.words import change_sentence, verdict_word
 from snapdrift.verdicts import claims
+from snapdrift.verdicts.acceptance_words import standing_of
 from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, calibration_sentence, review_sentence
 from snapdrift.verdicts.causes import CONTENT
@@ -87,6 +88,7 @@ def build_view(data: RunData) -> View:
         sheets=data.sheets,
         markable=data.markable,
         distributions=found.distributions,
+        acceptances=tuple(standing_of(one, evaluation.comparisons) for one in evaluation.acceptances),
     )
 
 
@@ -133,8 +135,20 @@ def _change_sentences(
         why = [_cause(case_id, changes, numbers, causes) for case_id, changes in failing.items()]
         elsewhere = _failing_elsewhere(cases, lenses, (baseline, candidate))
         sentence = change_sentence(named, reasons, len(passing), why, on_others=elsewhere)
-        sentences.append((candidate, sentence))
+        sentences.append((candidate, sentence + _accepted_of(failing, data.evaluation, (baseline, candidate))))
     return tuple(sentences)
+
+
+def _accepted_of(failing: Mapping[str, Sequence[Change]], evaluation: Evaluation, pair: tuple[str, str]) -> str:
+    """How many of the newly failing cases are accepted on all metrics by which they do; empty where none is."""
+    accepted = {
+        (case, c.metric)
+        for c in evaluation.comparisons
+        if (c.baseline, c.candidate) == pair and c.left_out is not None
+        for case in c.left_out.newly_failing
+    }
+    number = sum(all((case, each.metric) in accepted for each in changes) for case, changes in failing.items())
+    return f" {count(number)} of those that newly fail {'is' if number == 1 else 'are'} accepted." if number else ""
 
 
 def _failing_elsewhere(cases: CaseList, lenses: Sequence[Lens], pair: tuple[str, str]) -> Mapping[str, int] | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from snapdrift.calibrations import HumanLabel
+from snapdrift.conclusions import Comparison
 from snapdrift.model import CallKey, Purpose, Response, Score
 from snapdrift.reports.case_views import (
     WON,
@@ -34,10 +35,7 @@ class CaseMaker:
         self._labels: dict[CallKey, list[HumanLabel]] = defaultdict(list)
         for label in data.labels:
             self._labels[CallKey(label.case_id, label.variant, label.repeat)].append(label)
-        movers = {
-            (c.metric, c.baseline, c.candidate): (frozenset(c.newly_failing), frozenset(c.newly_passing))
-            for c in data.evaluation.comparisons
-        }
+        movers = {(c.metric, c.baseline, c.candidate): _movers(c) for c in data.evaluation.comparisons}
         self._movers = [movers.get((lens.metric, lens.baseline or "", lens.candidate)) for lens in lenses]
 
     def outline(self, record: CaseRecord, place: int) -> CaseOutline:
@@ -107,3 +105,10 @@ def _changes(
             code = preferred or reason_code(index, case_id, failing, lens.metric)
             changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
     return tuple(changes)
+
+
+def _movers(c: Comparison) -> tuple[frozenset[str], frozenset[str]]:
+    """The cases that newly fail and newly pass, those among them that are accepted: what was let pass is not hidden."""
+    out = c.left_out
+    accepted = ((), ()) if out is None else (out.newly_failing, out.newly_passing)
+    return frozenset((*c.newly_failing, *accepted[0])), frozenset((*c.newly_passing, *accepted[1]))

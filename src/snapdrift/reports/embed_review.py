@@ -17,7 +17,8 @@ def review_index(
     """What the index holds of it. Cases are places in the view's order, metrics and variants numbers.
 
     `marking` has for each metric its scale (None: it passes or fails) and the numbers that it has, each with 1 where
-    it passes; `labelled` the cases of which people said something, with 1 where that is otherwise than the grader.
+    it passes; `accepted` the losses that are accepted already; `labelled` the cases of which people said something,
+    with 1 where that is otherwise than the grader.
     """
     covered = {one.case_id for one in view.must_pass}
     return {
@@ -32,6 +33,10 @@ def review_index(
         ],
         "must_pass": [one.place for one in view.cases.outlines if one.id in covered],
         "labelled": labelled,
+        "accepted": [
+            [one.acceptance.case, one.acceptance.metric, one.acceptance.by, one.acceptance.until, one.acceptance.why]
+            for one in view.acceptances
+        ],
         "sheets": [
             [metrics.get(sheet.metric, -1), variants.get(sheet.baseline, -1), variants.get(sheet.candidate, -1)]
             for sheet in view.sheets

@@ -24,7 +24,7 @@ from snapdrift.reports.case_pages import INDEX, MEGABYTE, case_pages_of
 from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.distributions import SHARES
 from snapdrift.reports.embed import Embedded, Payload, embedded
-from snapdrift.reports.escaping import encodable
+from snapdrift.reports.escaping import encodable, visible
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
@@ -33,6 +33,7 @@ from snapdrift.reports.pieces import Piece, Spool
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
+from snapdrift.verdicts.words import VERDICT_WORDS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -250,7 +251,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "count percent usd seconds p_value signed ratio_change level level_interval difference difference_interval "
         "magnitude rate side"
     )
-    own = {"cost": words.cost_text, "cached_share": words.cached_share}
+    own = {"cost": words.cost_text, "cached_share": words.cached_share, "visible": visible}
     return {name: getattr(figures, name) for name in names.split()} | own
 
 
@@ -290,6 +291,7 @@ def _context(view: View) -> dict[str, Any]:
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
         "batch_sentence": words.batch_sentence(view),
         "cause_words": causes.CAUSE_WORDS,
+        "verdict_words": VERDICT_WORDS,
         "cause_code": causes.cause_code,
         "worse": WORSE,
         "reasons": frozenset(reason.value for reason in Reason),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from snapdrift.reports.case_views import CaseGroup, Change
+from snapdrift.reports.case_views import CaseGroup, CaseOutline, Change
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.excerpts import Excerpt, excerpts, with_texts
 from snapdrift.reports.view import View
@@ -14,6 +14,7 @@ LISTED = 1_000
 """How many newly failing cases get a test case of their own; the rest is counted in one more."""
 
 WITHIN = "newly fails, within the gate"
+ACCEPTED = "newly fails, accepted"
 _NAME = 300
 
 Compared = tuple[str, str, str]
@@ -46,23 +47,35 @@ def newly_failing(view: View, broken: Collection[Compared]) -> Iterator[Failing]
         for change in one.changes
         if change.group is CaseGroup.NEWLY_FAILING
     ]
-    found.sort(key=lambda pair: _key(pair[1]) not in broken)
+    accepted = {
+        (case, one.acceptance.metric, candidate): one.acceptance
+        for one in view.acceptances
+        for case, candidate in ((one.acceptance.case, name) for name in one.candidates)
+    }
+
+    def breaks(one: CaseOutline, change: Change) -> bool:
+        return _key(change) in broken and (one.id, change.metric, change.candidate) not in accepted
+
+    found.sort(key=lambda pair: not breaks(*pair))
     several = len({change.baseline for _, change in found}) > 1
     texts = with_texts(view, [one for one, _ in found[:LISTED]])
     for (one, case), (_, change) in zip(texts, found, strict=False):
         against = f" against {change.baseline}" if several else ""
-        yield _failing(one.id, against, change, excerpts(case, [change]), breaks=_key(change) in broken)
+        fine = accepted.get((one.id, change.metric, change.candidate))
+        within = WITHIN if fine is None else f"{ACCEPTED} by {shortened(fine.by, _NAME)} until {fine.until}"
+        yield _failing(one.id, against, change, excerpts(case, [change]), "" if breaks(one, change) else within)
     if rest := found[LISTED:]:
-        breaks = any(_key(change) in broken for _, change in rest)
+        red = any(breaks(*pair) for pair in rest)
         told = f"{len(rest)} more newly failing: they are in the report"
-        yield Failing("newly_failing", f"{len(rest)} more", breaks, told, CaseGroup.NEWLY_FAILING.value)
+        yield Failing("newly_failing", f"{len(rest)} more", red, told, CaseGroup.NEWLY_FAILING.value)
 
 
-def _failing(case_id: str, against: str, change: Change, told: Sequence[Excerpt], *, breaks: bool) -> Failing:
+def _failing(case_id: str, against: str, change: Change, told: Sequence[Excerpt], within: str) -> Failing:
+    """`within` says why it does not break the gate, empty where it does."""
     name = f"{shortened(case_id, _NAME)} [{change.metric}, {change.candidate}{against}]"
-    message = change.reason if breaks else f"{WITHIN}: {change.reason}"
+    message = f"{within}: {change.reason}" if within else change.reason
     text = "\n".join(f"{one.name}: {one.text}" for one in told)
-    return Failing(change.metric, name, breaks, message, change.reason, text)
+    return Failing(change.metric, name, not within, message, change.reason, text)
 
 
 def _key(change: Change) -> Compared:

@@ -17,6 +17,7 @@ from snapdrift.reports.view import View
 from snapdrift.reports.words import (
     GROUP_WORDS,
     VERDICT_SHAPES,
+    accepted_lines,
     badge,
     batch_sentence,
     cached_sentence,
@@ -34,6 +35,7 @@ _LISTED = 200
 _GROUPS = 10
 _CLAIMS = 20
 _IDS = 10
+_ACCEPTED = 20
 
 
 def render_markdown(*views: View) -> str:
@@ -105,6 +107,14 @@ def _head(view: View) -> Iterator[str]:
             yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
         if len(failed) > 20:
             yield f"- and {len(failed) - 20} more"
+        yield ""
+    accepted = accepted_lines(view.acceptances)
+    if accepted:
+        yield f"Accepted losses ({len(accepted)}), left out of the comparisons:"
+        yield ""
+        yield from (f"- {_sentence(text)}" for text in accepted[:_ACCEPTED])
+        if len(accepted) > _ACCEPTED:
+            yield f"- and {len(accepted) - _ACCEPTED} more, in the report"
         yield ""
 
 

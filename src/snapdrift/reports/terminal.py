@@ -16,6 +16,7 @@ from snapdrift.reports.reuse import REUSED
 from snapdrift.reports.view import View
 from snapdrift.reports.words import (
     VERDICT_SHAPES,
+    accepted_lines,
     badge,
     batch_sentence,
     cached_sentence,
@@ -34,6 +35,7 @@ _VERDICT_STYLES = {
     Verdict.NO_WORSE: "blue",
 }
 
+_ACCEPTED = 10
 _NOTES = 6
 """How many notes are told; a terminal scrolls, and the report has them all."""
 
@@ -98,6 +100,10 @@ def _opening(view: View) -> Iterator[str]:
     if len(view.notes) > _NOTES:
         hidden = len(view.notes) - _NOTES
         yield f"and {hidden} more note{'' if hidden == 1 else 's'} in the report"
+    accepted = accepted_lines(view.acceptances)
+    yield from (f"accepted: {text}" for text in accepted[:_ACCEPTED])
+    if len(accepted) > _ACCEPTED:
+        yield f"and {len(accepted) - _ACCEPTED} more accepted losses in the report"
     yield from (f"parity: {parity.sentence}" for parity in view.parity)
     yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)
     yield from _judging(view)

@@ -17,6 +17,7 @@ from snapdrift.reports.case_views import CaseOutline, Change
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
+from snapdrift.verdicts.acceptance_words import AcceptanceStanding
 from snapdrift.verdicts.causes import cause_code
 from snapdrift.verdicts.increases import operational_sentence, standing
 from snapdrift.verdicts.words import headline
@@ -83,6 +84,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "attributions": [_attribution(one) for one in view.evaluation.attributions],
         "draws": [_plain(draw) for draw in view.evaluation.draws],
         "earlier_verdicts": [_plain(one) | {"decision": one.decision.value} for one in view.evaluation.earlier],
+        "acceptances": [_acceptance(one) for one in view.acceptances],
         "calibrations": [_plain(one.calibration) | {"sentence": one.sentence} for one in view.calibrations],
         "votes": [_plain(one) for one in view.evaluation.gradings.votes],
         "orders": [_plain(one.orders) | {"sentence": one.sentence} for one in view.orders],
@@ -99,6 +101,11 @@ def verdict_document(view: View) -> dict[str, Any]:
             "would_miss": dict(decision.would_miss),
         },
     }
+
+
+def _acceptance(one: AcceptanceStanding) -> dict[str, Any]:
+    """An accepted loss that concerns the run, with what became of it."""
+    return _plain(one.acceptance) | {"state": one.state.value, "candidates": list(one.candidates)}
 
 
 def _change(case: CaseOutline, change: Change) -> dict[str, Any]:
@@ -254,4 +261,5 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "units_fed": c.units_fed,
         "units_planned": c.units_planned,
         "stopped_early": c.stopped_early,
+        "left_out": None if c.left_out is None else _plain(c.left_out) | {"verdict": c.left_out.verdict.value},
     }

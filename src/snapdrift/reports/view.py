@@ -29,6 +29,7 @@ from snapdrift.reports.case_views import CaseGroup, CaseOutline, Lens, MustPassV
 from snapdrift.reports.confusions import ConfusionView
 from snapdrift.reports.data import Provenance
 from snapdrift.reports.distributions import DistributionView
+from snapdrift.verdicts.acceptance_words import AcceptanceStanding
 
 UNCALIBRATED = "uncalibrated judge"
 
@@ -184,6 +185,7 @@ class View:
     whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `redacted`
     names what was taken out of all texts. `report_url` is where the page was put for readers of those files, empty
     where nobody said so; `report_path` is then told in its place.
+    `acceptances` are the accepted losses that concern the run, with what became of each.
     `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
@@ -226,6 +228,7 @@ class View:
     distributions: tuple[DistributionView, ...] = ()
     report_url: str = ""
     report_path: str = "index.html"
+    acceptances: tuple[AcceptanceStanding, ...] = ()
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

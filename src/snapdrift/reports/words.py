@@ -12,6 +12,7 @@ from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import VariantView, View
+from snapdrift.verdicts.acceptance_words import AcceptanceStanding, AcceptanceState
 from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
 from snapdrift.verdicts.words import VERDICT_WORDS, names
 
@@ -89,6 +90,16 @@ def left_out(comparison: Comparison) -> str:
     """Beside a verdict: how many planned answers of both sides have no score, and so are not in it; else nothing."""
     number = comparison.unmeasured_calls
     return f" ({count(number)} answer{'' if number == 1 else 's'} not measured)" if number else ""
+
+
+def accepted_lines(standings: Sequence[AcceptanceStanding]) -> list[str]:
+    """The accepted losses that concern a run, one a line, those that are still lost first: ids and names only."""
+    order = list(AcceptanceState)
+    return [
+        f"`{one.acceptance.case}` on {one.acceptance.metric}, by {one.acceptance.by} until {one.acceptance.until}: "
+        f"{one.sentence}"
+        for one in sorted(standings, key=lambda one: order.index(one.state))
+    ]
 
 
 def standing_note(comparison: Comparison) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from snapdrift.acceptances import Acceptance
 from snapdrift.errors import StoreError
 from snapdrift.model import (
     Case,
@@ -38,7 +39,8 @@ class Suite:
     `cases` is the whole dataset in its order; `sample` what the suite takes of it and `gate_samples` what each gate
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
-    `early_stop` ends a run as soon as its gate is resolved; `privacy` is what reports and exports do not show.
+    `early_stop` ends a run as soon as its gate is resolved; `privacy` is what reports and exports do not show;
+    `accepted` are losses that were reviewed and accepted for now.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Suite:
     require_calibration: bool = False
     early_stop: bool = False
     privacy: Privacy = field(default_factory=Privacy)
+    accepted: tuple[Acceptance, ...] = ()
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -75,7 +78,7 @@ class Suite:
         That is: variants (model, endpoint, host, prompt, request, the file of an application), graders (name, version,
         which cases they apply to), dataset, local images and files, fakes, repeats, samples, seed, gates, early
         stopping and whether calibration is required. Not: the suite's name and text, description, budgets, warnings,
-        what its reports show.
+        what its reports show, and what is accepted (the same answers are decided again with it).
         """
         stored = self.to_stored()
         for gate in stored["gates"].values():
@@ -131,6 +134,7 @@ class Suite:
             "require_calibration": self.require_calibration,
             "early_stop": self.early_stop,
             "privacy": self.privacy.to_stored(),
+            "accepted": [asdict(one) for one in self.accepted],
         }
 
 
@@ -166,6 +170,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         require_calibration=data.get("require_calibration", False),
         early_stop=data.get("early_stop", False),
         privacy=Privacy.from_stored(data.get("privacy")),
+        accepted=tuple(Acceptance(**stored) for stored in data.get("accepted", ())),
     )
 
 

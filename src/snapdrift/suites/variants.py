@@ -98,7 +98,9 @@ class _Prompts:
             self._loading.complain(location, f"no prompt {quoted(name)}", known)
             return ()
         self._used.add(name)
-        return self.layers(named[name], ("prompts", name), self.base())
+        # A suite whose own prompt is one of these has nothing else to lay them over.
+        below = () if self._entry.prompt in (*named,) else self.base()
+        return self.layers(named[name], ("prompts", name), below)
 
     def layers(self, source: str | PromptEntry, location: Location, below: tuple[Layer, ...]) -> tuple[Layer, ...]:
         """A prompt over others. Text names one of `prompts`, or a file; either replaces what is below."""

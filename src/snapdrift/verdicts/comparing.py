@@ -15,6 +15,7 @@ from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.stats.variance import repeats_to_resolve
 from snapdrift.stats.within_cases import pair_repeats
+from snapdrift.verdicts.accepting import sober
 from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues, Question, choose_word, weigh
 from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
 from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
@@ -58,6 +59,14 @@ class Judging:
 
 
 JUDGES_ALONE = Judging()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The tables with the accepted cases, which others leave out, and what is known of judges by them."""
+
+    tables: ScoreTables
+    judging: Judging
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +119,40 @@ def compare(
     imputation: Imputation | None = None,
     judging: Judging = JUDGES_ALONE,
     looks: Looks | None = None,
+    counted: Counted | None = None,
 ) -> tuple[Comparison, ...]:
     """Weighs all comparisons, adjusts the gating ones by Holm's method, and says the word for each.
 
     With an `imputation`, unmeasured calls are filled in: what the comparisons would have been at worst. `judging` says
     where people's labels decide, and where a judge's verdict is at most `inconclusive`. With `looks` they are those of
     a run that was looked at while it grew (`looks.walk` gives them for scores that are all there): no labels decide it.
+    Where `tables` leave accepted cases out, what speaks for a candidate must hold of what is `counted` as well.
     """
-    shown = tables if looks is None else looks.shown(tables, imputation)
-    weighed = [_weigh(one, shown, gate, seed, imputation, judging) for one in planned]
-    if looks is not None:
-        weighed = [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
+    weighed = _weigh_all(planned, tables, gate, seed, imputation, judging, looks)
+    if counted is not None:
+        whole = _weigh_all(planned, counted.tables, gate, seed, imputation, counted.judging, looks)
+        both = zip(weighed, whole, strict=True)
+        weighed = [replace(one, evidence=sober(one.evidence, other.evidence)) for one, other in both]
     adjusted = [None if one.evidence.p is None else one.evidence.p.worse for one in weighed]
     family = [index for index, one in enumerate(weighed) if one.planned.gating and one.evidence.p is not None]
     raw = [p for index in family if (p := adjusted[index]) is not None]
     for index, p in zip(family, holm(raw), strict=True):
         adjusted[index] = p
     return tuple(_conclude(one, p, gate, judging, looks) for one, p in zip(weighed, adjusted, strict=True))
+
+
+def _weigh_all(
+    planned: Sequence[PlannedComparison],
+    tables: ScoreTables,
+    gate: Gate,
+    seed: int,
+    imputation: Imputation | None,
+    judging: Judging,
+    looks: Looks | None,
+) -> list[_Weighed]:
+    shown = tables if looks is None else looks.shown(tables, imputation)
+    weighed = [_weigh(one, shown, gate, seed, imputation, judging) for one in planned]
+    return weighed if looks is None else [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
 
 
 def observed_discordance(

@@ -38,7 +38,8 @@ class Findings:
     `sight_doubts` about results that differ more than the gate assumes, `broken_gains` about metrics that improve only
     because answers broke, `judge_doubts` about gating comparisons that rest on a judge that is not calibrated, or on
     too few labels, `look_notes` about a run that was looked at while it grew. `late_calls` were answered after the look
-    that they should have been part of. `spending_notes` are about bills beyond the budget, and answers left unjudged.
+    that they should have been part of. `spending_notes` are about bills beyond the budget, and answers left unjudged,
+    `acceptance_notes` about losses that were accepted.
     """
 
     gate: Gate
@@ -60,6 +61,7 @@ class Findings:
     judge_doubts: tuple[str, ...] = ()
     look_notes: tuple[str, ...] = ()
     spending_notes: tuple[str, ...] = ()
+    acceptance_notes: tuple[str, ...] = ()
 
     @property
     def gating(self) -> tuple[Comparison, ...]:
@@ -216,6 +218,7 @@ def _passed_reasons(findings: Findings) -> tuple[str, ...]:
 
 def _warnings(findings: Findings) -> Iterator[str]:
     """What does not decide but should be known."""
+    yield from findings.acceptance_notes
     for comparison in findings.comparisons:
         noted = comparison.verdict is Verdict.WORSE_WITHIN_MARGIN or comparison.verdict in _UNSHOWN
         if (noted and comparison.gating) or (comparison.verdict is Verdict.REGRESSED and not comparison.gating):

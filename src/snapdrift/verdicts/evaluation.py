@@ -12,6 +12,9 @@ from snapdrift.explanations import Explanation
 from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
+from snapdrift.verdicts.acceptance_words import acceptance_notes
+from snapdrift.verdicts.accepted_losses import accepted_losses, compared_scores, concerned, with_left_out
+from snapdrift.verdicts.accepting import leaving_out
 from snapdrift.verdicts.answers import Tolerant
 from snapdrift.verdicts.asides import sequential_notes, unsettled_stop
 from snapdrift.verdicts.calibration import (
@@ -24,7 +27,7 @@ from snapdrift.verdicts.calibration import (
 )
 from snapdrift.verdicts.call_columns import call_columns
 from snapdrift.verdicts.causes import broken_gain_sentences
-from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.comparing import Counted, PlannedComparison, compare, plan_comparisons
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
 from snapdrift.verdicts.doubts import grader_doubts, sight_doubts
@@ -61,12 +64,21 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     planned = plan_comparisons(results, gate, partial=facts.partial)
     pairs = _present_pairs(gate, tables)
     judged = judged_variants(gate, results)
-    judges = weigh_judges(planned, tables, results, facts.judging, gate, facts.seed)
-    comparisons = compare(planned, tables, gate, facts.seed, judging=judges.judging, looks=looks)
-    alone = compare(planned, tables, gate, facts.seed, looks=looks) if judges.changes else comparisons
+    lost = accepted_losses(planned, tables, results, gate, facts)
+    compared, counted = leaving_out(tables, lost.accepted), None
+    if lost.accepted:
+        counted = Counted(tables, weigh_judges(planned, tables, results, facts.judging, gate, facts.seed).judging)
+    judges = weigh_judges(planned, compared, results, facts.judging, gate, facts.seed)
+    comparisons = compare(planned, compared, gate, facts.seed, None, judges.judging, looks, counted)
+    alone = comparisons
+    if judges.changes:
+        alone = compare(planned, compared, gate, facts.seed, looks=looks, counted=counted)
     calibrations = with_verdicts(judges.calibrations, comparisons, alone)
-    sequential = None if looks is None else looks.summary(planned, tables)
-    explained = _explained(planned, comparisons, results, tables, tolerant, facts)
+    if counted is not None:
+        whole = compare(planned, tables, gate, facts.seed, None, counted.judging, looks)
+        comparisons = with_left_out(comparisons, whole, tables, lost)
+    sequential = None if looks is None else looks.summary(planned, compared)
+    explained = _explained(planned, comparisons, compared_scores(results, lost), compared, tolerant, facts)
     floors = check_floors(gate, judged, tables)
     operational = measure_operations(pairs, gate, list(tables.metrics), calls, results.cases, facts.seed)
     ledger = build_ledger(results, calls, facts)
@@ -85,13 +97,14 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         shortfalls=_shortfalls(gate, planned, floors, tables),
         unmeasured_calls=_unmeasured_calls(planned, floors, tables),
         late_calls=0 if looks is None else looks.late(tables),
-        imputed=_impute(gate, planned, judged, tables, facts, judges),
+        imputed=_impute(gate, planned, judged, tables, facts, judges, compared, counted),
         judge_doubts=judge_doubts(calibrations, comparisons) + sight_shortfalls(calibrations, comparisons, gate),
         grader_doubts=grader_doubts(planned, tables) + _order_doubts(planned, gradings, gate),
-        sight_doubts=sight_doubts(planned, comparisons, tables, gate),
+        sight_doubts=sight_doubts(planned, comparisons, compared, gate),
         broken_gains=broken_gain_sentences(comparisons, explained, results.metrics),
         look_notes=() if sequential is None else sequential_notes(sequential),
         spending_notes=facts.spending_notes,
+        acceptance_notes=tuple(acceptance_notes(comparisons, {spec.name: spec for spec in results.metrics})),
     )
     return Evaluation(
         gate=gate,
@@ -110,6 +123,7 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         calibrations=calibrations,
         reviews=tally_reviews(facts.judging.labels, tables),
         sequential=sequential,
+        acceptances=concerned(results, facts),
         gradings=gradings,
     )
 
@@ -213,11 +227,13 @@ def _impute(
     tables: ScoreTables,
     facts: RunFacts,
     judges: JudgesWeighed,
+    compared: ScoreTables,
+    counted: Counted | None,
 ) -> tuple[Imputed, ...]:
     """The comparisons and floors with unmeasured calls filled in, either way; nothing when all was measured.
 
-    Of a run that was looked at while it grew, the same units are reckoned with as were fed, with what was answered too
-    late to be looked at.
+    Accepted cases are `counted`, and left out of what is `compared`. Of a run that was looked at while it grew, the
+    same units are reckoned with as were fed, with what was answered too late to be looked at.
     """
     late = facts.looks is not None and facts.looks.late(tables)
     if not (late or _unmeasured_calls(planned, check_floors(gate, judged, tables), tables)):
@@ -225,7 +241,7 @@ def _impute(
     gating = [one for one in planned if one.gating]
     found = []
     for way, how in _HOW.items():
-        comparisons = compare(gating, tables, gate, facts.seed, way, judges.judging, facts.looks)
+        comparisons = compare(gating, compared, gate, facts.seed, way, judges.judging, facts.looks, counted)
         doubts = judge_doubts(judges.calibrations, comparisons)
         doubts += sight_shortfalls(judges.calibrations, comparisons, gate)
         found.append(Imputed(how, comparisons, check_floors(gate, judged, tables, way), doubts))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from snapdrift.acceptances import Acceptance
 from snapdrift.calibrations import HumanLabel, JudgeCalibration, LabelDraw
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class RunFacts:
     for; `stopped_early` is a sentence (budget, deadline, provider) or None; `previous_models` and `previous_judges` say
     which models each variant's (each judge's, by grader) answers named last time; `judging` is about calibration.
     `looks` says how far a run went whose gate was looked at while it grew, None for a run of a fixed number of cases.
-    `spending_notes` are sentences about money that went otherwise than the budget foresaw.
+    `spending_notes` are sentences about money that went otherwise than the budget foresaw. `acceptances` are those of
+    the suite.
     """
 
     seed: int = 0
@@ -58,3 +60,4 @@ class RunFacts:
     judging: JudgingFacts = field(default_factory=JudgingFacts)
     looks: Looks | None = None
     spending_notes: tuple[str, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()

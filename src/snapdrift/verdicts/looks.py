@@ -124,7 +124,7 @@ class Looks:
             keys = (CallKey(score.case_id, score.variant, score.repeat, by) for by in ("", graders[score.metric]))
             return score.case_id in fed and lost.isdisjoint(keys)
 
-        return replace(results, scores=_Fed(results, counts))
+        return replace(results, scores=FilteredScores(results, counts))
 
     def needed(self, tables: ScoreTables, cases: Sequence[Case], must_pass: MustPass) -> ScoreTables:
         """The tables without the unmeasured calls that nothing needs: beyond `end`, of cases that need not pass."""
@@ -191,7 +191,7 @@ class Looks:
         return hidden
 
 
-class _Fed(Scores):
+class FilteredScores(Scores):
     """The scores among those of some results that count."""
 
     def __init__(self, results: Results, counts: Callable[[Score], bool]) -> None:

@@ -18,6 +18,7 @@ _WHAT = {
     "gate": "what the gate asks for",
     "stopping": "whether it may stop early",
     "calibration": "whether calibration is required",
+    "accepted": "what is accepted",
 }
 
 

@@ -64,7 +64,7 @@ function caseHead(entry) {
       make("span", { class: "place" }, row ? `${number(row.number + 1)} of ${number(peers)}` : "not in this list"),
       make("button", { type: "button", class: "plain", title: "next (j)", "aria-label": "next case", on: { click: () => step(1) } }, "›"),
       acceptance(entry), copyButton("copy link", () => location.href)),
-    acceptedWhy(entry));
+    acceptedSaid(entry), acceptedWhy(entry));
 }
 
 // What moved the case between the two answers shown, one line for each thing that is to be said of it.

@@ -146,7 +146,17 @@ function othersSaid(entry, side, answer) {
 // The metrics by which a case newly fails, whatever the filters leave.
 function failingMetrics(entry) {
   const failing = lenses.filter((lens, place) => lens.compared && lens.baseline >= 0 && groupOfCode.get(entry.states[place])?.name === "newly_failing");
-  return [...new Set(failing.map((lens) => index.metrics[lens.metric].name))];
+  const before = acceptedBefore(entry).map(([, metric]) => metric);
+  return [...new Set(failing.map((lens) => index.metrics[lens.metric].name))].filter((metric) => !before.includes(metric));
+}
+
+// What the suite's acceptances say of a case already: [case, metric, by, until, why].
+const acceptedBefore = (entry) => (index.accepted ?? []).filter(([id]) => id === entry.id);
+
+function acceptedSaid(entry) {
+  const said = acceptedBefore(entry);
+  return said.length ? make("ul", { class: "others" }, said.map(([, metric, by, until, why]) => make("li", {},
+    make("span", { class: "muted" }, `accepted on ${metric} until ${until} by `, ...shown(by), ": "), shown(why)))) : null;
 }
 
 function acceptance(entry) {
