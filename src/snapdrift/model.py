@@ -769,11 +769,21 @@ class MustPass:
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """A candidate that is compared with nothing: floors and must-pass cases are asked of it all the same."""
+
+    candidate: str
+    severity: Severity = Severity.FAIL
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
     `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
-    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any).
+    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `ref` names the git tree that the
+    baselines are from: until it is read the pairs only say what they will be named. `alone` are the candidates that
+    have no baseline there, or need none.
     """
 
     name: str
@@ -793,6 +803,14 @@ class Gate:
     fresh: bool = False
     target: Target = Target.CASES_LIKE_THESE
     max_age_s: float | None = None
+    ref: str | None = None
+    alone: tuple[Alone, ...] = ()
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it asks something of a variant by itself: a floor, or cases that must pass."""
+        must_pass = self.must_pass
+        return bool(must_pass.tags or must_pass.cases) or any(entry.at_least is not None for entry in self.metrics)
 
     @property
     def alpha(self) -> float:

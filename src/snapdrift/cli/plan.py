@@ -18,6 +18,8 @@ def plan(
     concurrency: o.Concurrency = None,
     no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
+    baseline_ref: o.BaselineRef = None,
+    changed: o.Changed = None,
     tier: Annotated[
         int | None,
         typer.Option(
@@ -33,6 +35,7 @@ def plan(
     Examples:
       snapdrift plan evals/*.yaml
       snapdrift plan evals/sentiment.yaml --sample 100 --repeats 3 --tier 2
+      snapdrift plan evals/*.yaml --baseline-ref main
     """
     from snapdrift import pipeline
     from snapdrift.cli import planned
@@ -45,6 +48,11 @@ def plan(
         limits=pipeline.Limits(concurrency=concurrency),
         code=not no_code,
         cache=not no_cache,
+        env=o.environment(),
+        baseline_ref=baseline_ref,
+        changed=changed,
+        notice=o.tell,
+        settled=o.tell if json else typer.echo,
     )
     plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))
     if json:

@@ -11,6 +11,7 @@ from snapdrift.errors import UsageError
 from snapdrift.model import Case, Variant
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import Prepared, prepare_all
+from snapdrift.pipeline.references import reference_lines
 from snapdrift.suites.registry import Location
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def explain_case(paths: Sequence[Path], case_id: str, options: RunOptions) -> tu
 
     found = []
     for one in prepare_all(paths, options):
+        for text in (*reference_lines(one.suite), *([one.idle] if one.idle else [])):
+            options.notice(text)
         media = Media(one.workspace, one.suite.media)
         for case in one.suite.cases:
             if case.id == case_id:

@@ -87,6 +87,7 @@ def build_view(data: RunData) -> View:
         sheets=data.sheets,
         markable=data.markable,
         distributions=found.distributions,
+        reference=data.reference,
     )
 
 

@@ -123,15 +123,18 @@ def _remove_others(folder: Path, pages: Sequence[Path]) -> None:
         folder.rmdir()
 
 
-def write_junit_and_summary(views: Sequence[View], junit: Path | None, summary: Path | None) -> None:
+def write_junit_and_summary(
+    views: Sequence[View], junit: Path | None, summary: Path | None, settled: Sequence[str] = ()
+) -> None:
     """Writes the runs of one command into one JUnit file and one summary, where these are wanted.
 
-    Folders are made. Raises `OSError` with the path that cannot be written.
+    The summary has the sentences in `settled` too, about suites that took no run. Folders are made. Raises `OSError`
+    with the path that cannot be written.
     """
     if junit is not None:
         _write_whole(junit, junit_pieces(*views))
     if summary is not None:
-        _write_whole(summary, [render_markdown(*views)])
+        _write_whole(summary, [render_markdown(*views, settled=settled)])
 
 
 def _write_whole(path: Path, texts: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from snapdrift.errors import StoreError
 from snapdrift.model import (
+    Alone,
     Case,
     Endpoint,
     Gate,
@@ -23,6 +24,7 @@ from snapdrift.model import (
     sha256,
 )
 from snapdrift.privacy import Privacy
+from snapdrift.references import Reference
 from snapdrift.suites.registry import GraderRegistry, ParsedGrader
 from snapdrift.suites.sampling import Sample, draw
 from snapdrift.suites.workspace import PathError
@@ -39,6 +41,7 @@ class Suite:
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
     `early_stop` ends a run as soon as its gate is resolved; `privacy` is what reports and exports do not show.
+    `reference` is the git tree that the baselines of a gate are from, None where there is no such.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Suite:
     require_calibration: bool = False
     early_stop: bool = False
     privacy: Privacy = field(default_factory=Privacy)
+    reference: Reference | None = None
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -131,6 +135,7 @@ class Suite:
             "require_calibration": self.require_calibration,
             "early_stop": self.early_stop,
             "privacy": self.privacy.to_stored(),
+            **({} if self.reference is None else {"reference": self.reference.to_stored()}),
         }
 
 
@@ -166,6 +171,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         require_calibration=data.get("require_calibration", False),
         early_stop=data.get("early_stop", False),
         privacy=Privacy.from_stored(data.get("privacy")),
+        reference=Reference.from_stored(data.get("reference")),
     )
 
 
@@ -227,6 +233,8 @@ def _stored_gate(gate: Gate) -> dict[str, Any]:
         "target": gate.target.value,
         # Left out where nothing says it, so that suites keep the hash that they had before there was such a thing.
         **({} if gate.max_age_s is None else {"max_age_s": gate.max_age_s}),
+        **({} if gate.ref is None else {"ref": gate.ref}),
+        **({} if not gate.alone else {"alone": [[one.candidate, one.severity.value] for one in gate.alone]}),
     }
 
 
@@ -241,5 +249,6 @@ def _gate(stored: Mapping[str, Any]) -> Gate:
             "inconclusive": OnInconclusive(stored["inconclusive"]),
             "alias_moved": Severity(stored["alias_moved"]),
             "target": Target(stored.get("target", Target.CASES_LIKE_THESE)),
+            "alone": tuple(Alone(candidate, Severity(word)) for candidate, word in stored.get("alone", ())),
         }
     )
