@@ -812,6 +812,22 @@ class Gate:
         must_pass = self.must_pass
         return bool(must_pass.tags or must_pass.cases) or any(entry.at_least is not None for entry in self.metrics)
 
+    def judged(self, ran: Iterable[str]) -> dict[str, Severity]:
+        """Of the variants that ran those that floors and must-pass cases are asked of, each with how gravely.
+
+        They are the candidates, compared or alone; all where there are none. A candidate of severity `warn` only is
+        asked with that severity.
+        """
+        names = list(ran)
+        if not self.pairs and not self.alone:
+            return dict.fromkeys(names, Severity.FAIL)
+        asked = [(pair.candidate, pair.severity) for pair in self.pairs]
+        severities: dict[str, Severity] = {}
+        for name, severity in (*asked, *((one.candidate, one.severity) for one in self.alone)):
+            if name in names and severities.get(name) is not Severity.FAIL:
+                severities[name] = severity
+        return severities
+
     @property
     def alpha(self) -> float:
         """The one-sided error rate of each claim."""

@@ -46,20 +46,8 @@ class MustPassCheck:
 
 
 def judged_variants(gate: Gate, results: Results) -> dict[str, Severity]:
-    """The variants that floors and must-pass cases are asked of: the gate's candidates, or all where it compares none.
-
-    Candidates that are compared with nothing are among them. A variant that is a candidate of severity `warn` only is
-    asked with that severity.
-    """
-    names = [variant.name for variant in results.variants]
-    if not gate.pairs and not gate.alone:
-        return dict.fromkeys(names, Severity.FAIL)
-    severities: dict[str, Severity] = {}
-    asked = [(pair.candidate, pair.severity) for pair in gate.pairs]
-    for name, severity in (*asked, *((one.candidate, one.severity) for one in gate.alone)):
-        if name in names and severities.get(name) is not Severity.FAIL:
-            severities[name] = severity
-    return severities
+    """The variants that floors and must-pass cases are asked of, each with how gravely (`Gate.judged`)."""
+    return gate.judged(variant.name for variant in results.variants)
 
 
 def check_floors(
