@@ -169,7 +169,7 @@ def test_a_new_variant_has_no_baseline_yet_and_the_others_have(git: GitWorkspace
     assert any("No baseline yet for `august`" in sentence for sentence in document["reference"]["sentences"])
 
 
-@pytest.mark.parametrize(("floor", "code"), [("", 5), ("at_least: 0.5, ", 0), ("at_least: 0.9, ", 1)])
+@pytest.mark.parametrize(("floor", "code"), [("", 5), ("at_least: 0.9, ", 1)])
 def test_a_new_suite_is_held_to_its_floors_alone(
     git: GitWorkspace, snapdrift: Snapdrift, floor: str, code: int
 ) -> None:
@@ -193,16 +193,13 @@ def test_a_suite_whose_file_was_renamed_is_still_compared(git: GitWorkspace, sna
 
 
 def test_the_baseline_ref_takes_the_place_of_another_variant(git: GitWorkspace, snapdrift: Snapdrift) -> None:
-    git.prompt(VAGUE)
     git.edit_suite("  november:", "  august: {model: gpt-4o-2024-08-06}\n  november:")
     git.edit_suite("baseline: {ref: main}", "baseline: {variant: august}")
-    git.git("checkout", "-q", "main")
-    git.git("add", "evals")
     git.commit("two variants")
     git.prompt(VAGUE)
-    done = snapdrift("plan", "evals/capitals.yaml", "--baseline-ref", "HEAD~1", "--json", cwd=git.root)
+    done = snapdrift("plan", "evals/capitals.yaml", "--baseline-ref", "HEAD", "--json", cwd=git.root)
     (plan,) = json.loads(done.stdout)["suites"]
-    assert [one["variant"] for one in plan["variants"]] == ["november", "november@HEAD~1"]
+    assert [one["variant"] for one in plan["variants"]] == ["november", "november@HEAD"]
 
 
 def test_settings_and_schemas_come_from_the_tree_and_cases_and_graders_from_here(

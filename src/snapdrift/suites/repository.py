@@ -233,4 +233,5 @@ def _said(found: subprocess.CompletedProcess[bytes]) -> str:
     """What git said of a failure, for brackets behind it."""
     lines = found.stderr.decode("utf-8", "replace").strip().splitlines()
     first = "".join(char if char.isprintable() else " " for char in lines[0][:300]) if lines else ""
-    return f" (git: {first.removeprefix('fatal: ')})" if first else ""
+    how = "; `git config --global --add safe.directory FOLDER` trusts it" if "dubious ownership" in first else ""
+    return f" (git: {first.removeprefix('fatal: ')}{how})" if first else ""
