@@ -25,7 +25,8 @@ _POINTERS = (
 )
 """Variables that a hook of git sets for itself: with them git would look at another repository than the workspace's."""
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_ON_GITHUB = "GITHUB_BASE_REF"
+_BASE_VARIABLES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "BITBUCKET_PR_DESTINATION_BRANCH")
+"""Where GitHub, GitLab and Bitbucket say which branch a pull request is against; unset, or empty, outside of one."""
 _LIKELY = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 """Where the base branch is looked for, where the environment does not name it."""
 _SHALLOW = (
@@ -166,15 +167,16 @@ class Repository:
         return tuple(PurePosixPath(name).name for facts, _, name in entries if facts.startswith("100"))
 
     def _base_branch(self) -> Commit:
-        """The branch that this one is to be merged into: as GitHub says, else what the remote or this clone has."""
-        named = self.env.get(_ON_GITHUB, "").strip()
+        """The branch that this one is to be merged into: as the forge says, else what the remote or this clone has."""
+        said = next((name for name in _BASE_VARIABLES if self.env.get(name, "").strip()), "")
+        named = self.env.get(said, "").strip()
         wanted = (f"origin/{named}", named) if named else _LIKELY
         for name in wanted:
             found = self._id(name)
             if found is not None:
                 return Commit(found, MERGE_BASE, name)
         if named:
-            raise self._missing(named, f"{_ON_GITHUB} names the base branch {named}; ")
+            raise self._missing(named, f"{said} names the base branch; ")
         why = _SHALLOW if self.shallow else "name it: `--baseline-ref REF`, or `baseline: {ref: REF}`"
         raise RepositoryError(f"found no base branch ({', '.join(_LIKELY)}); {why}")
 
