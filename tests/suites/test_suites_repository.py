@@ -11,9 +11,8 @@ from tests.repositories import CLEAR, GitWorkspace
 from snapdrift.errors import RepositoryError
 from snapdrift.suites.repository import Repository
 
-ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI_", "BITBUCKET_"))
-}
+OF_A_FORGE = ("GITHUB_", "CI_", "BITBUCKET_")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OF_A_FORGE)}
 
 
 @pytest.fixture(scope="module")
