@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.repositories import CLEAR, GitWorkspace
 from snapdrift.errors import RepositoryError
 from snapdrift.suites.repository import Repository
 
+Mistakes = Callable[..., list[str]]
 OF_A_FORGE = ("GITHUB_", "CI_", "BITBUCKET_")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OF_A_FORGE)}
 
@@ -105,3 +107,10 @@ def test_files_of_a_tree_are_read_as_they_were_and_links_and_submodules_refused(
             repository.entry(commit, path)
     with pytest.raises(RepositoryError, match="outside the git repository"):
         repository.entry(commit, "../../elsewhere.yaml")
+
+
+@pytest.mark.parametrize("ref", ["--all", "main:app", "a b", ""])
+def test_a_ref_that_can_name_no_commit_is_told_where_it_is_written(mistakes: Mistakes, good: str, ref: str) -> None:
+    (found,) = mistakes(good.replace("{variant: august}", f'{{ref: "{ref}"}}'))
+    assert found.startswith("evals/s.yaml:12:19: gate.baseline.ref: ")
+    assert found.endswith("expected merge-base, or a branch, a tag or a commit")
