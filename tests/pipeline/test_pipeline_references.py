@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import textwrap
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def test_the_commit_and_the_files_that_differ_are_in_verdict_and_summary(edited:
 def test_the_page_shows_the_prompts_difference_escaped(edited: Edited) -> None:
     page = (edited.report / "index.html").read_text()
     assert edited.base in page
+    assert re.search(r'"ref":\s*"main"', page), "the command that asks a case again names the baseline"
     assert '<span class="removed">-Of an island, name the harbour town.</span>' in page
     assert "+No &lt;script&gt;alert(1)&lt;/script&gt;." in page
     assert "<script>alert(1)" not in page
