@@ -57,6 +57,10 @@ class NoWorkspaceError(ConfigError):
     """A folder is in no workspace."""
 
 
+class RepositoryError(SnapdriftError):
+    """What git was asked for is not there: git itself, a repository, a commit, a plain file in a tree."""
+
+
 class DocumentError(SnapdriftError):
     """A file that the user wrote has mistakes: all of them, in the order in which they stand in the file."""
 

@@ -770,11 +770,21 @@ class MustPass:
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """A candidate that is compared with nothing: floors and must-pass cases are asked of it all the same."""
+
+    candidate: str
+    severity: Severity = Severity.FAIL
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
     `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
-    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any).
+    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `ref` names the git tree that the
+    baselines are from: until it is read the pairs only say what they will be named. `alone` are the candidates that
+    have no baseline there, or need none.
     """
 
     name: str
@@ -794,6 +804,30 @@ class Gate:
     fresh: bool = False
     target: Target = Target.CASES_LIKE_THESE
     max_age_s: float | None = None
+    ref: str | None = None
+    alone: tuple[Alone, ...] = ()
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it asks something of a variant by itself: a floor, or cases that must pass."""
+        must_pass = self.must_pass
+        return bool(must_pass.tags or must_pass.cases) or any(entry.at_least is not None for entry in self.metrics)
+
+    def judged(self, ran: Iterable[str]) -> dict[str, Severity]:
+        """Of the variants that ran those that floors and must-pass cases are asked of, each with how gravely.
+
+        They are the candidates, compared or alone; all where there are none. A candidate of severity `warn` only is
+        asked with that severity.
+        """
+        names = list(ran)
+        if not self.pairs and not self.alone:
+            return dict.fromkeys(names, Severity.FAIL)
+        asked = [(pair.candidate, pair.severity) for pair in self.pairs]
+        severities: dict[str, Severity] = {}
+        for name, severity in (*asked, *((one.candidate, one.severity) for one in self.alone)):
+            if name in names and severities.get(name) is not Severity.FAIL:
+                severities[name] = severity
+        return severities
 
     @property
     def alpha(self) -> float:

@@ -132,3 +132,11 @@ def test_limits_caching_and_the_virtual_day_are_read_from_the_table(tmp_path: Pa
     config = StandinConfig.from_settings(settings, root=tmp_path)
     assert (config.prompt_caching, config.today) == (False, "2026-11-22")
     assert (config.limits.rpm, config.limits.quota_usd, config.limits.headers) == (5, 0.5, False)
+
+
+def test_what_the_prompt_says_goes_before_who_is_asked_and_a_baseline_of_git_is_the_variant_that_it_was() -> None:
+    triage = Profile(variants={"november": "terse", "august@main": "chatty"}, prompts={"in one word": "exact"})
+    assert triage.named_behaviour("november", (), "Answer in one word.") == "exact"
+    assert triage.named_behaviour("november@main", (), "Answer.") == "terse"
+    assert triage.named_behaviour("august@main", ()) == "chatty"
+    assert triage.named_behaviour("august", ()) is None

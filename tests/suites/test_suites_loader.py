@@ -151,7 +151,6 @@ def test_a_suite_without_variants_is_an_error(mistakes: Mistakes, good: str) -> 
 
 
 LATER = [
-    ("{variant: august}", "{ref: merge-base}", "12:14: gate.baseline.ref"),
     ("{variant: august}", "{run: latest}", "12:14: gate.baseline.run"),
     ("{variant: august}", "{archive: a.zst}", "12:14: gate.baseline.archive"),
     ("{variant: august}", "{variant: august, fallback: {archive: a}}", "12:31: gate.baseline.fallback"),

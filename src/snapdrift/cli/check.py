@@ -25,6 +25,8 @@ def check(
     variant: o.Variants = None,
     no_code: o.NoCode = False,
     annotations: o.Annotations = "auto",
+    baseline_ref: o.BaselineRef = None,
+    changed: o.Changed = None,
     json: Annotated[bool, typer.Option("--json", help="With --explain: print the bodies whole, as JSON.")] = False,
 ) -> None:
     """Validate suites: every mistake with file, line and column. Nothing is sent.
@@ -36,6 +38,7 @@ def check(
       snapdrift check evals/*.yaml
       snapdrift check evals/ticket-triage.yaml --explain t-001
       snapdrift check evals/ticket-triage.yaml --explain t-001 --variant november --json
+      snapdrift check evals/ticket-triage.yaml --explain t-001 --baseline-ref main
     """
     from snapdrift import pipeline
     from snapdrift.cli import explained, tables
@@ -44,7 +47,14 @@ def check(
     if json and explain is None:
         raise UsageError("--json: found no --explain; expected it with --explain CASE, whose bodies it prints")
     options = pipeline.RunOptions(
-        gate=gate, selection=pipeline.Selection(variants=tuple(variant or ())), code=not no_code
+        env=o.environment(),
+        gate=gate,
+        selection=pipeline.Selection(variants=tuple(variant or ())),
+        code=not no_code,
+        baseline_ref=baseline_ref,
+        changed=changed,
+        notice=o.tell,
+        settled=o.tell if json else typer.echo,
     )
     with annotating(annotations, o.environment(), suites) as annotator:
         if explain is not None:

@@ -146,6 +146,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (th
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress; one line of result a suite, its report and its run.")
 ]
+BaselineRef = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline-ref",
+        help="Compare each candidate with what it was at a git ref (`main`, `merge-base`), in place of the gate's "
+        "baseline.",
+        metavar="REF",
+    ),
+]
+Changed = Annotated[
+    str | None,
+    typer.Option(
+        "--changed",
+        help="Only suites whose files changed since this branch left REF (`main`, `merge-base`).",
+        metavar="REF",
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, where the same run was made before.")]
 
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask anew what an earlier run has the answer to.")]
@@ -275,6 +292,11 @@ def shard(text: str | None) -> Shard | None:
 def command_line() -> str:
     """The command as it was typed, for the run's provenance. No option takes a key; one that was typed is taken out."""
     return redact(shlex.join(["snapdrift", *sys.argv[1:]]))
+
+
+def tell(text: str) -> None:
+    """A sentence that a person should see, beside the results: on stderr."""
+    typer.echo(text, err=True)
 
 
 def environment() -> dict[str, str]:

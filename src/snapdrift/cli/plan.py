@@ -19,6 +19,8 @@ def plan(
     no_cache: o.NoCache = False,
     no_code: o.NoCode = False,
     annotations: o.Annotations = "auto",
+    baseline_ref: o.BaselineRef = None,
+    changed: o.Changed = None,
     tier: Annotated[
         int | None,
         typer.Option(
@@ -34,6 +36,7 @@ def plan(
     Examples:
       snapdrift plan evals/*.yaml
       snapdrift plan evals/sentiment.yaml --sample 100 --repeats 3 --tier 2
+      snapdrift plan evals/*.yaml --baseline-ref main
     """
     from snapdrift import pipeline
     from snapdrift.cli import planned
@@ -47,6 +50,11 @@ def plan(
         limits=pipeline.Limits(concurrency=concurrency),
         code=not no_code,
         cache=not no_cache,
+        env=o.environment(),
+        baseline_ref=baseline_ref,
+        changed=changed,
+        notice=o.tell,
+        settled=o.tell if json else typer.echo,
     )
     with annotating(annotations, o.environment(), suites):
         plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))

@@ -24,8 +24,11 @@ def planned(plan: SuitePlan) -> str:
     """What a suite would ask and cost, and what it could show."""
     repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
     head = f"{plan.suite} ({plan.path}, gate {plan.gate}): {plan.cases} cases{repeats}"
+    told = [f"  {text}" for text in plan.reference]
+    if plan.idle:
+        return tables.joined([head, *told, f"  {plan.idle}", ""])
     rows = [_variant_row(v) for v in plan.variants] + [_judge_row(judge) for judge in plan.judges]
-    lines = [head, tables.table(_COLUMNS, _RIGHT, rows), _money(plan), _time(plan), *_notes(plan)]
+    lines = [head, tables.table(_COLUMNS, _RIGHT, rows), _money(plan), _time(plan), *_notes(plan), *told]
     lines += [f"  {text}" for text in plan.looks]
     lines += [f"  warning: {text}" for text in plan.warnings]
     return tables.joined([*lines, *tables.sight(plan.sufficiency), *(f"  {text}" for text in plan.calibration), ""])
@@ -180,6 +183,8 @@ def _suite_json(plan: SuitePlan) -> dict[str, Any]:
         "looks": list(plan.looks),
         "warnings": list(plan.warnings),
         "calibration": list(plan.calibration),
+        "reference": list(plan.reference),
+        "idle": plan.idle or None,
     }
 
 

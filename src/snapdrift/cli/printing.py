@@ -50,6 +50,13 @@ class Printer:
         self._end_status()
         self._say(readable(text))
 
+    def settled(self, text: str) -> None:
+        """A result that took no run; where the results are JSON, which has runs only, it is a notice."""
+        if self._json:
+            self.notice(text)
+        else:
+            self.text(readable(text))
+
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
         if self._quiet:

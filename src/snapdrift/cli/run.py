@@ -33,6 +33,8 @@ def run(
     ray_address: o.RayAddress = None,
     shard: o.ShardText = None,
     early_stop: o.EarlyStop = False,
+    baseline_ref: o.BaselineRef = None,
+    changed: o.Changed = None,
     batch: o.Batch = False,
     no_wait: o.NoWait = False,
     retry_missing: o.RetryMissing = False,
@@ -59,6 +61,7 @@ def run(
       snapdrift run evals/ticket-triage.yaml --batch --no-wait --max-usd 5
       snapdrift run evals/word-problems.yaml --standin --early-stop
       snapdrift run evals/ticket-triage.yaml --standin --shard 1/2
+      snapdrift run evals/*.yaml --changed main --baseline-ref merge-base --max-usd 5
     """
     from snapdrift import pipeline
     from snapdrift.cli.annotating import annotating
@@ -85,6 +88,8 @@ def run(
             ),
             fresh=fresh,
             early_stop=early_stop,
+            baseline_ref=baseline_ref,
+            changed=changed,
             code=not no_code,
             cache=not no_cache,
             engine=o.engine(engine, ray_address),
@@ -92,6 +97,7 @@ def run(
             command=o.command_line(),
             progress=printer.progress,
             notice=printer.notice,
+            settled=printer.settled,
         )
         try:
             outcomes = pipeline.run_suites(suites, options)
@@ -103,4 +109,5 @@ def run(
             raise typer.Exit(combine_exit_codes([*codes, ExitCode.INCOMPLETE])) from None
         printer.outcomes(outcomes)
         annotator.views([outcome.view for outcome in outcomes])
-    raise typer.Exit(pipeline.exit_code_of(outcomes))
+    # Every suite need not be asked, which was said of each: nothing that it is judged by changed.
+    raise typer.Exit(pipeline.exit_code_of(outcomes) if outcomes else ExitCode.PASSED)

@@ -16,6 +16,8 @@ WIDTH = 120
 
 def checked(prepared: Prepared) -> str:
     """One suite that is right: what it holds, and what its gate can see."""
+    from snapdrift.pipeline.references import reference_lines
+
     suite = prepared.suite
     graders = ", ".join(grader.name for grader in suite.graders)
     variants = len(prepared.variants)
@@ -26,6 +28,8 @@ def checked(prepared: Prepared) -> str:
         *(f"  warning: {text}" for text in suite.warnings),
         *sight(prepared.sufficiency),
         *(f"  {text}" for text in prepared.calibration),
+        *(f"  {text}" for text in reference_lines(suite)),
+        *([f"  {prepared.idle}"] if prepared.idle else []),
     ]
     return joined(lines)
 

@@ -30,6 +30,7 @@ from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import refusal, require_code_allowed, require_templates_allowed
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
+from snapdrift.pipeline.references import with_kept_reference
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
@@ -205,6 +206,7 @@ def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> 
     # Whether it was stopped early was decided when it was asked, perhaps on the command line.
     early_stop = bool(stored.suite.get("early_stop", False))
     variants = {v.name: v for v in stored.header.variants}
+    suite = with_kept_reference(suite, stored)
     return replace(suite, cases=tuple(kept), variants=variants, early_stop=early_stop)
 
 

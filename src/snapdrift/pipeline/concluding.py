@@ -249,15 +249,17 @@ def write_run_reports(
     return replace(view, report_path=_from_root(paths.html, workspace)), paths
 
 
-def write_ci_files(views: Sequence[View], output: Output) -> None:
+def write_ci_files(views: Sequence[View], output: Output, settled: Sequence[str] = ()) -> None:
     """Writes what `--junit`, `--summary` and `--verdict` ask for: one file each, with all runs of the command in it.
+
+    `settled` are sentences about suites that took no run.
 
     Raises `StoreError`, which says what was concluded before it says why it cannot be written.
     """
     from snapdrift.reports import write_junit_and_summary
 
     with _telling(views, output.junit or output.summary or output.verdict):
-        write_junit_and_summary(views, output.junit, output.summary, output.verdict)
+        write_junit_and_summary(views, output.junit, output.summary, output.verdict, settled=settled)
 
 
 @contextmanager

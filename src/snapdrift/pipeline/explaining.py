@@ -11,6 +11,7 @@ from snapdrift.errors import UsageError
 from snapdrift.model import Case, Variant
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import Prepared, prepare_all
+from snapdrift.pipeline.references import reference_lines
 from snapdrift.suites.registry import Location
 
 if TYPE_CHECKING:
@@ -38,16 +39,22 @@ class Explained:
 
 
 def explain_case(paths: Sequence[Path], case_id: str, options: RunOptions) -> tuple[Explained, ...]:
-    """What each variant is asked about a case, in each suite that has it. Raises `UsageError` when none does."""
+    """What each variant is asked about a case, in each suite that has it. Raises `UsageError` when none does.
+
+    Nothing where `options.changed` leaves no suite.
+    """
     from snapdrift.suites.media import Media
 
     found = []
-    for one in prepare_all(paths, options):
+    prepared = prepare_all(paths, options)
+    for one in prepared:
+        for text in (*reference_lines(one.suite), *([one.idle] if one.idle else [])):
+            options.notice(text)
         media = Media(one.workspace, one.suite.media)
         for case in one.suite.cases:
             if case.id == case_id:
                 found += [_explained(one, variant, case, media) for variant in one.variants]
-    if not found:
+    if prepared and not found:
         raise UsageError(f"--explain: found no case {case_id!r} in the suites; expected one of their ids")
     return tuple(found)
 

@@ -14,6 +14,7 @@ from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.privacy import PROMPT, Privacy, columns_of
+from snapdrift.references import Reference
 from snapdrift.store import SPARED, RunHeader, StoredRun, codec, open_run
 from snapdrift.store.exports import Records, write_copy, write_records
 from snapdrift.suites.privacy import wrong_name
@@ -121,6 +122,9 @@ def _header(header: RunHeader, rules: Privacy, redactor: Redactor) -> RunHeader:
         "privacy": rules.to_stored(),
         "media": {} if redactor.redaction.prompt else header.suite_stored.get("media", {}),
     }
+    reference = Reference.from_stored(header.suite_stored.get("reference"))
+    if hidden and reference is not None:
+        suite["reference"] = reference.without_texts().to_stored()
     if hidden:
         suite["variants"] = [_without_prompt(variant) for variant in suite["variants"]]
     variants = tuple(map(_bare, header.variants)) if hidden else header.variants

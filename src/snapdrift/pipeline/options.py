@@ -139,8 +139,10 @@ class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
-    up. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is
-    reused. `shard` asks one part of each suite only.
+    up. `baseline_ref` puts a git tree in the place of the gate's baseline; `changed` leaves out the suites that nothing
+    touched since a ref. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of
+    another run is reused. `shard` asks one part of each suite only. `settled` is told, in a sentence, each result that
+    takes no run.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -153,6 +155,8 @@ class RunOptions:
     fresh: bool = False
     early_stop: bool = False
     extend: bool = False
+    baseline_ref: str | None = None
+    changed: str | None = None
     code: bool = True
     cache: bool = True
     shard: Shard | None = None
@@ -160,6 +164,7 @@ class RunOptions:
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None
+    settled: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ class SuitePlan:
     """What a suite would ask under a gate, what that costs, how long it takes, and what the gate could see.
 
     `looks` are sentences about a run that is looked at while it grows: what it may spare, or take besides. `day` is
-    what is left of the suite's budget of today, None where there is none.
+    what is left of the suite's budget of today, None where there is none. `reference` are sentences about the git tree
+    that baselines are from; `idle` says why nothing need be asked.
     """
 
     suite: str
@@ -86,6 +87,8 @@ class SuitePlan:
     calibration: tuple[str, ...] = ()
     looks: tuple[str, ...] = ()
     day: DayLeft | None = None
+    reference: tuple[str, ...] = ()
+    idle: str = ""
 
     def expected_usd(self, counts: Callable[[Variant], bool] = lambda _: True) -> float | None:
         """What answers and judges are expected to cost, of the variants that count; None where a price is not known."""
@@ -121,8 +124,11 @@ def plan_suites(paths: Sequence[Path], options: RunOptions, tier: UsageTier | No
 def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None) -> SuitePlan:
     """The plan of one suite."""
     from snapdrift.pipeline.caching import planned_reuse
+    from snapdrift.pipeline.references import reference_lines
     from snapdrift.pipeline.suite_graders import judges_of
 
+    if one.idle:
+        one = replace(one, variants=())
     concurrency = options.limits.concurrency or one.workspace.config.concurrency or DEFAULT_CONCURRENCY
     account = Account(one.workspace.config, one.catalog, tier)
     pace = Pace(account.usage_tier, concurrency, account)
@@ -132,7 +138,7 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     for name, number in reused.items():
         estimates[name] = less_reused(estimates[name], number)
     answers = [part.output_tokens for part in estimates.values()]
-    judges = estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
+    judges = {} if one.idle else estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
     asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
     calls = len(one.cases) * one.repeats
     variants = tuple(VariantPlan(v, calls, estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants)
@@ -157,6 +163,8 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         calibration=one.calibration,
         looks=tuple(_looks(one, pace, runs_dir)),
         day=day_left(runs_dir.parent, one.suite.name, one.suite.budget_per_day_for(one.gate.name)),
+        reference=reference_lines(one.suite),
+        idle=one.idle,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
 from snapdrift.model import Case, Gate, Target, Variant
 from snapdrift.pipeline.accepting import require_bounded, suites_only, with_acceptances, without_accepted
+from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -34,7 +35,7 @@ class Prepared:
     """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
 
     `calibration` says for a suite that requires it what is known of its judges; `design` how it is looked at while it
-    grows, None for a fixed number of cases.
+    grows, None for a fixed number of cases. `idle` says why nothing need be asked, empty where something has to be.
     """
 
     workspace: Workspace
@@ -48,6 +49,7 @@ class Prepared:
     sufficiency: tuple[Sufficiency, ...]
     calibration: tuple[str, ...] = ()
     design: Design | None = None
+    idle: str = ""
 
     @property
     def askable(self) -> Sequence[Case]:
@@ -91,19 +93,25 @@ def applicable_cases(suite: Suite, cases: Iterable[Case]) -> Mapping[str, frozen
 
 
 def prepare(path: Path, options: RunOptions) -> Prepared:
-    """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong."""
+    """Loads a suite and picks what is to be run of it. Raises `SnapdriftError` for everything that is wrong.
+
+    With `options.changed`, raises `Untouched` for a suite that nothing touched.
+    """
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal, require_code_allowed
     from snapdrift.suites.loader import load_suite
+    from snapdrift.suites.trees import TracedWorkspace
     from snapdrift.suites.workspace import find_workspace
 
     if path.is_dir():
         raise UsageError(f"{path}: found a folder; expected suite files, {path}/*.yaml")
     if not path.is_file():
         raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
-    workspace = find_workspace(path)
+    workspace = TracedWorkspace.of(find_workspace(path))
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(refusal=refusal(workspace, allowed=options.code)), catalog)
+    if options.changed is not None:
+        require_touched(suite, workspace, options)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
@@ -114,17 +122,19 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
 def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: RunOptions) -> Prepared:
     """What is to be run of a loaded suite under the gate that the options name."""
     from snapdrift.pipeline.failed import failed_cases
+    from snapdrift.pipeline.references import refer
     from snapdrift.pipeline.sequences import design_of, require_design
 
-    gate = _gate(suite, options.gate)
+    referred = refer(suite, _gate(suite, options.gate), workspace, catalog, options)
+    suite, gate = referred.suite, referred.gate
     require_calibratable_metrics(suite, gate)
     again = None
     if options.selection.failed:
         again = failed_cases(options.selection.failed, suite, options.selection.variants, _runs_dir(workspace, options))
         options.notice(f"{suite.path}: --failed: {again.sentence()}")
     cases = _cases(suite, gate, options.selection, again)
-    variants = _variants(suite, options.selection)
-    partial = options.selection.picks_cases or _drops_baseline(gate, variants)
+    variants = _variants(suite, options.selection, referred.asked)
+    partial = options.selection.picks_cases or referred.stray or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
     repeats = options.selection.repeats or suite.repeats_for(gate.name)
     if gate.target is Target.THESE_CASES and gate.pairs and repeats < 2 and not partial:
@@ -138,7 +148,7 @@ def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: R
         require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
     design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
-    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
+    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, referred.idle)
     if suite.accepted and not partial:
         require_bounded(suite, gate, applicable_cases(suite, suite.cases))
     return one if partial else replace(one, sufficiency=_sufficiency(one))
@@ -197,18 +207,24 @@ def misfit_warnings(suite: Suite) -> list[str]:
 def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
     """Every suite of a command; raises one error with the mistakes of all: nothing is sent before all are right.
 
-    Raises `UsageError` when there are no suites, when two have one name, and when they are of several workspaces.
+    With `options.changed` only those that something touched, which may be none. Raises `UsageError` when there are no
+    suites, when two have one name, and when they are of several workspaces.
     """
     paths = suites_only(paths)
     if not paths:
         raise UsageError("no suites: expected at least one YAML file, such as evals/*.yaml")
     prepared: list[Prepared] = []
     errors: list[SnapdriftError] = []
+    untouched: list[Untouched] = []
     for path in paths:
         try:
             prepared.append(prepare(path, options))
+        except Untouched as one:
+            untouched.append(one)
         except SnapdriftError as error:
             errors.append(error)
+    if untouched and not errors:
+        options.settled(untouched_sentence(untouched))
     if errors:
         raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
     names = [one.suite.name for one in prepared]
@@ -218,6 +234,24 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
     if len({one.workspace.root for one in prepared}) > 1:
         raise UsageError("found suites of several workspaces in one command; run those of each workspace apart")
     return tuple(prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class ToRun:
+    """The suites of a command that have to be asked; `settled` says in sentences why the others need not be."""
+
+    prepared: tuple[Prepared, ...]
+    settled: tuple[str, ...]
+
+
+def to_be_run(paths: Sequence[Path], options: RunOptions) -> ToRun:
+    """Every suite of a command as `prepare_all` has it, apart from those that need not be asked, which are told."""
+    settled: list[str] = []
+    prepared = prepare_all(paths, replace(options, settled=settled.append))
+    settled += [one.idle for one in prepared if one.idle]
+    for text in settled:
+        options.settled(text)
+    return ToRun(tuple(one for one in prepared if not one.idle), tuple(settled))
 
 
 def narrowed(gate: Gate, variants: Sequence[Variant]) -> Gate:
@@ -335,9 +369,11 @@ def _sampled(suite: Suite, gate: Gate, number: int) -> tuple[Case, ...]:
         raise UsageError(f"{suite.path}: --sample: {error}") from None
 
 
-def _variants(suite: Suite, selection: Selection) -> tuple[Variant, ...]:
+def _variants(suite: Suite, selection: Selection, asked: Sequence[str] | None) -> tuple[Variant, ...]:
+    """Those to be asked: as selected, else `asked`, else all."""
     unknown = sorted(set(selection.variants) - set(suite.variants))
     if unknown:
         known = ", ".join(suite.variants)
         raise UsageError(f"{suite.path}: --variant: found no variant {', '.join(unknown)}; expected one of {known}")
-    return tuple(v for name, v in suite.variants.items() if not selection.variants or name in selection.variants)
+    wanted = selection.variants if asked is None else asked
+    return tuple(v for name, v in suite.variants.items() if not wanted or name in wanted)

@@ -102,13 +102,15 @@ def earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> P
 def _take_up(path: Path, prepared: Prepared, options: RunOptions) -> RunWriter:
     """The same run again: its answers stand, what failed is asked again, and the attempt is counted.
 
-    What its reports show, and what is accepted, is what the workspace says now.
+    What its reports show, what is accepted, and which commit of its baseline says the same, is what is so now.
     """
     writer = RunWriter.open(path)
     with open_run(path) as stored:
         attempt = stored.header.attempt + (stored.evaluation is not None)
         now = prepared.suite.to_stored()
         suite = {**stored.suite, "privacy": now["privacy"], "accepted": now["accepted"]}
+        if prepared.suite.reference is not None:
+            suite["reference"] = prepared.suite.reference.to_stored()
         header = replace(stored.header, attempt=attempt, suite_stored=suite)
     writer.replace_header(header)
     options.notice(

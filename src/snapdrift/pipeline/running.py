@@ -55,7 +55,8 @@ from snapdrift.pipeline.options import DEFAULT_CONCURRENCY, RunOptions, RunOutco
 from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.pacing import Account, known_limits
 from snapdrift.pipeline.planning import SuitePlan, plan_suite
-from snapdrift.pipeline.prepare import Prepared, prepare_all, require_sufficient
+from snapdrift.pipeline.prepare import Prepared, require_sufficient, to_be_run
+from snapdrift.pipeline.references import reference_lines
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reusing import open_reusing, taken_sentence
 from snapdrift.pipeline.run_files import (
@@ -113,11 +114,16 @@ class Work:
 def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
     """Runs suites one after another: load, plan, execute, grade, compare, decide, render.
 
-    All are checked before anything of any is sent. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and
-    so does `LeftRunning`, where batches are not waited for.
+    All are checked before anything of any is sent. Those that need not be asked (`options.changed`, a baseline that is
+    what it was) are told to `options.settled` and make no run: there may be no outcome at all. Raises `SnapdriftError`;
+    `Interrupted` leaves a run to resume, and so does `LeftRunning`, where batches are not waited for.
     """
     allowance = Allowance.of(options.limits)
-    prepared = prepare_all(paths, options)
+    work_list = to_be_run(paths, options)
+    prepared, settled = work_list.prepared, work_list.settled
+    if not prepared:
+        write_ci_files([], options.output, settled)
+        return ()
     if options.batch.all:
         require_no_looks(prepared)
         prepared = tuple(map(sent_by_batch, prepared))
@@ -127,7 +133,8 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     parts = [part_of(one, options.shard) for one in prepared]
     for one in prepared:
         require_sufficient(one)
-        for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
+        warnings = (f"warning: {warning}" for warning in one.suite.warnings)
+        for text in (*warnings, *one.calibration, *reference_lines(one.suite)):
             options.notice(f"{one.suite.path}: {text}")
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
@@ -167,7 +174,7 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         index = refresh_index(prepared[0].workspace, options)
         outcomes = [replace(outcome, index=index) for outcome in outcomes]
         if outcomes:
-            write_ci_files([outcome.view for outcome in outcomes], options.output)
+            write_ci_files([outcome.view for outcome in outcomes], options.output, settled)
         if left:
             raise LeftRunning("\n".join(left), outcomes)
         return tuple(outcomes)

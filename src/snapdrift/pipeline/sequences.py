@@ -85,7 +85,7 @@ class Record:
 
 def design_of(suite: Suite, gate: Gate, cases: Sequence[Case], *, partial: bool) -> Design | None:
     """What the cases are planned as under the gate; None for a fixed number of cases, and for a partial run."""
-    if partial or not (suite.early_stop or gate.inconclusive is OnInconclusive.EXTEND):
+    if partial or _compares_nothing_yet(gate) or not (suite.early_stop or gate.inconclusive is OnInconclusive.EXTEND):
         return None  # before statistics are loaded, which nothing else may want
     from snapdrift.verdicts.looks import stopping_rule
 
@@ -98,6 +98,11 @@ def design_of(suite: Suite, gate: Gate, cases: Sequence[Case], *, partial: bool)
     return Design(rule, (*sample, *drawn_order(_clusters(rest), suite.seed)), len(sample), looks_from, rest)
 
 
+def _compares_nothing_yet(gate: Gate) -> bool:
+    """Whether the git tree of its baselines has none: then there is nothing to look at, and that is no mistake."""
+    return gate.ref is not None and not gate.pairs
+
+
 def _clusters(cases: Sequence[Case]) -> dict[str, str]:
     return {case.id: case.id if case.cluster is None else case.cluster for case in cases}
 
@@ -105,7 +110,7 @@ def _clusters(cases: Sequence[Case]) -> dict[str, str]:
 def require_design(suite: Suite, gate: Gate, cases: Sequence[Case], variants: Sequence[Variant], asked: str) -> None:
     """Raises `UsageError` for what a run under the gate cannot be looked at with; `asked` says what wants it."""
     extends = gate.inconclusive is OnInconclusive.EXTEND
-    if not (suite.early_stop or extends):
+    if _compares_nothing_yet(gate) or not (suite.early_stop or extends):
         return
     rest = rest_of(suite.cases, cases) if extends else ()
     if extends and not rest:

@@ -89,6 +89,7 @@ def build_view(data: RunData) -> View:
         markable=data.markable,
         distributions=found.distributions,
         acceptances=tuple(standing_of(one, evaluation.comparisons) for one in evaluation.acceptances),
+        reference=data.reference,
     )
 
 

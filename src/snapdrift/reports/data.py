@@ -9,6 +9,7 @@ from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import MetricSpec, Outcome, Response, Source, Variant
 from snapdrift.privacy import Redaction
+from snapdrift.references import Reference
 from snapdrift.reports.blind import BlindSheet
 from snapdrift.reports.records import Records
 
@@ -48,6 +49,7 @@ class RunData:
     `redaction` is what was taken out of all of this. `labels` are people's, of answers that are as they were;
     `label_levels` the numbers of a graded metric that has only some, and which of them pass; `sheets` the answers to
     label blind.
+    `reference` is the git tree that the gate's baselines are from.
     `markable` is False where answers are not shown as the run has them: what nobody can read, nobody should mark.
     """
 
@@ -67,6 +69,7 @@ class RunData:
     label_levels: Mapping[str, tuple[tuple[float, bool], ...]] = field(default_factory=dict)
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
+    reference: Reference | None = None
 
     def unanswered(self, case_id: str) -> Outcome:
         """What became of a planned call about a case that has no response."""

@@ -130,6 +130,7 @@ class CaseEncoder:
             "suite": view.run.suite_path or view.run.suite,
             "gate": view.run.gate,
             "standin": any(v.source in (Source.SIMULATED, Source.RECORDED) for v in view.variants),
+            **({} if view.reference is None else {"ref": view.reference.ref}),
             "partial": int(view.run.partial),
             "repeats": view.repeats,
             "redacted": list(view.redacted),

@@ -38,13 +38,15 @@ _IDS = 10
 _ACCEPTED = 20
 
 
-def render_markdown(*views: View) -> str:
+def render_markdown(*views: View, settled: Sequence[str] = ()) -> str:
     """The summary with one section for each run, always shorter than `LIMIT`; what does not fit is counted instead.
 
-    Of several runs each gets an equal share of the room that those before it left.
+    Of several runs each gets an equal share of the room that those before it left. `settled` are sentences about suites
+    that took no run, which stand first.
     """
-    sections: list[str] = []
-    room = LIMIT
+    told = "".join(f"{_sentence(text)}\n\n" for text in settled[:_GROUPS])
+    sections = [told] if told else []
+    room = LIMIT - len(told) - 1
     for place, view in enumerate(views):
         section = _section(view, room // (len(views) - place) - 1)
         room -= len(section) + 1
@@ -76,7 +78,7 @@ def _head(view: View) -> Iterator[str]:
     yield ""
     yield markdown_link("Open the report", view.report_url) if view.report_url else _where(view)
     yield ""
-    for sentence in (*(text for _, text in view.change_sentences), *view.resolutions):
+    for sentence in (*(text for _, text in view.change_sentences), *view.resolutions, *view.reference_sentences):
         yield f"{_sentence(sentence)}  "
     others = [reason for reason in view.reasons if reason != view.headline]
     meanings = [label.meaning for label in view.labels]

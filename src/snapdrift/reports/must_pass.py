@@ -10,15 +10,8 @@ from snapdrift.reports.case_views import AnswerView, MustPassStatus, MustPassVie
 
 
 def judged_variants(evaluation: Evaluation) -> dict[str, Severity]:
-    """As `verdicts.limits.judged_variants`: the candidates that ran, or every variant where nothing is compared."""
-    ran = [summary.name for summary in evaluation.variants]
-    if not evaluation.gate.pairs:
-        return dict.fromkeys(ran, Severity.FAIL)
-    judged: dict[str, Severity] = {}
-    for pair in evaluation.gate.pairs:
-        if pair.candidate in ran and judged.get(pair.candidate) is not Severity.FAIL:
-            judged[pair.candidate] = pair.severity
-    return judged
+    """As `verdicts.limits.judged_variants`: the candidates that ran, or every variant where there are none."""
+    return evaluation.gate.judged(summary.name for summary in evaluation.variants)
 
 
 class MustPassChecks:

@@ -17,6 +17,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.explanations import Explanation
 from snapdrift.model import Attempt, Case, Failure, Response, Score, Step, ToolCall, ToolResult, Variant
 from snapdrift.privacy import ANSWER, EXPECTED, PROMPT, TOOL_RESULTS, Privacy, Redaction, redaction_of
+from snapdrift.references import Reference
 from snapdrift.reports.data import RunData
 from snapdrift.reports.records import CaseRecord, Records
 
@@ -37,7 +38,7 @@ _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
 _SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price")
 """The fields of a run that hold nothing of a case's texts."""
-_REDACTED = ("records", "evaluation", "redaction", "comment", "markable")
+_REDACTED = ("records", "evaluation", "redaction", "comment", "markable", "reference")
 
 Hide = Callable[[str], str]
 
@@ -205,7 +206,12 @@ def redacted(data: RunData, rules: Privacy, stopped: str = "") -> RunData:
         redaction=redactor.redaction,
         comment=rules.comment,
         markable=data.markable and not redactor.answers,
+        reference=_reference(data.reference, hidden=rules.hides_part(PROMPT)),
     )
+
+
+def _reference(reference: Reference | None, *, hidden: bool) -> Reference | None:
+    return reference.without_texts() if reference is not None and hidden else reference
 
 
 def _unknown(data: RunData) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from snapdrift.errors import StoreError
 from snapdrift.model import Case, MetricSpec, Response, Score, Source
+from snapdrift.references import Reference
 from snapdrift.reports.asked import PromptView, read_prompt
 from snapdrift.reports.data import PriceOf, Provenance, RunData
 from snapdrift.reports.records import CaseRecord, Records, shared_verdicts
@@ -72,6 +73,7 @@ def run_data(
         asked=asked,
         spared=stored.spared_cases(),
         price=price,
+        reference=Reference.from_stored(stored.suite.get("reference")),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
+from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.confusions import confusion_lines
 from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
@@ -36,6 +37,7 @@ _VERDICT_STYLES = {
 }
 
 _ACCEPTED = 10
+_CASES = 20
 _NOTES = 6
 """How many notes are told; a terminal scrolls, and the report has them all."""
 
@@ -91,6 +93,8 @@ def _opening(view: View) -> Iterator[str]:
     yield from dict.fromkeys(
         (view.headline, *(text for _, text in view.change_sentences), *view.resolutions, *view.reasons)
     )
+    yield from (f"baseline: {sentence}" for sentence in view.reference_sentences)
+    yield from _newly_failing(view)
     told = (STOPPED_EARLY, REUSED)
     yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word in told)
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
@@ -107,6 +111,14 @@ def _opening(view: View) -> Iterator[str]:
     yield from (f"parity: {parity.sentence}" for parity in view.parity)
     yield from (f"control: {figures.typeset(control.sentence)}" for control in view.controls)
     yield from _judging(view)
+
+
+def _newly_failing(view: View) -> Iterator[str]:
+    """Which cases a changed prompt fails: whoever changed it looks there next."""
+    ids = [one.id for one in view.changed if one.group is CaseGroup.NEWLY_FAILING] if view.reference else []
+    if ids:
+        more = f" and {len(ids) - _CASES} more" if len(ids) > _CASES else ""
+        yield f"newly failing: {', '.join(ids[:_CASES])}{more}"
 
 
 def _judging(view: View) -> Iterator[str]:

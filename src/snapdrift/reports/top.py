@@ -49,6 +49,7 @@ def sections(view: View, *, endings: bool) -> tuple[tuple[str, str], ...]:
     told = any(one.calibration.told for one in view.calibrations) or bool(view.reviews)
     asked = (
         ("comparisons", "Comparisons", view.comparisons),
+        ("changes", "What changed", view.reference),
         ("accepted", "Accepted losses", view.acceptances),
         ("operations", "Cost and speed", view.operational),
         ("cases", "Cases", True),

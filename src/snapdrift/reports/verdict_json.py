@@ -13,6 +13,7 @@ from typing import Any
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import Gate
+from snapdrift.references import Reference
 from snapdrift.reports.case_views import CaseOutline, Change
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
@@ -68,6 +69,7 @@ def verdict_document(view: View) -> dict[str, Any]:
             "versions": dict(run.versions),
         },
         "report_url": view.report_url or None,
+        "reference": None if view.reference is None else _reference(view.reference, view.reference_sentences),
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
         "reused": sum(v.summary.reused.calls for v in view.variants if v.summary.reused is not None),
@@ -106,6 +108,23 @@ def verdict_document(view: View) -> dict[str, Any]:
 def _acceptance(one: AcceptanceStanding) -> dict[str, Any]:
     """An accepted loss that concerns the run, with what became of it."""
     return _plain(one.acceptance) | {"state": one.state.value, "candidates": list(one.candidates)}
+
+
+def _reference(reference: Reference, sentences: Sequence[str]) -> dict[str, Any]:
+    """The git tree that baselines are from, without the words of prompts."""
+    return {
+        "ref": reference.ref,
+        "taken": reference.taken,
+        "commit": reference.commit,
+        "suite_path": reference.suite_path,
+        "files": [{"path": one.path, "change": one.change.value} for one in reference.files],
+        "candidates": [
+            {"candidate": one.candidate, "standing": one.standing.value, "baseline": one.baseline}
+            | {"differs": list(one.differs)}
+            for one in reference.candidates
+        ],
+        "sentences": list(sentences),
+    }
 
 
 def _change(case: CaseOutline, change: Change) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from snapdrift.conclusions import (
 from snapdrift.explanations import Explanation
 from snapdrift.gradings import OrderAgreement
 from snapdrift.model import Endpoint, MetricSpec, Severity, Source
+from snapdrift.references import Reference, reference_sentences
+from snapdrift.reports.asked_changes import AskedChange, changes_of
 from snapdrift.reports.blind import BlindSheet
 from snapdrift.reports.case_list import CaseList
 from snapdrift.reports.case_views import CaseGroup, CaseOutline, Lens, MustPassView
@@ -186,6 +188,7 @@ class View:
     names what was taken out of all texts. `report_url` is where the page was put for readers of those files, empty
     where nobody said so; `report_path` is then told in its place.
     `acceptances` are the accepted losses that concern the run, with what became of each.
+    `reference` is the git tree that baselines are from, None where they are from none.
     `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
@@ -229,6 +232,17 @@ class View:
     report_url: str = ""
     report_path: str = "index.html"
     acceptances: tuple[AcceptanceStanding, ...] = ()
+    reference: Reference | None = None
+
+    @property
+    def reference_sentences(self) -> tuple[str, ...]:
+        """What the run is compared with where that is a git tree, and what has no baseline there."""
+        return () if self.reference is None else reference_sentences(self.reference)
+
+    @property
+    def changes(self) -> tuple[AskedChange, ...]:
+        """How what is asked differs from the tree, each difference once; pairs that differ alike are told together."""
+        return () if self.reference is None else changes_of(self.reference)
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:

@@ -124,16 +124,22 @@ def _remove_others(folder: Path, pages: Sequence[Path]) -> None:
 
 
 def write_junit_and_summary(
-    views: Sequence[View], junit: Path | None, summary: Path | None, verdict: Path | None = None
+    views: Sequence[View],
+    junit: Path | None,
+    summary: Path | None,
+    verdict: Path | None = None,
+    *,
+    settled: Sequence[str] = (),
 ) -> None:
     """Writes the runs of one command into one JUnit file, one summary and one JSON text, where these are wanted.
 
-    Folders are made. Raises `OSError` with the path that cannot be written.
+    The summary has the sentences in `settled` too, about suites that took no run. Folders are made. Raises `OSError`
+    with the path that cannot be written.
     """
     if junit is not None:
         _write_whole(junit, junit_pieces(*views))
     if summary is not None:
-        _write_whole(summary, [render_markdown(*views)])
+        _write_whole(summary, [render_markdown(*views, settled=settled)])
     if verdict is not None:
         _write_whole(verdict, [render_verdicts(views)])
 

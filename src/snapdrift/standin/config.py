@@ -44,8 +44,11 @@ Day = Annotated[str, BeforeValidator(_as_day), Field(pattern=r"^\d{4}-\d\d-\d\d$
 class Profile(BaseModel):
     """What one suite gets. `suite` is its name or a pattern (`triage-*`); `*` is what every other suite gets.
 
-    Recordings come first. Where none fits, the behaviour named most closely answers (by variant, by model, `fallback`,
-    `behaviour`); with recordings and none named it is an error. `template` is for behaviours without one of their own.
+    Recordings come first. Where none fits, the behaviour named most closely answers (by what the prompt says, by
+    variant, by model, `fallback`, `behaviour`); with recordings and none named it is an error. `prompts` maps a phrase
+    to the behaviour of whoever is asked with it, the first that occurs counts: so a simulated model heeds its prompt. A
+    baseline from a git tree (`november@main`) is asked as the variant that it was (`november`), unless it is named
+    itself. `template` is for behaviours without one of their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,13 +59,20 @@ class Profile(BaseModel):
     behaviour: str | None = None
     variants: dict[str, str] = Field(default_factory=dict)
     models: dict[str, str] = Field(default_factory=dict)
+    prompts: dict[str, str] = Field(default_factory=dict)
     fallback: str | None = None
     template: str | None = None
 
-    def named_behaviour(self, variant: str | None, models: Sequence[str]) -> str | None:
-        """The behaviour that the profile names for a variant that asks one of the models, if any."""
+    def named_behaviour(self, variant: str | None, models: Sequence[str], asked: str = "") -> str | None:
+        """The behaviour that the profile names for a variant that asks one of the models, if any.
+
+        `asked` is the text of its prompt, empty for a judge's: that quotes others.
+        """
+        by_prompt = next((self.prompts[phrase] for phrase in self.prompts if phrase in asked), None)
         by_model = next((self.models[model] for model in models if model in self.models), None)
-        return self.variants.get(variant or "") or by_model or self.fallback or self.behaviour
+        name = variant or ""
+        by_variant = self.variants.get(name) or self.variants.get(name.partition("@")[0])
+        return by_prompt or by_variant or by_model or self.fallback or self.behaviour
 
 
 class Limits(BaseModel):
@@ -124,6 +134,7 @@ class StandinConfig(BaseModel):
             place = f"suites.{profile.suite}"
             named |= {f"{place}.variants.{name}": behaviour for name, behaviour in profile.variants.items()}
             named |= {f"{place}.models.{name}": behaviour for name, behaviour in profile.models.items()}
+            named |= {f"{place}.prompts.{phrase}": behaviour for phrase, behaviour in profile.prompts.items()}
             own = {"behaviour": profile.behaviour, "fallback": profile.fallback}
             named |= {f"{place}.{name}": behaviour for name, behaviour in own.items() if behaviour is not None}
         for where, name in named.items():

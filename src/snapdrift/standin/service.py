@@ -116,7 +116,9 @@ class AnswerService:
         profile = self._config.profile_for(caller.run if caller else None)
         stock = self._stocks[profile.suite]
         models = (question.model, snapshot)
-        named = profile.named_behaviour(caller.variant if caller else None, models)
+        variant = caller.variant if caller else None
+        asked = "" if _JUDGE in (variant or "") else question.text
+        named = profile.named_behaviour(variant, models, asked)
         if stock.recordings.judgements:
             judged = self._judged(stock.recordings, question, caller, named)
             if judged is not None:
@@ -171,10 +173,14 @@ class AnswerService:
         return self._arrivals[identity] - 1
 
 
+_JUDGE = "?judge="
+"""What stands before the grader in the name of a variant whose answer is judged."""
+
+
 def _vote(caller: ClientRequestId | None) -> str:
     """Which of several votes a judge is asked for: what follows the dot of `VARIANT?judge=GRADER.VOTE`."""
     asked = "" if caller is None else caller.variant
-    _, judged, grader = asked.rpartition("?judge=")
+    _, judged, grader = asked.rpartition(_JUDGE)
     return grader.partition(".")[2] if judged else ""
 
 

@@ -171,6 +171,7 @@ class StandinSuite(Entry):
     behaviour: str | None = None
     variants: dict[str, str] = Field(default_factory=dict)
     models: dict[str, str] = Field(default_factory=dict)
+    prompts: dict[str, str] = Field(default_factory=dict)
     fallback: str | None = None
     template: str | None = None
 

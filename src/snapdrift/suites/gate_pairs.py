@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from snapdrift.model import Pair, Severity
+from snapdrift.references import baseline_name, is_ref
 from snapdrift.suites.gate_entries import Baseline, PairEntry
 from snapdrift.suites.gate_keys import Key, Known
 from snapdrift.suites.loading import Loading
@@ -24,6 +25,12 @@ class Pairing:
     def compares(self) -> bool:
         """Whether the gate means to compare, be it with mistakes."""
         return "compare" in self._keys or "baseline" in self._keys
+
+    @property
+    def ref(self) -> str | None:
+        """The git tree that the baselines are from, None where they are not from one."""
+        baseline = self._keys.get("baseline")
+        return None if baseline is None or "compare" in self._keys else baseline.value.ref
 
     def pairs(self) -> tuple[Pair, ...]:
         """The comparisons, each once; mistakes are noted."""
@@ -56,6 +63,9 @@ class Pairing:
 
     def _baseline_pairs(self, baseline: Key, candidates: Key | None) -> Iterator[Pair]:
         form: Baseline = baseline.value
+        if form.ref is not None:
+            yield from self._tree_pairs(form.ref, baseline, candidates)
+            return
         if form.variant is None:
             return  # another form of baseline, told as not available yet
         if not self._is_variant(form.variant, (*baseline.location, "variant")):
@@ -78,6 +88,25 @@ class Pairing:
                 self._loading.complain(place, f"{quoted(name)} again", "expected each candidate once")
             elif self._is_variant(name, place):
                 yield Pair(form.variant, name)
+
+    def _tree_pairs(self, ref: str, baseline: Key, candidates: Key | None) -> Iterator[Pair]:
+        """Each candidate against what it was in a git tree, which is read only when the gate is used."""
+        if not is_ref(ref):
+            expected = "expected merge-base, or a branch, a tag or a commit"
+            self._loading.complain((*baseline.location, "ref"), quoted(ref), expected)
+            return
+        if candidates is None:
+            yield from (Pair(baseline_name(name, ref), name) for name in self._known.variants)
+            return
+        if not candidates.value:
+            expected = "expected at least one, or no such key for all"
+            self._loading.complain(candidates.location, "no candidates", expected)
+        for index, name in enumerate(candidates.value):
+            place = (*candidates.location, index)
+            if name in candidates.value[:index]:
+                self._loading.complain(place, f"{quoted(name)} again", "expected each candidate once")
+            elif self._is_variant(name, place):
+                yield Pair(baseline_name(name, ref), name)
 
     def _is_variant(self, name: str, location: Location) -> bool:
         if name in self._known.variants:

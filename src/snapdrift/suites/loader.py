@@ -16,11 +16,10 @@ from snapdrift.suites.gates import resolve_gates
 from snapdrift.suites.judges import check_judges
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.media import Media
-from snapdrift.suites.messages import turn_findings
 from snapdrift.suites.outputs import coverage_warnings
 from snapdrift.suites.preferences import check_preferences
 from snapdrift.suites.privacy import resolve_privacy
-from snapdrift.suites.prompts import TemplateError, read_prompt
+from snapdrift.suites.prompts import TemplateError
 from snapdrift.suites.registry import (
     COMPOSITIONS,
     GraderRegistry,
@@ -37,7 +36,7 @@ from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.targets import check_target
 from snapdrift.suites.tool_names import unknown_tools, unused_results
-from snapdrift.suites.trials import TriedCase, cases_of, compiles, tried_cases, try_grader, try_prompts
+from snapdrift.suites.trials import TriedCase, cases_of, prompt_compiles, tried_cases, try_grader, try_prompts
 from snapdrift.suites.variants import ResolvedVariant, resolve_variants
 from snapdrift.suites.wording import did_you_mean, quoted
 from snapdrift.suites.workspace import PathError, Workspace, read_text
@@ -97,7 +96,7 @@ class _Loader:
         sample = resolve_sample(entry.sample, ("sample",), cases, loading) if entry.sample is not None else None
         variants = resolve_variants(entry, loading, self._catalog)
         media = Media(loading.workspace)
-        askable = [resolved for resolved in variants.values() if self._compiles(resolved)]
+        askable = [resolved for resolved in variants.values() if prompt_compiles(resolved, loading)]
         try_prompts(askable, tried, media, self._catalog, loading)
         at_cases = ("dataset",) if entry.dataset is not None else ("cases",)
         fakes = fake_hashes(cases, at_cases, loading)
@@ -160,20 +159,6 @@ class _Loader:
             loading.add(error.problems)
         loading.add(read.problems)
         return read
-
-    def _compiles(self, resolved: ResolvedVariant) -> bool:
-        """Whether the prompt's templates are valid and its messages follow one another; no prompt at all is fine."""
-        prompt = resolved.variant.prompt
-        if not prompt:
-            return True
-        parts = [compiles(part, resolved, self._loading) for part in read_prompt(prompt).parts]
-        written = prompt["input"]
-        turns = [] if isinstance(written, str) else list(turn_findings(written))
-        for finding in turns:
-            place = resolved.place_of(("input", *finding.location))
-            other = None if place.document is self._loading.document else place.document
-            self._loading.complain(place.location, finding.found, finding.expected, document=other)
-        return all(parts) and not turns
 
     def _graders(self, entry: SuiteFile, tried: Sequence[TriedCase], *, complete: bool) -> tuple[ParsedGrader, ...]:
         if not entry.graders:

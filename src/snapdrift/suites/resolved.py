@@ -9,6 +9,7 @@ from typing import Any
 from snapdrift.acceptances import Acceptance
 from snapdrift.errors import StoreError
 from snapdrift.model import (
+    Alone,
     Case,
     Endpoint,
     Gate,
@@ -24,6 +25,7 @@ from snapdrift.model import (
     sha256,
 )
 from snapdrift.privacy import Privacy
+from snapdrift.references import Reference
 from snapdrift.suites.registry import GraderRegistry, ParsedGrader
 from snapdrift.suites.sampling import Sample, draw
 from snapdrift.suites.workspace import PathError
@@ -40,7 +42,8 @@ class Suite:
     does (None: all). `path` and `source` are the file it came from. `seed` orders the calls. `media` are the local
     images and files of all prompts and cases, `fakes` the files of Python fakes: SHA-256 by workspace path.
     `early_stop` ends a run as soon as its gate is resolved; `privacy` is what reports and exports do not show;
-    `accepted` are losses that were reviewed and accepted for now.
+    `accepted` are losses that were reviewed and accepted for now; `reference` is the git tree that the baselines of a
+    gate are from, None where there is no such.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Suite:
     early_stop: bool = False
     privacy: Privacy = field(default_factory=Privacy)
     accepted: tuple[Acceptance, ...] = ()
+    reference: Reference | None = None
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -135,6 +139,7 @@ class Suite:
             "early_stop": self.early_stop,
             "privacy": self.privacy.to_stored(),
             "accepted": [asdict(one) for one in self.accepted],
+            **({} if self.reference is None else {"reference": self.reference.to_stored()}),
         }
 
 
@@ -171,6 +176,7 @@ def suite_from_stored(data: Mapping[str, Any], cases: Sequence[Case], registry: 
         early_stop=data.get("early_stop", False),
         privacy=Privacy.from_stored(data.get("privacy")),
         accepted=tuple(Acceptance(**stored) for stored in data.get("accepted", ())),
+        reference=Reference.from_stored(data.get("reference")),
     )
 
 
@@ -232,6 +238,8 @@ def _stored_gate(gate: Gate) -> dict[str, Any]:
         "target": gate.target.value,
         # Left out where nothing says it, so that suites keep the hash that they had before there was such a thing.
         **({} if gate.max_age_s is None else {"max_age_s": gate.max_age_s}),
+        **({} if gate.ref is None else {"ref": gate.ref}),
+        **({} if not gate.alone else {"alone": [[one.candidate, one.severity.value] for one in gate.alone]}),
     }
 
 
@@ -246,5 +254,6 @@ def _gate(stored: Mapping[str, Any]) -> Gate:
             "inconclusive": OnInconclusive(stored["inconclusive"]),
             "alias_moved": Severity(stored["alias_moved"]),
             "target": Target(stored.get("target", Target.CASES_LIKE_THESE)),
+            "alone": tuple(Alone(candidate, Severity(word)) for candidate, word in stored.get("alone", ())),
         }
     )

@@ -13,6 +13,7 @@ from snapdrift.suites.batching import ONE_REQUEST, case_obstacle
 from snapdrift.suites.layers import Origin
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.media import Media
+from snapdrift.suites.messages import turn_findings
 from snapdrift.suites.prompts import Expression, PartForm, PromptForm, Rendering, Template, TemplateError, read_prompt
 from snapdrift.suites.registry import Finding, Location, ModelFacts, ParsedGrader
 from snapdrift.suites.variants import ResolvedVariant
@@ -245,6 +246,21 @@ def _mend(error: TemplateError, context: Mapping[str, Any]) -> str:
     if missing is None:
         return "expected a template that renders for every case"
     return did_you_mean(missing[1], context, f"expected one of {listed(sorted(context), 20)}")
+
+
+def prompt_compiles(resolved: ResolvedVariant, loading: Loading) -> bool:
+    """Whether a variant's templates are valid and its messages follow one another; no prompt at all is fine."""
+    prompt = resolved.variant.prompt
+    if not prompt:
+        return True
+    parts = [compiles(part, resolved, loading) for part in read_prompt(prompt).parts]
+    written = prompt["input"]
+    turns = [] if isinstance(written, str) else list(turn_findings(written))
+    for finding in turns:
+        place = resolved.place_of(("input", *finding.location))
+        other = None if place.document is loading.document else place.document
+        loading.complain(place.location, finding.found, finding.expected, document=other)
+    return all(parts) and not turns
 
 
 def compiles(form: PartForm, resolved: ResolvedVariant, loading: Loading) -> bool:

@@ -50,30 +50,26 @@ class Workspace:
         `snapdrift.toml` declares under `roots`, and neither as written nor as resolved may it name a dotfile or a
         folder of that kind (`.git`, `.env`).
         """
-        if not text.strip() or "\0" in text:
-            raise PathError("an empty path" if not text.strip() else "a path with a NUL", "expected a file's path")
-        written = PurePosixPath(text)
-        if any(len(part.encode("utf-8", "replace")) > MAX_NAME for part in written.parts):
-            raise PathError(f"a path with a name of more than {MAX_NAME} bytes", "expected a file's path")
-        if written.is_absolute() or Path(text).is_absolute() or text.startswith("~"):
-            raise PathError(f"the absolute path {text}", "expected a path relative to the workspace")
-        if any(part.startswith(".") and part != ".." for part in written.parts):
-            raise PathError(f"the hidden path {text}", "expected no file or folder whose name begins with a dot")
+        require_plain(text)
         try:
             found = (self.root / text).resolve()
         except (OSError, RuntimeError) as error:
             raise PathError(f"{text} cannot be followed ({error})", "expected a file inside the workspace") from None
         if found.is_symlink():  # what Python 3.13 makes of a link that leads to itself; before, it raised
             raise PathError(f"{text} cannot be followed (a loop of links)", "expected a file inside the workspace")
+        self.require_inside(found, text)
+        if not found.is_file():
+            raise self._missing(text, found)
+        return found
+
+    def require_inside(self, found: Path, text: str) -> None:
+        """Raises `PathError` where a path, as resolved of `text`, is outside the workspace, or hidden."""
         inside = self._inside(found)
         if inside is None:
             expected = f"expected a file inside the workspace {self.root.name}/"
             raise PathError(f"{text} leads out of the workspace", f"{expected} (or under `roots` of {CONFIG_FILE})")
         if any(part.startswith(".") for part in inside.parts):
             raise PathError(f"{text} leads to a hidden file or folder", "expected no name that begins with a dot")
-        if not found.is_file():
-            raise self._missing(text, found)
-        return found
 
     def read(self, text: str) -> str:
         """The text of a file named in a suite. Raises `PathError`."""
@@ -101,6 +97,19 @@ class Workspace:
         return PathError(f"no file {text}", did_you_mean(text, names, "expected a file in the workspace"))
 
 
+def require_plain(text: str) -> None:
+    """Raises `PathError` for what no path in a suite may be as it is written: empty, absolute, hidden, overlong."""
+    if not text.strip() or "\0" in text:
+        raise PathError("an empty path" if not text.strip() else "a path with a NUL", "expected a file's path")
+    written = PurePosixPath(text)
+    if any(len(part.encode("utf-8", "replace")) > MAX_NAME for part in written.parts):
+        raise PathError(f"a path with a name of more than {MAX_NAME} bytes", "expected a file's path")
+    if written.is_absolute() or Path(text).is_absolute() or text.startswith("~"):
+        raise PathError(f"the absolute path {text}", "expected a path relative to the workspace")
+    if any(part.startswith(".") and part != ".." for part in written.parts):
+        raise PathError(f"the hidden path {text}", "expected no file or folder whose name begins with a dot")
+
+
 def read_text(path: Path, shown: str) -> str:
     """The UTF-8 text of a file (a byte order mark is dropped). Raises `PathError`."""
     try:
@@ -110,6 +119,11 @@ def read_text(path: Path, shown: str) -> str:
         raise PathError(f"{shown} cannot be read ({error.strerror})", "expected a readable file") from None
     if len(data) > MAX_TEXT_BYTES:
         raise PathError(f"{shown} is larger than {MAX_TEXT_BYTES // 2**20} MB", "expected a smaller file")
+    return decoded(data, shown)
+
+
+def decoded(data: bytes, shown: str) -> str:
+    """Bytes of a file as the UTF-8 text that they are (a byte order mark is dropped). Raises `PathError`."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

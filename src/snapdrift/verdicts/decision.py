@@ -101,8 +101,10 @@ def not_gated_reasons(findings: Findings) -> tuple[str, ...]:
     gate = findings.gate
     if findings.partial:
         return ("Only a part of the suite was asked for, so the gate was not evaluated.",)
-    absolute = any(entry.at_least is not None for entry in gate.metrics) or gate.must_pass.tags or gate.must_pass.cases
-    if not gate.pairs and not absolute:
+    if not gate.pairs and gate.ref is not None and not gate.absolute:
+        there = f"There is no baseline yet at {gate.ref}, and the gate `{gate.name}` sets no floor"
+        return (f"{there}, so there is nothing to decide.",)
+    if not gate.pairs and not gate.absolute:
         return (f"The gate `{gate.name}` compares no variants and sets no floor, so there is nothing to decide.",)
     if not can_fail(gate):
         asked = "no margin, floor, limit or must-pass case in it has the severity `fail`"
@@ -115,12 +117,13 @@ def can_fail(gate: Gate) -> bool:
     if _fails(gate.alias_moved):
         return True
     compares = any(_fails(pair.severity) for pair in gate.pairs)
+    judged = compares or any(_fails(one.severity) for one in gate.alone)
     failing = [entry for entry in gate.metrics if _fails(entry.severity)]
     if compares and any(entry.margin is not None or entry.max_increase is not None for entry in failing):
         return True
     # Floors and must-pass cases are asked of the candidates, or of every variant where nothing is compared.
     absolute = any(entry.at_least is not None for entry in failing) or gate.must_pass.tags or gate.must_pass.cases
-    return bool(absolute) and (compares or not gate.pairs)
+    return bool(absolute) and (judged or not (gate.pairs or gate.alone))
 
 
 def regression_reasons(findings: Findings) -> tuple[str, ...]:

@@ -180,10 +180,11 @@ def _against(share: float, gate: Gate, calls: str) -> str:
 
 
 def _sides(gate: Gate, tables: ScoreTables) -> tuple[str, ...]:
-    """The variants whose coverage counts: those of failing pairs, else of any pair, else all."""
+    """The variants whose coverage counts: those of failing pairs, else of any pair, and those alone; else all."""
     pairs = _present_pairs(gate, tables)
     counted = [pair for pair in pairs if pair.severity is Severity.FAIL] or pairs
     sides = dict.fromkeys(side for pair in counted for side in _variants_of(pair))
+    sides |= dict.fromkeys(one.candidate for one in gate.alone if one.candidate in tables.variants)
     return tuple(sides) or tuple(tables.variants)
 
 

@@ -46,18 +46,8 @@ class MustPassCheck:
 
 
 def judged_variants(gate: Gate, results: Results) -> dict[str, Severity]:
-    """The variants that floors and must-pass cases are asked of: the gate's candidates, or all where it compares none.
-
-    A variant that is a candidate of severity `warn` only is asked with that severity.
-    """
-    names = [variant.name for variant in results.variants]
-    if not gate.pairs:
-        return dict.fromkeys(names, Severity.FAIL)
-    severities: dict[str, Severity] = {}
-    for pair in gate.pairs:
-        if pair.candidate in names and severities.get(pair.candidate) is not Severity.FAIL:
-            severities[pair.candidate] = pair.severity
-    return severities
+    """The variants that floors and must-pass cases are asked of, each with how gravely (`Gate.judged`)."""
+    return gate.judged(variant.name for variant in results.variants)
 
 
 def check_floors(

@@ -156,7 +156,8 @@ const quoted = (text) => /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceA
 // The command that asks this case again, of the variants that the run asked where those were not all.
 function rerun(entry) {
   const variants = index.partial ? index.variants.map(({ name }) => ` --variant=${quoted(name)}`).join("") : "";
-  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${variants}${index.standin ? " --standin" : ""}`;
+  const ref = index.ref ? ` --baseline-ref=${quoted(index.ref)}` : "";
+  const command = `snapdrift run ${quoted(index.suite)} --gate ${quoted(index.gate)} --case=${quoted(entry.id)}${variants}${ref}${index.standin ? " --standin" : ""}`;
   return make("p", { class: "rerun" }, make("span", { class: "key" }, "Rerun"), make("code", {}, shown(command)), copyButton("copy", () => command));
 }
 

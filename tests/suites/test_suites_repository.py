@@ -1,0 +1,116 @@
+"""What git is asked: base branches, merge bases, clones without history, and what leads out of a tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.repositories import CLEAR, GitWorkspace
+
+from snapdrift.errors import RepositoryError
+from snapdrift.suites.repository import Repository
+
+Mistakes = Callable[..., list[str]]
+OF_A_FORGE = ("GITHUB_", "CI_", "BITBUCKET_")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OF_A_FORGE)}
+
+
+@pytest.fixture(scope="module")
+def git(tmp_path_factory: pytest.TempPathFactory) -> GitWorkspace:
+    """`main` has gone on after `edit` left it; the first commit of `edit` is its only one."""
+    git = GitWorkspace(tmp_path_factory.mktemp("git") / "repository", cases=3)
+    git.commit("on the branch")
+    git.git("checkout", "-q", "main")
+    git.commit("main goes on")
+    git.git("branch", "-q", "release")
+    git.git("checkout", "-q", "edit")
+    return git
+
+
+def test_a_branch_is_compared_with_where_it_left_its_base(git: GitWorkspace) -> None:
+    found = Repository.around(git.root, ENVIRONMENT).commit("merge-base")
+    assert (found.id, found.taken) == (git.git("rev-parse", "main~1"), "main")
+
+
+def test_the_base_of_a_pull_request_goes_before_the_default_branch(git: GitWorkspace) -> None:
+    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "BITBUCKET_PR_DESTINATION_BRANCH"):
+        found = Repository.around(git.root, {**ENVIRONMENT, name: "release"}).commit("merge-base")
+        assert found.taken == "release", name
+
+
+def test_a_base_of_a_pull_request_that_is_not_there_is_no_other_branch(git: GitWorkspace) -> None:
+    environment = {**ENVIRONMENT, "GITHUB_BASE_REF": "gone"}
+    with pytest.raises(RepositoryError, match="GITHUB_BASE_REF names the base branch; found no commit 'gone'"):
+        Repository.around(git.root, environment).commit("merge-base")
+
+
+def test_what_a_hook_of_git_sets_does_not_lead_to_another_repository(git: GitWorkspace, tmp_path: Path) -> None:
+    other = GitWorkspace(tmp_path / "other", cases=1)
+    environment = {**ENVIRONMENT, "GIT_DIR": str(other.top / ".git"), "GIT_WORK_TREE": str(other.top)}
+    assert Repository.around(git.root, environment).commit("HEAD").id == git.git("rev-parse", "HEAD")
+
+
+def test_a_branch_that_only_the_remote_has_is_found_there(git: GitWorkspace, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git.git("clone", "-q", str(git.top), str(clone), cwd=tmp_path)
+    found = Repository.around(clone / "app", ENVIRONMENT).commit("release")
+    assert (found.id, found.taken) == (git.git("rev-parse", "release"), "origin/release")
+
+
+@pytest.mark.parametrize("ref", ["main", "merge-base"])
+def test_a_shallow_clone_says_how_to_fetch_the_history(git: GitWorkspace, tmp_path: Path, ref: str) -> None:
+    clone = tmp_path / "clone"
+    git.git("clone", "-q", "--depth", "1", f"file://{git.top}", str(clone), cwd=tmp_path)
+    with pytest.raises(RepositoryError, match=r"shallow clone.*`fetch-depth: 0` under `actions/checkout`"):
+        Repository.around(clone / "app", {**ENVIRONMENT, "GITHUB_BASE_REF": "main"}).commit(ref)
+
+
+def test_histories_without_a_common_commit_have_no_merge_base(tmp_path: Path) -> None:
+    git = GitWorkspace(tmp_path / "repository", cases=1)
+    git.git("checkout", "-q", "--orphan", "apart")
+    git.commit("another beginning")
+    with pytest.raises(RepositoryError, match="no merge base of HEAD and main; expected a branch with a commit"):
+        Repository.around(git.root, ENVIRONMENT).commit("merge-base")
+
+
+def test_a_repository_without_a_commit_has_nothing_to_compare_with(tmp_path: Path) -> None:
+    git = GitWorkspace.__new__(GitWorkspace)
+    git.top = tmp_path
+    git.git("init", "-q")
+    with pytest.raises(RepositoryError, match="no commit yet"):
+        Repository.around(tmp_path, ENVIRONMENT)
+
+
+def test_without_git_on_the_path_that_is_what_is_said(git: GitWorkspace, tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="found no git"):
+        Repository.around(git.root, {"PATH": str(tmp_path)})
+
+
+def test_files_of_a_tree_are_read_as_they_were_and_links_and_submodules_refused(tmp_path: Path) -> None:
+    git = GitWorkspace(tmp_path / "repository", cases=1)
+    (git.root / "linked").symlink_to("prompts")
+    git.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(git.top), "app/module")
+    commit = git.commit("links")
+    git.prompt("something else")
+    repository = Repository.around(git.root, ENVIRONMENT)
+    identity = repository.entry(commit, "prompts/capital.yaml")
+    assert identity is not None
+    assert CLEAR.splitlines()[1].encode() in repository.read(identity, 10_000)
+    assert repository.entry(commit, "prompts") is None, "a folder is no file"
+    assert repository.entry(commit, "prompts/other.yaml") is None
+    with pytest.raises(RepositoryError, match="larger than"):
+        repository.read(identity, 10)
+    for path, what in (("linked/capital.yaml", "a symbolic link"), ("module/app/prompts/capital.yaml", "a submodule")):
+        with pytest.raises(RepositoryError, match=f"is {what}; expected a plain file"):
+            repository.entry(commit, path)
+    with pytest.raises(RepositoryError, match="outside the git repository"):
+        repository.entry(commit, "../../elsewhere.yaml")
+
+
+@pytest.mark.parametrize("ref", ["--all", "main:app", "a b", ""])
+def test_a_ref_that_can_name_no_commit_is_told_where_it_is_written(mistakes: Mistakes, good: str, ref: str) -> None:
+    (found,) = mistakes(good.replace("{variant: august}", f'{{ref: "{ref}"}}'))
+    assert found.startswith("evals/s.yaml:12:19: gate.baseline.ref: ")
+    assert found.endswith("expected merge-base, or a branch, a tag or a commit")
