@@ -41,12 +41,16 @@ _UNMEASURED = (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
 
 
 class Endpoint(StrEnum):
-    """Which way a variant is asked: over one of two APIs, by calling an application, or from a file of outputs."""
+    """Which way a variant is asked: over one of two APIs, by calling an application, or from a file.
+
+    A file of outputs, or (`ARCHIVE`) the kept answers of an earlier run, which nobody is asked for again.
+    """
 
     RESPONSES = "responses"
     CHAT = "chat"
     PYTHON = "python"
     OUTPUTS = "outputs"
+    ARCHIVE = "archive"
 
     @property
     def over_http(self) -> bool:
@@ -768,12 +772,32 @@ class MustPass:
         return case.id in self.cases or any(tag in self.tags for tag in case.tags)
 
 
+OUTSIDE = "@baseline"
+"""What the pairs of a gate call a baseline that is no variant of the suite, until it has been looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideBaseline:
+    """A baseline that is kept answers: those of `run` (an id or a path), or of the file `archive`.
+
+    `of` says whose answers of the run. `fallback` is the file that stands in for the gate's baseline, which is a
+    variant then, once its model is gone. `place` is where the suite says so, for messages.
+    """
+
+    run: str | None = None
+    archive: str | None = None
+    of: str | None = None
+    fallback: str | None = None
+    place: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
     `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
-    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any).
+    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `outside` is a baseline of kept
+    answers, or one to fall back on, that a run has still to look up.
     """
 
     name: str
@@ -793,6 +817,7 @@ class Gate:
     fresh: bool = False
     target: Target = Target.CASES_LIKE_THESE
     max_age_s: float | None = None
+    outside: OutsideBaseline | None = None
 
     @property
     def alpha(self) -> float:

@@ -21,8 +21,6 @@ def check_available(entry: SuiteFile, loading: Loading) -> None:
 
 INSTEAD = {
     "ref": "use {variant: NAME} in this version",
-    "run": "use {variant: NAME} in this version",
-    "archive": "use {variant: NAME} in this version",
 }
 """What serves until a thing that comes later is there."""
 
@@ -56,6 +54,6 @@ def _one_gate(place: Location, gate: GateEntry) -> Iterator[Location]:
 
 
 def _baseline_forms(place: Location, baseline: Baseline) -> Iterator[Location]:
-    for name in ("ref", "run", "archive", "fallback"):
+    for name in ("ref",):
         if getattr(baseline, name) is not None:
             yield (*place, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from snapdrift.model import Pair, Severity
+from snapdrift.model import OUTSIDE, OutsideBaseline, Pair, Severity
 from snapdrift.suites.gate_entries import Baseline, PairEntry
 from snapdrift.suites.gate_keys import Key, Known
 from snapdrift.suites.loading import Loading
@@ -24,6 +24,20 @@ class Pairing:
     def compares(self) -> bool:
         """Whether the gate means to compare, be it with mistakes."""
         return "compare" in self._keys or "baseline" in self._keys
+
+    def outside(self) -> OutsideBaseline | None:
+        """The baseline that is kept answers, or is to fall back on some; None where the gate names neither."""
+        key = self._keys.get("baseline")
+        if key is None:
+            return None
+        form: Baseline = key.value
+        fallback = None if form.fallback is None else form.fallback.archive
+        if form.run is None and form.archive is None and fallback is None:
+            return None
+        kind = "run" if form.run is not None else "archive" if form.archive is not None else "fallback"
+        place = self._loading.document.problem((*key.location, kind), "", "")
+        at = f"{place.file}:{place.line}:{place.column}: {place.path}"
+        return OutsideBaseline(form.run, form.archive, form.of, fallback, at)
 
     def pairs(self) -> tuple[Pair, ...]:
         """The comparisons, each once; mistakes are noted."""
@@ -56,15 +70,16 @@ class Pairing:
 
     def _baseline_pairs(self, baseline: Key, candidates: Key | None) -> Iterator[Pair]:
         form: Baseline = baseline.value
-        if form.variant is None:
+        if form.ref is not None:
             return  # another form of baseline, told as not available yet
-        if not self._is_variant(form.variant, (*baseline.location, "variant")):
+        name_of_it = OUTSIDE if form.variant is None else form.variant
+        if form.variant is not None and not self._is_variant(form.variant, (*baseline.location, "variant")):
             return
         if candidates is None:
             others = [name for name in self._known.variants if name != form.variant]
             if not others:
                 self._loading.complain(baseline.location, "a baseline and nothing else", "expected a second variant")
-            yield from (Pair(form.variant, name) for name in others)
+            yield from (Pair(name_of_it, name) for name in others)
             return
         if not candidates.value:
             self._loading.complain(
@@ -77,7 +92,7 @@ class Pairing:
             elif name in candidates.value[:index]:
                 self._loading.complain(place, f"{quoted(name)} again", "expected each candidate once")
             elif self._is_variant(name, place):
-                yield Pair(form.variant, name)
+                yield Pair(name_of_it, name)
 
     def _is_variant(self, name: str, location: Location) -> bool:
         if name in self._known.variants:

@@ -82,6 +82,7 @@ def _resolve(
         fresh=value("cache", None) == "never",
         target=target,
         max_age_s=_max_age(keys.get("cache"), loading),
+        outside=pairing.outside(),
     )
     extends_at = keys["inconclusive"].location if "inconclusive" in keys else place
     return ResolvedGate(gate, _sample(keys.get("sample"), known, loading), extends_at)
