@@ -25,13 +25,17 @@ DEFAULT_CONCURRENCY = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A part of a suite. Any of `cases`, `tags` and `variants` makes the run a partial one, which is not gated."""
+    """A part of a suite. Any of `cases`, `tags` and `variants` makes the run a partial one, which is not gated.
+
+    `whole` asks every case of the dataset, whatever the gate samples.
+    """
 
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     sample: int | None = None
     repeats: int | None = None
+    whole: bool = False
 
     @property
     def picks_cases(self) -> bool:
@@ -133,8 +137,9 @@ class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
-    up. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is
-    reused. `shard` asks one part of each suite only.
+    up. `fallbacks` says by the path of a suite why its baseline cannot be asked. Without `code` a suite that runs code
+    of its workspace is refused, without `cache` no answer of another run is reused. `shard` asks one part of each suite
+    only.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -147,6 +152,7 @@ class RunOptions:
     fresh: bool = False
     early_stop: bool = False
     extend: bool = False
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
     code: bool = True
     cache: bool = True
     shard: Shard | None = None

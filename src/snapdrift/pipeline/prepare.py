@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
-from snapdrift.model import Case, Gate, Target, Variant
+from snapdrift.model import Case, Endpoint, Gate, Target, Variant
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -20,6 +20,7 @@ from snapdrift.pipeline.options import RunOptions, Selection
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.pipeline.frozen import Based, Frozen
     from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
@@ -32,7 +33,7 @@ class Prepared:
     """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
 
     `calibration` says for a suite that requires it what is known of its judges; `design` how it is looked at while it
-    grows, None for a fixed number of cases.
+    grows, None for a fixed number of cases; `based` the baseline, where the gate names kept answers.
     """
 
     workspace: Workspace
@@ -46,6 +47,18 @@ class Prepared:
     sufficiency: tuple[Sufficiency, ...]
     calibration: tuple[str, ...] = ()
     design: Design | None = None
+    based: Based | None = None
+
+    @property
+    def frozen(self) -> Frozen | None:
+        """The kept answers that candidates are compared with; None where the baseline is asked."""
+        return None if self.based is None else self.based.frozen
+
+    @property
+    def asked(self) -> tuple[Variant, ...]:
+        """The variants whose answers are not there yet."""
+        frozen = self.frozen
+        return self.variants if frozen is None else tuple(v for v in self.variants if v.name != frozen.variant.name)
 
     @property
     def askable(self) -> Sequence[Case]:
@@ -110,6 +123,9 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     gate = _gate(suite, options.gate)
     require_calibratable_metrics(suite, gate)
     cases = _cases(suite, gate, options.selection)
+    based = _based(suite, gate, cases, workspace, catalog, options)
+    if based is not None:
+        suite, gate = replace(based.suite, warnings=(*suite.warnings, *based.notes)), based.gate
     variants = _variants(suite, options.selection)
     partial = options.selection.picks_cases or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
@@ -125,8 +141,19 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
         require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
     design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
-    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design)
+    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, based)
     return one if partial else replace(one, sufficiency=_sufficiency(one))
+
+
+def _based(
+    suite: Suite, gate: Gate, cases: Sequence[Case], workspace: Workspace, catalog: Catalog, options: RunOptions
+) -> Based | None:
+    """The baseline of a gate that names kept answers, looked up; None of any other."""
+    if gate.outside is None:
+        return None
+    from snapdrift.pipeline.frozen import look_up
+
+    return look_up(suite, gate, cases, workspace, catalog, options)
 
 
 def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
@@ -139,7 +166,10 @@ def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
     from snapdrift.verdicts import sufficiency
 
     rule, applicable = None if one.design is None else one.design.rule, applicable_cases(one.suite, one.askable)
-    return sufficiency(one.gate, one.suite.metrics, one.askable, applicable, one.repeats, rule)
+    cases, repeats, frozen = one.askable, one.repeats, one.frozen
+    if frozen is not None:  # what does not pair shows nothing
+        cases, repeats = tuple(case for case in cases if case.id in frozen.cases), max(repeats, frozen.repeats)
+    return sufficiency(one.gate, one.suite.metrics, cases, applicable, repeats, rule)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
@@ -247,6 +277,8 @@ def _gate(suite: Suite, name: str | None) -> Gate:
 
 
 def _cases(suite: Suite, gate: Gate, selection: Selection) -> Sequence[Case]:
+    if selection.whole:
+        return suite.cases
     cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
     unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
     if unknown:
@@ -283,4 +315,10 @@ def _variants(suite: Suite, selection: Selection) -> tuple[Variant, ...]:
     if unknown:
         known = ", ".join(suite.variants)
         raise UsageError(f"{suite.path}: --variant: found no variant {', '.join(unknown)}; expected one of {known}")
-    return tuple(v for name, v in suite.variants.items() if not selection.variants or name in selection.variants)
+    # Kept answers cost nothing, so that a gate whose baseline they are stays one whatever is asked beside them.
+    kept = Endpoint.ARCHIVE
+    return tuple(
+        v
+        for name, v in suite.variants.items()
+        if not selection.variants or name in selection.variants or v.endpoint is kept
+    )
