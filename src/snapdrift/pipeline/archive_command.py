@@ -21,7 +21,6 @@ from snapdrift.store.archives import read_archive, write_archive
 
 if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
-    from snapdrift.suites.workspace import Workspace
 
 FOLDER = Path("evals") / "archives"
 """Where archives are written that nobody named: they are committed beside the suites that compare with them."""
@@ -31,7 +30,7 @@ FOLDER = Path("evals") / "archives"
 class ArchiveRequest:
     """What is to be archived and where: `variant` None is the run's baseline, `out` None a name made of both."""
 
-    words: ArchiveWords = ArchiveWords()
+    words: ArchiveWords
     variant: str | None = None
     out: Path | None = None
 
@@ -62,7 +61,7 @@ def archive_suite(path: Path, request: ArchiveRequest, options: RunOptions, cwd:
     It is a run of that variant alone, which takes up an interrupted one. Raises `IncompleteError` where answers are
     missing in the end: what came stays, and the same command goes on.
     """
-    suite, workspace = _load(path, options)
+    suite = _load(path, options)
     name = request.variant or _baseline(suite, options.gate)
     if name not in suite.variants:
         raise UsageError(f"{suite.path}: found no variant {name!r}; expected one of {', '.join(suite.variants)}")
@@ -70,7 +69,7 @@ def archive_suite(path: Path, request: ArchiveRequest, options: RunOptions, cwd:
         options.notice(f"{suite.path}: every case is asked; `early_stop` is for runs that compare")
     selection = replace(options.selection, variants=(name,), whole=True)
     (outcome,) = run_suites([path], replace(options, selection=selection))
-    _require_complete(outcome, request, options, workspace)
+    _require_complete(outcome, request)
     return archive_run(str(outcome.run_path), replace(request, variant=name), options, cwd)
 
 
@@ -79,7 +78,7 @@ def show_archive(path: Path) -> Archive:
     return read_archive(path)
 
 
-def _load(path: Path, options: RunOptions) -> tuple[Suite, Workspace]:
+def _load(path: Path, options: RunOptions) -> Suite:
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal
     from snapdrift.suites.loader import load_suite
@@ -89,7 +88,7 @@ def _load(path: Path, options: RunOptions) -> tuple[Suite, Workspace]:
         raise UsageError(f"found no suite file {path}; expected the path of a YAML file, usually in evals/")
     workspace = find_workspace(path)
     registry = Registry(refusal=refusal(workspace, allowed=options.code))
-    return load_suite(path, workspace, registry, workspace_catalog(workspace)), workspace
+    return load_suite(path, workspace, registry, workspace_catalog(workspace))
 
 
 def _baseline(suite: Suite, gate: str | None) -> str:
@@ -104,7 +103,7 @@ def _baseline(suite: Suite, gate: str | None) -> str:
     return found[0]
 
 
-def _require_complete(outcome: RunOutcome, request: ArchiveRequest, options: RunOptions, workspace: Workspace) -> None:
+def _require_complete(outcome: RunOutcome, request: ArchiveRequest) -> None:
     """An archive with gaps is not written without being asked for; the run is there to go on with."""
     if request.words.force:
         return

@@ -12,8 +12,9 @@ from typing import Any
 
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
-from snapdrift.model import Gate
+from snapdrift.model import Endpoint, Gate
 from snapdrift.reports.case_views import CaseOutline, Change
+from snapdrift.reports.kept_baseline import baseline_document
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
@@ -69,7 +70,12 @@ def verdict_document(view: View) -> dict[str, Any]:
         "report_url": view.report_url or None,
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
-        "reused": sum(v.summary.reused.calls for v in view.variants if v.summary.reused is not None),
+        "baseline": baseline_document(view.baseline, run.started_at),
+        "reused": sum(
+            v.summary.reused.calls
+            for v in view.variants
+            if v.summary.reused is not None and v.summary.endpoint is not Endpoint.ARCHIVE
+        ),
         "variants": [_variant(v, run.started_at) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "gate": _gate(view.evaluation.gate),

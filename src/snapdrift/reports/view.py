@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from snapdrift.baselines import BaselineFacts
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.conclusions import (
     Comparison,
@@ -96,14 +97,15 @@ class VariantView:
 
     @property
     def badges(self) -> tuple[str, ...]:
-        """How it is asked, as far as not in the usual way: `chat`, `stream`, `batch`, `on my-proxy`, `60 reused`."""
+        """How it is asked, as far as not in the usual way: `chat`, `stream`, `batch`, `on my-proxy`, `archived`."""
         s = self.summary
         return (
             *(["chat"] if s.endpoint is Endpoint.CHAT else []),
             *(["stream"] if s.stream else []),
             *(["batch"] if s.batch else []),
             *([f"on {s.host}"] if s.host else []),
-            *([f"{s.reused.calls:,} reused"] if s.reused else []),
+            *(["archived"] if s.endpoint is Endpoint.ARCHIVE else []),
+            *([f"{s.reused.calls:,} reused"] if s.reused and s.endpoint is not Endpoint.ARCHIVE else []),
         )
 
     @property
@@ -184,6 +186,7 @@ class View:
     whether what is published (summary, JUnit) has `ids` and reason codes only, or `text` too; `redacted`
     names what was taken out of all texts. `report_url` is where the page was put for readers of those files, empty
     where nobody said so; `report_path` is then told in its place.
+    `baseline` is what is known of a baseline that is kept answers.
     `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
@@ -226,6 +229,7 @@ class View:
     distributions: tuple[DistributionView, ...] = ()
     report_url: str = ""
     report_path: str = "index.html"
+    baseline: BaselineFacts | None = None
 
     @property
     def operational_pairs(self) -> Mapping[tuple[str, str], tuple[OperationalView, ...]]:
@@ -274,7 +278,8 @@ class View:
     @property
     def paid(self) -> bool:
         """Whether anybody was paid for an answer; the costs of replayed and made-up ones are only reckoned."""
-        return any(v.source in (Source.OPENAI, Source.HOST) for v in self.variants)
+        asked = (v for v in self.variants if v.summary.endpoint is not Endpoint.ARCHIVE)
+        return any(v.source in (Source.OPENAI, Source.HOST) for v in asked)
 
 
 def is_priced(summary: VariantSummary) -> bool:
