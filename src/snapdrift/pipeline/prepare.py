@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, SnapdriftError, UsageError
-from snapdrift.model import Case, Endpoint, Gate, Target, Variant
+from snapdrift.model import Case, Endpoint, Gate, Source, Target, Variant
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -59,6 +59,13 @@ class Prepared:
         """The variants whose answers are not there yet."""
         frozen = self.frozen
         return self.variants if frozen is None else tuple(v for v in self.variants if v.name != frozen.variant.name)
+
+    @property
+    def judges_real_answers_of_then(self) -> bool:
+        """Whether judges are asked about kept answers that somebody else than a stand-in gave."""
+        facts = None if self.based is None else self.based.facts
+        kept = None if facts is None else facts.kept
+        return kept is not None and bool(kept.regraded) and any(not Source(word).made_up for word in kept.sources)
 
     @property
     def askable(self) -> Sequence[Case]:

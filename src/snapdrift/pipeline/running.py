@@ -156,12 +156,10 @@ def _run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome,
     ):
         require_batch_hosts(asked, target)
         require_baselines(prepared, target)
-        for one in prepared:
-            for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
-                options.notice(f"{one.suite.path}: {text}")
+        _tell_warnings(prepared, options)
         require_budget(spenders, prepared[0].catalog, target, allowance)
-        for spender in spenders:
-            require_honest_judges(spender, target)
+        for spender, one in zip(spenders, prepared, strict=True):
+            require_honest_judges(spender, target, measured=True if one.judges_real_answers_of_then else None)
         plans = _affordable_plans(prepared, parts, target, allowance, options)
         several = len(prepared) > 1
         later = _finishing_later(parts, allowance, options)
@@ -224,6 +222,13 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             outcome = _carry_out(writer, work)
             write_ci_files([outcome.view], options.output)
             return replace(outcome, index=refresh_index(workspace, options))
+
+
+def _tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
+    """Says what is to be known of the suites, once it is known what they are compared with."""
+    for one in prepared:
+        for text in (*(f"warning: {warning}" for warning in one.suite.warnings), *one.calibration):
+            options.notice(f"{one.suite.path}: {text}")
 
 
 def _affordable_plans(

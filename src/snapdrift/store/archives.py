@@ -24,7 +24,7 @@ from typing import Any
 
 from snapdrift.errors import StoreError
 from snapdrift.keys import without_keys
-from snapdrift.model import CallKey, Endpoint, Outcome, Reason, Response, Score
+from snapdrift.model import CallKey, Endpoint, Outcome, Reason, Response, Score, Source
 from snapdrift.store import codec
 from snapdrift.store.archive_records import Archive, ArchivedAnswer, ArchivedCase, ArchivedGrader, ArchiveHeader
 
@@ -220,6 +220,8 @@ def _header(line: bytes, name: str) -> ArchiveHeader:
         raise _damaged(name, f"it names the variant {variant[:60]!r}")
     if header.variant.endpoint is Endpoint.ARCHIVE or not 1 <= header.repeats <= MAX_REPEATS:
         raise _damaged(name, "it says what no archive does of its variant or its repeats")
+    if any(word not in list(Source) for word in header.sources):
+        raise _damaged(name, "it names sources of answers that there are not")
     if not 0 <= header.measured <= header.planned:
         raise _damaged(name, f"it says that {header.measured} of {header.planned} calls were measured")
     return header
