@@ -158,7 +158,7 @@ def _kept_score(score: Score, judged: set[str], redactor: Redactor) -> Score:
     """A score without what is found again by grading; of a judge, which is not asked again, with what it said."""
     bare = redactor.score(score) if redactor.redaction else score
     if score.metric in judged:
-        return replace(bare, extracted=None)
+        return replace(bare, extracted=None, facts={})
     return replace(bare, extracted=None, evidence=(), facts={}, detail="")
 
 

@@ -125,5 +125,4 @@ def _score(key: CallKey, metric: str, version: str, then: Score | None, why: str
         extracted_by=then.extracted_by,
         evidence=then.evidence,
         version=version,
-        facts=then.facts,
     )

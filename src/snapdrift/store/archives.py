@@ -39,7 +39,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=True, allow_nan=False)
 _OF_RUN = ("call", "requested_model", "raw", "request_hash", "attempts", "reused")
 """What of a response belongs to its run, or stands in the header."""
-_OF_SCORE = ("case_id", "variant", "repeat", "version")
+_OF_SCORE = ("case_id", "variant", "repeat", "version", "extracted", "facts")
+"""What of a score stands elsewhere, or is for summaries of its own run."""
 
 
 def finished(header: ArchiveHeader, cases: tuple[ArchivedCase, ...]) -> Archive:
@@ -278,7 +279,8 @@ def _score(data: Any, key: CallKey, versions: Mapping[str, str], place: str) -> 
     if not isinstance(data, dict) or data.get("metric") not in versions:
         raise StoreError(f"{place}: found a score of a metric that no grader of the header has")
     own = {"case_id": key.case_id, "variant": key.variant, "repeat": key.repeat, "version": versions[data["metric"]]}
-    score = codec.from_json(Score, {**data, **own}, place)
+    told = {name: value for name, value in data.items() if name not in _OF_SCORE}
+    score = codec.from_json(Score, {**told, **own}, place)
     graded = score.reason is not Reason.GRADER_ERROR
     if graded is (score.value is None) or graded is (score.passed is None):
         raise StoreError(f"{place}: found a score of {score.metric} without a value, or an error with one")
