@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ gates:
     max_blind: 0.25
   kept: {extends: default, baseline: {archive: archives/august.jsonl.gz}}
 """
+PLAN = ("plan", "evals/capitals.yaml", "--gate", "kept", "--json")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,12 @@ def newest(root: Path) -> Path:
 
 def judged_variants(stored: StoredRun) -> set[str]:
     return {key.variant for key in stored.calls() if key.grader}
+
+
+def asked_of_judges(plan: str) -> int:
+    """How many calls of judges a plan counts."""
+    (suite,) = json.loads(plan)["suites"]
+    return sum(judge["estimate"]["calls"] for judge in suite["judges"])
 
 
 def means(path: Path) -> dict[str, float | None]:
@@ -64,9 +72,7 @@ def test_another_rubric_has_the_judge_asked_about_kept_answers_too_and_the_plan_
         assert done.returncode in (0, 1), done.stderr
         with open_run(newest(judged)) as stored:
             assert judged_variants(stored) == {"november", "august@archive"}
-        changed = snapdrift("plan", "evals/capitals.yaml", "--gate", "kept", "--json", cwd=judged).stdout
+        again = asked_of_judges(snapdrift(*PLAN, cwd=judged).stdout)
     finally:
         path.write_text(kept)
-    same = snapdrift("plan", "evals/capitals.yaml", "--gate", "kept", "--json", cwd=judged).stdout
-    assert changed.count('"calls": 124') == 1  # the judge, of 62 answers on each side
-    assert same.count('"calls": 124') == 0
+    assert again == 2 * asked_of_judges(snapdrift(*PLAN, cwd=judged).stdout) > 0

@@ -13,6 +13,8 @@ import pytest
 from snapdrift.store import open_run
 from snapdrift.store.archives import read_archive
 
+REPOSITORY = Path(__file__).parents[2]
+
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 SUITE = """\
 suite: capitals
@@ -219,7 +221,7 @@ def test_the_same_run_gives_the_same_bytes_in_a_file_that_can_be_committed(archi
 REFUSED = {
     "partial": (("--case", "c1", "--case", "c2", *RECORDED), "it is partial"),
     "simulated": (("--standin",), "its answers are simulated"),
-    "incomplete": ((*RECORDED, "--no-cache", "--max-usd", "0.004"), "it is incomplete"),
+    "incomplete": ((*RECORDED, "--fresh", "--max-usd", "0.004"), "it is incomplete"),
 }
 
 
@@ -369,3 +371,18 @@ def test_answers_that_a_budget_cut_off_are_not_archived_and_the_command_says_how
     done = snapdrift(*asked, *RECORDED, "-q", cwd=workspace)
     assert done.returncode == 0, done.stderr
     assert read_archive(workspace / "archives" / "cut.jsonl.gz").header.measured == CASES
+
+
+# --------------------------------------------------------------------------------------------- this repository's own
+
+
+def test_the_bundled_suite_goes_on_with_its_archive_when_its_baseline_is_retired(snapdrift, tmp_path):
+    for folder in ("evals", "datasets", "graders"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    shutil.copy(REPOSITORY / "snapdrift.toml", tmp_path)
+    done = snapdrift("run", "evals/word-problems.yaml", "--gate", "retired", "--standin", "--json", cwd=tmp_path)
+    verdict = verdict_of(done)
+    assert done.returncode == 4, done.stderr
+    assert comparison(verdict, "result")["baseline"] == "august@archive"
+    assert [label["word"] for label in verdict["labels"]][:2] == ["simulated", "archived baseline, by force"]
+    assert {variant["name"] for variant in verdict["variants"]} == {"mini", "august@archive"}

@@ -128,24 +128,6 @@ def test_stored_answers_name_the_model_that_answered(gsm):
     }
 
 
-@pytest.mark.browser
-def test_the_report_opens_from_disk_without_a_request_or_a_complaint(gsm, chromium):
-    *_, reports, _ = gsm
-    page = chromium.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto((reports.resolve() / "index.html").as_uri())
-    page.wait_for_selector("html[data-ready]", timeout=30_000)
-    page.keyboard.press("j")
-    page.wait_for_selector(".case-head h3", timeout=30_000)
-    assert complaints == []
-    assert requests == [(reports.resolve() / "index.html").as_uri()]
-    page.close()
-
-
 def test_an_archive_of_the_recorded_answers_is_the_baseline_of_a_run_that_does_not_ask_its_model(gsm, snapdrift):
     _, before, _, root = gsm
     done = snapdrift("archive", "latest", "-o", "archives/august.jsonl.gz", cwd=root)
@@ -165,3 +147,21 @@ def test_an_archive_of_the_recorded_answers_is_the_baseline_of_a_run_that_does_n
     assert {variant["name"]: variant["source"] for variant in verdict["variants"]} == {
         "mini": "recorded", "august@archive": "recorded",
     }  # fmt: skip
+
+
+@pytest.mark.browser
+def test_the_report_opens_from_disk_without_a_request_or_a_complaint(gsm, chromium):
+    *_, reports, _ = gsm
+    page = chromium.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((reports.resolve() / "index.html").as_uri())
+    page.wait_for_selector("html[data-ready]", timeout=30_000)
+    page.keyboard.press("j")
+    page.wait_for_selector(".case-head h3", timeout=30_000)
+    assert complaints == []
+    assert requests == [(reports.resolve() / "index.html").as_uri()]
+    page.close()

@@ -135,7 +135,7 @@ def _span(kept: KeptAnswers) -> str:
 
 
 def _counted(words: Any) -> str:
-    return ", ".join(f"{line(str(word))} {count(number)}" for word, number in words.items())
+    return ", ".join(f"{line(str(word))} ({count(number)})" for word, number in words.items())
 
 
 def _said(text: str) -> str:
