@@ -15,7 +15,19 @@ import pytest
 from snapdrift.exit_codes import ExitCode
 from snapdrift.graders.families import all_families
 from snapdrift.graders.registry import Registry
-from snapdrift.model import OUTSIDE, CallKey, CallResult, DecisionWord, Endpoint, Outcome, Reason, Results, Score, Usage, Verdict
+from snapdrift.model import (
+    OUTSIDE,
+    CallKey,
+    CallResult,
+    DecisionWord,
+    Endpoint,
+    Outcome,
+    Reason,
+    Results,
+    Score,
+    Usage,
+    Verdict,
+)
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.standin.config import StandinConfig
 from snapdrift.suites.loader import load_suite
