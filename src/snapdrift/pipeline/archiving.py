@@ -99,10 +99,10 @@ def reasons_against(stored: StoredRun, variant: Variant) -> tuple[str, ...]:
 
 
 def _refusal(stored: StoredRun, variant: Variant, reasons: tuple[str, ...]) -> str:
-    told = "\n".join(f"  {reason}" for reason in reasons)
+    told, run = "\n".join(f"  {reason}" for reason in reasons), stored.header.run_id
     return (
-        f"run {stored.header.run_id} is not archived as a baseline ({variant.name}):\n{told}\n"
-        "--force archives it all the same; the archive, and every report that uses it, then say so"
+        f"run {run} is no baseline for others ({variant.name}):\n{told}\n`snapdrift archive {run} --variant "
+        f"{variant.name} --force` keeps its answers all the same; the archive, and every report that uses it, then say so"
     )
 
 

@@ -10,22 +10,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.baselines import BaselineFacts, BaselineKind, KeptAnswers, Unpaired
-from snapdrift.errors import InsufficientError, SnapdriftError, StoreError, UsageError
+from snapdrift.errors import InsufficientError, SnapdriftError, UsageError
 from snapdrift.model import OUTSIDE, Call, CallKey, Case, Endpoint, Gate, OutsideBaseline, Score, Target, Variant
-from snapdrift.pipeline.archiving import ArchiveWords, archive_of, prompt_hash, variant_of
+from snapdrift.pipeline.archiving import prompt_hash
 from snapdrift.pipeline.frozen_scores import FrozenScores, frozen_scores
+from snapdrift.pipeline.kept_sources import archive_at, archive_of_run
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.store import codec, find_run, open_run
+from snapdrift.store import codec
 from snapdrift.store.archive_records import Archive, ArchivedAnswer
-from snapdrift.store.archives import read_archive
-from snapdrift.suites.workspace import PathError
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
 
-_MOVING = ("latest", "latest-passed", "last")
 _NAMED = 5
 
 
@@ -128,39 +126,6 @@ def _archive(outside: OutsideBaseline, workspace: Workspace, options: RunOptions
         return archive, BaselineKind.RUN, archive.header.run
     where = outside.archive or outside.fallback or ""
     return archive_at(workspace, where), BaselineKind.ARCHIVE, where
-
-
-def archive_at(workspace: Workspace, where: str) -> Archive:
-    """The archive in a file of the workspace. Raises `StoreError`."""
-    try:
-        return read_archive(workspace.resolve(where), where)
-    except PathError as error:
-        raise StoreError(f"{error.found}; {error.expected}") from None
-
-
-def archive_of_run(text: str, of: str | None, workspace: Workspace, options: RunOptions) -> Archive:
-    """A variant of a run as if it had been archived: refused like that, for a baseline is one whoever keeps it.
-
-    Raises `SnapdriftError`.
-    """
-    from snapdrift.pipeline.concluding import load_stored_suite
-
-    if text in _MOVING:
-        raise UsageError(
-            f"found {text!r}; expected the id or the file of one run: a baseline that moves with every run lets a slow "
-            "decline pass. `snapdrift history` lists the runs, `snapdrift archive RUN` keeps one for good"
-        )
-    directory = (options.output.state_dir or workspace.state_dir) / "runs"
-    if "/" in text or text.endswith(".db"):
-        try:
-            path = workspace.resolve(text)
-        except PathError as error:
-            raise StoreError(f"{error.found}; {error.expected}") from None
-    else:
-        path = find_run(text, directory)
-    with open_run(path) as stored:
-        suite, _ = load_stored_suite(stored, workspace, code=options.code)
-        return archive_of(stored, suite, variant_of(stored, of), ArchiveWords())
 
 
 def _shut_down(variant: Variant, catalog: Catalog, options: RunOptions) -> str | None:

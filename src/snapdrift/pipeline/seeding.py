@@ -11,9 +11,9 @@ from snapdrift.baselines import BaselineKind, KeptAnswers
 from snapdrift.errors import UsageError
 from snapdrift.model import CallKey, Case, ClientRequestId, Endpoint, Request, Response, Reused, Variant
 from snapdrift.openai_api.requests import build_request
-from snapdrift.pipeline.frozen import archive_at, archive_of_run
 from snapdrift.pipeline.grading import run_label
 from snapdrift.pipeline.kept_scores import baseline_of
+from snapdrift.pipeline.kept_sources import archive_at, archive_of_run
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store.archive_records import Archive
 from snapdrift.store.writer import put_response
