@@ -102,7 +102,7 @@ def _refusal(stored: StoredRun, variant: Variant, reasons: tuple[str, ...]) -> s
     told, run = "\n".join(f"  {reason}" for reason in reasons), stored.header.run_id
     return (
         f"run {run} is no baseline for others ({variant.name}):\n{told}\n`snapdrift archive {run} --variant "
-        f"{variant.name} --force` keeps its answers all the same; the archive, and every report that uses it, then say so"
+        f"{variant.name} --force` keeps its answers all the same; the archive and every report that uses it say so"
     )
 
 
