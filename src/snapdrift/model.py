@@ -41,12 +41,16 @@ _UNMEASURED = (Outcome.API_ERROR, Outcome.MISSING, Outcome.NOT_NEEDED)
 
 
 class Endpoint(StrEnum):
-    """Which way a variant is asked: over one of two APIs, by calling an application, or from a file of outputs."""
+    """Which way a variant is asked: over one of two APIs, by calling an application, or from a file.
+
+    A file of outputs, or (`ARCHIVE`) the kept answers of an earlier run, which nobody is asked for again.
+    """
 
     RESPONSES = "responses"
     CHAT = "chat"
     PYTHON = "python"
     OUTPUTS = "outputs"
+    ARCHIVE = "archive"
 
     @property
     def over_http(self) -> bool:
@@ -769,6 +773,25 @@ class MustPass:
         return case.id in self.cases or any(tag in self.tags for tag in case.tags)
 
 
+OUTSIDE = "@baseline"
+"""What the pairs of a gate call a baseline that is no variant of the suite, until it has been looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideBaseline:
+    """A baseline that is kept answers: those of `run` (an id or a path), or of the file `archive`.
+
+    `of` says whose answers of the run. `fallback` is the file that stands in for the gate's baseline, which is a
+    variant then, once its model is gone. `place` is where the suite says so, for messages.
+    """
+
+    run: str | None = None
+    archive: str | None = None
+    of: str | None = None
+    fallback: str | None = None
+    place: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Alone:
     """A candidate that is compared with nothing: floors and must-pass cases are asked of it all the same."""
@@ -784,7 +807,8 @@ class Gate:
     `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
     answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `ref` names the git tree that the
     baselines are from: until it is read the pairs only say what they will be named. `alone` are the candidates that
-    have no baseline there, or need none.
+    have no baseline there, or need none. `outside` is a baseline of kept answers, or one to fall back on, that a run has
+    still to look up.
     """
 
     name: str
@@ -806,6 +830,7 @@ class Gate:
     max_age_s: float | None = None
     ref: str | None = None
     alone: tuple[Alone, ...] = ()
+    outside: OutsideBaseline | None = None
 
     @property
     def absolute(self) -> bool:

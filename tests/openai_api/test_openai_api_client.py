@@ -276,6 +276,24 @@ def test_a_probe_with_a_wrong_key_fails_before_anything_is_spent(loopback: Loopb
     assert caught.value.failure.kind is FailureKind.AUTHENTICATION
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "has"),
+    [
+        (200, {"id": "gpt-4o", "object": "model"}, True),
+        (404, {"error": {"message": "gone", "code": "model_not_found"}}, False),
+        (404, {"error": {"message": "no such address"}}, None),
+        (500, {"error": {"message": "later"}}, None),
+        (200, {"error": {"message": "odd"}}, True),
+    ],
+)
+def test_only_a_host_that_says_so_does_not_have_a_model(
+    loopback: LoopbackHost, status: int, body: dict[str, Any], has: bool | None
+) -> None:
+    loopback.answers(body, status=status)
+    found = with_client(host_at(loopback.base_url), lambda client: client.has_model("ft:gpt-4o:us/1"))
+    assert (found, loopback.sent[0].path) == (has, "/v1/models/ft:gpt-4o:us%2F1")
+
+
 # ------------------------------------------------------------------------------------------------------- keys and hosts
 
 

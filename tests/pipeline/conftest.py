@@ -101,6 +101,26 @@ def standin() -> Iterator[Callable[..., str]]:
         process.stdout.close()
 
 
+@pytest.fixture(scope="module")
+def standin_of_module() -> Iterator[Callable[..., str]]:
+    """The same for a whole module."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path) -> str:
+        command = [sys.executable, "-m", "snapdrift", "standin", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        return str(json.loads(process.stdout.readline())["base_url"])
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(timeout=20)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
 # ------------------------------------------------------------------- runs that are looked at while they grow
 
 LOOKED_AT = """\

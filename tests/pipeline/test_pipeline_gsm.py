@@ -128,6 +128,27 @@ def test_stored_answers_name_the_model_that_answered(gsm):
     }
 
 
+def test_an_archive_of_the_recorded_answers_is_the_baseline_of_a_run_that_does_not_ask_its_model(gsm, snapdrift):
+    _, before, _, root = gsm
+    done = snapdrift("archive", "latest", "-o", "archives/august.jsonl.gz", cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert (root / "archives" / "august.jsonl.gz").stat().st_size < 1_000_000
+    text = SUITE.replace("baseline: {variant: august}", "baseline: {archive: archives/august.jsonl.gz}")
+    gone = ("  august: {model: gpt-4o-2024-08-06}\n", "  may: {model: gpt-4o-2024-05-13}\n")
+    for model in gone:
+        text = text.replace(model, "")
+    text = text.replace("suite: gsm", "suite: gsm-archived").replace("[may, mini]", "[mini]")
+    (root / "evals" / "archived.yaml").write_text(text)
+    asked = ("run", "evals/archived.yaml", "--standin", "--recordings", "datasets/recordings.jsonl.gz", "--json")
+    verdict = json.loads(snapdrift(*asked, cwd=root).stdout)
+    now, then = comparison(verdict, "mini"), comparison(before, "mini")
+    assert (now["baseline"], now["n"]) == ("august@archive", 1319)
+    assert (now["table"], now["difference"]) == (then["table"], then["difference"])
+    assert {variant["name"]: variant["source"] for variant in verdict["variants"]} == {
+        "mini": "recorded", "august@archive": "recorded",
+    }  # fmt: skip
+
+
 @pytest.mark.browser
 def test_the_report_opens_from_disk_without_a_request_or_a_complaint(gsm, chromium):
     *_, reports, _ = gsm

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snapdrift.errors import SuiteError, UsageError
-from snapdrift.model import Case, Gate, MetricGate, Pair
+from snapdrift.model import OUTSIDE, Case, Gate, MetricGate, Pair
 from snapdrift.suites.document import parse_document
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite, suite_from_stored
@@ -150,20 +150,29 @@ def test_a_suite_without_variants_is_an_error(mistakes: Mistakes, good: str) -> 
     assert found[0].startswith("evals/s.yaml:1:1: variants: no variants; expected variants, models or matrix")
 
 
-LATER = [
-    ("{variant: august}", "{run: latest}", "12:14: gate.baseline.run"),
-    ("{variant: august}", "{archive: a.zst}", "12:14: gate.baseline.archive"),
-    ("{variant: august}", "{variant: august, fallback: {archive: a}}", "12:31: gate.baseline.fallback"),
-]
+def test_kept_answers_are_a_baseline_that_a_run_looks_up(load: Load, good: str) -> None:
+    archived = load(good.replace("{variant: august}", "{archive: a.gz}")).gates["default"]
+    assert {pair.baseline for pair in archived.pairs} == {OUTSIDE}
+    assert archived.outside is not None
+    assert (archived.outside.archive, archived.outside.place.partition(":")[0]) == ("a.gz", "evals/s.yaml")
+    falling_back = load(good.replace("{variant: august}", "{variant: august, fallback: {archive: a.gz}}"))
+    gate = falling_back.gates["default"]
+    assert ({pair.baseline for pair in gate.pairs}, gate.outside and gate.outside.fallback) == ({"august"}, "a.gz")
 
 
-@pytest.mark.parametrize(("old", "new", "place"), LATER)
-def test_a_key_that_comes_later_is_answered_where_it_is_used(
-    mistakes: Mistakes, good: str, old: str, new: str, place: str
+@pytest.mark.parametrize(
+    ("baseline", "expected"),
+    [
+        ("{archive: a.gz, fallback: {archive: b.gz}}", "expected `fallback` beside `variant` only"),
+        ("{archive: a.gz, of: august}", "expected `of` beside `run` only"),
+        ("{variant: august, archive: a.gz}", "expected exactly one of variant, ref, run, archive"),
+        ("{variant: august, fallback: {run: r}}", "expected"),
+    ],
+)
+def test_forms_of_a_baseline_that_mean_two_things_are_mistakes(
+    mistakes: Mistakes, good: str, baseline: str, expected: str
 ) -> None:
-    (found,) = mistakes(good.replace(old, new))
-    assert found.startswith(f"evals/s.yaml:{place}: ")
-    assert re.search(r"is not available yet; (leave it out|use .+) in this version$", found)
+    assert any(expected in found for found in mistakes(good.replace("{variant: august}", baseline)))
 
 
 @pytest.mark.parametrize("line", ["early_stop: false", "require_calibration: false", "target: cases_like_these"])

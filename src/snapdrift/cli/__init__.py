@@ -66,6 +66,7 @@ COMMANDS = (
     "compare",
     "report",
     "export",
+    "archive",
     "history",
     "watch",
     "calibrate",

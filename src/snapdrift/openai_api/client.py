@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from snapdrift.errors import UsageError
 from snapdrift.keys import body_without_keys, without_keys
@@ -160,11 +161,27 @@ class OpenAIClient:
         except Exception as error:  # noqa: BLE001  as above
             raise AttemptFailed(self._failure(error), _milliseconds_since(started)) from None
 
-    async def _get_models(self) -> httpx2.Response:
+    async def has_model(self, model: str) -> bool | None:
+        """Ask `GET /models/MODEL` and return whether the host has the model; None where it does not say.
+
+        It costs nothing. Only the error code `model_not_found` is a no: a host without this address says 404, too.
+        """
+        import openai
+
+        try:
+            await self._get_models(f"/{quote(model, safe=':')}")
+        except openai.NotFoundError as error:
+            return False if error.code == "model_not_found" else None
+        except Exception as error:  # noqa: BLE001  whatever else went wrong says nothing of the model
+            self._failure(error)
+            return None
+        return True
+
+    async def _get_models(self, of: str = "") -> httpx2.Response:
         import httpx2
 
         async with asyncio.timeout(min(self._timeout_s, _PROBE_SECONDS)):
-            return await self._open_sdk.get("/models", cast_to=httpx2.Response)
+            return await self._open_sdk.get(f"/models{of}", cast_to=httpx2.Response)
 
     async def _post(self, request: Request, started: float) -> _Reply:
         """One HTTP exchange. The body goes out as it is; what comes back only we parse."""

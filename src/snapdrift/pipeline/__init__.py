@@ -17,6 +17,8 @@ from snapdrift.exit_codes import ExitCode, combine_exit_codes
 if TYPE_CHECKING:
     from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+    from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
+    from snapdrift.pipeline.archiving import ArchiveWords
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
     from snapdrift.pipeline.demo import Demo, run_demo
     from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
+    "ArchiveRequest",
+    "ArchiveWords",
+    "Archived",
     "BatchOptions",
     "Calibrated",
     "CheckedAcceptances",
@@ -66,6 +71,8 @@ __all__ = [
     "Synced",
     "TargetOptions",
     "WatchOptions",
+    "archive_run",
+    "archive_suite",
     "calibrate_run",
     "check_acceptances",
     "check_other_gates",
@@ -88,6 +95,7 @@ __all__ = [
     "resume_run",
     "run_demo",
     "run_suites",
+    "show_archive",
     "watch_suites",
 ]
 
@@ -99,6 +107,8 @@ _STEPS = {
         "regrade_run",
         "report_runs",
     ),
+    "archive_command": ("ArchiveRequest", "Archived", "archive_run", "archive_suite", "show_archive"),
+    "archiving": ("ArchiveWords",),
     "calibrating": (
         "Calibrated",
         "calibrate_run",

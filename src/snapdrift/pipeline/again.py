@@ -24,6 +24,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
+from snapdrift.pipeline.frozen_again import with_stored_baseline
 from snapdrift.pipeline.grader_code import open_code
 from snapdrift.pipeline.grading import pending_questions
 from snapdrift.pipeline.indexing import refresh_index
@@ -104,7 +105,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     workspace, path = locate_run(text, options, cwd)
     with RunWriter.open(path) as writer, open_run(path) as stored:
         require_finished(stored)
-        suite = _suite_now(stored, workspace, options)
+        suite = with_stored_baseline(_suite_now(stored, workspace, options), stored)
         require_code_allowed(replace(suite, variants={}), (), workspace, allowed=options.code)  # nobody is asked
         gate = _gate_now(stored, suite)
         options = with_stored_target(stored, options)

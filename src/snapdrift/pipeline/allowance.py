@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import CatalogError, UsageError
-from snapdrift.model import Request, Variant
+from snapdrift.model import Endpoint, Request, Variant
 from snapdrift.pipeline.options import Limits
 from snapdrift.pipeline.targets import Target
 
@@ -158,7 +158,9 @@ def require_honest_judges(spender: Spender, target: Target, *, measured: bool | 
     `measured` says whether there are such answers; None: if any variant is one that measures.
     """
     if measured is None:
-        measured = any(not v.endpoint.over_http or target.is_live(v) for v in spender.variants)
+        # Kept answers say themselves where they are from: `Prepared` looks at that.
+        asked = [variant for variant in spender.variants if variant.endpoint is not Endpoint.ARCHIVE]
+        measured = any(not v.endpoint.over_http or target.is_live(v) for v in asked)
     made_up = [judge for judge in spender.judges if not target.is_live(judge)]
     if measured and made_up:
         raise UsageError(

@@ -64,7 +64,9 @@ class Applications:
             yield
 
     def has(self, variant: Variant, key: CallKey) -> bool:
-        """Whether there is an answer to a call to be had: a file of outputs may lack some."""
+        """Whether there is an answer to a call to be had: a file of outputs may lack some, kept answers are there."""
+        if variant.endpoint is Endpoint.ARCHIVE:
+            return False
         return variant.endpoint is not Endpoint.OUTPUTS or (key.case_id, key.repeat) in self._outputs(variant.target)
 
     async def ask(self, request: Request) -> Answer:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import ConfigError, StoreError
 from snapdrift.model import CallKey, Case, Endpoint, Source
+from snapdrift.pipeline.kept_scores import baseline_of
 from snapdrift.pipeline.labelling import judging_facts, labels_that_hold
 from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.own_code import refusal
@@ -205,6 +206,7 @@ def stored_data(stored: StoredRun, suite: Suite, catalog: Catalog, evaluation: E
         data,
         labels=labels_that_hold(stored),
         label_levels=label_levels(suite),
+        baseline=baseline_of(stored),
         # An export has no words left that anybody could label.
         sheets=() if stored.header.redacted else offered_sheets(stored, suite, versions, data.evaluation),
     )

@@ -219,10 +219,18 @@ def estimate_judges(one: Prepared, answer_tokens: float, pace: Pace) -> dict[str
             work = judge_workload(grader, judge, one.cases, one.catalog, asked)
             work.tokens += round(answer_tokens * work.requests * (2 if grader.compares else 1))
             work.exact, work.bound = False, None
-            sides = sum(map(len, compared.values())) if grader.compares else len(one.variants)
-            times = one.repeats * sides
+            sides = sum(map(len, compared.values())) if grader.compares else len(one.asked)
+            times = one.repeats * sides + (0 if grader.compares else _kept_repeats(one, grader.name))
             found[judge.name] = estimate(judge, work, times, one.catalog, assumed_answer(judge), pace)
     return found
+
+
+def _kept_repeats(one: Prepared, grader: str) -> int:
+    """How often a judge is asked about the kept answers to one case; of verdicts of then that count, never."""
+    facts = None if one.based is None else one.based.facts
+    if one.frozen is None or facts is None or facts.kept is None or grader in facts.kept.reused:
+        return 0
+    return math.ceil(len(one.frozen.answers) / max(1, len(one.cases)))
 
 
 def assumed_answer(variant: Variant) -> Expectation:

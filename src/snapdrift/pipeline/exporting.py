@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import UsageError
 from snapdrift.model import Case, Request, Response, Variant, sha256
 from snapdrift.pipeline.concluding import STOPPED, require_finished
+from snapdrift.pipeline.kept_scores import BASELINE
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.run_files import locate_run
@@ -22,7 +23,7 @@ from snapdrift.suites.privacy import wrong_name
 if TYPE_CHECKING:
     from snapdrift.reports.redaction import Redactor
 
-_KEPT = ("state", "finished_at", REACHED, SPARED)
+_KEPT = ("state", "finished_at", REACHED, SPARED, BASELINE)
 """What an export says of the run as a whole beside its header and its conclusions: what reports read, and no more."""
 
 

@@ -16,6 +16,7 @@ from snapdrift.model import Call, CallKey, Case, Gate, Request, Response, Score,
 from snapdrift.openai_api.requests import build_request
 from snapdrift.pipeline.grader_code import GraderCode, calls_of
 from snapdrift.pipeline.judgements import Baselines, Judgements, shared_with
+from snapdrift.pipeline.kept_scores import kept_of
 from snapdrift.pipeline.suite_graders import graders_of, judges_of
 from snapdrift.pipeline.targets import Target
 
@@ -68,7 +69,8 @@ def pending_questions(
     found = judgements_of(stored, judges, known, run_baselines(stored, suite))
     yielded: set[CallKey] = set()
     for response in _answers(stored):
-        for call, question, measured in found.open(judges, known[response.call.case_id], response):
+        open_to = found.kept.left(response.call, judges)
+        for call, question, measured in found.open(open_to, known[response.call.case_id], response):
             if call.key not in yielded and (measured or not unread):
                 yielded.add(call.key)
                 yield call, question
@@ -78,11 +80,11 @@ def judgements_of(
     stored: StoredRun, graders: Sequence[Grader], cases: Mapping[str, Case] | CasesById, baselines: Baselines
 ) -> Judgements:
     """The questions of all stored answers, and the stored replies to them."""
-    found = Judgements(stored, run_label(stored), baselines)
+    found = Judgements(stored, run_label(stored), baselines, kept_of(stored, graders))
     if not graders:
         return found  # nothing is asked, and reading all answers takes as long as grading some
     for position, response in enumerate(_answers(stored)):
-        found.take_in(tuple(graders), cases[response.call.case_id], response, position)
+        found.take_in(found.kept.left(response.call, graders), cases[response.call.case_id], response, position)
     return found
 
 
@@ -105,6 +107,7 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
     """
     cases, graders = stored.known_cases(), graders_of(suite)
     found = judgements_of(stored, judges_of(suite), cases, run_baselines(stored, suite))
+    found.kept = kept_of(stored, graders)
     answers = _answers(stored)
     while portion := list(islice(answers, PORTION if code else 1)):
         if code:
@@ -137,6 +140,7 @@ def collecting_paused() -> Iterator[None]:
 
 def code_calls(found: Judgements, graders: Sequence[Grader], case: Case, response: Response) -> list[CodeCall]:
     """The calls of functions of the workspace that graders need about one answer."""
+    graders = found.kept.left(response.call, graders)
     return calls_of([found.needs(grader, case, response) for grader in graders if grader.code])
 
 
@@ -146,7 +150,10 @@ def scores_of(
     """The scores of one stored answer by these graders."""
     scores: list[Score] = []
     for grader in graders:
-        if grader.grades_alone:
+        kept = found.kept.of(response.call, grader)
+        if kept is not None:
+            scores += kept
+        elif grader.grades_alone:
             scores += read_scores(grader, case, response)
         else:
             scores += _scores_with(found, grader, case, response, code)

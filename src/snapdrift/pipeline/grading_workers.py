@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded
+from snapdrift.pipeline.kept_scores import BASELINE_SCORES
 from snapdrift.pipeline.suite_graders import graders_of
 from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
 
@@ -91,6 +92,8 @@ def workers_for(stored: StoredRun, suite: Suite) -> int:
 
 def may_grade_apart(stored: StoredRun, suite: Suite) -> bool:
     """Whether another process can grade answers as this one would, and there is a core for it."""
+    if stored.meta(BASELINE_SCORES):
+        return False  # scores of then count, which only this process knows of
     if _cores() < 2 or not sys.executable or not all(grader.grades_alone for grader in graders_of(suite)):
         return False
     return bool(graders_of(suite)) and _same_suite(stored, suite)

@@ -15,6 +15,7 @@ from snapdrift.graders.needs import NOTHING_SEEN, JudgeQuestion, Need, Seen
 from snapdrift.model import Call, CallKey, Case, Outcome, Request, Response, sha256
 from snapdrift.openai_api.requests import build_request
 from snapdrift.openai_api.sent import conversation_of
+from snapdrift.pipeline.kept_scores import NOTHING_KEPT, Kept
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
@@ -48,8 +49,9 @@ class _Question:
 class Judgements:
     """The questions of the answers that were taken in, and what has come of each."""
 
-    def __init__(self, stored: StoredRun, label: str, baselines: Baselines) -> None:
+    def __init__(self, stored: StoredRun, label: str, baselines: Baselines, kept: Kept = NOTHING_KEPT) -> None:
         self._stored, self._label, self._baselines = stored, label, baselines
+        self.kept = kept
         self._questions: dict[str, _Question] = {}
         self._identities: dict[CallKey, str] = {}
 

@@ -27,7 +27,8 @@ DEFAULT_CONCURRENCY = 16
 class Selection:
     """A part of a suite. Any of `cases`, `tags`, `variants` and `failed` makes the run a partial one: not gated.
 
-    `failed` names runs: the cases that failed in the one that is of the suite are asked.
+    `failed` names runs: the cases that failed in the one that is of the suite are asked. `whole` asks every case of the
+    dataset, whatever the gate samples.
     """
 
     cases: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Selection:
     sample: int | None = None
     repeats: int | None = None
     failed: tuple[str, ...] = ()
+    whole: bool = False
 
     @property
     def picks_cases(self) -> bool:
@@ -140,9 +142,9 @@ class RunOptions:
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
     up. `baseline_ref` puts a git tree in the place of the gate's baseline; `changed` leaves out the suites that nothing
-    touched since a ref. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of
-    another run is reused. `shard` asks one part of each suite only. `settled` is told, in a sentence, each result that
-    takes no run.
+    touched since a ref. `fallbacks` says by the path of a suite why its baseline cannot be asked. Without `code` a suite
+    that runs code of its workspace is refused, without `cache` no answer of another run is reused. `shard` asks one part
+    of each suite only. `settled` is told, in a sentence, each result that takes no run.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -157,6 +159,7 @@ class RunOptions:
     extend: bool = False
     baseline_ref: str | None = None
     changed: str | None = None
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
     code: bool = True
     cache: bool = True
     shard: Shard | None = None

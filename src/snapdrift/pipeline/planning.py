@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """What a variant is asked; `estimate` is None for one that is no model (`python`, `outputs`): it costs nothing.
+    """What a variant is asked; `estimate` is None for one that is no model (an application, a file): it costs nothing.
 
     Of the `calls`, `reused` would take the answer of an earlier run; the estimate is of the others.
     """
@@ -141,7 +141,10 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     judges = {} if one.idle else estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
     asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
     calls = len(one.cases) * one.repeats
-    variants = tuple(VariantPlan(v, calls, estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants)
+    kept = {} if one.frozen is None else {one.frozen.variant.name: len(one.frozen.answers)}
+    variants = tuple(
+        VariantPlan(v, kept.get(v.name, calls), estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants
+    )
     judged = tuple(
         JudgePlan(name.removeprefix("judge "), asked[name], part, options.batch.all) for name, part in judges.items()
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
-from snapdrift.model import Case, Gate, Target, Variant
+from snapdrift.model import Case, Endpoint, Gate, Source, Target, Variant
 from snapdrift.pipeline.accepting import require_bounded, suites_only, with_acceptances, without_accepted
 from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
 from snapdrift.pipeline.judge_records import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.failed import FailedCases
+    from snapdrift.pipeline.frozen import Based, Frozen
     from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
@@ -35,7 +36,8 @@ class Prepared:
     """A suite with what of it is to be run. `partial` runs are not gated; `gate` has only pairs that are run.
 
     `calibration` says for a suite that requires it what is known of its judges; `design` how it is looked at while it
-    grows, None for a fixed number of cases. `idle` says why nothing need be asked, empty where something has to be.
+    grows, None for a fixed number of cases. `idle` says why nothing need be asked, empty where something has to be;
+    `based` is the baseline, where the gate names kept answers.
     """
 
     workspace: Workspace
@@ -50,6 +52,25 @@ class Prepared:
     calibration: tuple[str, ...] = ()
     design: Design | None = None
     idle: str = ""
+    based: Based | None = None
+
+    @property
+    def frozen(self) -> Frozen | None:
+        """The kept answers that candidates are compared with; None where the baseline is asked."""
+        return None if self.based is None else self.based.frozen
+
+    @property
+    def asked(self) -> tuple[Variant, ...]:
+        """The variants whose answers are not there yet."""
+        frozen = self.frozen
+        return self.variants if frozen is None else tuple(v for v in self.variants if v.name != frozen.variant.name)
+
+    @property
+    def judges_real_answers_of_then(self) -> bool:
+        """Whether judges are asked about kept answers that somebody else than a stand-in gave."""
+        facts = None if self.based is None else self.based.facts
+        kept = None if facts is None else facts.kept
+        return kept is not None and bool(kept.regraded) and any(not Source(word).made_up for word in kept.sources)
 
     @property
     def askable(self) -> Sequence[Case]:
@@ -133,6 +154,9 @@ def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: R
         again = failed_cases(options.selection.failed, suite, options.selection.variants, _runs_dir(workspace, options))
         options.notice(f"{suite.path}: --failed: {again.sentence()}")
     cases = _cases(suite, gate, options.selection, again)
+    based = _based(suite, gate, cases, workspace, catalog, options)
+    if based is not None:
+        suite, gate = replace(based.suite, warnings=(*suite.warnings, *based.notes)), based.gate
     variants = _variants(suite, options.selection, referred.asked)
     partial = options.selection.picks_cases or referred.stray or _drops_baseline(gate, variants)
     gate = narrowed(gate, variants)
@@ -148,10 +172,22 @@ def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: R
         require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
     design = design_of(suite, gate, cases, partial=partial)
     known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
-    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, referred.idle)
+    idle = referred.idle
+    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, idle, based)
     if suite.accepted and not partial:
         require_bounded(suite, gate, applicable_cases(suite, suite.cases))
     return one if partial else replace(one, sufficiency=_sufficiency(one))
+
+
+def _based(
+    suite: Suite, gate: Gate, cases: Sequence[Case], workspace: Workspace, catalog: Catalog, options: RunOptions
+) -> Based | None:
+    """The baseline of a gate that names kept answers, looked up; None of any other."""
+    if gate.outside is None:
+        return None
+    from snapdrift.pipeline.frozen import look_up
+
+    return look_up(suite, gate, cases, workspace, catalog, options)
 
 
 def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
@@ -165,7 +201,10 @@ def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
 
     rule = None if one.design is None else one.design.rule
     applicable = without_accepted(one.suite, one.gate, applicable_cases(one.suite, one.askable))
-    return sufficiency(one.gate, one.suite.metrics, one.askable, applicable, one.repeats, rule)
+    cases, repeats, frozen = one.askable, one.repeats, one.frozen
+    if frozen is not None:  # what does not pair shows nothing
+        cases, repeats = tuple(case for case in cases if case.id in frozen.cases), max(repeats, frozen.repeats)
+    return sufficiency(one.gate, one.suite.metrics, cases, applicable, repeats, rule)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
@@ -333,6 +372,8 @@ def _runs_dir(workspace: Workspace, options: RunOptions) -> Path:
 
 
 def _cases(suite: Suite, gate: Gate, selection: Selection, again: FailedCases | None) -> Sequence[Case]:
+    if selection.whole:
+        return suite.cases
     cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
     unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
     if unknown:
@@ -376,4 +417,6 @@ def _variants(suite: Suite, selection: Selection, asked: Sequence[str] | None) -
         known = ", ".join(suite.variants)
         raise UsageError(f"{suite.path}: --variant: found no variant {', '.join(unknown)}; expected one of {known}")
     wanted = selection.variants if asked is None else asked
-    return tuple(v for name, v in suite.variants.items() if not wanted or name in wanted)
+    # Kept answers cost nothing, so that a gate whose baseline they are stays one whatever is asked beside them.
+    kept = Endpoint.ARCHIVE
+    return tuple(v for name, v in suite.variants.items() if not wanted or name in wanted or v.endpoint is kept)

@@ -68,6 +68,7 @@ def refer(suite: Suite, gate: Gate, workspace: Workspace, catalog: Catalog, opti
     if not is_ref(ref):
         raise UsageError(f"--baseline-ref: found {ref!r}; expected merge-base, or a branch, a tag or a commit")
     where = "--baseline-ref" if options.baseline_ref else f"{suite.path}: gate {gate.name}: baseline.ref"
+    gate = replace(gate, outside=None)  # kept answers are no baseline beside the tree
     try:
         return _Referring(suite, gate, workspace, catalog, options.env).refer(ref, candidates, options.selection)
     except RepositoryError as error:

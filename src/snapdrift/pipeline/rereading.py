@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from snapdrift.graders.base import Grader
 from snapdrift.graders.tolerant import Readings, may_read_otherwise, read_again
 from snapdrift.model import CallKey, Reading, Score, Variant
+from snapdrift.pipeline.kept_scores import kept_of
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
@@ -26,6 +27,7 @@ def tolerant_reading(stored: StoredRun, suite: Suite) -> Tolerant:
     by_metric = {metric.name: grader for grader in graders for metric in grader.metrics}
     tools = {variant.name: _functions(variant) for variant in stored.header.variants}
     kept: dict[tuple[str, str, int, str], Readings] = {}
+    then = kept_of(stored, graders)
 
     def read(grader: Grader, score: Score) -> Readings:
         response = stored.answer(CallKey(score.case_id, score.variant, score.repeat))
@@ -38,6 +40,8 @@ def tolerant_reading(stored: StoredRun, suite: Suite) -> Tolerant:
         grader = by_metric[score.metric]
         if not may_read_otherwise(grader, score):
             return None
+        if then.of(CallKey(score.case_id, score.variant, score.repeat), grader) is not None:
+            return None  # a score of then, whose answer is not there to be read again
         place = (score.case_id, score.variant, score.repeat, grader.name)
         if place not in kept:
             kept[place] = read(grader, score)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,19 +75,30 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     seed, design, meta = prepared.suite.seed, prepared.design, meta_of_shard(prepared.cases, options.shard)
     part = part_of(prepared, options.shard)
     if design is None:
-        calls: Iterable[Call] = each_call(
-            prepared.cases, prepared.variants, prepared.repeats, seed, shared_prefixes(prepared)
-        )
+        live = replace(prepared, variants=prepared.asked)
+        calls: Iterable[Call] = each_call(live.cases, live.variants, live.repeats, seed, shared_prefixes(live))
+        if prepared.frozen is not None:
+            calls = _after(prepared.frozen.calls(), calls)
         calls = calls if options.shard is None else calls_of_shard(calls, part)
     else:
         calls = plan_units(design.order[: design.sample], prepared.variants, prepared.repeats, seed)
         meta = meta_of(design, header, prepared.suite, prepared.gate)
+    if prepared.based is not None:
+        from snapdrift.pipeline.frozen import meta_of_baseline
+
+        meta = {**meta, **meta_of_baseline(prepared.based.facts, prepared.frozen)}
     writer = RunWriter.create(run_path(header.run_id, directory), header, part.cases, calls, meta)
     writer.set_meta(TARGET, options.target.to_json())
     if options.batch.all:
         writer.set_meta(BATCHED, ALL)
     writer.set_meta(REACHED, json.dumps(target.reached(prepared.variants)))
     return writer
+
+
+def _after(first: Sequence[Call], then: Iterable[Call]) -> Iterator[Call]:
+    """A plan behind another."""
+    yield from first
+    yield from (replace(call, position=call.position + len(first)) for call in then)
 
 
 def earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> Path | None:

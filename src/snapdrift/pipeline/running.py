@@ -46,6 +46,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
+from snapdrift.pipeline.fallbacks import BaselineGone, require_baselines
 from snapdrift.pipeline.fleet import open_fleet, require_no_batches
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.indexing import refresh_index
@@ -68,6 +69,7 @@ from snapdrift.pipeline.run_files import (
     runs_dir,
     with_stored_target,
 )
+from snapdrift.pipeline.seeding import seed_baseline
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
 from snapdrift.pipeline.sharding import ending_of, part_of, require_shardable, with_own_budget
 from snapdrift.pipeline.sharing import (
@@ -115,9 +117,17 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     """Runs suites one after another: load, plan, execute, grade, compare, decide, render.
 
     All are checked before anything of any is sent. Those that need not be asked (`options.changed`, a baseline that is
-    what it was) are told to `options.settled` and make no run: there may be no outcome at all. Raises `SnapdriftError`;
-    `Interrupted` leaves a run to resume, and so does `LeftRunning`, where batches are not waited for.
+    what it was) are told to `options.settled` and make no run: there may be no outcome at all. A baseline whose model is
+    gone is compared with by its fallback. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and so does
+    `LeftRunning`, where batches are not waited for.
     """
+    try:
+        return _run_suites(paths, options)
+    except BaselineGone as gone:
+        return _run_suites(paths, replace(options, fallbacks={**options.fallbacks, **gone.because}))
+
+
+def _run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
     allowance = Allowance.of(options.limits)
     work_list = to_be_run(paths, options)
     prepared, settled = work_list.prepared, work_list.settled
@@ -133,9 +143,6 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     parts = [part_of(one, options.shard) for one in prepared]
     for one in prepared:
         require_sufficient(one)
-        warnings = (f"warning: {warning}" for warning in one.suite.warnings)
-        for text in (*warnings, *one.calibration, *reference_lines(one.suite)):
-            options.notice(f"{one.suite.path}: {text}")
     spenders = [
         Spender(one.suite, one.gate.name, one.variants, judge_variants(one.suite, batched=options.batch.all))
         for one in parts
@@ -154,9 +161,11 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         open_fleet(own, options, workspace, asked, graders) as target,
     ):
         require_batch_hosts(asked, target)
+        require_baselines(prepared, target)
+        _tell_warnings(prepared, options)
         require_budget(spenders, prepared[0].catalog, target, allowance)
-        for spender in spenders:
-            require_honest_judges(spender, target)
+        for spender, one in zip(spenders, prepared, strict=True):
+            require_honest_judges(spender, target, measured=True if one.judges_real_answers_of_then else None)
         plans = _affordable_plans(prepared, parts, target, allowance, options)
         several = len(prepared) > 1
         later = _finishing_later(parts, allowance, options)
@@ -221,6 +230,14 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             return replace(outcome, index=refresh_index(workspace, options))
 
 
+def _tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
+    """Says what is to be known of the suites, once it is known what they are compared with."""
+    for one in prepared:
+        warnings = (f"warning: {warning}" for warning in one.suite.warnings)
+        for text in (*warnings, *one.calibration, *reference_lines(one.suite)):
+            options.notice(f"{one.suite.path}: {text}")
+
+
 def _affordable_plans(
     prepared: Sequence[Prepared], parts: Sequence[Prepared], target: Target, allowance: Allowance, options: RunOptions
 ) -> dict[str, SuitePlan]:
@@ -267,6 +284,8 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     """
     limits, allowance = work.options.limits, work.allowance
     spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
+    if answers:
+        seed_baseline(writer, stored, work.suite, work.workspace, work.options)
     writer.set_state(RunState.RUNNING)
     reusing = partial(open_reusing, writer, stored, work.suite, work.catalog, work.workspace, work.target, work.options)
     directory, header, share = runs_dir(work.workspace, work.options), stored.header, JudgeShare.of(stored)

@@ -59,6 +59,11 @@ def require_shardable(prepared: Sequence[Prepared], shard: Shard | None) -> None
                 "`inconclusive: extend`); expected a gate without, for a look needs the answers of all shards. "
                 "`--engine ray` can look"
             )
+        if one.frozen is not None:
+            raise UsageError(
+                f"{one.suite.path}: --shard: found kept answers as the baseline; expected one that is asked, for "
+                "shards share what is asked. `--engine ray` asks with several workers"
+            )
         _dealt(one, shard)
 
 

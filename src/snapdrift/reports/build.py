@@ -14,6 +14,7 @@ from snapdrift.reports.confusions import confusion_views
 from snapdrift.reports.data import RunData
 from snapdrift.reports.explanations import cases_by_cause, cause_of, explanation_views
 from snapdrift.reports.figures import count, typeset
+from snapdrift.reports.kept_baseline import baseline_note
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.must_pass import judged_variants
 from snapdrift.reports.operations import operational_view
@@ -59,7 +60,9 @@ def build_view(data: RunData) -> View:
         decision=evaluation.decision,
         evaluation=evaluation,
         labels=labels_of(data, variants),
-        notes=tuple(dict.fromkeys(map(typeset, (*evaluation.decision.warnings, *reruns, *data.warnings)))),
+        notes=tuple(
+            dict.fromkeys(map(typeset, (*_of_baseline(data), *evaluation.decision.warnings, *reruns, *data.warnings)))
+        ),
         comparisons=comparisons,
         variants=variants,
         metrics=data.metrics,
@@ -90,7 +93,13 @@ def build_view(data: RunData) -> View:
         distributions=found.distributions,
         acceptances=tuple(standing_of(one, evaluation.comparisons) for one in evaluation.acceptances),
         reference=data.reference,
+        baseline=data.baseline,
     )
+
+
+def _of_baseline(data: RunData) -> tuple[str, ...]:
+    note = baseline_note(data.baseline)
+    return (note,) if note else ()
 
 
 def _lenses(data: RunData) -> tuple[Lens, ...]:

@@ -80,7 +80,7 @@ class CaseMaker:
                 yield AnswerView(
                     variant,
                     repeat,
-                    response.outcome if response else data.unanswered(case_id),
+                    response.outcome if response else data.unanswered(case_id, variant),
                     response,
                     tuple(sorted(scores[variant, repeat], key=lambda s: self._order.get(s.metric, unknown))),
                     tuple(self._labels.get(key, ())),

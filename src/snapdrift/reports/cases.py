@@ -21,7 +21,7 @@ class AnswerIndex:
     repeats: int
     responses: Mapping[CallKey, Response]
     scores: Mapping[tuple[str, str], Mapping[str, Sequence[Score]]]
-    unanswered: Callable[[str], Outcome] = lambda _: Outcome.MISSING
+    unanswered: Callable[[str, str], Outcome] = lambda *_: Outcome.MISSING
     ended: dict[tuple[str, str], list[Outcome]] = field(default_factory=dict, init=False, compare=False)
     """What `outcomes` found: every lens of a variant asks for it again."""
 
@@ -34,7 +34,7 @@ class AnswerIndex:
         found = self.ended.get((case_id, variant))
         if found is None:
             calls = (self.responses.get(CallKey(case_id, variant, repeat)) for repeat in range(self.repeats))
-            found = [self.unanswered(case_id) if response is None else response.outcome for response in calls]
+            found = [self.unanswered(case_id, variant) if response is None else response.outcome for response in calls]
             self.ended[case_id, variant] = found
         return found
 
@@ -80,7 +80,7 @@ def case_state(
     if baseline is candidate:
         return CaseGroup.BOTH_FAILING if candidate is _Side.FAILED else CaseGroup.UNCHANGED
     if movers is not None:  # the sides differ, but the comparison did not count the case: it did not pair, say
-        beyond_the_stop = index.unanswered(case_id) is Outcome.NOT_NEEDED
+        beyond_the_stop = index.unanswered(case_id, "") is Outcome.NOT_NEEDED
         return CaseGroup.NOT_NEEDED if beyond_the_stop else CaseGroup.UNCHANGED
     return CaseGroup.NEWLY_FAILING if candidate is _Side.FAILED else CaseGroup.NEWLY_PASSING
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from snapdrift.baselines import BaselineFacts
 from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Evaluation
 from snapdrift.model import MetricSpec, Outcome, Response, Source, Variant
@@ -51,6 +52,7 @@ class RunData:
     label blind.
     `reference` is the git tree that the gate's baselines are from.
     `markable` is False where answers are not shown as the run has them: what nobody can read, nobody should mark.
+    `baseline` is what is known of a baseline that is, or could have been, kept answers.
     """
 
     run: Provenance
@@ -70,7 +72,10 @@ class RunData:
     sheets: tuple[BlindSheet, ...] = ()
     markable: bool = True
     reference: Reference | None = None
+    baseline: BaselineFacts | None = None
 
-    def unanswered(self, case_id: str) -> Outcome:
-        """What became of a planned call about a case that has no response."""
+    def unanswered(self, case_id: str, variant: str = "") -> Outcome:
+        """What became of a call about a case that has no response. Kept answers have no others than those there are."""
+        if self.baseline is not None and self.baseline.kept is not None and variant == self.baseline.name:
+            return Outcome.NOT_NEEDED
         return Outcome.NOT_NEEDED if case_id in self.spared else Outcome.MISSING

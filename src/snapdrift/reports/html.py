@@ -27,6 +27,7 @@ from snapdrift.reports.embed import Embedded, Payload, embedded
 from snapdrift.reports.escaping import encodable, visible
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.forest import lay_out
+from snapdrift.reports.kept_baseline import baseline_rows
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
 from snapdrift.reports.pieces import Piece, Spool
@@ -277,6 +278,7 @@ def _context(view: View) -> dict[str, Any]:
         "strips": strips_of(view),
         "percentiles": SHARES,
         "run": view.run,
+        "baseline_rows": baseline_rows(view.baseline),
         "badge": words.badge(view.decision),
         "decision_kind": view.decision.word.value,
         "forest": lay_out(view.comparisons),

@@ -11,6 +11,7 @@ from snapdrift.model import Source
 from snapdrift.privacy import Redaction
 from snapdrift.reports.data import RunData
 from snapdrift.reports.escaping import line, shortened
+from snapdrift.reports.kept_baseline import baseline_label
 from snapdrift.reports.redaction import WORD
 from snapdrift.reports.reuse import REUSED, reused_sentence
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, VariantView
@@ -65,6 +66,9 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
     stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
     if stopped:
         labels.append(Label(STOPPED_EARLY, stopped))
+    kept = baseline_label(data.baseline, data.run.started_at)
+    if kept is not None:
+        labels.append(Label(*kept))
     reused = reused_sentence((view.summary for view in views), data.run.started_at)
     if reused:
         labels.append(Label(REUSED, reused))

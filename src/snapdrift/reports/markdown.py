@@ -12,6 +12,7 @@ from snapdrift.reports.case_views import CaseGroup, CaseOutline, CaseView, MustP
 from snapdrift.reports.escaping import encodable, markdown, markdown_code, markdown_link, shortened
 from snapdrift.reports.excerpts import excerpts, with_texts
 from snapdrift.reports.explanations import WORSE
+from snapdrift.reports.kept_baseline import unpaired_sentences
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.view import View
 from snapdrift.reports.words import (
@@ -125,6 +126,7 @@ def _folded(view: View, room: int) -> str:
     lines = [
         *(f"- {_sentence(text)}" for text in operational_lines(view)[:_GROUPS]),
         *(f"- {_sentence(sentence)}" for sentence in view.claims.short[:_CLAIMS]),
+        *(f"- {_sentence(text)}" for text in unpaired_sentences(view.baseline, _LISTED)),
         *_judges(view),
         *_sameness(view),
     ]

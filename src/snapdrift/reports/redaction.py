@@ -36,7 +36,7 @@ A merged run has those of each of its shards.
 """
 _GRADER, _HOST = f"{WORD}grader's words", f"{WORD}host's words"
 _DETAILS, _RESULT = f"{WORD}details", f"{WORD}tool result"
-_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price")
+_SHOWN = ("run", "variants", "metrics", "repeats", "warnings", "asked", "spared", "label_levels", "price", "baseline")
 """The fields of a run that hold nothing of a case's texts."""
 _REDACTED = ("records", "evaluation", "redaction", "comment", "markable", "reference")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from snapdrift.conclusions import ReusedAnswers, VariantSummary
+from snapdrift.model import Endpoint
 from snapdrift.reports.figures import count, usd
 
 REUSED = "reused answers"
@@ -19,7 +20,7 @@ _CONFOUNDED = (
 
 def reused_sentence(summaries: Iterable[VariantSummary], started_at: str) -> str:
     """Which answers of a run that started then (ISO 8601) are of earlier runs; empty where none is."""
-    variants = list(summaries)
+    variants = [one for one in summaries if one.endpoint is not Endpoint.ARCHIVE]  # of which a label of its own tells
     told = [_of_variant(one.name, one.planned, one.reused, started_at) for one in variants if one.reused is not None]
     judged = sum(one.judge_reused for one in variants)
     if judged:

@@ -11,6 +11,7 @@ from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.confusions import confusion_lines
 from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
+from snapdrift.reports.kept_baseline import ARCHIVED
 from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.reuse import REUSED
@@ -95,8 +96,8 @@ def _opening(view: View) -> Iterator[str]:
     )
     yield from (f"baseline: {sentence}" for sentence in view.reference_sentences)
     yield from _newly_failing(view)
-    told = (STOPPED_EARLY, REUSED)
-    yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word in told)
+    told = (STOPPED_EARLY, REUSED, ARCHIVED)
+    yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word.startswith(told))
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)
     yield from (f"not graded: {why}" for why in view.ungraded)

@@ -12,9 +12,10 @@ from typing import Any
 
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
-from snapdrift.model import Gate
+from snapdrift.model import Endpoint, Gate
 from snapdrift.references import Reference
 from snapdrift.reports.case_views import CaseOutline, Change
+from snapdrift.reports.kept_baseline import baseline_document
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
@@ -72,7 +73,12 @@ def verdict_document(view: View) -> dict[str, Any]:
         "reference": None if view.reference is None else _reference(view.reference, view.reference_sentences),
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
-        "reused": sum(v.summary.reused.calls for v in view.variants if v.summary.reused is not None),
+        "baseline": baseline_document(view.baseline, run.started_at),
+        "reused": sum(
+            v.summary.reused.calls
+            for v in view.variants
+            if v.summary.reused is not None and v.summary.endpoint is not Endpoint.ARCHIVE
+        ),
         "variants": [_variant(v, run.started_at) for v in view.variants],
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "gate": _gate(view.evaluation.gate),

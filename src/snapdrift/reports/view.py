@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from snapdrift.baselines import BaselineFacts
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.conclusions import (
     Comparison,
@@ -99,14 +100,15 @@ class VariantView:
 
     @property
     def badges(self) -> tuple[str, ...]:
-        """How it is asked, as far as not in the usual way: `chat`, `stream`, `batch`, `on my-proxy`, `60 reused`."""
+        """How it is asked, as far as not in the usual way: `chat`, `stream`, `batch`, `on my-proxy`, `archived`."""
         s = self.summary
         return (
             *(["chat"] if s.endpoint is Endpoint.CHAT else []),
             *(["stream"] if s.stream else []),
             *(["batch"] if s.batch else []),
             *([f"on {s.host}"] if s.host else []),
-            *([f"{s.reused.calls:,} reused"] if s.reused else []),
+            *(["archived"] if s.endpoint is Endpoint.ARCHIVE else []),
+            *([f"{s.reused.calls:,} reused"] if s.reused and s.endpoint is not Endpoint.ARCHIVE else []),
         )
 
     @property
@@ -189,6 +191,7 @@ class View:
     where nobody said so; `report_path` is then told in its place.
     `acceptances` are the accepted losses that concern the run, with what became of each.
     `reference` is the git tree that baselines are from, None where they are from none.
+    `baseline` is what is known of a baseline that is kept answers.
     `label_levels`, `sheets` and `markable` are as in `RunData`: how answers can be marked, and labelled blind.
     """
 
@@ -233,6 +236,7 @@ class View:
     report_path: str = "index.html"
     acceptances: tuple[AcceptanceStanding, ...] = ()
     reference: Reference | None = None
+    baseline: BaselineFacts | None = None
 
     @property
     def reference_sentences(self) -> tuple[str, ...]:
@@ -291,7 +295,8 @@ class View:
     @property
     def paid(self) -> bool:
         """Whether anybody was paid for an answer; the costs of replayed and made-up ones are only reckoned."""
-        return any(v.source in (Source.OPENAI, Source.HOST) for v in self.variants)
+        asked = (v for v in self.variants if v.summary.endpoint is not Endpoint.ARCHIVE)
+        return any(v.source in (Source.OPENAI, Source.HOST) for v in asked)
 
 
 def is_priced(summary: VariantSummary) -> bool:

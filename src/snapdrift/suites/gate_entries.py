@@ -33,19 +33,36 @@ class CacheAge(Entry):
     max_age: str
 
 
+class Fallback(Entry):
+    """What stands in for a baseline whose model is gone."""
+
+    archive: str
+    """The archive file that `snapdrift archive` wrote, from the workspace's root."""
+
+
 class Baseline(Entry):
     """What candidates are compared with; exactly one of variant, ref, run and archive."""
 
     variant: str | None = None
+    """A variant of the suite, asked beside the candidates."""
     ref: str | None = None
     run: str | None = None
+    """The id or the file of an earlier run, whose answers are compared with."""
+    of: str | None = None
+    """Beside `run`: which of its variants; without it the one that it compared the others with."""
     archive: str | None = None
-    fallback: Baseline | None = None
+    """An archive file that `snapdrift archive` wrote, from the workspace's root."""
+    fallback: Fallback | None = None
+    """Beside `variant`: the archive that is compared with once the variant's model is gone."""
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Baseline:
         if sum(form is not None for form in (self.variant, self.ref, self.run, self.archive)) != 1:
             raise ValueError("expected exactly one of variant, ref, run, archive")
+        if self.of is not None and self.run is None:
+            raise ValueError("expected `of` beside `run` only: an archive holds one variant")
+        if self.fallback is not None and self.variant is None:
+            raise ValueError("expected `fallback` beside `variant` only: kept answers do not go away")
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from snapdrift.model import Pair, Severity
+from snapdrift.model import OUTSIDE, OutsideBaseline, Pair, Severity
 from snapdrift.references import baseline_name, is_ref
 from snapdrift.suites.gate_entries import Baseline, PairEntry
 from snapdrift.suites.gate_keys import Key, Known
@@ -31,6 +31,20 @@ class Pairing:
         """The git tree that the baselines are from, None where they are not from one."""
         baseline = self._keys.get("baseline")
         return None if baseline is None or "compare" in self._keys else baseline.value.ref
+
+    def outside(self) -> OutsideBaseline | None:
+        """The baseline that is kept answers, or is to fall back on some; None where the gate names neither."""
+        key = self._keys.get("baseline")
+        if key is None:
+            return None
+        form: Baseline = key.value
+        fallback = None if form.fallback is None else form.fallback.archive
+        if form.run is None and form.archive is None and fallback is None:
+            return None
+        kind = "run" if form.run is not None else "archive" if form.archive is not None else "fallback"
+        place = self._loading.document.problem((*key.location, kind), "", "")
+        at = f"{place.file}:{place.line}:{place.column}: {place.path}"
+        return OutsideBaseline(form.run, form.archive, form.of, fallback, at)
 
     def pairs(self) -> tuple[Pair, ...]:
         """The comparisons, each once; mistakes are noted."""
@@ -66,15 +80,14 @@ class Pairing:
         if form.ref is not None:
             yield from self._tree_pairs(form.ref, baseline, candidates)
             return
-        if form.variant is None:
-            return  # another form of baseline, told as not available yet
-        if not self._is_variant(form.variant, (*baseline.location, "variant")):
+        name_of_it = OUTSIDE if form.variant is None else form.variant
+        if form.variant is not None and not self._is_variant(form.variant, (*baseline.location, "variant")):
             return
         if candidates is None:
             others = [name for name in self._known.variants if name != form.variant]
             if not others:
                 self._loading.complain(baseline.location, "a baseline and nothing else", "expected a second variant")
-            yield from (Pair(form.variant, name) for name in others)
+            yield from (Pair(name_of_it, name) for name in others)
             return
         if not candidates.value:
             self._loading.complain(
@@ -87,7 +100,7 @@ class Pairing:
             elif name in candidates.value[:index]:
                 self._loading.complain(place, f"{quoted(name)} again", "expected each candidate once")
             elif self._is_variant(name, place):
-                yield Pair(form.variant, name)
+                yield Pair(name_of_it, name)
 
     def _tree_pairs(self, ref: str, baseline: Key, candidates: Key | None) -> Iterator[Pair]:
         """Each candidate against what it was in a git tree, which is read only when the gate is used."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.model import Case, Gate, MustPass, OnInconclusive, Policy, ScoreKind, Severity, Target
-from snapdrift.suites.availability import gate_places
+from snapdrift.suites.gate_places import gate_places
 from snapdrift.suites.gate_entries import CacheAge, MustPassEntry, SampleEntry
 from snapdrift.suites.gate_keys import Key, Known, gate_keys
 from snapdrift.suites.gate_metrics import MetricGates
@@ -83,6 +83,7 @@ def _resolve(
         target=target,
         max_age_s=_max_age(keys.get("cache"), loading),
         ref=pairing.ref,
+        outside=pairing.outside(),
     )
     extends_at = keys["inconclusive"].location if "inconclusive" in keys else place
     return ResolvedGate(gate, _sample(keys.get("sample"), known, loading), extends_at)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from snapdrift.model import Case, Gate, OnInconclusive, Severity, Target, Variant
+from snapdrift.model import OUTSIDE, Case, Endpoint, Gate, OnInconclusive, Severity, Target, Variant
 from snapdrift.suites.registry import Finding, ParsedGrader
 from snapdrift.suites.sampling import Sample, draw
 from snapdrift.suites.wording import listed, quoted
@@ -48,10 +48,17 @@ def design_obstacles(looked: Looked) -> Iterator[Finding]:
     if batched:
         expected = "expected its answers one by one: a batch comes back as a whole; leave one of the two out"
         yield Finding((), f"`batch: true` of the variant {listed(batched)}", expected)
+    if any(pair.baseline == OUTSIDE or _is_kept(looked.variants.get(pair.baseline)) for pair in gate.pairs):
+        expected = "expected a fixed number of cases: kept answers are all there before the first is looked at"
+        yield Finding((), "a baseline of kept answers (`run`, `archive`)", expected)
     if gate.target is Target.THESE_CASES:
         expected = "expected `cases_like_these`: of given cases, those seen say something of those to come"
         yield Finding((), "`target: these_cases`", expected)
     yield from _cluster_obstacles(looked)
+
+
+def _is_kept(variant: Variant | None) -> bool:
+    return variant is not None and variant.endpoint is Endpoint.ARCHIVE
 
 
 def _cluster_obstacles(looked: Looked) -> Iterator[Finding]:

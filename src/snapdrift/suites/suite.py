@@ -1,7 +1,6 @@
 """The suite file as it is written: one pydantic model for every mapping in it, and nothing but its form.
 
-Every key of the design is here, also those whose behaviour comes later (`availability` answers them). What names refer
-to is resolved by `loader`, `variants` and `gates`. The texts under the keys are what editors show.
+What names refer to is resolved by `loader`, `variants` and `gates`. The texts under the keys are what editors show.
 """
 
 from __future__ import annotations

@@ -1,0 +1,290 @@
+"""A gate's baseline that is kept answers, looked up: the additional variant, what pairs, and scores that count.
+
+`docs/design/archives.md` has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from snapdrift.baselines import BaselineFacts, BaselineKind, KeptAnswers, Unpaired
+from snapdrift.errors import InsufficientError, SnapdriftError, UsageError
+from snapdrift.model import OUTSIDE, Call, CallKey, Case, Endpoint, Gate, OutsideBaseline, Score, Target, Variant
+from snapdrift.pipeline.archiving import prompt_hash
+from snapdrift.pipeline.frozen_scores import FrozenScores, frozen_scores
+from snapdrift.pipeline.kept_sources import archive_at, archive_of_run
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.store import codec
+from snapdrift.store.archive_records import Archive, ArchivedAnswer
+
+if TYPE_CHECKING:
+    from snapdrift.openai_api.catalog import Catalog
+    from snapdrift.suites.resolved import Suite
+    from snapdrift.suites.workspace import Workspace
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Kept answers as the baseline of a run: the variant that they are, its answers by call, scores that count."""
+
+    variant: Variant
+    answers: Mapping[CallKey, ArchivedAnswer]
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def repeats(self) -> int:
+        """The most answers that a case has."""
+        return max((key.repeat for key in self.answers), default=0) + 1
+
+    @property
+    def cases(self) -> frozenset[str]:
+        """The ids of the cases that pair."""
+        return frozenset(key.case_id for key in self.answers)
+
+    def calls(self) -> tuple[Call, ...]:
+        """Its part of the plan, which comes first: the answers are there before anything is asked."""
+        return tuple(Call(key, position) for position, key in enumerate(self.answers))
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """A suite and its gate with the baseline looked up. `facts` is None where the baseline is a variant as any other.
+
+    `frozen` is None where the baseline is asked; `asks` is then the variant whose host is to be asked whether its model
+    is still there, None where nothing would stand in for it.
+    """
+
+    suite: Suite
+    gate: Gate
+    facts: BaselineFacts | None = None
+    frozen: Frozen | None = None
+    asks: Variant | None = None
+    notes: tuple[str, ...] = ()
+
+
+def look_up(
+    suite: Suite, gate: Gate, cases: Sequence[Case], workspace: Workspace, catalog: Catalog, options: RunOptions
+) -> Based:
+    """The gate with its baseline: kept answers become a variant of the suite, which the pairs of the gate name.
+
+    Raises `SnapdriftError` for what cannot be found, read or compared, with where the suite names it.
+    """
+    outside = gate.outside
+    if outside is None:
+        return Based(suite, gate)
+    try:
+        return _looked_up(outside, suite, gate, cases, workspace, catalog, options)
+    except InsufficientError:
+        raise
+    except SnapdriftError as error:
+        raise UsageError(f"{outside.place}: {error}") from None
+
+
+def _looked_up(
+    outside: OutsideBaseline,
+    suite: Suite,
+    gate: Gate,
+    cases: Sequence[Case],
+    workspace: Workspace,
+    catalog: Catalog,
+    options: RunOptions,
+) -> Based:
+    archive, kind, where = _archive(outside, workspace, options)
+    if outside.fallback is None:
+        name = f"{archive.header.variant.name}@{'archive' if kind is BaselineKind.ARCHIVE else archive.header.run}"
+        facts = BaselineFacts(kind, name)
+        return _based(facts, archive, where, suite, gate, cases)
+    of = next(iter(gate.pairs)).baseline if gate.pairs else ""
+    if of not in suite.variants:
+        return Based(suite, replace(gate, outside=None))
+    gone = options.fallbacks.get(suite.path) or _shut_down(suite.variants[of], catalog, options)
+    if gone is None:
+        return _asked(of, archive, where, suite, gate, cases)
+    facts = BaselineFacts(kind, f"{archive.header.variant.name}@archive", None, of, where, gone)
+    return _based(facts, archive, where, suite, gate, cases)
+
+
+def _asked(of: str, archive: Archive, where: str, suite: Suite, gate: Gate, cases: Sequence[Case]) -> Based:
+    """The baseline is a variant whose model is there; that its fallback would do is tried all the same."""
+    facts = BaselineFacts(BaselineKind.VARIANT, of, None, of, where, f"the model of `{of}` can still be asked")
+    notes = [sentence_of(facts)]
+    try:
+        rehearsed = replace(facts, kind=BaselineKind.ARCHIVE, name=f"{archive.header.variant.name}@archive")
+        _based(rehearsed, archive, where, suite, gate, cases)
+    except SnapdriftError as error:
+        notes.append(f"baseline: {where} would not do as a fallback: {error}")
+    return Based(suite, replace(gate, outside=None), facts, None, suite.variants[of], tuple(notes))
+
+
+def _archive(outside: OutsideBaseline, workspace: Workspace, options: RunOptions) -> tuple[Archive, BaselineKind, str]:
+    if outside.run is not None:
+        archive = archive_of_run(outside.run, outside.of, workspace, options)
+        return archive, BaselineKind.RUN, archive.header.run
+    where = outside.archive or outside.fallback or ""
+    return archive_at(workspace, where), BaselineKind.ARCHIVE, where
+
+
+def _shut_down(variant: Variant, catalog: Catalog, options: RunOptions) -> str | None:
+    """Why nobody can be asked for the variant any more, by the catalogue; None where it does not say so.
+
+    Its dates are OpenAI's own: of another host, and of a stand-in, only they themselves can tell.
+    """
+    target = options.target
+    if target.standin or target.base_url or target.host or variant.host or not variant.endpoint.over_http:
+        return None
+    model = catalog.resolve_alias(variant.model)
+    info = catalog.get(model)
+    if info is None or info.shutdown is None or catalog.today < info.shutdown:
+        return None
+    return f"OpenAI shut {model} down on {info.shutdown}"
+
+
+def _based(
+    facts: BaselineFacts, archive: Archive, where: str, suite: Suite, gate: Gate, cases: Sequence[Case]
+) -> Based:
+    """The suite with the kept answers as a variant; the variant that they stand in for is no longer asked."""
+    if facts.name in suite.variants:
+        raise UsageError(f"the suite has a variant {facts.name!r}; expected another name: the baseline is called so")
+    replaced = facts.of or archive.header.variant.name
+    compared = {pair.candidate for pair in gate.pairs}
+    variants = {name: v for name, v in suite.variants.items() if name != replaced or name in compared}
+    then, header = archive.header.variant, archive.header
+    variant = Variant(
+        name=facts.name,
+        model=then.model,
+        endpoint=Endpoint.ARCHIVE,
+        request={"sha256": archive.digest},
+        prompt=then.prompt,
+        target=where,
+    )
+    paired, unpaired = _paired(archive, suite, cases)
+    if not paired:
+        raise InsufficientError(
+            f"{suite.path}: gate {gate.name} compares with {where}, and not one of {len(cases):,} cases pairs with it: "
+            f"{_counts(unpaired)}. Archive the baseline again with the cases of now"
+        )
+    pairs = tuple(replace(pair, baseline=facts.name) for pair in gate.pairs if pair.baseline in (OUTSIDE, facts.of))
+    gate = replace(gate, pairs=pairs, outside=None)
+    if gate.target is Target.THESE_CASES and header.repeats < 2:
+        raise UsageError(f"{where} has one answer to each case; expected two or more, for `target: these_cases`")
+    answers = {key: answer for key, answer in _answers(archive, facts.name) if key.case_id in paired}
+    found: FrozenScores = frozen_scores(suite, gate, archive, answers, [c for c in cases if c.id in paired], where)
+    kept = _kept(archive, where, unpaired, found)
+    kept = replace(kept, paired=len(paired), other_prompt=_asks_otherwise(suite, archive))
+    suite = replace(suite, variants={**variants, facts.name: variant}, gates={**suite.gates, gate.name: gate})
+    facts = replace(facts, kept=kept)
+    return Based(suite, gate, facts, Frozen(variant, answers, found.scores), notes=(sentence_of(facts),))
+
+
+def _answers(archive: Archive, name: str) -> Iterator[tuple[CallKey, ArchivedAnswer]]:
+    for case in archive.cases:
+        for answer in case.answers:
+            key = answer.response.call
+            yield CallKey(key.case_id, name, key.repeat), answer
+
+
+def _paired(archive: Archive, suite: Suite, cases: Sequence[Case]) -> tuple[frozenset[str], Unpaired]:
+    """The cases with kept answers that ask the same now, and those left out."""
+    then = {case.id: case.hash for case in archive.cases if case.answers}
+    files = {path for path, digest in archive.header.media.items() if suite.media.get(path, digest) != digest}
+    paired, added, changed = set[str](), [], []
+    for case in cases:
+        if case.id not in then:
+            added.append(case.id)
+        elif then[case.id] != case.hash or _names(case, files):
+            changed.append(case.id)
+        else:
+            paired.add(case.id)
+    now = {case.id for case in suite.cases}
+    removed = tuple(case_id for case_id in then if case_id not in now)
+    return frozenset(paired), Unpaired(tuple(added), removed, tuple(changed))
+
+
+def _names(case: Case, files: set[str]) -> bool:
+    """Whether a text of the case is the path of one of these files."""
+
+    def within(value: Any) -> bool:
+        if isinstance(value, Mapping):
+            return any(map(within, value.values()))
+        if isinstance(value, list | tuple):
+            return any(map(within, value))
+        return isinstance(value, str) and value in files
+
+    return bool(files) and within(case.variables)
+
+
+def _counts(unpaired: Unpaired) -> str:
+    parts = ((unpaired.added, "added"), (unpaired.changed, "changed"), (unpaired.removed, "removed"))
+    return ", ".join(f"{len(ids):,} {what} ({_listed(ids)})" for ids, what in parts if ids) or "it is empty"
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
+    return f"{', '.join(ids[:_NAMED])}{more}"
+
+
+def _asks_otherwise(suite: Suite, archive: Archive) -> bool:
+    """Whether the suite has a variant of that name whose prompt or settings are others now."""
+    now = suite.variants.get(archive.header.variant.name)
+    return now is not None and now.endpoint.over_http and prompt_hash(now) != archive.header.prompt_hash
+
+
+def _kept(archive: Archive, where: str, unpaired: Unpaired, found: FrozenScores) -> KeptAnswers:
+    header = archive.header
+    return KeptAnswers(
+        where=where,
+        digest=archive.digest,
+        run=header.run,
+        suite=header.suite,
+        variant=header.variant.name,
+        asked=header.variant.model,
+        started_at=header.started_at,
+        first_at=header.first_at,
+        last_at=header.last_at,
+        models=header.models,
+        sources=header.sources,
+        git_commit=header.git_commit,
+        by=header.by,
+        why=header.why,
+        forced=header.forced,
+        answers=header.answers,
+        repeats=header.repeats,
+        unpaired=unpaired,
+        reused=found.reused,
+        regraded=found.regraded,
+    )
+
+
+def sentence_of(facts: BaselineFacts) -> str:
+    """What a command says of the baseline before it asks anything."""
+    kept = facts.kept
+    if kept is None:
+        return f"baseline: `{facts.name}` is asked; {facts.fallback} would stand in for it once its model is gone."
+    instead = f"{facts.because}, so {kept.where} stands in for `{facts.of}`: " if facts.of else ""
+    left_out = (
+        _counts(kept.unpaired) if any((kept.unpaired.added, kept.unpaired.removed, kept.unpaired.changed)) else ""
+    )
+    span = (
+        kept.first_at[:10]
+        if kept.first_at[:10] == kept.last_at[:10]
+        else f"{kept.first_at[:10]} to {kept.last_at[:10]}"
+    )
+    forced = f" Archived by force: {'; '.join(kept.forced)}." if kept.forced else ""
+    return (
+        f"baseline: {instead}`{facts.name}`, the answers of {kept.asked} in run {kept.run} of {span}; "
+        f"{kept.paired:,} cases pair{f', not compared: {left_out}' if left_out else ''}.{forced}"
+    )
+
+
+def meta_of_baseline(facts: BaselineFacts | None, frozen: Frozen | None) -> dict[str, str]:
+    """What a new run file keeps of its baseline, by name."""
+    from snapdrift.pipeline.kept_scores import BASELINE, BASELINE_SCORES
+
+    if facts is None:
+        return {}
+    scores = {BASELINE_SCORES: codec.dumps(frozen.scores)} if frozen is not None and frozen.scores else {}
+    return {BASELINE: codec.dumps(facts), **scores}

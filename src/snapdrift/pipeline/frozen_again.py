@@ -1,0 +1,62 @@
+"""A stored run whose baseline is kept answers, graded again: they are in its file, under the name they had then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from snapdrift.errors import UsageError
+from snapdrift.model import OUTSIDE, CallKey
+from snapdrift.pipeline.kept_scores import baseline_of, kept_of
+from snapdrift.pipeline.suite_graders import graders_of
+
+if TYPE_CHECKING:
+    from snapdrift.store import StoredRun
+    from snapdrift.suites.resolved import Suite
+
+
+def with_stored_baseline(suite: Suite, stored: StoredRun) -> Suite:
+    """The suite as it is now, with the gate of the run comparing with the kept answers that the run has.
+
+    Raises `UsageError` where the gate names others now, and where they can no longer be graded.
+    """
+    name = stored.header.gate
+    gate = suite.gates.get(name)
+    if gate is None or gate.outside is None:
+        return suite
+    facts = baseline_of(stored)
+    if facts is None or (facts.kept is None and gate.outside.fallback is None):
+        raise UsageError(f"the gate {name} compares with kept answers now, and the run did not; run the suite")
+    if facts.kept is None:
+        return replace(suite, gates={**suite.gates, name: replace(gate, outside=None)})
+    named = gate.outside.archive or gate.outside.fallback
+    if named is not None and named != facts.kept.where:
+        raise UsageError(f"the gate {name} compares with {named} now, the run with {facts.kept.where}; run the suite")
+    of = OUTSIDE if gate.outside.fallback is None else facts.of
+    pairs = tuple(replace(pair, baseline=facts.name) if pair.baseline == of else pair for pair in gate.pairs)
+    _require_gradable(suite, stored, facts.name, texts=facts.kept.answers)
+    return replace(suite, gates={**suite.gates, name: replace(gate, pairs=pairs, outside=None)})
+
+
+def _require_gradable(suite: Suite, stored: StoredRun, name: str, *, texts: bool) -> None:
+    """Answers without texts have the scores of then, which are of graders and of expectations of then."""
+    if texts:
+        return
+    then, now = {case.id: case.hash for case in stored.each_case()}, {case.id: case.hash for case in suite.cases}
+    changed = [case_id for case_id, digest in now.items() if then.get(case_id, digest) != digest]
+    if changed:
+        raise UsageError(
+            f"case {changed[0]} expects something else now, and `{name}` has no texts to grade by it; run the suite"
+        )
+    kept = kept_of(stored, graders_of(suite))
+    gated = {entry.metric for entry in suite.gates[stored.header.gate].metrics}
+    calls = [CallKey(key.case_id, key.variant, key.repeat) for key in stored.calls() if key.variant == name]
+    for grader in graders_of(suite):
+        if gated.isdisjoint(metric.name for metric in grader.metrics):
+            continue
+        graded = [call for call in calls if (call, grader.name) in kept.scores]
+        if not graded or any(kept.of(call, grader) is None for call in graded):
+            raise UsageError(
+                f"the grader {grader.name} is another now than the one whose scores `{name}` has, and there are no "
+                "texts to grade again; put it back, or take its metrics out of the gate"
+            )
