@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
+    from snapdrift.pipeline.across import Across, compare_runs
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
     from snapdrift.pipeline.demo import Demo, run_demo
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     )
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
     from snapdrift.pipeline.prepare import check_suites
+    from snapdrift.pipeline.reading import ReadRun, read_run, read_suite
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
+    "Across",
     "BatchOptions",
     "Calibrated",
     "Demo",
@@ -52,6 +55,7 @@ __all__ = [
     "Limits",
     "Night",
     "Output",
+    "ReadRun",
     "RunOptions",
     "RunOutcome",
     "Selection",
@@ -63,6 +67,7 @@ __all__ = [
     "calibrate_run",
     "check_suites",
     "compare_run",
+    "compare_runs",
     "draw_sheet",
     "exit_code_of",
     "explain_case",
@@ -73,6 +78,8 @@ __all__ = [
     "pull_state",
     "push_state",
     "read_history",
+    "read_run",
+    "read_suite",
     "regrade_run",
     "report_runs",
     "resume_run",
@@ -83,6 +90,7 @@ __all__ = [
 
 
 _STEPS = {
+    "across": ("Across", "compare_runs"),
     "again": (
         "compare_run",
         "regrade_run",
@@ -125,6 +133,7 @@ _STEPS = {
         "plan_suites",
     ),
     "prepare": ("check_suites",),
+    "reading": ("ReadRun", "read_run", "read_suite"),
     "running": (
         "resume_run",
         "run_suites",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.sharding import ShardEnding
     from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
+    from snapdrift.signals import StopRequest
 
 DEFAULT_CONCURRENCY = 16
 """Requests in flight where nobody says how many."""
@@ -134,7 +135,8 @@ class RunOptions:
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
     up. Without `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is
-    reused. `shard` asks one part of each suite only.
+    reused. `shard` asks one part of each suite only. `stop` ends asking from another thread, where signals do not
+    reach; `charged` is told what asking took of `limits.max_usd`, in dollars.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -154,6 +156,8 @@ class RunOptions:
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None
+    stop: StopRequest | None = None
+    charged: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
