@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class RunComparison:
     """Two runs side by side: nothing is decided, it is for looking. `compare(earlier, later)` makes them.
 
-    `labels` are those that either run bears (`simulated`). `added`, `removed` and `changed` are ids of cases that are not compared: asked by one of the runs only, or asking or
-    expecting something else. `regraded` are metrics that are not, because their grader changed in between.
+    `labels` are those that either run bears (`simulated`). `added`, `removed` and `changed` are ids of cases that are
+    not compared: asked by one of the runs only, or asking or expecting something else. `regraded` are metrics that are
+    not, because their grader changed in between.
     """
 
     def __init__(self, earlier: Run, later: Run, across: Across) -> None:
