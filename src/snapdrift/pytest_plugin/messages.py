@@ -61,8 +61,8 @@ def decision_text(run: Run) -> str:
 
 
 def _opening(run: Run, sentences: Sequence[str]) -> list[str]:
-    labels = "".join(f"[{label}] " for label in run.labels)
-    return [f"{labels}{sentences[0]}", *sentences[1:]]
+    labels = "".join(f" [{label}]" for label in run.labels)
+    return [f"{sentences[0]}{labels}", *sentences[1:]]
 
 
 def _where(run: Run) -> Iterator[str]:

@@ -70,7 +70,8 @@ class SharedRuns:
                 return _ended_as(known, path)
             self._spent = float((_read(money) or {}).get("usd", 0.0))
             ended = self._make(path, settings)
-            _write(money, {"usd": self._spent})
+            if lock is money:
+                _write(money, {"usd": self._spent})
             _write(named.with_suffix(".json"), _record(ended))
             return ended
 

@@ -1,0 +1,69 @@
+"""The page about Python: its examples run, one after the other, and its tests pass in a pytest of their own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.nursery import WarmProcess
+from tests.pytest_plugin.conftest import pytest_process  # noqa: F401  a fixture
+
+from snapdrift.api import RunSettings
+from snapdrift.pytest_plugin.settings import add_options
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("workspace")
+    for name in ("evals", "datasets", "graders"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "snapdrift.toml", root)
+    return root
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Iterator[None]:
+    monkeypatch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+    monkeypatch.chdir(workspace)
+    return
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.+?)^```$", PAGE, re.M | re.S)
+
+
+def test_the_examples_run_in_their_order(warm, capsys):
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102
+    told = capsys.readouterr().out
+    assert "regression ('simulated',)" in told
+    assert "found no gate 'weekly'; expected --gate with one of default, quick" in told
+    assert re.search(r"valid +chat +-0\.\d+", told)
+    assert "```json" in told, "a newly failing answer, fenced"
+
+
+def test_the_tests_on_the_page_pass_in_a_plain_pytest(workspace, pytest_process):  # noqa: F811
+    (block,) = blocks("python test")
+    (workspace / "test_page.py").write_text(block, encoding="utf-8")
+    ran = pytest_process("-q", "test_page.py", cwd=workspace)
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_the_page_has_every_setting_and_the_reference_every_option_of_pytest():
+    listed = set(re.findall(r"`(\w+)`", PAGE.partition("| setting | is |")[2].partition("\n\n")[0]))
+    assert set(RunSettings.__annotations__) <= listed
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    section = REFERENCE.partition("\n## pytest\n")[2].partition("\n## ")[0]
+    options = {name for group in parser._groups for option in group.options for name in option.names()}
+    assert "--snapdrift-max-usd" in options
+    assert {name for name in options if f"`{name}" not in section} == set()
+    assert set(parser._ininames) <= set(re.findall(r"`(\w+)`", section))
