@@ -65,13 +65,13 @@ class Listing:
         self.options: list[str] = []
         self.settings: list[str] = []
 
-    def getgroup(self, name: str, description: str) -> Listing:
+    def getgroup(self, *_told: str) -> Listing:
         return self
 
-    def addoption(self, name: str, **more: object) -> None:
+    def addoption(self, name: str, **_more: object) -> None:
         self.options.append(name)
 
-    def addini(self, name: str, *more: object, **others: object) -> None:
+    def addini(self, name: str, *_told: object, **_more: object) -> None:
         self.settings.append(name)
 
 
