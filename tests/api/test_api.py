@@ -12,6 +12,7 @@ import pytest
 from tests.api.capitals import NOVEMBER, make_workspace
 
 import snapdrift
+from snapdrift.api.settings import log_notice
 from snapdrift.errors import StoreError, SuiteError, UsageError
 
 
@@ -171,12 +172,12 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(suite):
         snapdrift.run(suite, env={})
 
 
-def test_notices_are_logged_without_keys(suite, caplog):
-    key = "sk-notices-123456789"
+def test_notices_are_logged_without_keys_of_the_environment(suite, caplog):
     with caplog.at_level(logging.WARNING, logger="snapdrift"):
-        snapdrift.run(suite, standin=True, env={"OPENAI_API_KEY": key})
+        snapdrift.run(suite, standin=True, env={"OUR_API_KEY": "swordfish-4711-swordfish"})
+        log_notice("refused: swordfish-4711-swordfish")
     assert "its answers stand" in caplog.text
-    assert key not in caplog.text
+    assert caplog.messages[-1] == "refused: [key]"
 
 
 def test_the_stand_in_serves_ones_own_code_and_says_what_it_is():

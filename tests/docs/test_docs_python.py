@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -30,10 +29,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Iterator[None]:
+def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
     monkeypatch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
     monkeypatch.chdir(workspace)
-    return
 
 
 def blocks(kind: str) -> list[str]:

@@ -30,8 +30,7 @@ def pytest_process() -> Pytest:
 
     def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(
-            command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, timeout=300, check=False
-        )
+        env = {name: value for name, value in clean_environment().items() if not name.startswith("PYTEST_")}
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
 
     return run

@@ -91,6 +91,7 @@ def test_without_being_asked_it_collects_nothing_and_imports_nothing(root, pytes
 def test_collecting_asks_nothing_selects_by_word_and_tells_a_wrong_suite_by_its_lines(tmp_path, pytest_process):
     make_workspace(tmp_path, wrong=20)
     (tmp_path / "evals" / "notes.yaml").write_text("not: a suite\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     listed = pytest_process("--snapdrift", "evals", "--collect-only", "-q", cwd=tmp_path)
     assert listed.stdout.splitlines()[: len(ITEMS)] == ITEMS
     some = pytest_process("--snapdrift", "evals", "--collect-only", "-q", "-k", "november and cost", cwd=tmp_path)

@@ -84,7 +84,7 @@ def runs_of(config: pytest.Config) -> SharedRuns:
 def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
     """Runs a suite for a test: `snapdrift_run("evals/triage.yaml", gate="pr", standin=True)` gives a `snapdrift.Run`.
 
-    The path is relative to pytest's root. Settings are those of `snapdrift.run`; where to ask and what it may cost is
+    The path is relative to pytest's root, or else to where pytest was started. Settings are those of `snapdrift.run`; where to ask and what it may cost is
     as on the command line, unless it is said. The same call is one run for the whole session, all workers included.
     Without `--snapdrift` the test is skipped unless it asks the stand-in, so that no model is asked by accident.
     """
@@ -94,7 +94,9 @@ def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
         asked = settings_for_call(pytestconfig, settings)
         if not is_on(pytestconfig) and not any(asked.get(name) for name in ("standin", "recordings", "behaviour")):
             pytest.skip(f"{suite}: asks real models; run pytest with --snapdrift, or on the stand-in with --standin")
-        return runs_of(pytestconfig).run(pytestconfig.rootpath / suite, asked)
+        started = pytestconfig.invocation_params.dir / suite
+        path = pytestconfig.rootpath / suite
+        return runs_of(pytestconfig).run(path if path.is_file() or not started.is_file() else started, asked)
 
     return run
 

@@ -37,10 +37,12 @@ def is_suite(path: Path, config: pytest.Config, *, named: bool) -> bool:
 
 
 def _is_in(path: Path, root: Path, folder: str) -> bool:
-    """A plain name means every folder of that name, a path the folder at that place."""
+    """A plain name means every folder of that name, a path the folder at that place.
+
+    Without a configuration file pytest's root may be the folder itself, so that names are looked for above it too.
+    """
     if Path(folder).name == folder:
-        parents = path.parent.relative_to(root).parts if path.is_relative_to(root) else path.parent.parts
-        return folder in parents
+        return folder in path.parent.parts
     return path.is_relative_to((root / folder).resolve())
 
 
