@@ -84,9 +84,10 @@ def runs_of(config: pytest.Config) -> SharedRuns:
 def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
     """Runs a suite for a test: `snapdrift_run("evals/triage.yaml", gate="pr", standin=True)` gives a `snapdrift.Run`.
 
-    The path is relative to pytest's root, or else to where pytest was started. Settings are those of `snapdrift.run`; where to ask and what it may cost is
-    as on the command line, unless it is said. The same call is one run for the whole session, all workers included.
-    Without `--snapdrift` the test is skipped unless it asks the stand-in, so that no model is asked by accident.
+    The path is relative to pytest's root, or else to where pytest was started. Settings are those of `snapdrift.run`;
+    where to ask and what it may cost is as on the command line, unless it is said. The same call is one run for the
+    whole session, all workers included. Without `--snapdrift` the test is skipped unless it asks the stand-in, so that
+    no model is asked by accident.
     """
     from snapdrift.pytest_plugin.settings import settings_for_call
 

@@ -39,10 +39,11 @@ def is_suite(path: Path, config: pytest.Config, *, named: bool) -> bool:
 def _is_in(path: Path, root: Path, folder: str) -> bool:
     """A plain name means every folder of that name, a path the folder at that place.
 
-    Without a configuration file pytest's root may be the folder itself, so that names are looked for above it too.
+    Without a configuration file pytest's root may be such a folder itself, so its own name counts too.
     """
     if Path(folder).name == folder:
-        return folder in path.parent.parts
+        within = path.parent.relative_to(root.parent) if path.is_relative_to(root) else path.parent
+        return folder in within.parts
     return path.is_relative_to((root / folder).resolve())
 
 
