@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 from tests.nursery import WarmProcess
-from tests.pytest_plugin.conftest import pytest_process  # noqa: F401  a fixture
+from tests.pytest_plugin.conftest import run_pytest  # noqa: F401  a fixture
 
 from snapdrift.api import RunSettings
 from snapdrift.pytest_plugin.settings import add_options
@@ -49,10 +49,10 @@ def test_the_examples_run_in_their_order(warm, capsys):
     assert "```json" in told, "a newly failing answer, fenced"
 
 
-def test_the_tests_on_the_page_pass_in_a_plain_pytest(workspace, pytest_process):  # noqa: F811
+def test_the_tests_on_the_page_pass_in_a_plain_pytest(workspace, run_pytest):  # noqa: F811
     (block,) = blocks("python test")
     (workspace / "test_page.py").write_text(block, encoding="utf-8")
-    ran = pytest_process("-q", "test_page.py", cwd=workspace)
+    ran = run_pytest("-q", "test_page.py", cwd=workspace)
     assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
 
 

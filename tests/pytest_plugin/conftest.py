@@ -23,7 +23,7 @@ def warm_standins() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pytest_process() -> Pytest:
+def run_pytest() -> Pytest:
     """Runs `pytest ARGUMENTS` in a folder, as a process of its own."""
     installed = any(entry.name == "snapdrift" for entry in entry_points(group="pytest11"))
     plugin = [] if installed else ["-p", "snapdrift.pytest_plugin"]  # an environment that was made before it was there

@@ -42,7 +42,7 @@ def test_a_regression_fails_its_metric_and_the_decision_and_nothing_else(broken)
 def test_an_incomplete_run_is_an_error_of_the_decision_and_passes_nothing(broken):
     run = snapdrift.run(broken, standin=True, max_usd=0.0001, fresh=True)
     assert run.decision == "incomplete"
-    assert kinds(run) == [Kind.SKIP, Kind.SKIP, Kind.ERROR, Kind.ERROR]
+    assert kinds(run) == [Kind.SKIP, Kind.ERROR, Kind.ERROR, Kind.ERROR], "the limit of the cost was not measured"
 
 
 def test_a_part_that_was_asked_for_is_skipped_as_not_gated(broken):

@@ -32,9 +32,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared_session(root: Path, pytest_process: Pytest) -> subprocess.CompletedProcess[str]:
+def shared_session(root: Path, run_pytest: Pytest) -> subprocess.CompletedProcess[str]:
     """Two workers, more items than one: both need the run."""
-    return pytest_process("--snapdrift", "--standin", "-n", "2", "-ra", "--junitxml", "junit.xml", cwd=root)
+    return run_pytest("--snapdrift", "--standin", "-n", "2", "-ra", "--junitxml", "junit.xml", cwd=root)
 
 
 def test_two_workers_share_one_run_and_each_item_ends_as_the_gate_says(shared_session, root):
@@ -73,8 +73,8 @@ def test_the_session_ends_with_the_decision_and_the_report_of_each_run(shared_se
     assert f"report {report.relative_to(root)}\n" in told
 
 
-def test_without_being_asked_it_collects_nothing_and_imports_nothing(root, pytest_process):
-    ran = pytest_process("evals/", "--standin", cwd=root)
+def test_without_being_asked_it_collects_nothing_and_imports_nothing(root, run_pytest):
+    ran = run_pytest("evals/", "--standin", cwd=root)
     assert "collected 0 items" in ran.stdout
     code = (
         "import sys, pytest, snapdrift.pytest_plugin, snapdrift.pytest_plugin.settings\n"
@@ -88,25 +88,25 @@ def test_without_being_asked_it_collects_nothing_and_imports_nothing(root, pytes
     ]
 
 
-def test_collecting_asks_nothing_selects_by_word_and_tells_a_wrong_suite_by_its_lines(tmp_path, pytest_process):
+def test_collecting_asks_nothing_selects_by_word_and_tells_a_wrong_suite_by_its_lines(tmp_path, run_pytest):
     make_workspace(tmp_path, wrong=20)
     (tmp_path / "evals" / "notes.yaml").write_text("not: a suite\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    listed = pytest_process("--snapdrift", "evals", "--collect-only", "-q", cwd=tmp_path)
+    listed = run_pytest("--snapdrift", "evals", "--collect-only", "-q", cwd=tmp_path)
     assert listed.stdout.splitlines()[: len(ITEMS)] == ITEMS
-    some = pytest_process("--snapdrift", "evals", "--collect-only", "-q", "-k", "november and cost", cwd=tmp_path)
+    some = run_pytest("--snapdrift", "evals", "--collect-only", "-q", "-k", "november and cost", cwd=tmp_path)
     assert some.stdout.splitlines()[0] == ITEMS[1]
     assert "1/5 tests collected" in some.stdout
     wrong = make_workspace(tmp_path, wrong=0, name="wrong")
     wrong.write_text(wrong.read_text().replace("exact:", "exakt:"))
-    told = pytest_process("--snapdrift", "evals", "--collect-only", cwd=tmp_path)
+    told = run_pytest("--snapdrift", "evals", "--collect-only", cwd=tmp_path)
     assert told.returncode == pytest.ExitCode.INTERRUPTED
     assert "evals/wrong.yaml:10:" in told.stdout
     assert "Traceback" not in told.stdout
     assert not (tmp_path / ".snapdrift").exists(), "nothing was run"
 
 
-def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_path, pytest_process):
+def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_path, run_pytest):
     make_workspace(tmp_path, wrong=0)
     (tmp_path / "test_app.py").write_text(
         "from openai import OpenAI\n"
@@ -121,14 +121,14 @@ def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_
         "        assert client.responses.create(model='gpt-4o', input='Hello').output_text\n"
         "    assert standin.label == 'simulated'\n"
     )
-    ran = pytest_process("-rs", cwd=tmp_path)
+    ran = run_pytest("-rs", cwd=tmp_path)
     assert "2 passed, 1 skipped" in ran.stdout, ran.stdout
     assert "asks real models; run pytest with --snapdrift, or on the stand-in with --standin" in ran.stdout
 
 
-def test_a_run_that_cannot_be_made_is_an_error_of_each_item_and_no_failure(tmp_path, pytest_process):
+def test_a_run_that_cannot_be_made_is_an_error_of_each_item_and_no_failure(tmp_path, run_pytest):
     make_workspace(tmp_path, wrong=0)
-    ran = pytest_process("--snapdrift", "evals", "-q", cwd=tmp_path)
+    ran = run_pytest("--snapdrift", "evals", "-q", cwd=tmp_path)
     assert "5 errors" in ran.stdout
     assert "failed" not in ran.stdout
     assert "no API key: OPENAI_API_KEY is not set" in ran.stdout
