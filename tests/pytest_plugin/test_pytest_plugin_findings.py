@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,13 +50,8 @@ def test_a_part_that_was_asked_for_is_skipped_as_not_gated(broken):
     run = snapdrift.run(broken, standin=True, cases=["c1", "c59"])
     assert kinds(run) == [Kind.SKIP] * 4
     assert finding_of(DECISION, run).text.startswith("not gated: ")
-
-
-def test_a_suite_whose_gate_asks_nothing_is_an_error_and_never_green(tmp_path):
-    suite = make_workspace(tmp_path, wrong=0)
-    head = suite.read_text().partition("gates:")[0]
-    suite.write_text(f"{head}gate: {{metrics: {{}}}}\n")
-    assert finding_of(DECISION, snapdrift.run(suite, standin=True)).kind is Kind.ERROR
+    of_all = snapdrift.Run(replace(run.view, run=replace(run.view.run, partial=False)), run.path, None)
+    assert finding_of(DECISION, of_all).kind is Kind.ERROR, "nothing that was not asked for is skipped in silence"
 
 
 def test_an_inconclusive_metric_passes_with_a_warning_or_fails_as_the_gate_says(doubtful):

@@ -75,7 +75,7 @@ def finding_of(about: About, run: Run, *, texts: bool = True) -> Finding:
 
 
 def _not_gated(view: View) -> Finding:
-    """A part that was asked for is skipped; a suite whose gate asks nothing would be green for ever."""
+    """A part that was asked for is skipped; a whole suite that gates nothing would be green for ever."""
     why = " ".join(dict.fromkeys((view.headline, *view.reasons)))
     return Finding(Kind.SKIP if view.run.partial else Kind.ERROR, f"not gated: {why}")
 
