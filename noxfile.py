@@ -83,6 +83,15 @@ def ray(session: nox.Session) -> None:
 
 
 @nox.session
+def plugin(session: nox.Session) -> None:
+    """The bundled suites as items of pytest, alone and by several workers; some end red on purpose."""
+    install(session, "test")
+    session.install("--quiet", "--editable", ".")
+    for more in ([], ["-n", WORKERS]):
+        session.run("pytest", "--snapdrift", "evals/", "--standin", *more, *session.posargs, success_codes=[1])
+
+
+@nox.session
 def accept(session: nox.Session) -> None:
     """Writes the golden files of the reports anew; `git diff tests/reports/golden` is to be read before a commit."""
     install(session, "test")

@@ -67,6 +67,38 @@ def stopping_on_signals(cancel: asyncio.Event) -> Iterator[None]:
         restore()
 
 
+class StopRequest:
+    """Asks a run in another thread to stop, as Ctrl-C asks one in the main thread: what is in flight may finish."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made = False
+        self._tell: Callable[[], object] | None = None
+
+    def make(self) -> None:
+        """Asks it to, from any thread; more than once is as once."""
+        with self._lock:
+            self._made = True
+            if self._tell is not None:
+                self._tell()
+
+    @contextmanager
+    def setting(self, cancel: asyncio.Event) -> Iterator[None]:
+        """Inside, which is in the event loop that asks, `cancel` is set once the request is made."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._tell = lambda: loop.call_soon_threadsafe(cancel.set)
+            if self._made:
+                cancel.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tell = None
+
+
 def _restore(handlers: dict[signal.Signals, Handler]) -> None:
     for number, handler in handlers.items():
         if handler is not None:  # of a handler that was not installed from Python

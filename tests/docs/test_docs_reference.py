@@ -90,16 +90,6 @@ def first_column(heading: str, number: int = 0) -> set[str]:
     return {name for row in table(heading, number) for name in code(row[0])}
 
 
-def later(place: str) -> dict[str, list[Any]]:
-    """By key: the values at a place of a suite that are told as not available yet."""
-    cells = [row[1] for row in table("Accepted, but not available yet") if row[0] == place]
-    found: dict[str, list[Any]] = {}
-    for text in code(" ".join(cells)):
-        for key, value in yaml.safe_load(text).items():
-            found.setdefault(key, []).append(value)
-    return found
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """What the examples name: the files that the page shows, and others of their kind."""
@@ -226,26 +216,6 @@ def test_what_is_out_of_scope_is_an_error_that_says_so(asked: str, workspace: Wo
         suite["request"] = {key: "x"}
 
     with pytest.raises(SuiteError, match="out of scope"):
-        load(yaml.safe_dump(suite), workspace)
-
-
-def unavailable() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each key that is not available yet, in a suite that is right but for it."""
-    for place in ("suite", "gate"):
-        for key, values in later(place).items():
-            for value in values:
-                suite = json.loads(json.dumps(BASE))
-                holder = {"suite": suite, "gate": suite["gate"]}[place]
-                holder[key] = value
-                yield f"{place}.{key}", suite
-
-
-LATER = list(unavailable())
-
-
-@pytest.mark.parametrize("suite", [suite for _, suite in LATER], ids=[name for name, _ in LATER])
-def test_what_is_listed_as_not_available_yet_is_an_error_that_says_so(suite, workspace) -> None:
-    with pytest.raises(SuiteError, match="not available yet"):
         load(yaml.safe_dump(suite), workspace)
 
 

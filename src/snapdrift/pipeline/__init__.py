@@ -16,6 +16,7 @@ from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
     from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
+    from snapdrift.pipeline.across import Across, compare_runs
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
     from snapdrift.pipeline.archiving import ArchiveWords
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.overdue import LastReport, last_reports
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
     from snapdrift.pipeline.prepare import check_other_gates, check_suites
+    from snapdrift.pipeline.reading import ReadRun, read_run, read_suite
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
+    "Across",
     "ArchiveRequest",
     "ArchiveWords",
     "Archived",
@@ -63,6 +66,7 @@ __all__ = [
     "Migration",
     "Night",
     "Output",
+    "ReadRun",
     "RunOptions",
     "RunOutcome",
     "Selection",
@@ -78,6 +82,7 @@ __all__ = [
     "check_other_gates",
     "check_suites",
     "compare_run",
+    "compare_runs",
     "draw_sheet",
     "exit_code_of",
     "explain_case",
@@ -90,6 +95,8 @@ __all__ = [
     "pull_state",
     "push_state",
     "read_history",
+    "read_run",
+    "read_suite",
     "regrade_run",
     "report_runs",
     "resume_run",
@@ -102,6 +109,7 @@ __all__ = [
 
 _STEPS = {
     "accepting": ("CheckedAcceptances", "check_acceptances"),
+    "across": ("Across", "compare_runs"),
     "again": (
         "compare_run",
         "regrade_run",
@@ -148,6 +156,7 @@ _STEPS = {
         "plan_suites",
     ),
     "prepare": ("check_other_gates", "check_suites"),
+    "reading": ("ReadRun", "read_run", "read_suite"),
     "running": (
         "resume_run",
         "run_suites",

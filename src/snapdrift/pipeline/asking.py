@@ -29,7 +29,7 @@ from snapdrift.pipeline.sharing import Schedule, Window
 from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
-from snapdrift.signals import stopping_on_signals
+from snapdrift.signals import StopRequest, stopping_on_signals
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
@@ -50,7 +50,7 @@ class AskSettings:
     `judge_share` is the part of the money (0 to 1) that answers leave to the judges;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
     with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent. `reusing` has answers of
-    earlier runs, None: everything is asked.
+    earlier runs, None: everything is asked. `stop` ends asking where signals do not reach, in another thread.
     """
 
     concurrency: int = DEFAULT_CONCURRENCY
@@ -66,6 +66,7 @@ class AskSettings:
     extend: bool = False
     notice: Callable[[str], None] = lambda _: None
     reusing: Reusing | None = None
+    stop: StopRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ async def ask_all(
     cancel = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping_on_signals(cancel))
+        if settings.stop is not None:
+            stack.enter_context(settings.stop.setting(cancel))
         ask = await stack.enter_async_context(target.asking(settings.concurrency))
         grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
         beside = stack.enter_context(grading) if settings.answers else None

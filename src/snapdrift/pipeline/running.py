@@ -303,6 +303,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         judges_by_batch=answers and stored.meta(BATCHED) == ALL,
         extend=work.options.extend,
         notice=work.options.notice,
+        stop=work.options.stop,
     )
     asked = (*stored.header.variants, *judge_variants(work.suite))
     work.target.pace.know(known_limits(Account(work.workspace.config, work.catalog), work.target, asked))
@@ -324,6 +325,7 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
         if known is not None and known.taken:
             work.options.notice(taken_sentence(stored.header.suite, known.taken))
     allowance.spend(report.charged_usd)
+    work.options.charged(report.charged_usd)
     keep_notes(writer, stored, report.notes)
     if report.stopped is StopReason.CANCELLED:
         writer.set_state(RunState.INTERRUPTED)

@@ -169,7 +169,7 @@ def _comparisons(view: View) -> Iterator[_Test]:
         c = row.comparison
         sentence = comparison_sentence(row)
         name = f"{c.candidate} against {c.baseline}"
-        if _breaks_gate(view, c):
+        if breaks_gate(view, c):
             yield _Test(c.metric, name, "failure", c.verdict.value, sentence)
         else:
             yield _Test(c.metric, name, output=sentence)
@@ -177,7 +177,7 @@ def _comparisons(view: View) -> Iterator[_Test]:
 
 def _broken(view: View) -> frozenset[tuple[str, str, str]]:
     compared = (row.comparison for row in view.comparisons)
-    return frozenset((c.metric, c.baseline, c.candidate) for c in compared if _breaks_gate(view, c))
+    return frozenset((c.metric, c.baseline, c.candidate) for c in compared if breaks_gate(view, c))
 
 
 def _newly_failing(one: Failing) -> _Test:
@@ -185,7 +185,8 @@ def _newly_failing(one: Failing) -> _Test:
     return _Test(one.metric, one.name, kind, one.reason, one.message, text=one.text)
 
 
-def _breaks_gate(view: View, comparison: Comparison) -> bool:
+def breaks_gate(view: View, comparison: Comparison) -> bool:
+    """Whether a comparison turns the gate red."""
     gate, verdict = view.evaluation.gate, comparison.verdict
     if not comparison.gating:
         return False

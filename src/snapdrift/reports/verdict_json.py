@@ -83,7 +83,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "metrics": [_metric(m) for m in view.evaluation.metrics],
         "gate": _gate(view.evaluation.gate),
         "claims": {"sentences": list(view.claims.sentences)},
-        "comparisons": [_comparison(c) for c in view.evaluation.comparisons],
+        "comparisons": [comparison_document(c) for c in view.evaluation.comparisons],
         "operational": [_operational(o) for o in view.evaluation.operational],
         "alias_moves": [_plain(move) for move in view.evaluation.alias_moves],
         "alias_ledger": [_plain(entry) for entry in view.evaluation.ledger],
@@ -250,7 +250,8 @@ def _gate(gate: Gate) -> dict[str, Any]:
     }
 
 
-def _comparison(c: Comparison) -> dict[str, Any]:
+def comparison_document(c: Comparison) -> dict[str, Any]:
+    """A comparison as plain values."""
     return {
         "metric": c.metric,
         "baseline": c.baseline,
