@@ -57,6 +57,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (
+    "init",
     "run",
     "plan",
     "check",

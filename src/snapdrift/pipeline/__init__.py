@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
     from snapdrift.pipeline.prepare import check_suites
     from snapdrift.pipeline.running import resume_run, run_suites
+    from snapdrift.pipeline.starting import Started, start_workspace
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
@@ -56,6 +57,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "Shard",
+    "Started",
     "SuitePlan",
     "Synced",
     "TargetOptions",
@@ -78,6 +80,7 @@ __all__ = [
     "resume_run",
     "run_demo",
     "run_suites",
+    "start_workspace",
     "watch_suites",
 ]
 
@@ -129,6 +132,7 @@ _STEPS = {
         "resume_run",
         "run_suites",
     ),
+    "starting": ("Started", "start_workspace"),
     "state_sync": ("Synced", "pull_state", "push_state"),
     "watching": (
         "Night",
