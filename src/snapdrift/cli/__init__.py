@@ -71,6 +71,7 @@ COMMANDS = (
     "watch",
     "calibrate",
     "models",
+    "doctor",
     "standin",
     "schema",
     "demo",

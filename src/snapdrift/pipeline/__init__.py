@@ -17,6 +17,7 @@ from snapdrift.exit_codes import ExitCode, combine_exit_codes
 if TYPE_CHECKING:
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
+    from snapdrift.pipeline.checkup import Checkup, examine_machine
     from snapdrift.pipeline.demo import Demo, run_demo
     from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
     from snapdrift.pipeline.explaining import explain_case
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchOptions",
     "Calibrated",
+    "Checkup",
     "Demo",
     "DrawRequest",
     "DrawnSheet",
@@ -66,6 +68,7 @@ __all__ = [
     "check_suites",
     "compare_run",
     "draw_sheet",
+    "examine_machine",
     "exit_code_of",
     "explain_case",
     "export_run",
@@ -95,6 +98,7 @@ _STEPS = {
         "Calibrated",
         "calibrate_run",
     ),
+    "checkup": ("Checkup", "examine_machine"),
     "demo": (
         "Demo",
         "run_demo",
