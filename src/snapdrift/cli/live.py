@@ -220,10 +220,10 @@ def _cost(progress: Progress) -> str:
 
 
 def _waiting(progress: Progress, width: int = 1_000) -> str:
-    """How long requests are held back and why; the reason only where it fits."""
-    seconds = f" {duration(progress.paused_for)}" if progress.paused_for >= 1 else ""
-    whole = f"waiting{seconds}: {readable(progress.held_by)}"
-    return whole if len(whole) <= width else f"waiting{seconds}"
+    """What holds requests back: for how long where it is worth waiting for, and why, where that fits."""
+    held = f"waiting {duration(progress.paused_for)}" if progress.paused_for >= 1 else "paced"
+    whole = f"{held}: {readable(progress.held_by)}"
+    return whole if len(whole) <= width else held
 
 
 def _short(number: float) -> str:
