@@ -18,6 +18,7 @@ from tests.conftest import clean_environment
 
 from snapdrift.cli import live, printing
 from snapdrift.cli.printing import Printer
+from snapdrift.execution.batch_records import BatchProgress, PartProgress
 from snapdrift.execution.records import Phase, Progress
 
 
@@ -83,6 +84,22 @@ def test_a_log_is_written_to_also_while_nothing_ends(monkeypatch):
     with Printer() as printer:
         printer.progress(at())
         assert told.wait(60), "no state came any more, and no line either"
+
+
+def test_batches_are_told_of_once_only_they_are_waited_for(monkeypatch, clock, capsys):
+    monkeypatch.setattr(live, "is_live", lambda: True)
+    batches = BatchProgress((PartProgress(1, "gpt-4o", "in_progress", 50, 20),))
+    with Printer() as printer:
+        printer.progress(at(answered=1, total=2, in_flight=1))
+        printer.batches(batches)
+        assert "1/2" in printer._line._drawn
+        clock[0] += 1
+        printer.progress(at(answered=2, total=2, in_flight=1))
+        assert printer._line._drawn == "batches: 1 in progress (20 of 50 done)"
+        clock[0] += 1
+        printer.progress(at(answered=1, total=9, phase=Phase.JUDGES))
+        assert printer._line._drawn.startswith("judging 1/9")
+    assert capsys.readouterr().err.endswith("\r\x1b[K")
 
 
 def test_rates_are_those_of_the_last_minute_and_begin_anew_with_the_judges():

@@ -38,6 +38,7 @@ class Printer:
         self._line = live.LiveLine()
         self._speed = live.Speed()
         self._state: Progress | None = None
+        self._batches: BatchProgress | None = None
         self._ticking: live.Ticking | None = None
         self._lock = threading.RLock()
         self._pauses = live.plain_pauses(PLAIN_INTERVAL_S)
@@ -79,11 +80,25 @@ class Printer:
             if live.is_live():
                 if now >= self._next_draw or state.done == state.total:
                     self._next_draw = now + live.REDRAW_S
-                    rates, bar = self._speed.rates(now), live.bar_of(sys.stderr.encoding)
-                    self._line.draw(lambda width: live.live_line(state, rates, width, bar=bar))
+                    self._draw()
             elif now >= self._next_line:
                 self._next_line = now + next(self._pauses)
-                self._say(live.plain_line(state, self._speed.rates(now)))
+                batches = self._batches_that_are_left()
+                self._say(_batches_line(batches) if batches else live.plain_line(state, self._speed.rates(now)))
+
+    def _draw(self) -> None:
+        """Draws the live line."""
+        state, batches = self._state, self._batches_that_are_left()
+        if batches is not None:
+            self._line.draw(lambda width: _batches_line(batches)[:width])
+        elif state is not None:
+            rates, bar = self._speed.rates(live.clock()), live.bar_of(sys.stderr.encoding)
+            self._line.draw(lambda width: live.live_line(state, rates, width, bar=bar))
+
+    def _batches_that_are_left(self) -> BatchProgress | None:
+        """The batches, where only they are waited for: calls that are asked one by one are told of first."""
+        state = self._state
+        return self._batches if state is None or state.in_flight == 0 or state.done == state.total else None
 
     def batches(self, progress: BatchProgress) -> None:
         """Where batches are: redrawn in a terminal, elsewhere a line when one goes on and now and then."""
@@ -92,8 +107,9 @@ class Printer:
         statuses = tuple((part.number, part.status) for part in progress.parts)
         went_on, self._statuses = statuses != self._statuses, statuses
         with self._lock:
+            self._batches = progress
             if live.is_live():
-                self._line.draw(lambda width: _batches_line(progress)[:width])
+                self._draw()
             elif went_on or live.clock() >= self._next_line:
                 self._next_line = live.clock() + PLAIN_INTERVAL_S
                 self._say(_batches_line(progress))
@@ -160,7 +176,7 @@ class Printer:
             if self._ticking is not None:
                 self._ticking.end()
                 self._ticking = None
-            self._state = None
+            self._state = self._batches = None
             self._line.clear()
 
 
