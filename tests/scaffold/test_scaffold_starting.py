@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -155,6 +156,9 @@ def test_the_workflow_is_at_the_root_of_the_repository_and_its_commands_are_thos
     jobs: Any = yaml.safe_load(text)["jobs"]
     assert {job["defaults"]["run"]["working-directory"] for job in jobs.values()} == {"llm/checks"}
     assert "OPENAI_API_KEY" not in str(jobs["check"])
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used), "a tag can be moved"
     commands = [
         step["run"].split() for job in jobs.values() for step in job["steps"] if "snapdrift" in step.get("run", "")
     ]
