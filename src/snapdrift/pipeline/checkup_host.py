@@ -61,7 +61,7 @@ def host_checks(options: CheckupOptions, workspace: Workspace, stack: ExitStack)
     way = _way(host or planned, options.env)
     yield way
     if way.level is Level.BAD:
-        yield Check("offline", Level.WARN, "what a host says was not looked at", "look again with a network")
+        yield Check("host", Level.WARN, "not asked, since there is no way to it from here", "mend that, and look again")
         return
     yield from _answers(host, planned, options, catalog)
 
