@@ -127,13 +127,13 @@ def models(_: typer.Context) -> Iterable[str]:
 
     bundled = Path(__file__).parents[1] / "openai_api" / "catalog.yaml"
     yield from outline(bundled, depth=2).get("models", {})
-    yield from _config().get("models", {})
+    yield from _keys(_config().get("models"))
 
 
 @_offering
 def hosts(_: typer.Context) -> Iterable[str]:
     """The hosts that the workspace declares."""
-    return iter(_config().get("hosts", {}))
+    return _keys(_config().get("hosts"))
 
 
 @_offering
