@@ -290,6 +290,21 @@ def test_progress_is_told_after_each_call() -> None:
     assert seen == [1, 2, 3, 4, 5]
 
 
+def test_progress_counts_tokens_and_requests_of_what_was_asked_and_not_of_what_is_reused() -> None:
+    told: list[Progress] = []
+
+    def known(request: Request) -> Response | None:
+        number = int(request.call.case_id.removeprefix("case-"))
+        usage = Usage(input_tokens=500, output_tokens=500)
+        return Response(request.call, Outcome.OK, "gpt-4o", "fine", usage=usage) if number < 3 else None
+
+    World(first(1, BUSY)).run(requests_for(5), reuse=known, progress=told.append)
+    last = told[-1]
+    assert (last.answered, last.reused, last.retried) == (5, 3, 2)
+    assert last.requests == 4
+    assert last.tokens == 2 * 20
+
+
 def test_a_defect_in_asking_comes_out_as_it_is() -> None:
     class Broken(World):
         async def ask(self, request: Request) -> Answer:

@@ -57,6 +57,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (
+    "init",
     "run",
     "plan",
     "check",
@@ -72,6 +73,7 @@ COMMANDS = (
     "calibrate",
     "migrate",
     "models",
+    "doctor",
     "standin",
     "schema",
     "demo",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 from snapdrift.cli import tables
 from snapdrift.errors import UsageError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.caching import CacheOverview, ReuseExplained
 
 cache = typer.Typer(invoke_without_command=True)
-SuitePath = Annotated[Path, typer.Argument(help="A suite file (YAML).", metavar="SUITE")]
+SuitePath = Annotated[Path, typer.Argument(help="A suite file (YAML).", metavar="SUITE", autocompletion=c.suites)]
 
 
 @cache.callback()
@@ -37,7 +38,9 @@ def overview(context: typer.Context) -> None:
 @cache.command()
 def explain(
     suite: SuitePath,
-    case: Annotated[str, typer.Option("--case", help="The case that the call is about.", metavar="ID")],
+    case: Annotated[
+        str, typer.Option("--case", help="The case that the call is about.", metavar="ID", autocompletion=c.cases)
+    ],
     variant: o.Variants = None,
     repeat: Annotated[int, typer.Option("--repeat", min=0, help="Which repeat, from 0.", metavar="K")] = 0,
     gate: o.GateName = None,
@@ -73,7 +76,10 @@ def clear(
     older_than: Annotated[
         str | None, typer.Option("--older-than", help="Only what was received longer ago: `36h`, `7d`.", metavar="AGE")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Only answers of this model.", metavar="MODEL")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Only answers of this model.", metavar="MODEL", autocompletion=c.models),
+    ] = None,
 ) -> None:
     """Forget answers, so that later runs ask anew. Run files, reports and history stay as they are.
 

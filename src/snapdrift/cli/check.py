@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 from snapdrift.errors import UsageError
 
@@ -20,6 +21,7 @@ def check(
             "--explain",
             help="Print the exact request body of this case for each variant, what Snapdrift added marked.",
             metavar="CASE",
+            autocompletion=c.cases,
         ),
     ] = None,
     variant: o.Variants = None,

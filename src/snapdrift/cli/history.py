@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 from snapdrift.errors import UsageError
 
 
 def history(
     suites: Annotated[
-        list[str] | None, typer.Argument(help="Suites, by name or file; none: all.", metavar="[SUITE]...")
+        list[str] | None,
+        typer.Argument(help="Suites, by name or file; none: all.", metavar="[SUITE]...", autocompletion=c.suite_names),
     ] = None,
     gate: o.GateName = None,
     last: Annotated[

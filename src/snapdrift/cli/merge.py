@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 
 
 def merge(
     runs: Annotated[
-        list[str], typer.Argument(help="The runs of all shards: their ids (or beginnings) or files.", metavar="RUN...")
+        list[str],
+        typer.Argument(
+            help="The runs of all shards: their ids (or beginnings) or files.", metavar="RUN...", autocompletion=c.runs
+        ),
     ],
     no_code: o.NoCode = False,
     out: o.OutDir = None,

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 from snapdrift.errors import UsageError
 
 
 def models(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these, with every figure's source.", metavar="[MODEL]...")
+        list[str] | None,
+        typer.Argument(help="Only these, with every figure's source.", metavar="[MODEL]...", autocompletion=c.models),
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the host for its models (GET /v1/models) and show what differs.")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.errors import UsageError
 from snapdrift.keys import redact
 
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
     from snapdrift.pipeline import EngineOptions, Shard, TargetOptions
 
 SuitePaths = Annotated[
-    list[Path], typer.Argument(help="Suite files (YAML), usually `evals/*.yaml`.", metavar="SUITE...")
+    list[Path],
+    typer.Argument(help="Suite files (YAML), usually `evals/*.yaml`.", metavar="SUITE...", autocompletion=c.suites),
 ]
 RunName = Annotated[
-    str, typer.Argument(help="A run: its id (or the start of it), its file, or `latest`.", metavar="RUN")
+    str,
+    typer.Argument(
+        help="A run: its id (or the start of it), its file, or `latest`.", metavar="RUN", autocompletion=c.runs
+    ),
 ]
 GateName = Annotated[
-    str | None, typer.Option("--gate", help="The gate that decides (default: `default`).", metavar="NAME")
+    str | None,
+    typer.Option("--gate", help="The gate that decides (default: `default`).", metavar="NAME", autocompletion=c.gates),
 ]
 Standin = Annotated[bool, typer.Option("--standin", help="Ask the bundled local stand-in instead of a provider.")]
 Recordings = Annotated[
@@ -37,7 +43,12 @@ Recordings = Annotated[
 ]
 Behaviour = Annotated[
     str | None,
-    typer.Option("--behaviour", help="Simulated behaviour of the stand-in for every variant.", metavar="NAME"),
+    typer.Option(
+        "--behaviour",
+        help="Simulated behaviour of the stand-in for every variant.",
+        metavar="NAME",
+        autocompletion=c.behaviours,
+    ),
 ]
 Faults = Annotated[
     str | None,
@@ -46,18 +57,32 @@ Faults = Annotated[
 StandinLog = Annotated[
     Path | None, typer.Option("--standin-log", help="Where the stand-in logs requests (JSONL).", metavar="FILE")
 ]
-HostName = Annotated[str | None, typer.Option("--host", help="A host declared in snapdrift.toml.", metavar="NAME")]
+HostName = Annotated[
+    str | None,
+    typer.Option("--host", help="A host declared in snapdrift.toml.", metavar="NAME", autocompletion=c.hosts),
+]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible API, with /v1.", metavar="URL")]
 KeyEnv = Annotated[
     str | None, typer.Option("--key-env", help="The variable that holds the key for --base-url.", metavar="VAR")
 ]
 Variants = Annotated[
     list[str] | None,
-    typer.Option("--variant", help="Only this variant. Repeatable; not gated without the baseline.", metavar="NAME"),
+    typer.Option(
+        "--variant",
+        help="Only this variant. Repeatable; not gated without the baseline.",
+        metavar="NAME",
+        autocompletion=c.variants,
+    ),
 ]
-Cases = Annotated[list[str] | None, typer.Option("--case", help="Only this case. Repeatable; not gated.", metavar="ID")]
+Cases = Annotated[
+    list[str] | None,
+    typer.Option("--case", help="Only this case. Repeatable; not gated.", metavar="ID", autocompletion=c.cases),
+]
 Tags = Annotated[
-    list[str] | None, typer.Option("--tag", help="Only cases with this tag. Repeatable; not gated.", metavar="TAG")
+    list[str] | None,
+    typer.Option(
+        "--tag", help="Only cases with this tag. Repeatable; not gated.", metavar="TAG", autocompletion=c.tags
+    ),
 ]
 Failed = Annotated[
     list[str] | None,

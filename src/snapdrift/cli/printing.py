@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
+from snapdrift.cli import live
 from snapdrift.cli.readable import readable
 from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from snapdrift.execution.batch_records import BatchProgress, PartProgress
     from snapdrift.execution.engine import Progress
     from snapdrift.pipeline import RunOutcome
@@ -28,13 +27,23 @@ WIDTH = 100
 
 
 class Printer:
-    """Prints one command's progress and results. A context manager: a live line is taken away at the end."""
+    """Prints one command's progress and results. A context manager: a live line is taken away at the end.
+
+    What is on stderr is also brought up to date while nothing ends, by a thread: hence the lock.
+    """
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self._quiet = quiet
         self._json = json
-        self._status: Status | None = None
-        self._next_line = time.monotonic() + PLAIN_INTERVAL_S
+        self._line = live.LiveLine()
+        self._speed = live.Speed()
+        self._state: Progress | None = None
+        self._batches: BatchProgress | None = None
+        self._ticking: live.Ticking | None = None
+        self._lock = threading.RLock()
+        self._pauses = live.plain_pauses(PLAIN_INTERVAL_S)
+        self._next_line = live.clock() + next(self._pauses)
+        self._next_draw = 0.0
         self._statuses: tuple[tuple[int, str], ...] = ()
 
     def __enter__(self) -> Self:
@@ -47,8 +56,9 @@ class Printer:
 
     def notice(self, text: str) -> None:
         """A sentence that a person should see whatever the result is."""
-        self._end_status()
-        self._say(readable(text))
+        with self._lock:
+            self._line.clear()
+            self._say(readable(text))
 
     def settled(self, text: str) -> None:
         """A result that took no run; where the results are JSON, which has runs only, it is a notice."""
@@ -61,11 +71,41 @@ class Printer:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
         if self._quiet:
             return
-        if sys.stderr.isatty():
-            self._live(_progress_line(progress))
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + PLAIN_INTERVAL_S
-            self._say(_progress_line(progress))
+        with self._lock:
+            self._state = progress
+            self._speed.take(progress, live.clock())
+            if self._ticking is None:
+                self._ticking = live.Ticking(self._tell)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tells the last state, if it is time to."""
+        with self._lock:
+            now, state = live.clock(), self._state
+            if state is None:
+                return
+            if live.is_live():
+                if now >= self._next_draw or state.done == state.total:
+                    self._next_draw = now + live.REDRAW_S
+                    self._draw()
+            elif now >= self._next_line:
+                self._next_line = now + next(self._pauses)
+                batches = self._batches_that_are_left()
+                self._say(_batches_line(batches) if batches else live.plain_line(state, self._speed.rates(now)))
+
+    def _draw(self) -> None:
+        """Draws the live line."""
+        state, batches = self._state, self._batches_that_are_left()
+        if batches is not None:
+            self._line.draw(lambda width: _batches_line(batches)[:width])
+        elif state is not None:
+            rates, bar = self._speed.rates(live.clock()), live.bar_of(sys.stderr.encoding)
+            self._line.draw(lambda width: live.live_line(state, rates, width, bar=bar))
+
+    def _batches_that_are_left(self) -> BatchProgress | None:
+        """The batches, where only they are waited for: calls that are asked one by one are told of first."""
+        state = self._state
+        return self._batches if state is None or state.in_flight == 0 or state.done == state.total else None
 
     def batches(self, progress: BatchProgress) -> None:
         """Where batches are: redrawn in a terminal, elsewhere a line when one goes on and now and then."""
@@ -73,11 +113,13 @@ class Printer:
             return
         statuses = tuple((part.number, part.status) for part in progress.parts)
         went_on, self._statuses = statuses != self._statuses, statuses
-        if sys.stderr.isatty():
-            self._live(_batches_line(progress))
-        elif went_on or time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + PLAIN_INTERVAL_S
-            self._say(_batches_line(progress))
+        with self._lock:
+            self._batches = progress
+            if live.is_live():
+                self._draw()
+            elif went_on or live.clock() >= self._next_line:
+                self._next_line = live.clock() + PLAIN_INTERVAL_S
+                self._say(_batches_line(progress))
 
     @staticmethod
     def _say(text: str) -> None:
@@ -135,18 +177,14 @@ class Printer:
         self._end_status()
         typer.echo(render_verdicts(views), nl=False)
 
-    def _live(self, line: str) -> None:
-        if self._status is None:
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status(line)
-            self._status.start()
-        self._status.update(line)
-
     def _end_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        """Takes the live line away; nothing is told of the run until its next state."""
+        with self._lock:
+            if self._ticking is not None:
+                self._ticking.end()
+                self._ticking = None
+            self._state = self._batches = None
+            self._line.clear()
 
 
 def _batches_line(progress: BatchProgress) -> str:
@@ -162,21 +200,6 @@ def _batches_line(progress: BatchProgress) -> str:
     ended = f"; {progress.answered} answered" if progress.answered else ""
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"batches: {', '.join(told)}{ended}{failed}"
-
-
-def _progress_line(progress: Progress) -> str:
-    parts = [f"{progress.answered} answered"]
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    if progress.retried:
-        parts.append(f"{progress.retried} tried again")
-    parts.append(f"{progress.in_flight} in flight")
-    if progress.usd:
-        parts.append(f"${progress.usd:.4f}")
-    if progress.held_by:
-        wait = f" for {progress.paused_for:.0f} s" if progress.paused_for >= 1 else ""
-        parts.append(f"held back{wait}: {progress.held_by}")
-    return ", ".join(parts)
 
 
 def _width() -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
 from snapdrift.errors import UsageError
 
@@ -14,7 +15,9 @@ from snapdrift.errors import UsageError
 def report(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="Runs: ids (or their beginnings), files, or `latest`.", metavar="RUN..."),
+        typer.Argument(
+            help="Runs: ids (or their beginnings), files, or `latest`.", metavar="RUN...", autocompletion=c.runs
+        ),
     ] = None,
     index: Annotated[
         bool, typer.Option("--index", help="Write only the list of all runs, `reports/index.html`.")

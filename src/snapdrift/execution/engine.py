@@ -166,7 +166,7 @@ class _Run:
         self._sweeping = self._heard = False
         self.answered = 0
         self.failed = 0
-        self._given_up = 0
+        self._given_up = self._tokens = self._reused = 0
         self._answers_usd = 0.0
 
     @property
@@ -257,6 +257,10 @@ class _Run:
             self._answers_usd += 0.0 if ending.counted else ending.response.usd or 0.0
             if ending.asked:  # an answer that is reused says nothing of the provider
                 self._failures_in_a_row, self._heard = 0, True
+                used = response.usage
+                self._tokens += used.input_tokens + used.output_tokens if used is not None else 0
+            else:
+                self._reused += 1
             if self._sweeping:
                 self.failed -= 1
         if self._progress is not None:
@@ -300,6 +304,8 @@ class _Run:
             usd=self.usd,
             paused_for=0.0 if held is None else held.seconds,
             held_by="" if held is None else held.why,
+            tokens=self._tokens,
+            reused=self._reused,
         )
 
 

@@ -59,12 +59,21 @@ class EngineSettings:
         return max(20, 3 * self.concurrency) if self.give_up_after is None else self.give_up_after
 
 
+class Phase(StrEnum):
+    """What a run is asking."""
+
+    ANSWERS = "answers"
+    JUDGES = "judges"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run is: calls that ended with an answer, calls that failed so far, attempts beyond each call's first.
 
     `usd` is what the answers cost as far as known; `paused_for` the seconds that requests are held back for at least,
-    `held_by` by what, in words (empty where nothing holds them back).
+    `held_by` by what, in words (empty where nothing holds them back). `tokens` are those of the answers, input and
+    output, and `reused` the calls among the answered that nobody was asked for. The rest is what an engine does not
+    know: the suite, what is asked of it and how many calls that are (None: not known), and its ceiling in dollars.
     """
 
     answered: int
@@ -74,6 +83,17 @@ class Progress:
     usd: float
     paused_for: float = 0.0
     held_by: str = ""
+    tokens: int = 0
+    reused: int = 0
+    suite: str = ""
+    phase: Phase = Phase.ANSWERS
+    total: int | None = None
+    budget_usd: float | None = None
+
+    @property
+    def requests(self) -> int:
+        """Requests that ended, as far as they are counted: one for each call that was asked, and each retry."""
+        return self.done - self.reused + self.retried
 
     @property
     def done(self) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
     from snapdrift.pipeline.archiving import ArchiveWords
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
+    from snapdrift.pipeline.checkup import Checkup, examine_machine
     from snapdrift.pipeline.demo import Demo, run_demo
     from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
     from snapdrift.pipeline.explaining import explain_case
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.prepare import check_other_gates, check_suites
     from snapdrift.pipeline.reading import ReadRun, read_run, read_suite
     from snapdrift.pipeline.running import resume_run, run_suites
+    from snapdrift.pipeline.starting import Started, start_workspace
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
@@ -56,6 +58,7 @@ __all__ = [
     "BatchOptions",
     "Calibrated",
     "CheckedAcceptances",
+    "Checkup",
     "Demo",
     "DrawRequest",
     "DrawnSheet",
@@ -71,6 +74,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "Shard",
+    "Started",
     "SuitePlan",
     "Synced",
     "TargetOptions",
@@ -84,6 +88,7 @@ __all__ = [
     "compare_run",
     "compare_runs",
     "draw_sheet",
+    "examine_machine",
     "exit_code_of",
     "explain_case",
     "export_run",
@@ -103,6 +108,7 @@ __all__ = [
     "run_demo",
     "run_suites",
     "show_archive",
+    "start_workspace",
     "watch_suites",
 ]
 
@@ -121,6 +127,7 @@ _STEPS = {
         "Calibrated",
         "calibrate_run",
     ),
+    "checkup": ("Checkup", "examine_machine"),
     "demo": (
         "Demo",
         "run_demo",
@@ -161,6 +168,7 @@ _STEPS = {
         "resume_run",
         "run_suites",
     ),
+    "starting": ("Started", "start_workspace"),
     "state_sync": ("Synced", "pull_state", "push_state"),
     "watching": (
         "Night",

@@ -16,6 +16,7 @@ from snapdrift.execution.batch_records import BatchReport, BatchSettings
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Progress, Record, StopReason
+from snapdrift.execution.records import Phase
 from snapdrift.execution.surprises import Surprises
 from snapdrift.model import Answer, Attempt, CallKey, Request, Response
 from snapdrift.pipeline.allowance import always, never, worst_cost
@@ -29,6 +30,7 @@ from snapdrift.pipeline.sharing import Schedule, Window
 from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
+from snapdrift.pipeline.telling import Telling, unasked
 from snapdrift.signals import StopRequest, stopping_on_signals
 
 if TYPE_CHECKING:
@@ -131,6 +133,12 @@ async def ask_all(
         grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
         beside = stack.enter_context(grading) if settings.answers else None
         record = _recording(writer, beside) if looking is None else looking.record
+        telling = None
+        if settings.progress is not None:
+            telling = Telling(stored.header.suite, settings.budget_usd, settings.progress)
+            # A run that is looked at ends when a look decides, and its judges are asked between the answers.
+            telling.begin(Phase.ANSWERS, unasked(stored) if looking is None and settings.answers else None)
+            settings = replace(settings, progress=telling)
         engine = partial(money.engine, ask, record, calls, stored, settings)
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):
@@ -138,7 +146,7 @@ async def ask_all(
             runner = await stack.enter_async_context(batching)
         reuse = None if settings.reusing is None else partial(take_batched, settings.reusing, record=writer.record)
         window = settings.times.answers if looking is None else settings.times.judges
-        ways = _Ways(engine(window), runner, cancel, stored, reuse)
+        ways = _Ways(engine(window), runner, cancel, stored, reuse, telling)
         ended = await _ask_answers(ways, looking, calls) if settings.answers else _Ended()
         if beside is not None:
             # Who interrupts does not wait for what can be graded when the run goes on.
@@ -241,6 +249,7 @@ class _Ways:
     cancel: asyncio.Event
     stored: StoredRun
     reuse_batched: Callable[[Iterable[Request]], Awaitable[None]] | None = None
+    telling: Telling | None = None
 
     async def ask(self, one_by_one: Iterable[Request], by_batch: Supply) -> _Ended:
         """Asks both to their end."""
@@ -312,6 +321,8 @@ async def _ask_judges(
         if not pending or ended.stopped is not None:
             break
         writer.add_calls(pending)
+        if ways.telling is not None:
+            ways.telling.begin(Phase.JUDGES, len(pending))
         before = {call.key: stored.response(call.key) for call in pending}
         requests = partial(_judge_requests, stored, suite, target, before)
         batched = by_batch and not unread

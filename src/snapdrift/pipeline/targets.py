@@ -290,6 +290,16 @@ def _content(path: Path) -> list[str]:
         return [path.name, ""]
 
 
+def sole_host(options: TargetOptions, workspace: Workspace, env: Mapping[str, str], *, code: bool = True) -> Host:
+    """The one host that a command without suites asks: the URL or the host that is named, else OpenAI; with its key.
+
+    Raises `UsageError` and `ConfigError` where there is no such host, or no key for it; nobody is asked anything.
+    """
+    if options.base_url:
+        return _url_host(options.base_url, options.key_env, env)
+    return _named_host(options.host or OPENAI, workspace, env, code=code)
+
+
 def _refuse_two_targets(options: TargetOptions) -> None:
     given = {"--standin": options.standin, "--base-url": options.base_url, "--host": options.host}
     named = [name for name, value in given.items() if value]

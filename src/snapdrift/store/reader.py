@@ -265,6 +265,10 @@ class StoredRun:
         ids = self._reading.ids(rows.OPEN.format(unmeasured=_UNMEASURED))
         return (CallKey(*row) for row in self._reading.in_order(ids, rows.KEYS))
 
+    def open_count(self) -> int:
+        """How many planned answer calls have no measured answer."""
+        return len(self._reading.ids(rows.OPEN.format(unmeasured=_UNMEASURED)))
+
     def failed_keys(self) -> frozenset[CallKey]:
         """The answer calls that ended without a measured answer."""
         found = self._rows(f"{rows.OUTCOMES} WHERE c.grader = '' AND r.outcome IN ({_UNMEASURED})")

@@ -1,0 +1,53 @@
+"""How far a run is, told with what only the run knows: its suite, what is asked now, how much of it, and its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from snapdrift.execution.records import Phase, Progress
+
+if TYPE_CHECKING:
+    from snapdrift.store import StoredRun
+
+
+@dataclass(slots=True)
+class Telling:
+    """Hands on an engine's progress. What earlier phases cost goes on counting."""
+
+    suite: str
+    budget_usd: float | None
+    tell: Callable[[Progress], None]
+    _phase: Phase = Phase.ANSWERS
+    _total: int | None = None
+    _before_usd: float = 0.0
+    _usd: float = field(default=0.0)
+
+    def begin(self, phase: Phase, total: int | None) -> None:
+        """From now on calls of this kind are asked, so many of them (None: it is not known)."""
+        self._phase, self._total = phase, total
+        self._before_usd += self._usd
+        self._usd = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Tells one state of the engine."""
+        self._usd = progress.usd
+        self.tell(
+            replace(
+                progress,
+                usd=self._before_usd + progress.usd,
+                suite=self.suite,
+                phase=self._phase,
+                total=self._total,
+                budget_usd=self.budget_usd,
+            )
+        )
+
+
+def unasked(stored: StoredRun) -> int:
+    """How many answers are still to be asked one by one."""
+    batched = {variant.name for variant in stored.header.variants if variant.batch}
+    if not batched:
+        return stored.open_count()
+    return sum(call.variant not in batched for call in stored.open_calls())

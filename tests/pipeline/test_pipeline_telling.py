@@ -1,0 +1,25 @@
+"""What a run tells of itself while it goes on: the suite, what is asked now and how much of it, and what it cost."""
+
+from __future__ import annotations
+
+from snapdrift.execution.records import Phase, Progress
+from snapdrift.pipeline.telling import Telling
+
+
+def test_what_answers_cost_goes_on_counting_while_judges_are_asked() -> None:
+    told: list[Progress] = []
+    telling = Telling("s", 1.0, told.append)
+    telling.begin(Phase.ANSWERS, 10)
+    for usd in (0.1, 0.2):
+        telling(Progress(1, 0, 0, 1, usd))
+    telling.begin(Phase.JUDGES, 4)
+    telling(Progress(1, 0, 0, 1, 0.05))
+    telling.begin(Phase.JUDGES, 1)  # a verdict that could not be read
+    telling(Progress(1, 0, 0, 1, 0.01))
+    assert [round(state.usd, 2) for state in told] == [0.1, 0.2, 0.25, 0.26]
+    assert [(state.phase, state.total) for state in told[1:]] == [
+        (Phase.ANSWERS, 10),
+        (Phase.JUDGES, 4),
+        (Phase.JUDGES, 1),
+    ]
+    assert {(state.suite, state.budget_usd) for state in told} == {("s", 1.0)}
