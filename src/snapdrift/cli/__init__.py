@@ -90,12 +90,15 @@ def _register(name: str) -> None:
 for _name in COMMANDS:
     _register(_name)
 GROUPS = {
+    "import": ("group", "Make suites of promptfoo configurations, OpenAI evals and answers obtained elsewhere"),
     "cache": ("cache", "Show, explain and forget the answers that later runs reuse"),
     "state": ("group", "Keep runs, verdicts and spending in a git branch or a folder, so that they survive CI"),
 }
 """Commands that have commands of their own: what their module calls them, and the line in the list of commands."""
+MODULES = {"import": "importing"}
+"""Modules of commands whose own name is a word of Python."""
 for _name, (_group, _told) in GROUPS.items():
-    _commands = getattr(importlib.import_module(f"snapdrift.cli.{_name}"), _group)
+    _commands = getattr(importlib.import_module(f"snapdrift.cli.{MODULES.get(_name, _name)}"), _group)
     app.add_typer(_commands, name=_name, short_help=_told)
 
 
