@@ -10,6 +10,8 @@ from typing import Any
 
 from snapdrift.importers.notes import Kind, Notes, shortened
 
+SCHEMA_LINE = "# yaml-language-server: $schema=suite.schema.json"
+"""Where editors find what a suite may hold, once `snapdrift schema` has written it there."""
 MOST_COMMENTS = 200
 """Lines of a suite's comment block; the whole list is printed."""
 _LIKE_OTHER_VALUES = re.compile(
@@ -77,8 +79,7 @@ def jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def suite_text(entry: Mapping[str, Any], source: str, notes: Notes) -> str:
     """A suite's YAML, under a comment block that lists what did not come over as it was."""
-    lines = ["# yaml-language-server: $schema=suite.schema.json", *_comments(source, notes)]
-    return "\n".join(lines) + "\n" + yaml_text(entry)
+    return "\n".join([SCHEMA_LINE, *_comments(source, notes)]) + "\n" + yaml_text(entry)
 
 
 def _comments(source: str, notes: Notes) -> list[str]:

@@ -92,13 +92,14 @@ class Source:
         try:
             # JSON is read as YAML, of which it is a part, so that its places are known; what YAML refuses, as JSON.
             return parse_document(text, shown)
-        except DocumentError:
-            if path.suffix.lower() == ".json":
-                try:
-                    return parse_json(text, shown)
-                except DocumentError as again:
-                    error = again
-            raise SourceError(str(error)) from None
+        except DocumentError as error:
+            told = str(error)
+        if path.suffix.lower() == ".json":
+            try:
+                return parse_json(text, shown)
+            except DocumentError as error:
+                told = str(error)
+        raise SourceError(told)
 
     def table(self, path: Path) -> list[Place]:
         """The rows of a CSV file as mappings, each with its line. Raises `SourceError`."""

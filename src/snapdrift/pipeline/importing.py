@@ -120,6 +120,7 @@ def _known(root: Path) -> Path | None:
 
 def _written(made: Made, root: Path, options: ImportOptions) -> Imported:
     """Writes the files of an import and checks its suites."""
+    from snapdrift.importers.made import SCHEMA_LINE
     from snapdrift.importers.notes import Kind
 
     left_out, changed = made.notes.of(Kind.LEFT_OUT), made.notes.of(Kind.CHANGED)
@@ -129,6 +130,8 @@ def _written(made: Made, root: Path, options: ImportOptions) -> Imported:
     files = made.files()
     if options.out is not None and not (root / "snapdrift.toml").exists():
         files["snapdrift.toml"] = "# The workspace: paths in suites are relative to this folder.\n"
+    if not (root / "evals" / "suite.schema.json").is_file():
+        files = {path: text.removeprefix(f"{SCHEMA_LINE}\n") for path, text in files.items()}
     write_files(root, files, force=options.force)
     suites = tuple(suite.path for suite in made.suites)
     problems = tuple(line for path in suites for line in check_made(root / path))
@@ -147,16 +150,19 @@ def _written(made: Made, root: Path, options: ImportOptions) -> Imported:
 
 def write_files(root: Path, files: dict[str, str], *, force: bool) -> None:
     """Writes files into a workspace, all or none: one that is there already is an error unless `force`."""
+    from snapdrift.reports.files import Drafts
+
     taken = [path for path in files if (root / path).exists() and path != "snapdrift.toml"]
     if taken and not force:
         raise UsageError(f"{', '.join(taken)}: there already; --force writes over, --name gives another name")
+    leading = [path for path in files if not (root / path).resolve().is_relative_to(root.resolve())]
+    if leading:
+        raise UsageError(f"{leading[0]} leads out of {root}; nothing is written there")
     try:
-        for path, text in files.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.resolve().is_relative_to(root.resolve()):
-                raise UsageError(f"{path} leads out of {root}; nothing is written there")
-            target.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        with Drafts() as drafts:
+            for path, text in files.items():
+                drafts.begin(root / path).write_text(text, encoding="utf-8", errors="replace", newline="\n")
+            drafts.place()
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be written ({error.strerror})") from None
 

@@ -122,7 +122,9 @@ def _recorded(items: Sequence[Item], name: str) -> tuple[dict[str, Any], dict[st
 
 def _graders(place: Place, renamed: Mapping[str, str], notes: Notes) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The graders that have an equivalent, and the files that they need."""
-    made, files, names = [], {}, Unique()
+    made: list[dict[str, Any]] = []
+    files: dict[str, str] = {}
+    names = Unique()
     for one in place.each():
         written = one.value if isinstance(one.value, Mapping) else {}
         mapped = map_grader(written, renamed=renamed)
@@ -137,7 +139,7 @@ def _graders(place: Place, renamed: Mapping[str, str], notes: Notes) -> tuple[li
         why = "no grader was taken over: an answer that is no refusal is asked for, and no more"
         notes.changed(place, "the graders", why)
         made.append({"name": "agreed", "refusal": False})
-    return made, dict(files)
+    return made, files
 
 
 # ------------------------------------------------------------------------------------------------------- what was asked

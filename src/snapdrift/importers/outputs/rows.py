@@ -120,10 +120,11 @@ def _read(row: Mapping[str, Any], place: str, columns: Columns) -> Answer:
         if "custom_id" in row and ("response" in row or "error" in row):
             return replace(_of_batch(row, place), case_id=case_id)
         if isinstance(inner, Mapping) and is_body(inner):
-            request = row.get("request") if isinstance(row.get("request"), Mapping) else row
-            return replace(_of_body(inner, request, place), case_id=case_id or _of_metadata(inner))
+            request = row.get("request")
+            asked = request if isinstance(request, Mapping) else row
+            return replace(_of_body(inner, asked, place), case_id=case_id or _of_metadata(inner))
         messages = row.get("messages")
-        if _ends_with_an_answer(messages):
+        if isinstance(messages, list) and _ends_with_an_answer(messages):
             text = plain_text(messages[-1].get("content"))
             return Answer(place, text, case_id=case_id, asked=messages_of(messages[:-1]), model=_model(row))
     return _of_columns(row, place, columns, case_id)
@@ -177,6 +178,6 @@ def _model(row: Mapping[str, Any]) -> str | None:
     return model if isinstance(model, str) and model else None
 
 
-def _ends_with_an_answer(messages: Any) -> bool:
-    last = messages[-1] if isinstance(messages, Sequence) and not isinstance(messages, str) and messages else None
+def _ends_with_an_answer(messages: Sequence[Any]) -> bool:
+    last = messages[-1] if messages else None
     return isinstance(last, Mapping) and last.get("role") == "assistant" and last.get("content") is not None

@@ -20,7 +20,7 @@ _WITH_THRESHOLD = (
 _CONFIG = re.compile(r"__config:(__expected\d*):(\w+)")
 
 
-def test_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def case_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The test that a row of a table is."""
     test: dict[str, Any] = {"vars": {}, "assert": []}
     options: dict[str, Any] = {}

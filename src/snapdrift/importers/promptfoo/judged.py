@@ -16,7 +16,7 @@ STEPS = 10
 """Levels above the lowest of the scale that stands for scores from 0 to 1."""
 _PINNED = re.compile(r"^ft:|-\d{4}-\d{2}-\d{2}$")
 FACTUALITY = (
-    "Compare the facts of the answer with those of this expert answer; style, grammar and punctuation do not matter: ",
+    "Compare the facts of the answer with those of this expert answer; style, grammar and punctuation do not matter:",
     (
         "Say `same` where both state the same facts, `subset` where the answer states only some of them and nothing "
         "against them, `superset` where it states all of them and more, `immaterial` where they differ in what does "

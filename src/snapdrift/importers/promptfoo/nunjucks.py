@@ -90,6 +90,8 @@ def _rewritten(tokens: list[tuple[str, str]], renamed: Mapping[str, str]) -> lis
             made[-1] = ""
         if kind == "operator" and value == "." and after in _PROPERTIES:
             made[-1] = ""
+        if kind == "operator" and value == ")" and _ends_a_default(tokens, index):
+            made[-1] = ", true)"
         if kind == "block_end" and _loops_over_pairs(tokens, index):
             made[-1] = f".items() {value}"
             while len(made) > 1 and not made[-2].strip():
@@ -126,6 +128,20 @@ def _loops_over_pairs(tokens: list[tuple[str, str]], end: int) -> bool:
         start -= 1
     words = [value for kind, value in tokens[start + 1 : end] if kind != "whitespace"]
     return len(words) >= 6 and words[0] == "for" and words[2] == "," and words[4] == "in" and words[-1] != ")"
+
+
+def _ends_a_default(tokens: list[tuple[str, str]], end: int) -> bool:
+    """Whether a `default(x)` ends here: what a case lacks is an empty text here, which is to be replaced too."""
+    depth, commas = 0, 0
+    for index in range(end, -1, -1):
+        kind, value = tokens[index]
+        if kind != "operator":
+            continue
+        depth += (value in (")", "]", "}")) - (value in ("(", "[", "{"))
+        commas += value == "," and depth == 1
+        if depth == 0:
+            return value == "(" and commas == 0 and _near(tokens, index, -1) in ("default", "d")
+    return False
 
 
 def _short(text: str) -> str:

@@ -167,8 +167,7 @@ def _request(place: Place, endpoint: str, model: str, reading: Reading) -> tuple
                 instructions = reading.template(value)
             else:
                 for name, setting in _setting(key, value, endpoint, reading).items():
-                    both = isinstance(setting, dict) and isinstance(made.get(name), dict)
-                    made[name] = {**made[name], **setting} if both else setting
+                    made[name] = _together(made.get(name), setting)
         except UntranslatableError as error:
             reading.notes.left_out(where, f"`{key}` of {model}", str(error))
     least = 16 if endpoint == "responses" else 1
@@ -176,6 +175,13 @@ def _request(place: Place, endpoint: str, model: str, reading: Reading) -> tuple
         made["max_output_tokens"] = least
         reading.notes.changed(place, f"the cap of {model}", f"{least} tokens are the fewest that `{endpoint}` takes")
     return made, instructions
+
+
+def _together(before: Any, setting: Any) -> Any:
+    """What two keys of a configuration say of one setting."""
+    if isinstance(before, dict) and isinstance(setting, dict):
+        return {**before, **setting}
+    return [*before, *setting] if isinstance(before, list) and isinstance(setting, list) else setting
 
 
 def _setting(key: str, value: Any, endpoint: str, reading: Reading) -> dict[str, Any]:

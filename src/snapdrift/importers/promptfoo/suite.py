@@ -15,7 +15,7 @@ from snapdrift.importers.notes import Notes, Place
 from snapdrift.importers.promptfoo.assertions import checks_of
 from snapdrift.importers.promptfoo.prompts import MadePrompt, read_prompts, with_affixes
 from snapdrift.importers.promptfoo.providers import MadeProvider, read_providers, renamed_apart
-from snapdrift.importers.promptfoo.reading import Reading, usable_name
+from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, Reading, usable_name
 from snapdrift.importers.promptfoo.tests import MadeTest, read_tests, texts_around
 from snapdrift.importers.sources import Source, SourceError
 
@@ -30,6 +30,8 @@ _SETTINGS = ("maxConcurrency", "delay", "cache", "showProgressBar", "repeat", "t
 
 def import_promptfoo(file: Path, workspace_root: Path | None, judge: str, name: str | None = None) -> Made:
     """The suite that a configuration makes. Raises `SourceError` where there is nothing that could be taken over."""
+    if file.suffix.lower() in CODE_SUFFIXES:
+        raise SourceError(f"{file}: is code, which is not run; save the configuration that it makes as YAML or JSON")
     source, notes = Source.of(file, workspace_root), Notes()
     reading = Reading(source, notes, judge)
     config = Place(source.document(file.resolve()))
@@ -197,7 +199,7 @@ def _graded(tests: Sequence[MadeTest], config: Place, reading: Reading) -> _Grad
             for case in range(len(tests)):
                 groups.add(case, check)
         made = list(groups)
-    root = "asserts" if any("expected" in test.variables for test in tests) else "expected"
+    root = _root(tests, reading)
     entries = {group.name: entry_of(group, root, len(tests)) for group in made}
     free = [group for group in made if not group.check.judged and not group.check.coded and group.check.weight > 0]
     whole = _whole(free, entries, thresholds)
@@ -205,7 +207,19 @@ def _graded(tests: Sequence[MadeTest], config: Place, reading: Reading) -> _Grad
     counted = free if not whole else []
     decisive = [group for group in made if group in counted or group.check.judged or group.check.coded]
     metrics += [GateMetric(group.name, len(group.cases)) for group in decisive if group.check.weight > 0]
+    apart = [group.name for group in made if group.check.judged or group.check.coded]
+    if whole and apart:
+        why = f"they ask a model or run code, and are metrics of their own; `{PASSES}` is of the others"
+        reading.notes.changed(config.at("tests"), f"the assertions {', '.join(apart)}", why)
     return _Graded([*(entry for entry, _ in whole.values()), *entries.values()], metrics, made, root, thresholds)
+
+
+def _root(tests: Sequence[MadeTest], reading: Reading) -> str:
+    """The column of the values of assertions: `expected`, unless that is a variable of the tests."""
+    variables = {name for test in tests for name in test.variables} | reading.names
+    if "expected" not in variables:
+        return "expected"
+    return Unique(variables).of("asserts")
 
 
 def _whole(
@@ -247,10 +261,9 @@ def _rows(tests: Sequence[MadeTest], graded: _Graded, reading: Reading) -> list[
             row |= {f"prompt_{end}": str(test.options.get(end) or "") for end in ("prefix", "suffix")}
         lacking = [name for name in sorted(reading.names) if name not in row and name != "expected"]
         row |= dict.fromkeys(lacking, "")
-        if own:
-            row[graded.root] = own
-        elif "expected" in reading.names:
+        if "expected" in reading.names:
             row.setdefault("expected", "")
+        row |= {graded.root: own} if own else {}
         tags = _tags(case, test, graded, len(tests))
         rows.append({**row, "tags": tags} if tags else row)
     return rows

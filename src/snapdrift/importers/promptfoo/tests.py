@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snapdrift.importers.notes import Place
-from snapdrift.importers.promptfoo.csv_tests import test_of_row
+from snapdrift.importers.promptfoo.csv_tests import case_of_row
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError
 from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, MEDIA_SUFFIXES, Reading
 from snapdrift.importers.sources import DATA_SUFFIXES, FILE_PREFIX, MAX_ROWS, SourceError
@@ -76,7 +76,7 @@ def _of_file(text: str, place: Place, reading: Reading) -> Iterator[Place]:
         for path in reading.source.matching(text):
             for row in reading.source.rows(path):
                 is_table = path.suffix.lower() == ".csv"
-                yield replace(row, document=replace(row.document, value=test_of_row(row.value))) if is_table else row
+                yield replace(row, document=replace(row.document, value=case_of_row(row.value))) if is_table else row
     except SourceError as error:
         reading.notes.left_out(place, f"the tests {text}", str(error))
 
