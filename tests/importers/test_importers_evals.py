@@ -121,7 +121,7 @@ def test_a_model_graded_rubric_is_a_judge_with_its_choices_as_scores(registry):
 
 
 def test_a_class_without_counterpart_is_listed(registry):
-    assert "caps.yaml:32:3: own.v0: the eval own: the class Own has no counterpart" in registry[1]
+    assert "own.v0: the eval own: the class Own has no counterpart" in registry[1]
 
 
 def test_match_includes_and_modelgraded_evals_run_on_the_standin(registry, snapdrift):

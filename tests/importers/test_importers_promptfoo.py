@@ -11,6 +11,7 @@ from tests.importers.conftest import rows_of, suite_of, written
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.registry import Registry
 from snapdrift.importers.groups import Groups, columns_of, entry_of
+from snapdrift.importers.names import RENAMED
 from snapdrift.importers.notes import Kind, Notes, Place
 from snapdrift.importers.promptfoo.assertions import checks_of
 from snapdrift.importers.promptfoo.csv_tests import assertion_of, case_of_row
@@ -294,8 +295,6 @@ def test_python_assertions_are_kept_as_graders_and_not_run_by_the_import(tmp_pat
     ],
 )
 def test_templates_say_what_they_said(source, context, text):
-    from snapdrift.importers.promptfoo.reading import RENAMED
-
     value = Template(translated(source, RENAMED).text).render(context)
     assert (value if isinstance(value, str) else str(value).replace("'", '"')) == text
 
@@ -401,7 +400,7 @@ sharing: true
     for line in (
         "promptfooconfig.yaml:1:26: prompts[1]: the prompt make.js: is code, which is not run",
         "promptfooconfig.yaml:4:5: providers[1]: the provider anthropic:messages:claude: is not OpenAI's",
-        "promptfooconfig.yaml:5:49: providers[2].config.apiKey: `apiKey` of gpt-4o-mini: is not taken over",
+        "promptfooconfig.yaml:5:47: providers[2].config.apiKey: `apiKey` of gpt-4o-mini: is not taken over",
         "promptfooconfig.yaml:10:9: tests[0].assert[1]: the assertion javascript: is JavaScript",
         "promptfooconfig.yaml:11:10: sharing: `sharing`: has no counterpart in a suite",
     ):

@@ -38,16 +38,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print what was made, and eve
 
 @group.callback()
 def imported() -> None:
-    """Make suites of what other tools hold. Nothing is asked and no code is run; what has no counterpart is listed.
-
-    Examples:
-      snapdrift import promptfoo promptfooconfig.yaml
-      snapdrift import openai-evals registry/evals/arithmetic.yaml
-      snapdrift import outputs batch_output.jsonl --suite evals/sentiment.yaml
-    """
+    """Make suites of what other tools hold. Nothing is asked and no code is run; what has no counterpart is listed."""
 
 
-@group.command()
+@group.command(short_help="A suite of a promptfoo configuration")
 def promptfoo(
     file: File,
     out: Out = None,
@@ -68,7 +62,7 @@ def promptfoo(
     _print(import_promptfoo(file, _options(out, name, judge, None, strict, force)), json)
 
 
-@group.command("openai-evals")
+@group.command("openai-evals", short_help="Suites of OpenAI evals, of the registry or the hosted API")
 def openai_evals(
     file: File,
     out: Out = None,
@@ -99,7 +93,7 @@ def openai_evals(
     _print(import_openai_evals(file, options, evals or [], data), json)
 
 
-@group.command()
+@group.command(short_help="Variants of answers obtained elsewhere")
 def outputs(
     file: File,
     suite: Annotated[

@@ -49,6 +49,7 @@ class Group:
     name: str
     check: Check
     cases: dict[int, list[Slot]] = field(default_factory=dict)
+    _shared: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @property
     def slots(self) -> int:
@@ -57,6 +58,12 @@ class Group:
 
     def shared(self, number: int) -> Any:
         """A value that is the same for every case and can stand in the grader, as a template or as it is; else None."""
+        key = (number, len(self.cases))  # every case asks, and all of them are looked at for it
+        if key not in self._shared:
+            self._shared[key] = self._in_common(number)
+        return self._shared[key]
+
+    def _in_common(self, number: int) -> Any:
         slots = [slots[number] for slots in self.cases.values()]
         sources = {json.dumps(slot.source, sort_keys=True) for slot in slots}
         if slots[0].source is not None and len(sources) == 1:

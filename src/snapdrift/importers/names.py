@@ -38,6 +38,25 @@ def label(text: str, otherwise: str = "variant") -> str:
     return made or otherwise
 
 
+class _Renamed(dict[str, str]):
+    """Variables whose names mean something of their own in a dataset."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+RENAMED = _Renamed(
+    {name: f"var_{name}" for name in RESERVED_COLUMNS if name != "expected"} | {"it": "var_it", "range": "var_range"}
+)
+"""How variables are called as columns, where not by their own names."""
+
+
+def usable_name(name: str) -> str:
+    """The column that a variable becomes."""
+    renamed = RENAMED.get(name, name)
+    return renamed if is_usable(renamed) else " ".join(renamed.split()) or "var"
+
+
 class Unique:
     """Gives each name once; the second of a kind gets a number."""
 

@@ -15,7 +15,7 @@ from snapdrift.importers.notes import Place
 from snapdrift.suites.config import Config
 from snapdrift.suites.document import Document, parse_document, parse_json
 from snapdrift.suites.strict_json import loads_strictly
-from snapdrift.suites.workspace import PathError, Workspace, read_text
+from snapdrift.suites.workspace import PathError, Workspace
 
 MAX_BYTES = 64 * 2**20
 """Bytes of all files of one import together, but for tables of outputs, which are read as datasets are."""
@@ -33,10 +33,11 @@ class SourceError(SnapdriftError):
 
 @dataclass(slots=True)
 class Source:
-    """The folder that paths may not leave (`root`), and the one that they are relative to (`base`)."""
+    """The folder that paths may not leave, the one that they are relative to, and how many bytes are read of it."""
 
     root: Path
     base: Path
+    limit: int = MAX_BYTES
     _bytes: int = field(default=0)
     _files: int = field(default=0)
 
@@ -76,15 +77,21 @@ class Source:
 
     def text(self, path: Path) -> str:
         """The text of a file. Raises `SourceError`."""
+        shown = self.shown(path)
         try:
-            text = read_text(path, self.shown(path))
-        except PathError as error:
-            raise SourceError(str(error)) from None
+            with path.open("rb") as file:
+                data = file.read(self.limit - self._bytes + 1)
+        except OSError as error:
+            raise SourceError(f"{shown} cannot be read ({error.strerror})") from None
         self._files += 1
-        self._bytes += len(text)
-        if self._bytes > MAX_BYTES or self._files > MAX_FILES:
-            raise SourceError(f"more than {MAX_BYTES // 2**20} MB or {MAX_FILES:,} files; import it in parts")
-        return text
+        self._bytes += len(data)
+        if self._bytes > self.limit or self._files > MAX_FILES:
+            raise SourceError(f"{shown}: more than {self.limit // 2**20} MB or {MAX_FILES:,} files; import it in parts")
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise SourceError(f"{shown} is not UTF-8 (line {line}); expected text in UTF-8") from None
 
     def document(self, path: Path) -> Document:
         """A YAML or JSON file with the places of its values. Raises `SourceError`."""

@@ -13,8 +13,9 @@ from typing import Any
 
 from snapdrift.graders.openai_evals import map_grader
 from snapdrift.graders.openai_templates import NoEquivalentError, Variables, as_ours, read_template
+from snapdrift.importers.entries import suite_entry, variants_of
 from snapdrift.importers.evals.items import Item, columns, items_of, recorded
-from snapdrift.importers.evals.suite import EvalsRequest, suite_entry, variants_of
+from snapdrift.importers.evals.suite import EvalsRequest
 from snapdrift.importers.made import Made, MadeSuite, jsonl
 from snapdrift.importers.names import Unique, file_name, label
 from snapdrift.importers.notes import Notes, Place

@@ -13,7 +13,7 @@ from typing import Any
 from snapdrift.importers.evals.suite import EvalsRequest
 from snapdrift.importers.names import identifier, is_usable
 from snapdrift.importers.notes import Place
-from snapdrift.importers.promptfoo.judged import factuality
+from snapdrift.importers.rubrics import factuality
 from snapdrift.importers.sources import Source, SourceError
 
 INPUT = "\0input"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from snapdrift.importers.entries import suite_entry, variants_of
 from snapdrift.importers.evals.modelgraded import INPUT, modelgraded
-from snapdrift.importers.evals.suite import EvalsRequest, suite_entry, variants_of
+from snapdrift.importers.evals.suite import EvalsRequest
 from snapdrift.importers.made import Made, MadeSuite
 from snapdrift.importers.names import file_name
 from snapdrift.importers.notes import Notes, Place

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from snapdrift.importers.names import Unique, file_name, label
+from snapdrift.importers.names import Unique, file_name, label, usable_name
 from snapdrift.importers.notes import Notes
 from snapdrift.importers.outputs.record import Answer, Messages
-from snapdrift.importers.promptfoo.reading import usable_name
 from snapdrift.model import Case
 from snapdrift.suites.wording import quoted
 

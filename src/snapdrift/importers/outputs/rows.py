@@ -21,6 +21,7 @@ from snapdrift.importers.outputs.bodies import (
 )
 from snapdrift.importers.outputs.record import Answer
 from snapdrift.importers.sources import Source, SourceError
+from snapdrift.suites import datasets
 from snapdrift.suites.datasets import read_rows
 from snapdrift.suites.strict_json import loads_strictly
 
@@ -50,7 +51,7 @@ class _Reader:
 def read_answers(file: Path, columns: Columns, notes: Notes) -> list[Answer]:
     """The answers of a file; rows without one are noted. Raises `SourceError`."""
     file = file.resolve()
-    reader = _Reader(Source(file.parent, file.parent), columns, notes)
+    reader = _Reader(Source(file.parent, file.parent, datasets.MAX_BYTES), columns, notes)
     return list(_answers(file, reader))
 
 

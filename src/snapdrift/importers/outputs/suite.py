@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snapdrift.importers.evals.suite import suite_entry
+from snapdrift.importers.entries import suite_entry
 from snapdrift.importers.made import Made, MadeSuite, jsonl
 from snapdrift.importers.names import RESERVED_COLUMNS, file_name
 from snapdrift.importers.notes import Notes

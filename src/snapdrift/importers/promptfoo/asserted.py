@@ -9,9 +9,10 @@ from typing import Any
 
 from snapdrift.errors import DocumentError
 from snapdrift.importers.groups import Slot
+from snapdrift.importers.names import usable_name
 from snapdrift.importers.notes import Place
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError, is_template
-from snapdrift.importers.promptfoo.reading import Reading, usable_name
+from snapdrift.importers.promptfoo.reading import Reading
 from snapdrift.suites.document import parse_document
 from snapdrift.suites.templates import Template, TemplateError, message_text
 

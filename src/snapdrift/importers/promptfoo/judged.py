@@ -11,20 +11,11 @@ from snapdrift.importers.groups import Slot
 from snapdrift.importers.promptfoo.asserted import Asserted
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError
 from snapdrift.importers.promptfoo.providers import model_of
+from snapdrift.importers.rubrics import factuality
 
 STEPS = 10
 """Levels above the lowest of the scale that stands for scores from 0 to 1."""
 _PINNED = re.compile(r"^ft:|-\d{4}-\d{2}-\d{2}$")
-FACTUALITY = (
-    "Compare the facts of the answer with those of this expert answer; style, grammar and punctuation do not matter:",
-    (
-        "Say `same` where both state the same facts, `subset` where the answer states only some of them and nothing "
-        "against them, `superset` where it states all of them and more, `immaterial` where they differ in what does "
-        "not matter to the facts, and `disagrees` where they contradict each other."
-    ),
-)
-FACTUALITY_LABELS = ("same", "subset", "superset", "immaterial", "disagrees")
-FACTUALITY_PASSES = ("same", "subset", "superset", "immaterial")
 
 
 def judge_of(asserted: Asserted) -> dict[str, Any]:
@@ -89,18 +80,6 @@ def _closed_qa(asserted: Asserted) -> dict[str, Any]:
 
 def _factuality(asserted: Asserted) -> dict[str, Any]:
     return {"judge": {**factuality(asserted.text()), **judge_of(asserted)}}
-
-
-def factuality(expected: Any) -> dict[str, Any]:
-    """A rubric, without its model, of how an answer's facts relate to an expected one's; `expected` is a criterion."""
-    first, second = FACTUALITY
-    return {
-        "mode": "label",
-        "criteria": [first, expected, second],
-        "sees": ["question", "answer"],
-        "labels": list(FACTUALITY_LABELS),
-        "pass_on": list(FACTUALITY_PASSES),
-    }
 
 
 def _similar(asserted: Asserted) -> dict[str, Any]:

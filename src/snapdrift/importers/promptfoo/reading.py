@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from snapdrift.importers.names import RESERVED_COLUMNS, is_usable
+from snapdrift.importers.names import RENAMED
 from snapdrift.importers.notes import Notes, Place
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError, translated
 from snapdrift.importers.sources import DATA_SUFFIXES, FILE_PREFIX, Source, SourceError
@@ -67,22 +67,3 @@ class Reading:
             return Place(self.source.document(self.source.path(name)))
         except SourceError as error:
             raise UntranslatableError(str(error)) from None
-
-
-class _Renamed(dict[str, str]):
-    """Variables whose names mean something of their own in a dataset."""
-
-    def __missing__(self, name: str) -> str:
-        return name
-
-
-RENAMED = _Renamed(
-    {name: f"var_{name}" for name in RESERVED_COLUMNS if name != "expected"} | {"it": "var_it", "range": "var_range"}
-)
-"""How variables are called as columns, where not by their own names."""
-
-
-def usable_name(name: str) -> str:
-    """The column that a variable becomes."""
-    renamed = RENAMED.get(name, name)
-    return renamed if is_usable(renamed) else " ".join(renamed.split()) or "var"

@@ -10,12 +10,12 @@ from typing import Any
 from snapdrift.importers.gates import BUDGET_USD, GateMetric, gate_entry, pairs_of
 from snapdrift.importers.groups import Check, Group, Groups, columns_of, entry_of
 from snapdrift.importers.made import Made, MadeSuite
-from snapdrift.importers.names import Unique, file_name, label
+from snapdrift.importers.names import Unique, file_name, label, usable_name
 from snapdrift.importers.notes import Notes, Place
 from snapdrift.importers.promptfoo.assertions import checks_of
 from snapdrift.importers.promptfoo.prompts import MadePrompt, read_prompts, with_affixes
 from snapdrift.importers.promptfoo.providers import MadeProvider, read_providers, renamed_apart
-from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, Reading, usable_name
+from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, Reading
 from snapdrift.importers.promptfoo.tests import MadeTest, read_tests, texts_around
 from snapdrift.importers.sources import Source, SourceError
 
@@ -37,6 +37,8 @@ def import_promptfoo(file: Path, workspace_root: Path | None, judge: str, name: 
     config = Place(source.document(file.resolve()))
     if not isinstance(config.value, Mapping):
         raise SourceError(f"{file}: no configuration of promptfoo; expected a mapping with prompts and providers")
+    if "results" in config.value and "prompts" not in config.value:
+        raise SourceError(f"{file}: these are results, no configuration; `snapdrift import outputs` takes them")
     for key in config.value.keys() - set(_READ):
         notes.left_out(config.at(key), f"`{key}`", "has no counterpart in a suite")
     prompts = read_prompts(config.at("prompts"), reading)
