@@ -210,6 +210,7 @@ def test_an_export_of_the_hosted_api_makes_a_suite_of_what_was_asked_and_one_of_
     ]  # fmt: skip
     assert [grader["name"] for grader in suite["graders"]] == ["label", "near", "fits", "score", "code"]
     assert suite["graders"][0]["contains"] == ["{{ item_id }}"]
+    assert suite["graders"][4]["python"] == "graders/ticket-labels-code.py:graded_by_snapdrift"
     assert rows_of(root / suite["dataset"])[1] == {
         "id": "item-0002", "text": "ticket 1", "label": "spam", "item_id": 1,
     }  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 from tests.importers.conftest import rows_of, suite_of, written
 
 from snapdrift.errors import SnapdriftError
@@ -34,6 +37,12 @@ FILES: dict[str, Any] = {
         {"id": f"c-{n}", "country": country, "expected": city} for n, (country, city) in enumerate(CAPITALS)
     ],
 }
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
 
 
 def chat(text: str, **rest: Any) -> dict[str, Any]:
@@ -74,6 +83,7 @@ SOURCES: dict[str, Any] = {
     "plain.csv": b"\xef\xbb\xbfquestion,reply,model\n"
     + "".join(f"Capital of {country}?,{city},gpt-4o-2024-05-13\n" for country, city in CAPITALS).encode(),
     "columns.csv": "key,said\n" + "".join(f"c-{n},{city}\n" for n, (_, city) in enumerate(CAPITALS)),
+    "rows.parquet": parquet([{"case_id": f"c-{n}", "completion": city} for n, (_, city) in enumerate(CAPITALS)]),
     "pf.json": {
         "results": {
             "version": 3,

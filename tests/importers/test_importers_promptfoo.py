@@ -314,6 +314,42 @@ def test_what_a_template_cannot_say_here_is_told(source, why):
         translated(source)
 
 
+def test_prompts_come_in_every_form_that_they_are_written_in(folder):
+    chat = [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "{{ q }}"},
+                {"type": "image_url", "image_url": {"url": "{{ photo }}", "detail": "low"}},
+            ],
+        }
+    ]
+    root = folder({
+        "c.yaml": {
+            "prompts": ["file://two.txt", {"label": "named", "raw": "Say {{ q }}"}, "file://more/*.json", "file://c.yml",
+                        '[{"role": "user", "content": {{ q | dump }}}]'],
+            "providers": [{"id": "openai:gpt-4o", "prompts": ["named", "two-1"]}, "openai:responses:gpt-4o"],
+            "tests": [{"vars": {"q": "Hi", "photo": "file://a.png"},
+                       "assert": [{"$ref": "#/assertionTemplates/short"}]}],
+            "assertionTemplates": {"short": {"type": "word-count", "value": {"max": 9}}},
+        },
+        "two.txt": "First {{ q }}\n---\nSecond {{ q }}\n", "more/a.json": chat, "a.png": "x",
+        "c.yml": "- role: system\n  content: Be brief.\n- role: user\n  content: {{ q }}\n",
+    })  # fmt: skip
+    [suite] = import_promptfoo(root / "c.yaml", None, JUDGE).suites
+    assert suite.entry["prompts"] == {
+        "two-1": {"input": "First {{ q }}"},
+        "two-2": {"input": "Second {{ q }}"},
+        "named": {"input": "Say {{ q }}"},
+        "a": {"input": [{"role": "user", "content": [{"text": "{{ q }}"}, {"image": "{{ photo }}", "detail": "low"}]}]},
+        "c": {"instructions": "Be brief.", "input": "{{ q }}"},
+        "prompt-6": {"input": [{"role": "user", "content": "{{ q }}"}]},
+    }
+    assert [name for name in suite.entry["variants"] if name.endswith("/gpt-4o")] == ["two-1/gpt-4o", "named/gpt-4o"]
+    assert suite.rows[0]["photo"] == "a.png"
+    assert suite.entry["graders"] == [{"name": "word_count", "count": "words", "at_most": 9}]
+
+
 def test_lists_scenarios_defaults_and_affixes_make_the_cases_that_promptfoo_makes(folder):
     root = folder({
         "c.yaml": {

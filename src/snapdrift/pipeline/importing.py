@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ JUDGE = "gpt-4o-2024-11-20"
 """Who judges where the file that is imported names nobody of OpenAI's."""
 MODELS = ("gpt-4o-2024-11-20", "gpt-4o")
 """What is asked where the file names no model: a snapshot, and the alias against it."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def import_promptfoo(file: Path, options: ImportOptions) -> Imported:
     from snapdrift.importers.promptfoo.suite import import_promptfoo as made_of
 
     root = _root(options)
-    return _written(made_of(_file(file), _known(root), options.judge, options.name), root, options)
+    return _written(made_of(_file(file), _known(root), options.judge, _suite_name(options)), root, options)
 
 
 def import_openai_evals(
@@ -79,7 +83,7 @@ def import_openai_evals(
 
     root = _root(options)
     request = EvalsRequest(
-        _file(file), _known(root), options.judge, tuple(options.models), options.name, tuple(evals), data
+        _file(file), _known(root), options.judge, tuple(options.models), _suite_name(options), tuple(evals), data
     )
     return _written(import_evals(request), root, options)
 
@@ -100,6 +104,13 @@ def _file(file: Path) -> Path:
     if not file.is_file():
         raise UsageError(f"found no file {file}; expected the path of the file to import")
     return file
+
+
+def _suite_name(options: ImportOptions) -> str | None:
+    """The name that was asked for, which names files too. Raises `UsageError`."""
+    if options.name is not None and not _NAME.fullmatch(options.name):
+        raise UsageError(f"--name: found {options.name!r}; expected letters, digits, `.`, `_` and `-` (it names files)")
+    return options.name
 
 
 def _root(options: ImportOptions) -> Path:

@@ -92,7 +92,7 @@ def _suites(place: Place, export: _Export, names: Unique, request: EvalsRequest,
         request.name if request.name and only else names.of(file_name(str(value.get("name") or value.get("id") or "")))
     )
     renamed = columns(items)
-    graders, files = _graders(place.at("testing_criteria"), renamed, notes)
+    graders, files = _graders(place.at("testing_criteria"), name, renamed, notes)
     head = {"description": str(value.get("name") or ""), "dataset": f"datasets/{name}.jsonl"}
     asked = _asked(of_it, items, renamed, request, name, notes)
     cases = [item.row for item in items]
@@ -108,6 +108,16 @@ def _suites(place: Place, export: _Export, names: Unique, request: EvalsRequest,
         raise SourceError(f"{place}: neither a run says what was asked, nor is there an answer to any item")
 
 
+def _pointed(value: Any, path: str, own: str) -> Any:
+    """An entry in which a function of one file is that of another."""
+    if isinstance(value, Mapping):
+        return {key: _pointed(item, path, own) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_pointed(item, path, own) for item in value]
+    prefix = f"{path}:"
+    return f"{own}:{value.removeprefix(prefix)}" if isinstance(value, str) and value.startswith(prefix) else value
+
+
 def _recorded(items: Sequence[Item], name: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Variants of the answers that the export holds, and their files."""
     names = Unique(between="-")
@@ -121,7 +131,9 @@ def _recorded(items: Sequence[Item], name: str) -> tuple[dict[str, Any], dict[st
     return variants, files
 
 
-def _graders(place: Place, renamed: Mapping[str, str], notes: Notes) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _graders(
+    place: Place, suite: str, renamed: Mapping[str, str], notes: Notes
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The graders that have an equivalent, and the files that they need."""
     made: list[dict[str, Any]] = []
     files: dict[str, str] = {}
@@ -134,8 +146,12 @@ def _graders(place: Place, renamed: Mapping[str, str], notes: Notes) -> tuple[li
             continue
         for note in mapped.notes:
             notes.changed(one, f"the grader {mapped.name}", note)
-        made.append({**mapped.entry, "name": names.of(mapped.name)})
-        files |= mapped.files
+        entry = {**mapped.entry, "name": names.of(mapped.name)}
+        for path, text in mapped.files.items():
+            own = f"graders/{suite}-{path.rpartition('/')[2]}"  # another eval may have a grader of this name
+            entry = _pointed(entry, path, own)
+            files[own] = text
+        made.append(entry)
     if not made:
         why = "no grader was taken over: an answer that is no refusal is asked for, and no more"
         notes.changed(place, "the graders", why)

@@ -15,7 +15,7 @@ from snapdrift.importers.entries import suite_entry, variants_of
 from snapdrift.importers.evals.modelgraded import INPUT, modelgraded
 from snapdrift.importers.evals.suite import EvalsRequest
 from snapdrift.importers.made import Made, MadeSuite
-from snapdrift.importers.names import file_name
+from snapdrift.importers.names import Unique, file_name
 from snapdrift.importers.notes import Notes, Place
 from snapdrift.importers.sources import Source, SourceError
 from snapdrift.suites.strict_json import loads_strictly
@@ -36,11 +36,12 @@ def import_registry(request: EvalsRequest) -> Made:
     root = file.parent.parent if file.parent.name == "evals" else file.parent
     source = Source(root, root)
     registry = Place(source.document(file))
-    suites = []
+    suites: list[MadeSuite] = []
+    names = Unique(between="-")
     for name, spec in _specs(registry, request, notes):
         own = Notes()
         try:
-            suites.append(_suite(name, spec, request, source, own))
+            suites.append(_suite(name, names, spec, request, source, own))
             notes.said |= own.said
         except SourceError as error:
             notes.left_out(spec, f"the eval {name}", str(error))
@@ -73,7 +74,7 @@ def _specs(registry: Place, request: EvalsRequest, notes: Notes) -> Iterator[tup
                 yield str(name), target
 
 
-def _suite(name: str, spec: Place, request: EvalsRequest, source: Source, notes: Notes) -> MadeSuite:
+def _suite(name: str, names: Unique, spec: Place, request: EvalsRequest, source: Source, notes: Notes) -> MadeSuite:
     args = spec.value.get("args") if isinstance(spec.value.get("args"), Mapping) else {}
     kind = str(spec.value.get("class") or "").rpartition(":")[2]
     for key in args.keys() - set(_ARGS):
@@ -86,7 +87,7 @@ def _suite(name: str, spec: Place, request: EvalsRequest, source: Source, notes:
     rows, graders, rubric_notes = make(samples, spec, request, source)
     for note in rubric_notes:
         notes.changed(spec, name, note)
-    suite = request.name if request.name and len(request.evals) <= 1 else file_name(name)
+    suite = names.of(request.name if request.name and len(request.evals) == 1 else file_name(name))
     asked = [
         _row(number, sample, row, shots, notes) for number, (sample, row) in enumerate(zip(samples, rows, strict=True))
     ]
