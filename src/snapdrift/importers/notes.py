@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -96,6 +96,11 @@ class Notes:
     def of(self, kind: Kind) -> tuple[Note, ...]:
         """The notes of a kind, in the order in which they were made."""
         return tuple(note for note in self.said if note.kind is kind)
+
+
+def others(value: Mapping[str, Any], known: Container[str]) -> list[str]:
+    """The keys of a mapping that are not among the known ones, in their order."""
+    return [key for key in value if key not in known]
 
 
 def shortened(notes: tuple[Note, ...]) -> Iterator[str]:

@@ -92,6 +92,7 @@ def import_outputs(request: OutputsRequest, options: ImportOptions, suite: Path 
     """Makes variants of answers obtained elsewhere: of a suite, or of one that is made of them."""
     from snapdrift.importers.outputs.suite import made_suite
 
+    _file(request.file)
     if suite is None:
         root = _root(options)
         return _written(made_suite(request, _known(root)), root, options)
@@ -133,11 +134,12 @@ def _written(made: Made, root: Path, options: ImportOptions) -> Imported:
     """Writes the files of an import and checks its suites."""
     from snapdrift.importers.made import SCHEMA_LINE
     from snapdrift.importers.notes import Kind
+    from snapdrift.importers.retiring import with_retiring_judges
+    from snapdrift.openai_api.catalog import load_catalog
 
+    made = with_retiring_judges(made, load_catalog({}))
     left_out, changed = made.notes.of(Kind.LEFT_OUT), made.notes.of(Kind.CHANGED)
-    if options.strict and left_out:
-        told = "\n".join(f"  {note}" for note in left_out)
-        raise UsageError(f"{made.source}: {len(left_out)} without counterpart, nothing is written (--strict):\n{told}")
+    require_all(made.source, left_out, options)
     files = made.files()
     if options.out is not None and not (root / "snapdrift.toml").exists():
         files["snapdrift.toml"] = "# The workspace: paths in suites are relative to this folder.\n"
@@ -157,6 +159,13 @@ def _written(made: Made, root: Path, options: ImportOptions) -> Imported:
         problems,
         asks=made.suites[0].asks,
     )
+
+
+def require_all(source: str, left_out: Sequence[Note], options: ImportOptions) -> None:
+    """Raises `UsageError` under `strict` where something was left out."""
+    if options.strict and left_out:
+        told = "\n".join(f"  {note}" for note in left_out)
+        raise UsageError(f"{source}: {len(left_out)} left out, so that nothing is written (--strict):\n{told}")
 
 
 def write_files(root: Path, files: dict[str, str], *, force: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import UsageError
-from snapdrift.pipeline.importing import Imported, ImportOptions, check_made, workspace_of, write_files
+from snapdrift.pipeline.importing import Imported, ImportOptions, check_made, require_all, workspace_of, write_files
 
 if TYPE_CHECKING:
     from snapdrift.importers.notes import Notes
@@ -41,8 +41,6 @@ def added_to_suite(request: OutputsRequest, options: ImportOptions, path: Path) 
     from snapdrift.importers.outputs.rows import read_answers
     from snapdrift.importers.outputs.suite import outputs_path
 
-    if not request.file.is_file():
-        raise UsageError(f"found no file {request.file}; expected the path of the file to import")
     workspace = workspace_of(path)
     suite = _loaded(path, workspace)
     notes = Notes()
@@ -54,9 +52,7 @@ def added_to_suite(request: OutputsRequest, options: ImportOptions, path: Path) 
         raise UsageError(f"{request.file.name}: no answer to a case of {suite.name}{_some(notes)}")
     _require_new(suite, list(found.rows), options)
     left_out = notes.of(Kind.LEFT_OUT)
-    if options.strict and left_out:
-        told = "\n".join(f"  {note}" for note in left_out)
-        raise UsageError(f"{request.file.name}: {len(left_out)} rows left out, nothing is written (--strict):\n{told}")
+    require_all(request.file.name, left_out, options)
     paths = {variant: outputs_path(suite.name, variant) for variant in found.rows}
     write_files(workspace.root, {paths[v]: jsonl(rows) for v, rows in found.rows.items()}, force=options.force)
     new = {variant: paths[variant] for variant in found.rows if variant not in suite.variants}
@@ -77,10 +73,12 @@ def added_to_suite(request: OutputsRequest, options: ImportOptions, path: Path) 
 
 def _loaded(path: Path, workspace: Workspace) -> Suite:
     from snapdrift.graders.registry import Registry
+    from snapdrift.pipeline.own_code import refusal
     from snapdrift.pipeline.prepare import workspace_catalog
     from snapdrift.suites.loader import load_suite
 
-    return load_suite(path, workspace, Registry(), workspace_catalog(workspace))
+    registry = Registry(refusal=refusal(workspace, allowed=True))
+    return load_suite(path, workspace, registry, workspace_catalog(workspace))
 
 
 def _asked(suite: Suite, case: Case) -> Iterator[Messages]:
@@ -104,9 +102,13 @@ def _asked(suite: Suite, case: Case) -> Iterator[Messages]:
 
 
 def _require_new(suite: Suite, names: Sequence[str], options: ImportOptions) -> None:
-    """A variant that asks a model is not replaced by a file; one of outputs may be, with --force."""
+    """A variant is not replaced; with --force the answers of one that has its file where they are put are."""
+    from snapdrift.importers.outputs.suite import outputs_path
+
     for name in names:
-        if name in suite.variants and not options.force:
+        there = suite.variants.get(name)
+        own = there is not None and there.target == outputs_path(suite.name, name)
+        if there is not None and not (own and options.force):
             raise UsageError(f"{suite.path}: a variant {name} is there already; --name gives another name")
 
 

@@ -16,7 +16,7 @@ from snapdrift.importers.evals.modelgraded import INPUT, modelgraded
 from snapdrift.importers.evals.suite import EvalsRequest
 from snapdrift.importers.made import Made, MadeSuite
 from snapdrift.importers.names import Unique, file_name
-from snapdrift.importers.notes import Notes, Place
+from snapdrift.importers.notes import Notes, Place, others
 from snapdrift.importers.sources import Source, SourceError
 from snapdrift.suites.strict_json import loads_strictly
 
@@ -77,7 +77,7 @@ def _specs(registry: Place, request: EvalsRequest, notes: Notes) -> Iterator[tup
 def _suite(name: str, names: Unique, spec: Place, request: EvalsRequest, source: Source, notes: Notes) -> MadeSuite:
     args = spec.value.get("args") if isinstance(spec.value.get("args"), Mapping) else {}
     kind = str(spec.value.get("class") or "").rpartition(":")[2]
-    for key in args.keys() - set(_ARGS):
+    for key in others(args, _ARGS):
         notes.left_out(spec.at("args", key), f"`{key}` of {name}", "has no counterpart")
     make = _CLASSES.get(kind)
     if make is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from snapdrift.importers.groups import Check, Slot
 from snapdrift.importers.names import identifier
-from snapdrift.importers.notes import Place
+from snapdrift.importers.notes import Place, others
 from snapdrift.importers.promptfoo.asserted import Asserted
 from snapdrift.importers.promptfoo.code import python_check
 from snapdrift.importers.promptfoo.judged import JUDGED
@@ -64,7 +64,7 @@ def _check(place: Place, test: MadeTest, reading: Reading) -> Check:
     entry = _entry(asserted)
     if isinstance(written.get("transform"), str):
         entry = {**entry, **_extract(written["transform"], entry)}
-    for key in written.keys() - set(_KEYS) - {"contextTransform"}:
+    for key in others(written, (*_KEYS, "contextTransform")):
         reading.notes.left_out(place.at(key), f"`{key}` of an assertion", "has no counterpart")
     metric = written.get("metric")
     hint = identifier(str(metric) if metric and "{{" not in str(metric) else f"{'not_' if turned else ''}{kind}")

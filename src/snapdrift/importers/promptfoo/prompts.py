@@ -11,7 +11,7 @@ from typing import Any
 
 from snapdrift.errors import DocumentError
 from snapdrift.importers.names import label
-from snapdrift.importers.notes import Place
+from snapdrift.importers.notes import Place, others
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError
 from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, Reading
 from snapdrift.importers.sources import FILE_PREFIX, SourceError
@@ -57,7 +57,7 @@ def _written(place: Place, reading: Reading) -> Iterator[tuple[str, tuple[str, .
         if isinstance(value, Mapping):
             text = value.get("raw") or value.get("id") or value.get("prompt") or value.get("file")
             name = str(value.get("label") or value.get("id") or "")
-            for key in value.keys() - {"raw", "id", "label", "display", "prompt", "file"}:
+            for key in others(value, {"raw", "id", "label", "display", "prompt", "file"}):
                 reading.notes.left_out(one.at(key), f"`{key}` of a prompt", "has no counterpart")
         else:
             text, name = value, ""

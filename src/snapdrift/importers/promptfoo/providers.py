@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from snapdrift.importers.names import label
-from snapdrift.importers.notes import Place
+from snapdrift.importers.notes import Place, others
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError, is_template
 from snapdrift.importers.promptfoo.reading import Reading
 from snapdrift.importers.sources import FILE_PREFIX
@@ -111,7 +111,7 @@ def read_provider(place: Place, reading: Reading) -> MadeProvider:
     if asked is None:
         raise UntranslatableError(_elsewhere(provider))
     endpoint, model = asked
-    for key in options.keys() - {"id", "label", "config", "prompts", "name", "description"}:
+    for key in others(options, {"id", "label", "config", "prompts", "name", "description"}):
         reading.notes.left_out(at.at(key), f"`{key}` of the provider {provider}", _no_counterpart(key))
     prompts = options.get("prompts")
     request, instructions = _request(at.at("config"), endpoint, model, reading)

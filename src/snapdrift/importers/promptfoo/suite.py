@@ -11,7 +11,7 @@ from snapdrift.importers.gates import BUDGET_USD, GateMetric, gate_entry, pairs_
 from snapdrift.importers.groups import Check, Group, Groups, columns_of, entry_of
 from snapdrift.importers.made import Made, MadeSuite
 from snapdrift.importers.names import Unique, file_name, label, usable_name
-from snapdrift.importers.notes import Notes, Place
+from snapdrift.importers.notes import Notes, Place, others
 from snapdrift.importers.promptfoo.assertions import checks_of
 from snapdrift.importers.promptfoo.prompts import MadePrompt, read_prompts, with_affixes
 from snapdrift.importers.promptfoo.providers import MadeProvider, read_providers, renamed_apart
@@ -39,7 +39,7 @@ def import_promptfoo(file: Path, workspace_root: Path | None, judge: str, name: 
         raise SourceError(f"{file}: no configuration of promptfoo; expected a mapping with prompts and providers")
     if "results" in config.value and "prompts" not in config.value:
         raise SourceError(f"{file}: these are results, no configuration; `snapdrift import outputs` takes them")
-    for key in config.value.keys() - set(_READ):
+    for key in others(config.value, _READ):
         notes.left_out(config.at(key), f"`{key}`", "has no counterpart in a suite")
     prompts = read_prompts(config.at("prompts"), reading)
     providers_at = config.at("providers") if config.at("providers").value is not None else config.at("targets")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from snapdrift.importers.notes import Place
+from snapdrift.importers.notes import Place, others
 from snapdrift.importers.promptfoo.csv_tests import case_of_row
 from snapdrift.importers.promptfoo.nunjucks import UntranslatableError
 from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, MEDIA_SUFFIXES, Reading
@@ -83,7 +83,7 @@ def _of_file(text: str, place: Place, reading: Reading) -> Iterator[Place]:
 
 def _test(place: Place, default: MadeTest, reading: Reading) -> MadeTest:
     value = place.value if isinstance(place.value, Mapping) else {}
-    for key in value.keys() - set(_KNOWN):
+    for key in others(value, _KNOWN):
         reading.notes.left_out(place.at(key), f"`{key}` of a test", _why(key))
     options = {**default.options, **_mapping(value.get("options"))}
     inherited = () if options.get("disableDefaultAsserts") else default.asserts
@@ -181,7 +181,7 @@ def texts_around(tests: Sequence[MadeTest], reading: Reading) -> bool:
     around = False
     for test in tests:
         around = around or bool(test.options.get("prefix") or test.options.get("suffix"))
-        for key in test.options.keys() - {"prefix", "suffix", "provider", "disableVarExpansion", "rubricPrompt"}:
+        for key in others(test.options, {"prefix", "suffix", "provider", "disableVarExpansion", "rubricPrompt"}):
             if key not in ("disableDefaultAsserts", "disableConversationVar", "storeOutputAs"):
                 why = "answers are graded as they are" if key in ("transform", "postprocess") else "has no counterpart"
                 reading.notes.left_out(test.place.at("options", key), f"`{key}` of a test's options", why)
