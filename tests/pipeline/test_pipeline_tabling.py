@@ -10,20 +10,33 @@ from typing import Any
 
 import pytest
 from pyarrow.parquet import read_table
+from tests.pipeline.conftest import write_rows
 
 from snapdrift.reports.results import TYPES
 
-RUN = ("run", "evals/capitals.yaml", "--recordings", "datasets/recordings.jsonl")
 CASES = 12
+SUITE = """\
+suite: towns
+dataset: datasets/towns.jsonl
+variants: {before: {outputs: datasets/before.jsonl}, now: {outputs: datasets/now.jsonl}}
+graders: [{name: town, exact: "{{ expected }}"}]
+gate: {baseline: {variant: before}, metrics: {town: {margin: 0.05}}, max_blind: 0.9}
+"""
 
 
-@pytest.fixture
-def ran(workspace, snapdrift) -> Path:
-    """A workspace with a finished run, one answer of which is a formula."""
-    root: Path = workspace(cases=CASES, max_blind=0.9)
-    recordings = root / "datasets" / "recordings.jsonl"
-    recordings.write_text(recordings.read_text().replace('"Town 3"', '"=HYPERLINK(1)"', 1))
-    assert snapdrift(*RUN, cwd=root).returncode in (0, 1)
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory, snapdrift) -> Path:
+    """A workspace with a finished run of recorded answers, one of which is a formula."""
+    root: Path = tmp_path_factory.mktemp("towns")
+    for folder in ("evals", "datasets"):
+        (root / folder).mkdir()
+    (root / "evals" / "towns.yaml").write_text(SUITE)
+    cases = [{"id": f"c{n}", "land": f"Land {n}", "expected": f"Town {n}"} for n in range(CASES)]
+    answers = [{"id": case["id"], "output": case["expected"]} for case in cases]
+    write_rows(root / "datasets" / "towns.jsonl", cases)
+    write_rows(root / "datasets" / "before.jsonl", answers)
+    write_rows(root / "datasets" / "now.jsonl", [{"id": "c0", "output": "=HYPERLINK(1)"}, *answers[1:]])
+    assert snapdrift("run", "evals/towns.yaml", cwd=root).returncode in (0, 1)
     return root
 
 
@@ -56,9 +69,9 @@ def test_a_row_a_call_has_all_scores_of_the_call_beside_it(ran, snapdrift):
         done = snapdrift("export", "latest", "-o", name, "--rows", "call", "--json", cwd=ran)
         assert json.loads(done.stdout)["rows"] == CASES * 2
     table, lines, sheet = read_table(ran / "c.parquet").to_pylist(), rows_in(ran / "c.jsonl"), rows_in(ran / "c.csv")
-    assert [row["scores"]["capital"]["passed"] for row in lines] == [row["capital.passed"] for row in table]
-    assert [row["capital.value"] for row in sheet] == [repr(row["capital.value"]) for row in table]
-    assert sum(row["capital.passed"] is False for row in table) == 1
+    assert [row["scores"]["town"]["passed"] for row in lines] == [row["town.passed"] for row in table]
+    assert [row["town.value"] for row in sheet] == [repr(row["town.value"]) for row in table]
+    assert sum(row["town.passed"] is False for row in table) == 1
 
 
 def test_a_table_has_nothing_that_privacy_takes_out(ran, snapdrift):
@@ -76,7 +89,7 @@ def test_a_table_has_nothing_that_privacy_takes_out(ran, snapdrift):
     [
         (("-o", "x.csv", "--format", "xlsx"), "--format: found 'xlsx'; expected one of db, csv, parquet, jsonl"),
         (("-o", "x.csv", "--rows", "case"), "--rows: found 'case'; expected one of score, call"),
-        (("-o", "evals/capitals.yaml", "--format", "csv"), "there is a file already"),
+        (("-o", "evals/towns.yaml", "--format", "csv"), "there is a file already"),
         (("-o", "x.csv", "--redact", "nothing"), "--redact"),
     ],
 )
