@@ -176,9 +176,7 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
     ],
 )
 def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, model, place) -> None:
-    coming = set(later(place)) - {"target", "budget"} if place else set()
-
-    assert first_column(heading, number) == set(model.keys()) - coming
+    assert first_column(heading, number) == set(model.keys())
 
 
 def test_the_table_of_a_rubric_has_every_key() -> None:

@@ -86,20 +86,28 @@ _EXAMPLES = re.compile(r"^Examples?:$", re.MULTILINE)
 def _register(name: str) -> None:
     """Adds a command; its help is the docstring, whose examples keep their lines."""
     function = getattr(importlib.import_module(f"snapdrift.cli.{name}"), name)
-    told = inspect.getdoc(function) or ""
-    first = told.partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    app.command(name, help=_EXAMPLES.sub("\b\n\\g<0>", told), short_help=first)(function)
+    first = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")
+    app.command(name, help=_help_of(function), short_help=first)(function)
+
+
+def _help_of(function: Any) -> str:
+    return _EXAMPLES.sub("\b\n\\g<0>", inspect.getdoc(function) or "")
 
 
 for _name in COMMANDS:
     _register(_name)
 GROUPS = {
+    "import": ("group", "Make suites of promptfoo configurations, OpenAI evals and answers obtained elsewhere"),
     "cache": ("cache", "Show, explain and forget the answers that later runs reuse"),
     "state": ("group", "Keep runs, verdicts and spending in a git branch or a folder, so that they survive CI"),
 }
 """Commands that have commands of their own: what their module calls them, and the line in the list of commands."""
+MODULES = {"import": "importing"}
+"""Modules of commands whose own name is a word of Python."""
 for _name, (_group, _told) in GROUPS.items():
-    _commands = getattr(importlib.import_module(f"snapdrift.cli.{_name}"), _group)
+    _commands = getattr(importlib.import_module(f"snapdrift.cli.{MODULES.get(_name, _name)}"), _group)
+    for _command in _commands.registered_commands:
+        _command.help = _help_of(_command.callback)
     app.add_typer(_commands, name=_name, short_help=_told)
 
 

@@ -53,7 +53,7 @@ def write_export(path: Path, out: Path, redact: Sequence[str] = (), *, whole: bo
     with open_run(path) as stored, stored.at_one_moment():
         require_finished(stored)
         cases, header = stored.cases(), stored.header
-        rules = _rules(stored, cases, redact)
+        rules = rules_of(stored, cases, redact)
         redactor = Redactor.of(rules, cases, header.variants, stored.meta(STOPPED) or "")
         names = () if whole else redactor.redaction.names
         if names:
@@ -64,8 +64,8 @@ def write_export(path: Path, out: Path, redact: Sequence[str] = (), *, whole: bo
     return Exported(header.run_id, out, names)
 
 
-def _rules(stored: StoredRun, cases: Sequence[Case], redact: Sequence[str]) -> Privacy:
-    """The rules of the stored suite, made stricter."""
+def rules_of(stored: StoredRun, cases: Sequence[Case], redact: Sequence[str]) -> Privacy:
+    """The rules of the stored suite, made stricter. Raises `UsageError` for a name that means nothing."""
     columns = columns_of(cases)
     for name in redact:
         told = wrong_name(name, columns)

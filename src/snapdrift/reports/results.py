@@ -102,8 +102,8 @@ HEAD = ",".join(TYPES) + "\n"
 
 def csv_lines(one: Answered) -> str:
     """The lines of a planned call, each with its end (a line break inside a cell is none)."""
-    before, after = _cells(one.call), _cells(one.answer)
-    return "".join(f"{before},{_cells(score)},{after}\n" for score in one.scores)
+    before, after = cells(one.call), cells(one.answer)
+    return "".join(f"{before},{cells(score)},{after}\n" for score in one.scores)
 
 
 def _all(view: View) -> Iterator[Answered]:
@@ -225,7 +225,8 @@ def _text_of(value: Any) -> str | None:
 # -------------------------------------------------------------------------------------------------------------- cells
 
 
-def _cells(values: Sequence[Any]) -> str:
+def cells(values: Sequence[Any]) -> str:
+    """Values as they stand in a line of the CSV."""
     return ",".join(map(_cell, values))
 
 

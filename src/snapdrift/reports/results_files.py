@@ -48,7 +48,7 @@ class ResultsWriter:
         self._csv.write(HEAD)
         self._parquet_path = folder / "results.parquet"
         there = importlib.util.find_spec("pyarrow") is not None
-        self._parquet = _ParquetFile(drafts.begin(self._parquet_path), self._parquet_path) if there else None
+        self._parquet = ParquetFile(drafts.begin(self._parquet_path), self._parquet_path) if there else None
 
     def add(self, case: CaseView) -> None:
         """Writes the rows of the next case."""
@@ -83,8 +83,8 @@ class ResultsWriter:
             self._parquet.close()
 
 
-class _ParquetFile:
-    """A Parquet file that is written group by group."""
+class ParquetFile:
+    """A Parquet file of the table that is written group by group; methods raise `OSError` with `path`."""
 
     def __init__(self, draft: Path, path: Path) -> None:
         from snapdrift.reports.results_parquet import Batch
@@ -95,6 +95,7 @@ class _ParquetFile:
         self._writer: ParquetWriter | None = None
 
     def add(self, one: Answered) -> None:
+        """Adds the rows of a planned call."""
         from snapdrift.reports.results_parquet import Batch
 
         self._batch.add(one)
@@ -103,12 +104,14 @@ class _ParquetFile:
             self._batch = Batch()
 
     def end(self) -> None:
+        """Writes what is left and ends the file."""
         if len(self._batch) or self._writer is None:
             self._write()
         with named(self._path):
             self.close()
 
     def close(self) -> None:
+        """Lets go of the file."""
         if self._writer is not None:
             self._writer.close()
 

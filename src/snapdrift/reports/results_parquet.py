@@ -65,6 +65,15 @@ class Batch:
         return pa.Table.from_arrays([repeated[name] for name in TYPES], names=list(TYPES))
 
 
+def table_of(rows: Sequence[Sequence[Any]], types: Mapping[str, str]) -> pa.Table:
+    """A table of rows whose columns are of these kinds (those of `TYPES`). Raises `ImportError` without pyarrow."""
+    import pyarrow as pa
+
+    columns = [[row[place] for row in rows] for place in range(len(types))]
+    arrays = _columns(columns, types)
+    return pa.Table.from_arrays([arrays[name] for name in types], names=list(types))
+
+
 def parquet_table(view: View) -> pa.Table:
     """The whole table. Texts are as the run holds them, but for lone surrogates: these are replaced.
 

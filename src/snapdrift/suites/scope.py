@@ -21,7 +21,7 @@ _TUNING = (
 )
 _HOSTED_EVALS = (
     "OpenAI's hosted Evals are out of scope: their API ends on 2026-11-30",
-    "expected dataset, prompt and graders in this file",
+    "expected dataset, prompt and graders in this file (`snapdrift import openai-evals` makes them of an export)",
 )
 
 _ENDPOINTS = {

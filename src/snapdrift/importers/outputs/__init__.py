@@ -1,0 +1,1 @@
+"""Answers obtained elsewhere: logs, stored completions, batch outputs, results of other tools."""
