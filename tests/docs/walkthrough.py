@@ -23,7 +23,12 @@ from docs.fences import Fence
 from snapdrift.cli import app
 from snapdrift.exit_codes import ExitCode
 
-COLUMNS = "98"
+READER = {
+    "COLUMNS": "98",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    **{f"GIT_{who}_{what}": "reader" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+}
+"""The environment of whoever reads: a terminal as wide as the pages, and a name for commits."""
 CLI: Any = typer.main.get_command(app)
 VARYING = (
     (re.compile(r"\b20\d{6}-\d{6}-[0-9a-f]{4,}\b"), "RUN"),
@@ -37,10 +42,16 @@ _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended, and what it printed."""
+    """How a command ended, what it printed, and what it said beside it on stderr."""
 
     code: int
-    output: str
+    printed: str
+    said: str = ""
+
+    @property
+    def output(self) -> str:
+        """Both, as a terminal has them."""
+        return self.printed + self.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +78,18 @@ def commands(text: str) -> list[Command]:
     return [Command(line, tuple(shown)) for line, shown in found]
 
 
-def without_what_varies(line: str) -> str:
-    """A printed line, with words in the place of ids, dates and amounts."""
+def without_what_varies(text: str) -> str:
+    """A text as words with single blanks between them, and words in the place of ids, dates and amounts."""
     for pattern, word in VARYING:
-        line = pattern.sub(word, line)
-    return re.sub(r"\s+", " ", line).strip()
+        text = pattern.sub(word, text)
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def is_shown(shown: tuple[str, ...], output: str) -> bool:
-    """Whether the output is what is shown; `...` stands for any text, a line of its own for any lines."""
-    wanted = "\n".join(without_what_varies(line) for line in shown if line.strip())
-    printed = "\n".join(without_what_varies(line) for line in output.splitlines() if line.strip())
-    pattern = re.escape(wanted).replace(r"\n\.\.\.\n", r"\n(?:.*\n)*?").replace(r"\.\.\.", r"[\s\S]*?")
-    return re.fullmatch(pattern, printed) is not None
+    """Whether the output is what is shown, wherever its lines are broken; `...` stands for any text."""
+    pieces = without_what_varies("\n".join(shown)).split("...")
+    pattern = ".*?".join(re.escape(piece.strip()) for piece in pieces)
+    return re.fullmatch(pattern, without_what_varies(output)) is not None
 
 
 def arguments_of(line: str) -> list[str]:
@@ -154,7 +164,7 @@ class Reader:
             return
         self.last = self._ended(command.line)
         self._expect(fence, self.last, code, command.line)
-        same = not command.shown or is_shown(command.shown, self.last.output)
+        same = not command.shown or any(is_shown(command.shown, text) for text in (self.last.printed, self.last.output))
         assert same, f"line {fence.line}: `{command.line}` printed\n\n{self.last.output}"
 
     def _run_without_key(self, fence: Fence, command: Command) -> None:
@@ -175,8 +185,8 @@ class Reader:
         if words[:1] != ["snapdrift"] or _SHELL.search(line):
             return self._shell(f"(exit {self.last.code})\n{line}")
         globbed = [name for word in words[1:] for name in self._names(word)]
-        done = self.snapdrift(*globbed, cwd=self.folder, env={"COLUMNS": COLUMNS})
-        return Ended(done.returncode, done.stdout + _without_progress(done.stderr))
+        done = self.snapdrift(*globbed, cwd=self.folder, env=READER)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def _names(self, word: str) -> list[str]:
         if "*" not in word or word.startswith("/"):
@@ -193,7 +203,7 @@ class Reader:
             shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m snapdrift "$@"\n')
             shim.chmod(0o755)
         path = os.pathsep.join([str(shim.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = clean_environment({"PATH": path, "COLUMNS": COLUMNS})
+        environment = clean_environment({**READER, "PATH": path})
         done = subprocess.run(
             words,
             cwd=self.folder,
@@ -204,14 +214,9 @@ class Reader:
             timeout=300,
             check=False,
         )
-        return Ended(done.returncode, done.stdout + _without_progress(done.stderr))
+        return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def without_indent(text: str) -> str:
     """The lines of a file without the blanks before and behind them, and without blank lines."""
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _without_progress(said: str) -> str:
-    """What a person reads of stderr when all is over: messages, not how far it is."""
-    return "".join(line for line in said.splitlines(keepends=True) if not re.match(r".*\b\d+/\d+\b|.*\d+ of \d+", line))
