@@ -33,13 +33,14 @@ _BLOCK = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Puts every design page into the nav, and what no entry names under `More`: a new page is never lost."""
+    """Puts every design page into the nav, and what no entry names under `How-to`: a new page is never lost."""
     nav: list[Any] = list(config.nav or [])
     named = set(re.findall(r"[\w/.-]+\.md", str(nav))) | set(OUTSIDE.values())
     pages = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
     design = [page for page in pages if page.startswith("design/") and page not in named]
-    more = [page for page in pages if page not in named and page not in design]
-    config.nav = [*nav, {"Design": design}, *([{"More": more}] if more else [])]
+    tasks = next(entry["How-to"] for entry in nav if isinstance(entry, dict) and "How-to" in entry)
+    tasks += [page for page in pages if page not in named and page not in design]
+    config.nav = [*nav, {"Design": design}]
     return config
 
 
