@@ -193,10 +193,9 @@ def build(session: nox.Session) -> None:
         session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True, silent=True)
         snapdrift = str(Path(python).with_name("snapdrift"))
         # A demo takes a minute; what it cannot do without is imported by the schema of suites.
-        short = program != there[0] and session.posargs != ["--all"]
-        session.run(
-            snapdrift, *(["schema", "--builtin"] if short else ["demo", "--quiet"]), external=True, silent=short
-        )
+        whole = program == there[0] or session.posargs == ["--all"]
+        words = ["demo", "--quiet"] if whole else ["schema", "--builtin"]
+        session.run(snapdrift, *words, external=True, silent=not whole)
     session.run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "snapdrift", external=True)
     session.run(python, "-m", "pip", "install", "--quiet", "--no-deps", str(sdist), external=True, silent=True)
     session.run(python, "-m", "snapdrift", "schema", "--builtin", external=True, silent=True)
