@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.docs.walkthrough import commands, is_shown
+from tests.docs.walkthrough import Reader, commands, is_shown
 
 from docs.fences import fences, with_titles
 from docs.generate import PAGES, made
@@ -79,3 +79,26 @@ def test_a_block_is_told_by_the_words_after_its_language() -> None:
 )
 def test_what_is_shown_is_compared_with_what_is_printed_but_for_what_varies(shown, printed, same) -> None:
     assert is_shown(shown, printed) is same
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```console\n$ snapdrift --version\nsnapdrift 0\n```\n",
+        "```console exit=1\n$ snapdrift --version\n```\n",
+        "```console\n$ snapdrift check nowhere.yaml\n```\n",
+        "```console shown\n$ snapdrift check --no-such-option\n```\n",
+        "```console exti=1\n$ snapdrift --version\n```\n",
+        "```sh\nfalse\ntrue\n```\n",
+        "```python\nraise SystemExit(1)\n```\n",
+        "```yaml excerpt a.yaml\nb: 2\n```\n",
+        "```yaml\na: 1\n```\n",
+    ],
+)
+def test_a_page_that_shows_what_is_not_so_is_not_followed_to_its_end(page, tmp_path, snapdrift) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "a.yaml").write_text("a: 1\n")
+    reader = Reader(tmp_path / "shop", snapdrift)
+
+    with pytest.raises(Exception, match=r"line 1|No such option"):
+        reader.follow(fences(page)[0])

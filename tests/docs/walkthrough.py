@@ -173,7 +173,7 @@ class Reader:
         words = arguments_of(command.line)
         if called is None or "--no-wait" in words or "--standin" not in {o for p in called.params for o in p.opts}:
             return
-        ended = self._ended(shlex.join(["snapdrift", *words, "--standin"]).replace("'", ""))
+        ended = self._ended(shlex.join(["snapdrift", *words, "--standin"]))
         assert ended.code != ExitCode.ERROR, f"line {fence.line}: `{command.line}` on the stand-in\n\n{ended.output}"
 
     def _expect(self, fence: Fence, ended: Ended, code: int, line: str = "") -> None:
