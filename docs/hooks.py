@@ -28,6 +28,8 @@ OUTSIDE = {
     **{f"reports/example/{path.name}": f"images/{path.name}" for path in (ROOT / "reports" / "example").glob("*.png")},
 }
 """Files of the repository that the site has too, and where."""
+_LOADED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(https?:)?//[^>]*>")
+"""What a browser would load from elsewhere."""
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 _BLOCK = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
@@ -62,6 +64,16 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         pieces += [_relinked(markdown[end : block.start()], source, place), block[0]]
         end = block.end()
     return with_titles("".join([*pieces, _relinked(markdown[end:], source, place)]))
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """The page as it is, where it asks nothing of the network; else the build ends."""
+    from mkdocs.exceptions import PluginError
+
+    found = _LOADED.search(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri}: loads {found[0]} from elsewhere; the site asks nothing of the network")
+    return output
 
 
 def _relinked(text: str, source: str, place: str) -> str:
