@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "coverage", "demo", "build"]
+nox.options.sessions = ["lint", "types", "coverage", "demo", "docs", "build"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 
@@ -146,6 +148,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site, into site/: any warning fails it, a link or an anchor that leads nowhere too. `-- serve` shows it."""
+    install(session, "docs")
+    session.install("--quiet", "--editable", ".")
+    session.run("python", "docs/generate.py", "--check")
+    words = session.posargs or ["build", "--strict", "--quiet"]
+    session.run("mkdocs", *words, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def screenshots(session: nox.Session) -> None:
     """Pictures of the report in five states, for a person to look at: reports/example/."""
     install(session, "test")
@@ -153,18 +165,56 @@ def screenshots(session: nox.Session) -> None:
     session.run("python", "docs/screenshots.py", *session.posargs)
 
 
+def interpreters() -> list[str]:
+    """A Python of each minor version from 3.11 on, where the machine has one: by its name, or one that pyenv keeps."""
+    found: dict[tuple[int, ...], str] = {}
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    named = (shutil.which(f"python3.{minor}") for minor in range(11, 20))
+    for program in (sys.executable, *named, *map(str, sorted(kept.glob("3.*/bin/python")))):
+        if program is None:
+            continue
+        told = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=False
+        )  # a shim may be empty
+        version = re.match(r"Python (3)\.(\d+)\.\d+$", told.stdout.strip())
+        if version and int(version[2]) >= 11:
+            found.setdefault((3, int(version[2])), program)
+    return [found[version] for version in sorted(found)]
+
+
 @nox.session
 def build(session: nox.Session) -> None:
-    """Wheel and sdist; the demo then runs from the wheel, away from the repository."""
+    """Wheel and sdist, installed into a clean environment of every Python from 3.11 on that is found.
+
+    The demo runs from the wheel, away from the repository, on the oldest; `-- --all` runs it on each.
+    """
     session.install("--quiet", "build")
     out = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(out, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(out), silent=True)
-    wheel = next(out.glob("*.whl"))
-    session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
-    session.install("--quiet", str(wheel))
+    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
     outside = out.parent / "outside"
     shutil.rmtree(outside, ignore_errors=True)
     outside.mkdir()
     session.chdir(outside)
-    session.run("snapdrift", "demo")
+    there = interpreters()
+    for program in there:
+        python = clean_environment(session, program, outside / "venv")
+        session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True, silent=True)
+        snapdrift = str(Path(python).with_name("snapdrift"))
+        # A demo takes a minute; what it cannot do without is imported by the schema of suites.
+        whole = program == there[0] or session.posargs == ["--all"]
+        words = ["demo", "--quiet"] if whole else ["schema", "--builtin"]
+        session.run(snapdrift, *words, external=True, silent=not whole)
+    session.run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "snapdrift", external=True)
+    session.run(python, "-m", "pip", "install", "--quiet", "--no-deps", str(sdist), external=True, silent=True)
+    session.run(python, "-m", "snapdrift", "schema", "--builtin", external=True, silent=True)
+    session.log(f"the wheel was installed by {', '.join(there)}; the sdist by the last of them")
+
+
+def clean_environment(session: nox.Session, program: str, folder: Path) -> str:
+    """An environment of this interpreter with nothing in it, and the Python in it."""
+    session.run(program, "-m", "venv", "--clear", str(folder), external=True)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run(str(python), "--version", external=True)
+    return str(python)

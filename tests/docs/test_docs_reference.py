@@ -157,25 +157,25 @@ def test_every_yaml_example_of_the_page_is_a_suite_that_is_loaded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "number", "model", "place"),
+    ("heading", "number", "model"),
     [
-        ("Keys of a suite", 0, SuiteFile, "suite"),
-        ("Keys of a prompt", 0, PromptEntry, ""),
-        ("Messages", 0, MessageEntry, ""),
-        ("Messages", 1, PartEntry, ""),
-        ("Keys of a variant", 0, VariantEntry, "variant"),
-        ("Keys of a sample", 0, SampleEntry, ""),
-        ("Privacy", 0, PrivacyEntry, "privacy"),
-        ("Gates", 0, GateEntry, ""),
-        ("Gates", 1, MetricEntry, ""),
-        ("The workspace", 0, Config, ""),
-        ("Hosts", 0, HostConfig, ""),
-        ("Labels", 0, LabelRow, ""),
-        ("Accepted losses", 0, AcceptedEntry, ""),
-        ("Keys of the stand-in", 0, StandinSettings, ""),
+        ("Keys of a suite", 0, SuiteFile),
+        ("Keys of a prompt", 0, PromptEntry),
+        ("Messages", 0, MessageEntry),
+        ("Messages", 1, PartEntry),
+        ("Keys of a variant", 0, VariantEntry),
+        ("Keys of a sample", 0, SampleEntry),
+        ("Privacy", 0, PrivacyEntry),
+        ("Gates", 0, GateEntry),
+        ("Gates", 1, MetricEntry),
+        ("The workspace", 0, Config),
+        ("Hosts", 0, HostConfig),
+        ("Labels", 0, LabelRow),
+        ("Accepted losses", 0, AcceptedEntry),
+        ("Keys of the stand-in", 0, StandinSettings),
     ],
 )
-def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, model, place) -> None:
+def test_a_table_of_keys_has_every_key_that_works_and_no_other(heading, number, model) -> None:
     assert first_column(heading, number) == set(model.keys())
 
 
