@@ -804,11 +804,11 @@ class Alone:
 class Gate:
     """A resolved policy. `discordance` is the assumed share of cases whose result differs between two variants.
 
-    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse its
-    answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `ref` names the git tree that the
-    baselines are from: until it is read the pairs only say what they will be named. `alone` are the candidates that
-    have no baseline there, or need none. `outside` is a baseline of kept answers, or one to fall back on, that a run has
-    still to look up.
+    `target` is what its comparisons claim of. `fresh` gates (`cache: never`) never take up an earlier run nor reuse
+    its answers; `max_age_s` is how old a reused answer may be, in seconds (None: any). `ref` names the git tree that
+    the baselines are from: until it is read the pairs only say what they will be named. `alone` are the candidates
+    that have no baseline there, or need none. `outside` is a baseline of kept answers, or one to fall back on, that a
+    run has still to look up.
     """
 
     name: str

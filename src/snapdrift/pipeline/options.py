@@ -142,11 +142,12 @@ class RunOptions:
     """All that `run` takes. `env` is the process environment, read once at the edge.
 
     `early_stop` ends asking once the gate is resolved, as the suite's key does; `extend` (of `resume`) goes on topping
-    up. `baseline_ref` puts a git tree in the place of the gate's baseline; `changed` leaves out the suites that nothing
-    touched since a ref. `fallbacks` says by the path of a suite why its baseline cannot be asked. Without `code` a suite
-    that runs code of its workspace is refused, without `cache` no answer of another run is reused. `shard` asks one part
-    of each suite only. `settled` is told, in a sentence, each result that takes no run. `stop` ends asking from another
-    thread, where signals do not reach; `charged` is told what asking took of `limits.max_usd`, in dollars.
+    up. `baseline_ref` puts a git tree in the place of the gate's baseline; `changed` leaves out the suites that
+    nothing touched since a ref. `fallbacks` says by the path of a suite why its baseline cannot be asked. Without
+    `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is reused.
+    `shard` asks one part of each suite only. `settled` is told, in a sentence, each result that takes no run. `stop`
+    ends asking from another thread, where signals do not reach; `charged` is told what asking took of
+    `limits.max_usd`, in dollars.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)

@@ -117,9 +117,9 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     """Runs suites one after another: load, plan, execute, grade, compare, decide, render.
 
     All are checked before anything of any is sent. Those that need not be asked (`options.changed`, a baseline that is
-    what it was) are told to `options.settled` and make no run: there may be no outcome at all. A baseline whose model is
-    gone is compared with by its fallback. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and so does
-    `LeftRunning`, where batches are not waited for.
+    what it was) are told to `options.settled` and make no run: there may be no outcome at all. A baseline whose model
+    is gone is compared with by its fallback. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and so
+    does `LeftRunning`, where batches are not waited for.
     """
     try:
         return _run_suites(paths, options)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.model import Case, Gate, MustPass, OnInconclusive, Policy, ScoreKind, Severity, Target
-from snapdrift.suites.gate_places import gate_places
 from snapdrift.suites.gate_entries import CacheAge, MustPassEntry, SampleEntry
 from snapdrift.suites.gate_keys import Key, Known, gate_keys
 from snapdrift.suites.gate_metrics import MetricGates
 from snapdrift.suites.gate_pairs import Pairing
+from snapdrift.suites.gate_places import gate_places
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.registry import Location
 from snapdrift.suites.samples import fitting_sample, resolve_sample

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from snapdrift.suites.gate_places import gate_places
 from snapdrift.suites.gate_keys import Key, gate_keys
+from snapdrift.suites.gate_places import gate_places
 from snapdrift.suites.gates import ResolvedGate
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.registry import Location
