@@ -30,7 +30,7 @@ from snapdrift.pipeline.sharing import Schedule, Window
 from snapdrift.pipeline.spending import SpendingNotes, mark_in_flight, spending_notes
 from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.targets import Target
-from snapdrift.pipeline.telling import Telling, unasked
+from snapdrift.pipeline.telling import Telling, open_telling
 from snapdrift.signals import StopRequest, stopping_on_signals
 
 if TYPE_CHECKING:
@@ -133,12 +133,10 @@ async def ask_all(
         grading = grading_beside(writer, stored, suite, settings.notice) if looking is None else nullcontext()
         beside = stack.enter_context(grading) if settings.answers else None
         record = _recording(writer, beside) if looking is None else looking.record
-        telling = None
-        if settings.progress is not None:
-            telling = Telling(stored.header.suite, settings.budget_usd, settings.progress)
-            # A run that is looked at ends when a look decides, and its judges are asked between the answers.
-            telling.begin(Phase.ANSWERS, unasked(stored) if looking is None and settings.answers else None)
-            settings = replace(settings, progress=telling)
+        # A run that is looked at ends when a look decides, and its judges are asked between the answers.
+        countable = settings.answers and looking is None
+        telling = open_telling(stored, settings.budget_usd, settings.progress, countable=countable)
+        settings = replace(settings, progress=telling)
         engine = partial(money.engine, ask, record, calls, stored, settings)
         runner: BatchRunner | None = None
         if settings.answers and (settings.judges_by_batch or any(one.batch for one in stored.header.variants)):

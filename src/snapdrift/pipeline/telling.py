@@ -45,6 +45,17 @@ class Telling:
         )
 
 
+def open_telling(
+    stored: StoredRun, budget_usd: float | None, tell: Callable[[Progress], None] | None, *, countable: bool
+) -> Telling | None:
+    """What tells of a run; None where nobody listens. Not `countable`: nobody knows how many answers will be asked."""
+    if tell is None:
+        return None
+    telling = Telling(stored.header.suite, budget_usd, tell)
+    telling.begin(Phase.ANSWERS, unasked(stored) if countable else None)
+    return telling
+
+
 def unasked(stored: StoredRun) -> int:
     """How many answers are still to be asked one by one."""
     batched = {variant.name for variant in stored.header.variants if variant.batch}
