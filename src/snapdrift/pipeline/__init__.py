@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
+    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances, suites_only
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
     from snapdrift.pipeline.demo import Demo, run_demo
@@ -85,12 +85,13 @@ __all__ = [
     "resume_run",
     "run_demo",
     "run_suites",
+    "suites_only",
     "watch_suites",
 ]
 
 
 _STEPS = {
-    "accepting": ("CheckedAcceptances", "check_acceptances"),
+    "accepting": ("CheckedAcceptances", "check_acceptances", "suites_only"),
     "again": (
         "compare_run",
         "regrade_run",
