@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def decided(module_workspace):
         yield Decided(root, red, spared, options)
 
 
-def document(outcome: RunOutcome) -> dict:
+def document(outcome: RunOutcome) -> Any:
     return json.loads(outcome.reports.verdict.read_text())
 
 

@@ -32,8 +32,8 @@ def ran(module_workspace):
 
 
 def asked(suite: Path, *runs: str, told: list[str] | None = None, **selection) -> list[str]:
-    notice = [].append if told is None else told.append
-    options = RunOptions(selection=Selection(failed=runs, **selection), notice=notice)
+    said: list[str] = [] if told is None else told
+    options = RunOptions(selection=Selection(failed=runs, **selection), notice=said.append)
     return [case.id for case in prepare(suite, options).cases]
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the bundled suites."""
     made = tmp_path_factory.mktemp("migrating") / "workspace"
     made.mkdir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +151,11 @@ def test_a_link_out_of_the_workspace_is_not_followed(root, tmp_path_factory):
     (root / "evals" / "accepted.yaml").symlink_to(outside)
     with pytest.raises(AcceptancesError, match="leads out of the workspace"):
         read_accepted(find_workspace(root), TODAY)
+
+
+def test_the_schema_in_the_repository_is_the_present_one():
+    kept = Path(__file__).parents[2] / "evals" / "accepted.schema.json"
+    assert json.loads(kept.read_text()) == accepted_json_schema()
 
 
 def test_the_schema_for_editors_has_the_keys_of_an_entry():

@@ -67,7 +67,7 @@ def check(
         accepted = pipeline.check_acceptances(suites, options)
         if accepted is not None:
             typer.echo(tables.checked_acceptances(accepted), nl=False)
-            suites = [path for path in suites if path.name != "accepted.yaml"]
+            suites = pipeline.suites_only(suites)
         for prepared in pipeline.check_suites(suites, options) if suites else ():
             others = () if gate is not None or variant else pipeline.check_other_gates(prepared, options)
             typer.echo(tables.checked(prepared), nl=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances
+    from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances, suites_only
     from snapdrift.pipeline.across import Across, compare_runs
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
@@ -109,12 +109,13 @@ __all__ = [
     "run_suites",
     "show_archive",
     "start_workspace",
+    "suites_only",
     "watch_suites",
 ]
 
 
 _STEPS = {
-    "accepting": ("CheckedAcceptances", "check_acceptances"),
+    "accepting": ("CheckedAcceptances", "check_acceptances", "suites_only"),
     "across": ("Across", "compare_runs"),
     "again": (
         "compare_run",
