@@ -76,8 +76,15 @@ def _touched(files: Iterable[str], repository: Repository, base: Commit) -> Iter
 
 
 def _files_of(suite: Suite, workspace: TracedWorkspace, options: RunOptions) -> Iterator[str]:
+    from snapdrift.suites.accepted import ACCEPTED_FILE
+
     yield suite.path
-    yield from workspace.seen
+    yield from (path for path in workspace.seen if path != ACCEPTED_FILE)  # read for every suite, and about few
+    if suite.accepted:
+        yield ACCEPTED_FILE
+    for gate in suite.gates.values():
+        if gate.outside is not None:
+            yield from filter(None, (gate.outside.archive, gate.outside.fallback))
     yield from _configuration(workspace)
     for path in (*_standin_files(suite, workspace), *options.target.recordings):
         yield os.path.relpath(path.resolve(), workspace.root)

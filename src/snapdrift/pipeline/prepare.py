@@ -37,7 +37,7 @@ class Prepared:
 
     `calibration` says for a suite that requires it what is known of its judges; `design` how it is looked at while it
     grows, None for a fixed number of cases. `idle` says why nothing need be asked, empty where something has to be;
-    `based` is the baseline, where the gate names kept answers.
+    `based` is the baseline, where the gate names kept answers; `loaded` is the suite before its gate added a baseline.
     """
 
     workspace: Workspace
@@ -53,6 +53,7 @@ class Prepared:
     design: Design | None = None
     idle: str = ""
     based: Based | None = None
+    loaded: Suite | None = None
 
     @property
     def frozen(self) -> Frozen | None:
@@ -131,13 +132,14 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     workspace = TracedWorkspace.of(find_workspace(path))
     catalog = workspace_catalog(workspace)
     suite = load_suite(path, workspace, Registry(refusal=refusal(workspace, allowed=options.code)), catalog)
+    suite = with_acceptances(suite, workspace)
     if options.changed is not None:
         require_touched(suite, workspace, options)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
-    suite = with_acceptances(replace(suite, warnings=tuple(dict.fromkeys(told))), workspace)
-    return _under_gate(workspace, suite, catalog, options)
+    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
+    return replace(_under_gate(workspace, suite, catalog, options), loaded=suite)
 
 
 def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: RunOptions) -> Prepared:
@@ -320,11 +322,12 @@ def check_other_gates(prepared: Prepared, options: RunOptions) -> tuple[Prepared
     Raises one `SnapdriftError` with what is wrong with any of them.
     """
     found, errors = [], []
-    for name in prepared.suite.gates:
+    suite = prepared.loaded or prepared.suite
+    for name in suite.gates:
         if name == prepared.gate.name:
             continue
         try:
-            one = _under_gate(prepared.workspace, prepared.suite, prepared.catalog, replace(options, gate=name))
+            one = _under_gate(prepared.workspace, suite, prepared.catalog, replace(options, gate=name))
             require_sufficient(one)
         except SnapdriftError as error:
             errors.append(error)
