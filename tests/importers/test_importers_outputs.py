@@ -181,7 +181,7 @@ def test_a_suite_whose_variants_stand_in_one_line_is_left_as_it_is_with_the_line
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory, snapdrift) -> Path:
     """A suite made of an archive of Inspect, with no suite that it belongs to."""
-    root = tmp_path_factory.mktemp("alone")
+    root: Path = tmp_path_factory.mktemp("alone")
     with zipfile.ZipFile(root / "caps.eval", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("header.json", json.dumps({"eval": {"model": "openai/gpt-4o"}}))
         for sample in SAMPLES:

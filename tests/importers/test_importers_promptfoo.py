@@ -29,7 +29,7 @@ from snapdrift.suites.templates import Template
 
 JUDGE = "gpt-4o-2024-11-20"
 SCHEMA = {"type": "object", "required": ["queue"], "properties": {"queue": {"enum": ["billing", "delivery"]}}}
-FORMAT = {
+FORMAT: dict[str, Any] = {
     "type": "json_schema",
     "json_schema": {
         "name": "ticket",
@@ -156,7 +156,8 @@ def grader_of(assertion: dict[str, Any], tmp_path: Path, **variables: Any) -> tu
 def passes(assertion: dict[str, Any], text: str, tmp_path: Path, **rest: Any) -> bool | None:
     grader, case, _ = grader_of(assertion, tmp_path, **rest.pop("variables", {}))
     response = Response(CallKey("c", "v", 0), Outcome.OK, "gpt-4o", text=text, **rest)
-    return grader.grade(case, response)[0].passed
+    passed: bool | None = grader.grade(case, response)[0].passed
+    return passed
 
 
 @pytest.mark.parametrize(

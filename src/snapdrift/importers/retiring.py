@@ -35,8 +35,11 @@ def _allowed(value: Any, notes: Notes, facts: ModelFacts) -> Any:
         return value
     made = {key: _allowed(item, notes, facts) for key, item in value.items()}
     judge = made.get("judge")
-    retires = facts.retires_within(str(judge.get("model")), RETIRING_DAYS) if isinstance(judge, dict) else None
-    if retires is not None:
-        made["judge"] = {**judge, "allow_retiring": True}
-        notes.changed("", f"the judge {judge['model']}", f"{retires.rstrip('.')}; name a model that stays (--judge)")
+    if isinstance(judge, dict):
+        retires = facts.retires_within(str(judge.get("model")), RETIRING_DAYS)
+        if retires is not None:
+            made["judge"] = {**judge, "allow_retiring": True}
+            notes.changed(
+                "", f"the judge {judge['model']}", f"{retires.rstrip('.')}; name a model that stays (--judge)"
+            )
     return made
