@@ -41,9 +41,9 @@ def judged_variants(stored: StoredRun) -> set[str]:
 
 
 def asked_of_judges(plan: str) -> int:
-    """How many calls of judges a plan counts."""
+    """How many questions to judges a plan counts."""
     (suite,) = json.loads(plan)["suites"]
-    return sum(judge["estimate"]["calls"] for judge in suite["judges"])
+    return sum(judge["estimate"]["requests"] for judge in suite["judges"])
 
 
 def means(path: Path) -> dict[str, float | None]:

@@ -64,7 +64,7 @@ def recordings() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def archived(snapdrift, tmp_path_factory) -> Path:
     """A workspace whose recorded run is archived; tests take copies of it."""
-    root = tmp_path_factory.mktemp("archived")
+    root: Path = tmp_path_factory.mktemp("archived")
     for folder in ("evals", "datasets", "archives"):
         (root / folder).mkdir()
     (root / "snapdrift.toml").write_text("")
@@ -256,7 +256,7 @@ def test_a_tree_with_uncommitted_changes_is_refused(workspace, snapdrift):
 
 
 @pytest.fixture
-def without_texts(workspace, snapdrift) -> Path:
+def without_texts(workspace: Path, snapdrift) -> Path:
     """The workspace with an archive that privacy took the texts out of."""
     change(workspace, "variants:\n", "privacy: {redact: [answer]}\nvariants:\n")
     run = snapdrift("run", "evals/capitals.yaml", "--gate", "default", *RECORDED, "-q", cwd=workspace)

@@ -83,7 +83,7 @@ def archive(
         raise UsageError(f"archive: found {len(what)} names; expected one RUN or one SUITE")
     words = pipeline.ArchiveWords(why, by, force, _salt(salt_env))
     request = pipeline.ArchiveRequest(words, variant, out)
-    asking = {"--repeats": repeats, "--gate": gate, "--standin": standin, "--recordings": recordings}
+    asking: dict[str, object] = {"--repeats": repeats, "--gate": gate, "--standin": standin, "--recordings": recordings}
     if not what[0].endswith(_SUITES):
         asking |= {"--max-usd": max_usd, "--host": host, "--base-url": base_url, "--behaviour": behaviour}
         for name, value in asking.items():

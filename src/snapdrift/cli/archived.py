@@ -20,7 +20,7 @@ def written(made: Archived) -> str:
     """What `archive` ends with, and how a suite names the file."""
     header = made.archive.header
     size = f"{made.size / 2**20:.1f} MB" if made.size >= 2**20 else f"{made.size / 2**10:.1f} kB"
-    named = f"{{archive: {made.path}}}"
+    named = f"{{archive: {made.named}}}"
     beside = f"{{variant: {header.variant.name}, fallback: {named}}}"
     whose = f"{header.measured:,} answers of {header.variant.name} ({header.variant.model}) to {header.cases:,} cases"
     how = f"compare with it: `baseline: {named}`, or beside the variant `baseline: {beside}`"

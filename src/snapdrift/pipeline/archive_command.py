@@ -37,9 +37,10 @@ class ArchiveRequest:
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """An archive that was written: where it is, how large in bytes, and what is in it."""
+    """An archive that was written: where it is, how a suite names it, how large in bytes, and what is in it."""
 
     path: Path
+    named: str
     size: int
     archive: Archive
 
@@ -52,7 +53,9 @@ def archive_run(text: str, request: ArchiveRequest, options: RunOptions, cwd: Pa
         suite, _ = load_stored_suite(stored, workspace, code=options.code)
         archive = archive_of(stored, suite, variant, request.words)
     out = request.out or workspace.root / FOLDER / _file_name(archive)
-    return Archived(out, write_archive(archive, out), archive)
+    size, root = write_archive(archive, out), workspace.root.resolve()
+    inside = out.resolve().is_relative_to(root)
+    return Archived(out, out.resolve().relative_to(root).as_posix() if inside else str(out), size, archive)
 
 
 def archive_suite(path: Path, request: ArchiveRequest, options: RunOptions, cwd: Path) -> Archived:
