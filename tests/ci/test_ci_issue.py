@@ -25,7 +25,7 @@ def api() -> Iterator[GitHub]:
 
 @pytest.fixture
 def told(api: GitHub, tmp_path: Path) -> Told:
-    """Goes through the step with what a night left; returns the titles of the issues and how many comments there are."""
+    """Runs the step on what a night left; returns the titles of the issues and how many comments there are."""
 
     def night(late: str, tripped: int | None = None, reported: str = "- x", code: int = 0) -> tuple[list[str], int]:
         suite = {"suite": "s", "night": tripped, "tripped": ["moved"] if tripped else [], "verdict": None}
