@@ -64,21 +64,22 @@ def test_an_inconclusive_metric_passes_with_a_warning_or_fails_as_the_gate_says(
 
 
 def test_workers_of_a_session_share_what_a_run_came_to_and_also_that_it_cannot_be_made(broken, tmp_path):
-    state = {"state": str(tmp_path)}
+    asked: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path}
     first, second, other = SharedRuns("one"), SharedRuns("one"), SharedRuns("two")
-    run = first.run(broken, {"standin": True, "fresh": True, **state})
-    again = second.run(broken, {"standin": True, "fresh": True, **state})
+    run = first.run(broken, asked)
+    again = second.run(broken, asked)
     assert (again.id, again.report, again.headline) == (run.id, run.report, run.headline)
-    assert other.run(broken, {"standin": True, "fresh": True, **state}).id != run.id
+    assert other.run(broken, asked).id != run.id
     for runs in (first, second):
         with pytest.raises(UsageError, match="OPENAI_API_KEY is not set"):
-            runs.run(broken, {"env": {}, **state})
+            runs.run(broken, {"env": {}, "state": tmp_path})
 
 
 def test_a_ceiling_is_for_all_suites_of_the_session_together(broken, doubtful, tmp_path):
     run = SharedRuns(None).run(broken, {"standin": True, "fresh": True, "state": str(tmp_path / "alone")})
     assert run.usd is not None
     # Enough for one suite, and for a few calls of the next.
-    settings = {"standin": True, "max_usd": run.usd * 1.3, "fresh": True, "state": str(tmp_path / "both")}
+    both: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path / "both"}
+    settings: snapdrift.RunSettings = {**both, "max_usd": run.usd * 1.3}
     assert SharedRuns("money").run(broken, settings).decision == "regression"
     assert SharedRuns("money").run(doubtful, settings).decision == "incomplete"
