@@ -44,7 +44,8 @@ def coverage(session: nox.Session) -> None:
     install(session, "test")
     session.install("--quiet", "--editable", ".")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *in_parallel(session), *session.posargs)
+    examples = {"SNAPDRIFT_EXAMPLES": "150"}
+    session.run("coverage", "run", "-m", "pytest", *in_parallel(session), *session.posargs, env=examples)
     session.run("coverage", "combine", "--quiet")
     limit = [] if session.posargs else ["--fail-under", "88"]
     session.run("coverage", "report", "--skip-covered", "--precision=1", *limit)

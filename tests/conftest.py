@@ -20,8 +20,9 @@ from tests.nursery import WarmProcess
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# A slow machine is no failure: no test asserts a time, so neither does hypothesis.
-settings.register_profile("snapdrift", deadline=None)
+# A slow machine is no failure: no test asserts a time, so neither does hypothesis. The examples are others in every run;
+# `nox -s coverage`, which nights run, tries more of them.
+settings.register_profile("snapdrift", deadline=None, max_examples=int(os.environ.get("SNAPDRIFT_EXAMPLES", "40")))
 settings.load_profile("snapdrift")
 
 # A runner started in the background ignores Ctrl-C, and so would every process started here: the tests send it.
