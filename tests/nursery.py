@@ -14,6 +14,7 @@ import sys
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.reduction import DupFd
+from multiprocessing.synchronize import Semaphore
 from typing import IO, Any
 
 _FORKING = get_context("forkserver")
@@ -27,7 +28,8 @@ class WarmProcess:
         theirs_in, ours_in = os.pipe()
         ours_out, theirs_out = os.pipe()
         handed = [DupFd(fd) for fd in (theirs_in, theirs_out, said.fileno())]
-        self._process = _FORKING.Process(target=_serve, args=(handed, environment), daemon=False)
+        self._taken = _FORKING.Semaphore(0)
+        self._process = _FORKING.Process(target=_serve, args=(handed, environment, self._taken), daemon=False)
         self._process.start()
         for fd in (theirs_in, theirs_out):
             os.close(fd)
@@ -43,17 +45,21 @@ class WarmProcess:
         return self._process.exitcode or 0
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Ends it at once; but one that is just being handed its pipes only then, or a thread here would print that it
+        lost whom it was speaking to, into whatever the test reads."""
+        if self._taken.acquire(timeout=10):
+            self._taken.release()
         self._process.kill()
 
 
-def _serve(handed: list[Any], environment: dict[str, str]) -> None:
+def _serve(handed: list[Any], environment: dict[str, str], taken_all: Semaphore) -> None:
     """In the fork: become what `python -m snapdrift.standin` is."""
     os.setsid()
     for number, fd in enumerate(handed):
         taken = fd.detach()
         os.dup2(taken, number)
         os.close(taken)
+    taken_all.release()
     os.environ.clear()
     os.environ.update(environment)
     sys.stdin = os.fdopen(0, encoding="utf-8")
