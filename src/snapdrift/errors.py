@@ -133,6 +133,15 @@ class LeftRunning(IncompleteError):  # noqa: N818  it is a state that the user a
         super().__init__(message)
 
 
+class NothingToAsk(SnapdriftError):  # noqa: N818  it is a result, not an error
+    """No run was made because nothing need be asked: the message says why. The command line ends with 0 for it.
+
+    Nothing that the suite is made of changed (`changed`), or its candidates ask what their baselines from git asked.
+    """
+
+    exit_code = 0
+
+
 class Interrupted(SnapdriftError):  # noqa: N818  it is a state that the user asked for, not an error
     """The user stopped the run; what was answered is stored and the run can be resumed."""
 
