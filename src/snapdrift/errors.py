@@ -41,6 +41,10 @@ class UsageError(SnapdriftError):
     """The command line or the Python API was asked for something that makes no sense."""
 
 
+class NothingFailed(UsageError):  # noqa: N818  who has several suites passes over those that are well
+    """What failed in a run was to be asked again, and nothing did."""
+
+
 class ConfigError(SnapdriftError):
     """`snapdrift.toml`, the workspace or the environment is not usable."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from snapdrift.api.settings import options_of
-from snapdrift.errors import NothingToAsk, SnapdriftError
+from snapdrift.errors import NothingFailed, NothingToAsk, SnapdriftError
 from snapdrift.pytest_plugin import MARKER, VerdictWarning, runs_of
 from snapdrift.pytest_plugin.findings import About, Finding, Kind, finding_of
 from snapdrift.pytest_plugin.settings import settings_of
@@ -56,14 +56,15 @@ class SuiteFile(pytest.File):
     def collect(self) -> Iterable[SuiteItem]:
         """Its items; raises `CollectError` with every mistake of the suite, and where its gate could never tell.
 
-        They are the same whether anything changed or not: what need not be asked is skipped, not gone.
+        They are the same whatever changed or failed: what need not be asked is skipped, not gone.
         """
         from snapdrift.pipeline.prepare import prepare, require_sufficient
 
         try:
             options = options_of(settings_of(self.config), "pytest")
+            selection = replace(options.selection, failed=())
             # What there is to be told is told when the suite is run.
-            prepared = prepare(self.path, replace(options, changed=None, notice=lambda _: None))
+            prepared = prepare(self.path, replace(options, selection=selection, changed=None, notice=lambda _: None))
             require_sufficient(prepared)
             found = list(_items(prepared))
         except SnapdriftError as error:
@@ -75,7 +76,7 @@ class SuiteFile(pytest.File):
         """Has the run made, or waits for who makes it; what keeps it from being made is an error of each item."""
         try:
             self.run = runs_of(self.config).run(self.path, settings_of(self.config))
-        except NothingToAsk as settled:
+        except (NothingToAsk, NothingFailed) as settled:
             self.nothing_to_ask = readable(str(settled))
         except SnapdriftError as error:
             pytest.fail(readable(str(error)), pytrace=False)
