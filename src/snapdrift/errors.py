@@ -41,6 +41,10 @@ class UsageError(SnapdriftError):
     """The command line or the Python API was asked for something that makes no sense."""
 
 
+class NothingFailed(UsageError):  # noqa: N818  who has several suites passes over those that are well
+    """What failed in a run was to be asked again, and nothing did."""
+
+
 class ConfigError(SnapdriftError):
     """`snapdrift.toml`, the workspace or the environment is not usable."""
 
@@ -131,6 +135,15 @@ class LeftRunning(IncompleteError):  # noqa: N818  it is a state that the user a
     def __init__(self, message: str, finished: Sequence[Any] = ()) -> None:
         self.finished = tuple(finished)
         super().__init__(message)
+
+
+class NothingToAsk(SnapdriftError):  # noqa: N818  it is a result, not an error
+    """No run was made because nothing need be asked: the message says why. The command line ends with 0 for it.
+
+    Nothing that the suite is made of changed (`changed`), or its candidates ask what their baselines from git asked.
+    """
+
+    exit_code = 0
 
 
 class Interrupted(SnapdriftError):  # noqa: N818  it is a state that the user asked for, not an error

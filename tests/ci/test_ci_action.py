@@ -225,6 +225,7 @@ def test_what_a_run_came_to_is_told_in_words_of_a_closed_set(
 ) -> None:
     if text is not None:
         (tmp_path / "verdict.json").write_text(json.dumps(text))
-    asked = [sys.executable, "-I", ROOT / "ci" / "facts.py", str(code), tmp_path / "verdict.json", "evals/s.yaml"]
+    facts, document = str(ROOT / "ci" / "facts.py"), str(tmp_path / "verdict.json")
+    asked = [sys.executable, "-I", facts, str(code), document, "evals/s.yaml"]
     told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     assert told == f"decision={decision}\nrun-id=\nattempt=1\nreports=\nreport=\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import cast
 
@@ -24,13 +25,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("workspace")
     for name in ("evals", "datasets", "graders"):
         shutil.copytree(ROOT / name, root / name)
-    shutil.copy(ROOT / "snapdrift.toml", root)
+    for name in ("snapdrift.toml", ".gitignore"):
+        shutil.copy(ROOT / name, root)
+    who = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*who, "commit", "-q", "-m", "the suites"]):
+        subprocess.run(["git", *command], cwd=root, check=True, timeout=60)
     return root
 
 
 @pytest.fixture
 def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
-    monkeypatch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+    monkeypatch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
     monkeypatch.chdir(workspace)
 
 
@@ -44,7 +49,8 @@ def test_the_examples_run_in_their_order(warm, capsys):
         exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102
     told = capsys.readouterr().out
     assert "regression ('simulated',)" in told
-    assert "found no gate 'weekly'; expected --gate with one of default, quick" in told
+    assert "found no gate 'weekly'; expected --gate with one of default, pr, nightly, release" in told
+    assert "1 suite not affected by what changed since the merge base with main" in told
     assert re.search(r"valid +chat +-0\.\d+", told)
     assert "```json" in told, "a newly failing answer, fenced"
 

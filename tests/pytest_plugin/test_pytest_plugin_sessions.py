@@ -114,6 +114,8 @@ def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_
         "    run = snapdrift_run('evals/capitals.yaml', standin=True)\n"
         "    assert run.passed and run.labels == ('recorded',)\n"
         "    assert snapdrift_run('evals/capitals.yaml', standin=True) is run\n"
+        "def test_again(snapdrift_run):\n"
+        "    snapdrift_run('evals/capitals.yaml', standin=True, failed='latest')\n"
         "def test_real(snapdrift_run):\n"
         "    snapdrift_run('evals/capitals.yaml')\n"
         "def test_app(standin):\n"
@@ -122,7 +124,8 @@ def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_
         "    assert standin.label == 'simulated'\n"
     )
     ran = run_pytest("-rs", cwd=tmp_path)
-    assert "2 passed, 1 skipped" in ran.stdout, ran.stdout
+    assert "2 passed, 2 skipped" in ran.stdout, ran.stdout
+    assert "not asked: evals/capitals.yaml: --failed: found no case to ask again" in ran.stdout
     assert "asks real models; run pytest with --snapdrift, or on the stand-in with --standin" in ran.stdout
 
 

@@ -38,6 +38,7 @@ COMPARISONS = (
     "cases_to_resolve",
     "newly_failing",
     "newly_passing",
+    "accepted",
 )
 METRICS = ("variant", "metric", "n", "mean", "ci_low", "ci_high", "unextracted", "grader_errors", "unmeasured")
 VARIANTS = (
@@ -71,12 +72,14 @@ OPERATIONS = (
     "sentence",
 )
 CHANGES = ("case", "metric", "candidate", "baseline", "change", "reason")
+ACCEPTANCES = ("case", "metric", "state", "candidates", "why", "by", "until")
 CASES = ("id", "tags", "cluster", "expected")
 
 
 def comparisons_frame(rows: Rows) -> pd.DataFrame:
     """The comparisons of a verdict document."""
-    return _frame(map(_with_interval, rows), COMPARISONS)
+    accepted = ({**row, "accepted": [] if row["left_out"] is None else row["left_out"]["cases"]} for row in rows)
+    return _frame(map(_with_interval, accepted), COMPARISONS)
 
 
 def metrics_frame(rows: Rows) -> pd.DataFrame:
@@ -108,6 +111,11 @@ def operations_frame(rows: Rows) -> pd.DataFrame:
 def changes_frame(rows: Rows) -> pd.DataFrame:
     """The changed cases of a verdict document."""
     return _frame(rows, CHANGES)
+
+
+def acceptances_frame(rows: Rows) -> pd.DataFrame:
+    """The accepted losses of a verdict document."""
+    return _frame(rows, ACCEPTANCES)
 
 
 def cases_frame(view: View, path: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from snapdrift.model import OUTSIDE
 from snapdrift.reports import figures
 from snapdrift.reports.escaping import line, shortened
 from snapdrift.reports.words import VERDICT_SHAPES, badge, left_out, standing_note, verdict_word
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from snapdrift.api.runs import Run
     from snapdrift.api.suites import Suite
     from snapdrift.conclusions import Comparison
-    from snapdrift.model import MetricSpec
+    from snapdrift.model import Gate, MetricSpec, Pair
     from snapdrift.pipeline import Across
     from snapdrift.reports.view import View
 
@@ -40,6 +41,8 @@ def run_html(run: Run) -> str:
     others = [reason for reason in view.reasons if reason != view.headline]
     if others:
         parts.append(Markup("<ul>{}</ul>").format(_items(others[:_REASONS])))
+    if run.compared_with:
+        parts.append(Markup("<p>{}</p>").format(_text(" ".join(run.compared_with))))
     if view.comparisons:
         parts.append(table_html(("metric", "candidate", "baseline", "level", "difference", "verdict"), _rows(view)))
     if len(view.comparisons) > ROWS:
@@ -63,7 +66,7 @@ def suite_html(suite: Suite) -> str:
             (
                 gate.name,
                 gate.policy.value,
-                ", ".join(f"{pair.candidate} against {pair.baseline}" for pair in gate.pairs),
+                ", ".join(f"{pair.candidate} against {_baseline(gate, pair)}" for pair in gate.pairs),
                 ", ".join(entry.metric for entry in gate.metrics),
             )
             for gate in list(resolved.gates.values())[:ROWS]
@@ -99,6 +102,14 @@ def table_html(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
         for row in rows
     )
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(cells, body)
+
+
+def _baseline(gate: Gate, pair: Pair) -> str:
+    """The baseline of a pair: a variant, or the kept answers that the gate names."""
+    kept = gate.outside
+    if kept is None or pair.baseline != OUTSIDE:
+        return pair.baseline
+    return f"the archive {kept.archive}" if kept.archive else f"run {kept.run}"
 
 
 def _rows(view: View) -> Iterable[Sequence[object]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from snapdrift.api.runs import Run
 from snapdrift.api.settings import RunSettings, options_of
-from snapdrift.errors import SnapdriftError
+from snapdrift.errors import NothingToAsk, SnapdriftError
 from snapdrift.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def run(suite: str | Path | Suite, **settings: Unpack[RunSettings]) -> Run:
 
     `suite` is the path of a suite file, or what `load_suite` gave; the file is read again. It works inside a running
     event loop too (in a notebook, say), which waits meanwhile. Ctrl-C stops it: what was answered is kept, and the
-    same call goes on with it. Raises `SnapdriftError` where the command line would end with 2 or 130; a regression is
-    no error, see `Run.decision`.
+    same call goes on with it. Raises `SnapdriftError` where the command line would end with 2 or 130, and
+    `NothingToAsk` where no run is made because nothing need be asked; a regression is no error, see `Run.decision`.
     """
     path, options = _asked(suite, settings, "run")
     if not _in_event_loop():
@@ -55,10 +55,14 @@ async def arun(suite: str | Path | Suite, **settings: Unpack[RunSettings]) -> Ru
 
 
 def run_with(path: Path, options: RunOptions) -> Run:
-    """Runs one suite with the options of the pipeline. Raises `SnapdriftError`."""
+    """Runs one suite with the options of the pipeline. Raises `SnapdriftError`, `NothingToAsk` among them."""
     from snapdrift import pipeline
 
-    (outcome,) = pipeline.run_suites([path], options)
+    settled: list[str] = []
+    outcomes = pipeline.run_suites([path], replace(options, settled=settled.append))
+    if not outcomes:
+        raise NothingToAsk("\n".join(settled))
+    (outcome,) = outcomes
     return Run(outcome.view, outcome.run_path, outcome.reports.html)
 
 

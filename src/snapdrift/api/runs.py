@@ -77,6 +77,14 @@ class Run:
         return tuple(label.word for label in self.view.labels)
 
     @property
+    def compared_with(self) -> tuple[str, ...]:
+        """What the baseline is, in sentences, where it is of a git tree or kept answers; else none."""
+        from snapdrift.reports.kept_baseline import kept_sentence
+
+        kept = kept_sentence(self.view.baseline, self.view.run.started_at)
+        return (*self.view.reference_sentences, *filter(None, (kept,)))
+
+    @property
     def usd(self) -> float | None:
         """What the run cost in dollars, judges included; None where a price is not known."""
         return self.view.usd
@@ -119,7 +127,8 @@ class Run:
     def comparisons(self) -> pd.DataFrame:
         """A row for each metric of each candidate: levels, difference, interval, p-values, verdict.
 
-        Levels, differences, intervals and margins are in score units; `newly_failing` and `newly_passing` are ids.
+        Levels, differences, intervals and margins are in score units; `newly_failing` and `newly_passing` are ids;
+        `accepted` those that are left out because their loss is accepted.
         """
         from snapdrift.api.frames import comparisons_frame
 
@@ -152,6 +161,13 @@ class Run:
         from snapdrift.api.frames import changes_frame
 
         return changes_frame(self.verdict["changes"])
+
+    @cached_property
+    def acceptances(self) -> pd.DataFrame:
+        """A row for each accepted loss that concerns the run: by whom, why and until when, and what became of it."""
+        from snapdrift.api.frames import acceptances_frame
+
+        return acceptances_frame(self.verdict["acceptances"])
 
     @cached_property
     def _frames(self) -> Frames:

@@ -25,7 +25,9 @@ class RunSettings(TypedDict, total=False):
     """The settings of `run`; each is the option of `snapdrift run` with that name.
 
     `max_usd` is a hard ceiling in dollars, `deadline` a time in seconds, `concurrency` requests in flight. `variants`,
-    `cases` and `tags` pick a part, which is not gated. `out` is where the report goes, `state` where runs are kept.
+    `cases`, `tags` and `failed` (runs; `latest`) pick a part, which is not gated. `baseline_ref` and `changed` are git
+    refs, `merge-base` among them. `batch` asks by the Batch API and waits for it, a day at worst. `out` is where the
+    report goes, `state` where runs are kept, `standin_log` a file for what the stand-in was asked.
     `env` stands in the place of the process environment (keys are looked up there). `progress` is called as the run
     goes on; `notice` gets sentences that a person should see, which are logged (`snapdrift`, warning) without one.
     """
@@ -35,18 +37,24 @@ class RunSettings(TypedDict, total=False):
     recordings: Files
     behaviour: str
     faults: str
+    standin_log: str | Path
     host: str
     base_url: str
     key_env: str
     variants: Names
     cases: Names
     tags: Names
+    failed: Names
+    baseline_ref: str
+    changed: str
     sample: int
     repeats: int
     max_usd: float
     deadline: float
     concurrency: int
     early_stop: bool
+    batch: bool
+    retry_missing: bool
     fresh: bool
     cache: bool
     code: bool
@@ -69,7 +77,7 @@ def options_of(settings: RunSettings, command: str) -> RunOptions:
     env = dict(os.environ if env is None else env)
     know_those_of(env)
     recordings = tuple(Path(path) for path in _several(given.get("recordings")))
-    behaviour = given.get("behaviour")
+    behaviour, notice = given.get("behaviour"), given.get("notice") or log_notice
     return pipeline.RunOptions(
         env=env,
         gate=given.get("gate"),
@@ -79,22 +87,29 @@ def options_of(settings: RunSettings, command: str) -> RunOptions:
             variants=tuple(_several(given.get("variants"))),
             sample=_whole(given, "sample"),
             repeats=_whole(given, "repeats"),
+            failed=tuple(map(str, _several(given.get("failed")))),
         ),
         target=pipeline.TargetOptions(
             standin=bool(given.get("standin")) or bool(recordings) or behaviour is not None,
             recordings=recordings,
             behaviour=behaviour,
+            standin_log=_path(given.get("standin_log")),
             **{name: given.get(name) for name in ("faults", "host", "base_url", "key_env")},
         ),
         limits=pipeline.Limits(_amount(given, "max_usd"), _amount(given, "deadline"), _whole(given, "concurrency")),
-        output=pipeline.Output(out_dir=_folder(given.get("out")), state_dir=_folder(given.get("state"))),
+        output=pipeline.Output(out_dir=_path(given.get("out")), state_dir=_path(given.get("state"))),
+        batch=pipeline.BatchOptions(
+            all=given.get("batch", False), retry_missing=given.get("retry_missing", False), notice=notice
+        ),
         fresh=given.get("fresh", False),
         early_stop=given.get("early_stop", False),
+        baseline_ref=given.get("baseline_ref"),
+        changed=given.get("changed"),
         cache=given.get("cache", True),
         code=given.get("code", True),
         command=redact(command),
         progress=given.get("progress"),
-        notice=given.get("notice") or log_notice,
+        notice=notice,
     )
 
 
@@ -111,7 +126,7 @@ def _several(value: Any) -> Iterable[Any]:
     return () if value is None else (value,) if isinstance(value, str | Path) else value
 
 
-def _folder(value: str | Path | None) -> Path | None:
+def _path(value: str | Path | None) -> Path | None:
     return None if value is None else Path(value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import StoreError, UsageError
+from snapdrift.errors import NothingFailed, StoreError, UsageError
 from snapdrift.pipeline.concluding import require_finished
 from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.store import StoredRun, find_run, list_runs, open_run
@@ -53,7 +53,7 @@ def failed_cases(texts: Sequence[str], suite: Suite, variants: Sequence[str], ru
     """What is to be asked again of the run of this suite among those named; `latest` is the suite's newest.
 
     `variants` are those that `--variant` names, none where it names none. Raises `UsageError` where no run named is of
-    the suite, or several are, where the variants have no part in it, and where nothing in it failed.
+    the suite, or several are, where the variants have no part in it; `NothingFailed` where nothing in it failed.
     """
     path = _run_of(texts, suite, runs_dir)
     with taken_from(path), open_run(path) as stored:
@@ -68,7 +68,7 @@ def failed_cases(texts: Sequence[str], suite: Suite, variants: Sequence[str], ru
         found = _read(stored, wanted, [case.id for case in suite.cases])
     if not found.ids:
         what = "their cases are no longer in the dataset" if found.gone else "nothing failed and all was measured"
-        raise UsageError(
+        raise NothingFailed(
             f"{suite.path}: --failed: found no case to ask again in run {found.run_id}: on {', '.join(wanted)} {what}; "
             "run the suite without --failed"
         )

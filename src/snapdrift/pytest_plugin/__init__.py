@@ -87,8 +87,9 @@ def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
     The path is relative to pytest's root, or else to where pytest was started. Settings are those of `snapdrift.run`;
     where to ask and what it may cost is as on the command line, unless it is said. The same call is one run for the
     whole session, all workers included. Without `--snapdrift` the test is skipped unless it asks the stand-in, so that
-    no model is asked by accident.
+    no model is asked by accident. Where nothing need be asked (`changed`, `failed`, a baseline from git) it is, too.
     """
+    from snapdrift.errors import NothingFailed, NothingToAsk
     from snapdrift.pytest_plugin.settings import settings_for_call
 
     def run(suite: str | Path, **settings: Any) -> Run:
@@ -97,7 +98,10 @@ def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
             pytest.skip(f"{suite}: asks real models; run pytest with --snapdrift, or on the stand-in with --standin")
         started = pytestconfig.invocation_params.dir / suite
         path = pytestconfig.rootpath / suite
-        return runs_of(pytestconfig).run(path if path.is_file() or not started.is_file() else started, asked)
+        try:
+            return runs_of(pytestconfig).run(path if path.is_file() or not started.is_file() else started, asked)
+        except (NothingToAsk, NothingFailed) as settled:
+            pytest.skip(f"not asked: {settled}")
 
     return run
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from snapdrift.api.settings import options_of
-from snapdrift.errors import SnapdriftError
+from snapdrift.errors import NothingFailed, NothingToAsk, SnapdriftError
 from snapdrift.pytest_plugin import MARKER, VerdictWarning, runs_of
 from snapdrift.pytest_plugin.findings import About, Finding, Kind, finding_of
 from snapdrift.pytest_plugin.settings import settings_of
@@ -51,13 +51,20 @@ class SuiteFile(pytest.File):
     """A suite. It is checked when it is collected and run when its first item is set up."""
 
     run: Run
+    nothing_to_ask: str = ""
 
     def collect(self) -> Iterable[SuiteItem]:
-        """Its items; raises `CollectError` with every mistake of the suite, and where its gate could never tell."""
+        """Its items; raises `CollectError` with every mistake of the suite, and where its gate could never tell.
+
+        They are the same whatever changed or failed: what need not be asked is skipped, not gone.
+        """
         from snapdrift.pipeline.prepare import prepare, require_sufficient
 
         try:
-            prepared = prepare(self.path, options_of(settings_of(self.config), "pytest"))
+            options = options_of(settings_of(self.config), "pytest")
+            selection = replace(options.selection, failed=())
+            # What there is to be told is told when the suite is run.
+            prepared = prepare(self.path, replace(options, selection=selection, changed=None, notice=lambda _: None))
             require_sufficient(prepared)
             found = list(_items(prepared))
         except SnapdriftError as error:
@@ -69,6 +76,8 @@ class SuiteFile(pytest.File):
         """Has the run made, or waits for who makes it; what keeps it from being made is an error of each item."""
         try:
             self.run = runs_of(self.config).run(self.path, settings_of(self.config))
+        except (NothingToAsk, NothingFailed) as settled:
+            self.nothing_to_ask = readable(str(settled))
         except SnapdriftError as error:
             pytest.fail(readable(str(error)), pytrace=False)
 
@@ -87,6 +96,10 @@ class SuiteItem(pytest.Item):
 
     def setup(self) -> None:
         """Looks up what the run says of it: what was not measured is an error, what was not asked is skipped."""
+        if self.parent.nothing_to_ask:
+            told = self.parent.nothing_to_ask
+            self.user_properties += [("snapdrift_suite", self.suite), ("snapdrift_not_asked", told)]
+            pytest.skip(f"not asked: {told}")
         run = self.parent.run
         texts = not self.config.getoption("snapdrift_no_texts")
         self.finding = finding_of(self.about, run, texts=texts)
@@ -170,7 +183,8 @@ class _Places:
 def _items(prepared: Prepared) -> Iterator[tuple[About, int]]:
     gate, places = prepared.gate, _Places.of(prepared)
     pairs = dict.fromkeys((pair.candidate, pair.baseline) for pair in gate.pairs)
-    candidates = dict.fromkeys(candidate for candidate, _ in pairs) or dict.fromkeys(v.name for v in prepared.variants)
+    judged = dict.fromkeys([*(candidate for candidate, _ in pairs), *(one.candidate for one in gate.alone)])
+    candidates = judged or dict.fromkeys(v.name for v in prepared.variants)
     for entry in gate.metrics:
         for candidate in candidates:
             yield About(entry.metric, candidate), places.line("metrics", entry.metric)

@@ -15,11 +15,12 @@ from snapdrift.pytest_plugin.messages import decision_text, metric_text, must_pa
 from snapdrift.reports import figures
 from snapdrift.reports.case_views import MustPassStatus
 from snapdrift.reports.junit import breaks_gate, comparison_sentence
+from snapdrift.verdicts.acceptance_words import acceptance_sentence
 from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
 
 if TYPE_CHECKING:
     from snapdrift.api import Run
-    from snapdrift.reports.view import View
+    from snapdrift.reports.view import ComparisonView, View
 
 _RED = (DecisionWord.REGRESSION, DecisionWord.INCONCLUSIVE, DecisionWord.INCOMPLETE)
 
@@ -99,11 +100,7 @@ class _Told:
 def _metric(about: About, run: Run, *, texts: bool) -> Finding:
     view = run.view
     told = [*_compared(about, view), *_floors(about, view), *_increases(about, view)]
-    verdict = ", ".join(
-        row.comparison.verdict.value
-        for row in view.comparisons
-        if (row.comparison.metric, row.comparison.candidate) == (about.metric, about.candidate)
-    )
+    verdict = ", ".join(row.comparison.verdict.value for row in _comparisons(about, view))
     red = view.decision.word in _RED
     grave = [one for one in told if one.severe and red]
     for kind in (Kind.FAIL, Kind.ERROR):
@@ -112,15 +109,35 @@ def _metric(about: About, run: Run, *, texts: bool) -> Finding:
             return Finding(kind, metric_text(run, about.metric, about.candidate, sentences, texts=texts), (), verdict)
     if view.decision.word is DecisionWord.INCOMPLETE:
         return Finding(Kind.SKIP, f"nothing is concluded of an incomplete run: {view.headline}", (), verdict)
+    if not told and _asked_nothing(about, view):
+        return Finding(Kind.SKIP, f"not compared: {' '.join(view.reference_sentences)}")
     warnings = tuple(one.sentence for one in told if one.kind is not Kind.PASS)
-    return Finding(Kind.PASS, "", warnings, verdict)
+    return Finding(Kind.PASS, "", warnings + tuple(_accepted(about, view)), verdict)
+
+
+def _comparisons(about: About, view: View) -> list[ComparisonView]:
+    names = (about.metric, about.candidate)
+    return [row for row in view.comparisons if (row.comparison.metric, row.comparison.candidate) == names]
+
+
+def _asked_nothing(about: About, view: View) -> bool:
+    """Whether the git tree has no baseline for the candidate (or it asks what it asked there), and no floor is set."""
+    candidates = () if view.reference is None else view.reference.candidates
+    alone = any(one.candidate == about.candidate and one.baseline is None for one in candidates)
+    entries = view.evaluation.gate.metrics
+    return alone and not any(entry.metric == about.metric and entry.at_least is not None for entry in entries)
+
+
+def _accepted(about: About, view: View) -> Iterator[str]:
+    """What was left out of the comparison because its loss is accepted: a person should see that it was lost."""
+    for row in _comparisons(about, view):
+        if row.comparison.left_out is not None and row.comparison.left_out.losses:
+            yield figures.typeset(acceptance_sentence(row.comparison, row.metric))
 
 
 def _compared(about: About, view: View) -> Iterator[_Told]:
-    for row in view.comparisons:
+    for row in _comparisons(about, view):
         c = row.comparison
-        if (c.metric, c.candidate) != (about.metric, about.candidate):
-            continue
         if breaks_gate(view, c):
             yield _Told(Kind.FAIL, comparison_sentence(row))
         elif c.verdict is Verdict.REGRESSED:

@@ -31,7 +31,8 @@ def metric_text(run: Run, metric: str, candidate: str, sentences: Sequence[str],
         for one in view.explanations
         if (one.row.comparison.metric, one.row.comparison.candidate) == (metric, candidate)
     ]
-    return "\n".join([*_opening(run, sentences), *why, *_worst(view, metric, candidate, texts=texts), *_where(run)])
+    worst = _worst(view, metric, candidate, texts=texts)
+    return "\n".join([*_opening(run, sentences), *why, *worst, *_against(run), *_where(run)])
 
 
 def must_pass_text(run: Run, rows: Sequence[MustPassView], *, texts: bool) -> str:
@@ -57,7 +58,7 @@ def decision_text(run: Run) -> str:
     if len(reasons) > _REASONS:
         told.append(f"- and {len(reasons) - _REASONS} more")
     told += [f"unanswered: {failure}" for failure in view.failures[:_REASONS]]
-    return "\n".join([*_opening(run, [f"{run.decision}: {view.headline}"]), *told, *_where(run)])
+    return "\n".join([*_opening(run, [f"{run.decision}: {view.headline}"]), *told, *_against(run), *_where(run)])
 
 
 def _opening(run: Run, sentences: Sequence[str]) -> list[str]:
@@ -65,24 +66,36 @@ def _opening(run: Run, sentences: Sequence[str]) -> list[str]:
     return [f"{sentences[0]}{labels}", *sentences[1:]]
 
 
+def _against(run: Run) -> list[str]:
+    """What it was compared with, where that is no variant that the suite's file has."""
+    return [f"baseline: {sentence}" for sentence in run.compared_with]
+
+
 def _where(run: Run) -> Iterator[str]:
     yield f"run {run.id} of {run.suite}" + ("" if run.report is None else f", report: {run.report}")
 
 
 def _worst(view: View, metric: str, candidate: str, *, texts: bool) -> Iterator[str]:
-    """The newly failing cases of a metric, those that lost most first."""
+    """The newly failing cases of a metric, those that lost most first; what is accepted has been looked at."""
+    accepted = {
+        case
+        for row in view.comparisons
+        if (row.comparison.metric, row.comparison.candidate) == (metric, candidate) and row.comparison.left_out
+        for case in row.comparison.left_out.losses
+    }
     found = [
         (one, [change])
         for one in view.cases.outlines
         for change in one.changes
         if (change.metric, change.candidate, change.group) == (metric, candidate, CaseGroup.NEWLY_FAILING)
+        and one.id not in accepted
     ]
+    if accepted:
+        yield f"accepted, and left out: {_listed(sorted(accepted))}"
     if not found:
         return
     if not texts:
-        ids = ", ".join(one.id for one, _ in found[:_IDS])
-        more = f" and {len(found) - _IDS} more" if len(found) > _IDS else ""
-        yield f"newly failing ({len(found)}): {ids}{more}"
+        yield f"newly failing ({len(found)}): {_listed([one.id for one, _ in found])}"
         return
     looked_at = list(islice(found, _LOOKED_AT))
     cases = list(view.cases.pick(one.place for one, _ in looked_at))
@@ -91,6 +104,10 @@ def _worst(view: View, metric: str, candidate: str, *, texts: bool) -> Iterator[
     yield f"worst cases ({len(worst)} of {len(found)} newly failing):"
     for case, (_, changes) in worst:
         yield from _case_lines(case, changes, "  ")
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_IDS]) + (f" and {len(ids) - _IDS} more" if len(ids) > _IDS else "")
 
 
 def _loss(case: CaseView, change: Change) -> float:

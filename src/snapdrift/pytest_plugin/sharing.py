@@ -26,7 +26,15 @@ from snapdrift.model import sha256
 
 FOLDER = "pytest"
 _KEPT_S = 24 * 3600.0
-_NOTHING_SENT = (errors.UsageError, errors.ConfigError, errors.CatalogError, errors.InsufficientError)
+_NOTHING_SENT = (
+    errors.NothingToAsk,
+    errors.UsageError,
+    errors.ConfigError,
+    errors.CatalogError,
+    errors.InsufficientError,
+    errors.DocumentError,
+    errors.RepositoryError,
+)
 
 
 class SharedRuns:

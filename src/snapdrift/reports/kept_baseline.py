@@ -36,6 +36,11 @@ def baseline_note(facts: BaselineFacts | None) -> str:
     return f"Baseline: `{facts.name}` was asked, for {facts.because}; the fallback {facts.fallback} was not needed."
 
 
+def kept_sentence(facts: BaselineFacts | None, started_at: str) -> str:
+    """Whose kept answers the baseline is and from when, for a run that started then; empty where it was asked."""
+    return "" if facts is None or facts.kept is None else _whose(facts, facts.kept, started_at)
+
+
 def unpaired_sentences(facts: BaselineFacts | None, most: int) -> tuple[str, ...]:
     """Which cases are not compared, and why: one sentence for each reason with its first ids; none where all pair."""
     kept = None if facts is None else facts.kept
@@ -88,11 +93,7 @@ def _sentences(facts: BaselineFacts, started_at: str) -> Iterator[str]:
     assert kept is not None  # noqa: S101  the caller looked
     if facts.of:
         yield f"{_capital(facts.because)}, so `{kept.where}` stands in for the baseline `{facts.of}`."
-    where = f"the archive `{kept.where}`" if facts.kind is BaselineKind.ARCHIVE else f"run {kept.run}"
-    yield (
-        f"`{facts.name}` is {where}: {kept.asked}, answered as {_counted(kept.models) or 'no model named'}, received "
-        f"{_span(kept)}, {age_of(kept.last_at, started_at)} before this run."
-    )
+    yield _whose(facts, kept, started_at)
     if facts.kind is BaselineKind.ARCHIVE:
         who = f"Kept by {_said(kept.by)}" if kept.by else "Who kept it is not said"
         why = f": “{_said(kept.why)}”" if kept.why else ", nor why" if not kept.by else ", and not why"
@@ -109,6 +110,14 @@ def _sentences(facts: BaselineFacts, started_at: str) -> Iterator[str]:
     if kept.other_prompt:
         yield f"`{kept.variant}` has another prompt or other settings now than these answers were asked with."
     yield _CONFOUNDED
+
+
+def _whose(facts: BaselineFacts, kept: KeptAnswers, started_at: str) -> str:
+    where = f"the archive `{kept.where}`" if facts.kind is BaselineKind.ARCHIVE else f"run {kept.run}"
+    return (
+        f"`{facts.name}` is {where}: {kept.asked}, answered as {_counted(kept.models) or 'no model named'}, received "
+        f"{_span(kept)}, {age_of(kept.last_at, started_at)} before this run."
+    )
 
 
 def _left_out(unpaired: Unpaired, most: int | None) -> Iterator[tuple[str, str]]:
