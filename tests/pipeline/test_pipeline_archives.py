@@ -92,6 +92,15 @@ def change(root: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def commit(root: Path) -> None:
+    for command in (
+        ("init", "-q"),
+        ("add", "evals", "datasets", "archives"),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"),
+    ):
+        subprocess.run(["git", *command], cwd=root, check=True)
+
+
 def verdict_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -240,12 +249,7 @@ def test_a_run_that_would_mislead_is_refused_and_marked_where_it_is_forced(works
 
 
 def test_a_tree_with_uncommitted_changes_is_refused(workspace, snapdrift):
-    for command in (
-        ("init", "-q"),
-        ("add", "evals"),
-        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"),
-    ):
-        subprocess.run(["git", *command], cwd=workspace, check=True)
+    commit(workspace)
     change(workspace, "discordance: 0.02", "discordance: 0.03")
     snapdrift("run", "evals/capitals.yaml", "--gate", "default", *RECORDED, "-q", cwd=workspace)
     done = snapdrift("archive", "latest", "-o", "archives/dirty.jsonl.gz", cwd=workspace)
@@ -333,6 +337,32 @@ def test_a_run_is_resumed_and_graded_again_with_the_answers_in_its_file(workspac
     done = snapdrift("grade", "latest", "--json", cwd=workspace)
     verdict = verdict_of(done)
     assert (done.returncode, comparison(verdict)["baseline"], comparison(verdict)["n"]) == (1, "august@archive", CASES)
+
+
+def test_a_run_against_a_git_tree_is_graded_again_although_its_gate_has_a_fallback(workspace, snapdrift):
+    commit(workspace)
+    change(workspace, "max_output_tokens: 64", "max_output_tokens: 65")
+    asked = ("run", "evals/capitals.yaml", "--gate", "retired", "--baseline-ref", "HEAD", *RECORDED, "-q")
+    assert snapdrift(*asked, cwd=workspace).returncode == 0
+    done = snapdrift("grade", "latest", "--json", cwd=workspace)
+    assert (done.returncode, comparison(verdict_of(done))["baseline"]) == (0, "november@HEAD")
+
+
+def test_merged_shards_know_of_the_fallback_and_are_graded_again(workspace, snapdrift):
+    for number in (1, 2):
+        asked = ("run", "evals/capitals.yaml", "--gate", "retired", "--shard", f"{number}/2", *RECORDED, "-q")
+        assert snapdrift(*asked, cwd=workspace).returncode == 0
+    shards = sorted((workspace / ".snapdrift" / "runs").glob("*.db"))[-2:]
+    done = snapdrift("merge", *(shard.stem for shard in shards), "--json", cwd=workspace)
+    assert (done.returncode, verdict_of(done)["baseline"]["fallback"]) == (1, str(ARCHIVE))
+    assert snapdrift("grade", "latest", "-q", cwd=workspace).returncode == 1
+
+
+def test_a_fallback_that_came_after_the_run_leaves_it_gradable(workspace, snapdrift):
+    fallback = "{variant: august, fallback: {archive: archives/august.jsonl.gz}}"
+    change(workspace, "    baseline: {variant: august}\n", f"    baseline: {fallback}\n")
+    done = snapdrift("grade", "latest", "--json", cwd=workspace)
+    assert (done.returncode, comparison(verdict_of(done))["baseline"]) == (1, "august")
 
 
 def test_kept_answers_are_not_looked_at_while_they_grow(workspace, snapdrift):
