@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.judged import SUITE, judged_workspace
 
+from snapdrift.model import Step, ToolCall, ToolResult
+from snapdrift.privacy import Privacy
+from snapdrift.reports.redaction import Redactor
 from snapdrift.store import StoredRun, open_run
+from snapdrift.store.archives import finished, read_archive, write_archive
 
 GATES = """\
 gates:
@@ -76,3 +81,34 @@ def test_another_rubric_has_the_judge_asked_about_kept_answers_too_and_the_plan_
     finally:
         path.write_text(kept)
     assert again == 2 * asked_of_judges(snapdrift(*PLAN, cwd=judged).stdout) > 0
+
+
+SHOWN = {
+    "what was asked": ("question, answer", "holds no prompt, which this grader's judge is shown"),
+    "results of tools": ("answer, tools", "holds no results of tools"),
+}
+
+
+@pytest.mark.parametrize(("sees", "told"), SHOWN.values(), ids=SHOWN)
+def test_a_judge_that_is_shown_what_privacy_took_out_grades_nothing_again_and_nobody_is_asked(
+    judged, snapdrift, sees, told
+):
+    archive = read_archive(judged / "archives" / "august.jsonl.gz")
+    call = ToolCall("t1", "look_up", "{}")
+    step = Step(0, tool_calls=(call,), results=(ToolResult("t1", "look_up", "Town 1"),))
+    hidden = Redactor.of(Privacy(("prompt",)), (), ())
+    case = archive.cases[0]
+    response = hidden.response(replace(case.answers[0].response, tool_calls=(call,), steps=(step,)))
+    first = replace(case, answers=(replace(case.answers[0], response=response),))
+    header = replace(archive.header, variant=replace(archive.header.variant, prompt={}))
+    write_archive(finished(header, (first, *archive.cases[1:])), judged / "archives" / "bare.jsonl.gz")
+    path = judged / "evals" / "capitals.yaml"
+    kept = path.read_text()
+    try:
+        path.write_text(kept.replace("archives/august", "archives/bare"))
+        assert snapdrift("check", "evals/capitals.yaml", "--gate", "kept", cwd=judged).returncode == 0
+        path.write_text(path.read_text().replace('question: "{{ country }}"', f"sees: [{sees}]"))
+        done = snapdrift("check", "evals/capitals.yaml", "--gate", "kept", cwd=judged)
+    finally:
+        path.write_text(kept)
+    assert (done.returncode, told in done.stderr, "put the grader back" in done.stderr) == (2, True, True)

@@ -92,6 +92,15 @@ def change(root: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def commit(root: Path) -> None:
+    for command in (
+        ("init", "-q"),
+        ("add", "evals", "datasets", "archives"),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"),
+    ):
+        subprocess.run(["git", *command], cwd=root, check=True)
+
+
 def verdict_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -160,6 +169,47 @@ def test_the_day_of_the_shutdown_in_the_catalogue_is_enough_for_the_fallback(wor
     assert "OpenAI shut gpt-4o-2024-08-06 down on 2026-01-14, so archives/august.jsonl.gz stands in" in (
         done.stdout + done.stderr
     )
+
+
+GONE = '[models."gpt-4o-2024-08-06"]\nshutdown = 2026-01-14\n'
+
+
+def test_a_gate_that_looks_while_it_grows_asks_all_cases_once_its_fallback_stands_in(workspace, snapdrift):
+    change(workspace, "  kept: {extends: default, baseline: {archive: archives/august.jsonl.gz}}\n", "")
+    change(workspace, "suite: capitals\n", "suite: capitals\nearly_stop: true\n")
+    check = ("check", "evals/capitals.yaml", "--gate", "retired")
+    today = snapdrift(*check, cwd=workspace)
+    assert (today.returncode, "would not do as a fallback" in today.stdout) == (0, False)
+    (workspace / "snapdrift.toml").write_text(GONE)
+    later = snapdrift(*check, cwd=workspace)
+    assert (later.returncode, "all planned cases are asked, without early stopping" in later.stdout) == (0, True)
+
+
+def test_a_fallback_that_pairs_with_too_few_cases_is_told_while_the_model_is_there(workspace, snapdrift):
+    entries = [{**entry, "expected": "x"} if n >= 6 else entry for n, entry in enumerate(cases())]
+    rows(workspace / "datasets" / "capitals.jsonl", entries)
+    done = snapdrift("check", "evals/capitals.yaml", "--gate", "retired", cwd=workspace)
+    assert done.returncode == 0
+    assert "archives/august.jsonl.gz would not do as a fallback: evals/capitals.yaml: gate retired could" in done.stdout
+
+
+def test_a_migration_on_the_day_after_keeps_the_fallback(workspace, snapdrift):
+    (workspace / "snapdrift.toml").write_text(GONE)
+    made = (
+        "migrate",
+        "evals/capitals.yaml",
+        "--gate",
+        "retired",
+        "--to",
+        "gpt-4o-mini-2024-07-18",
+        "-o",
+        "evals/m.yaml",
+    )
+    done = snapdrift(*made, cwd=workspace)
+    assert done.returncode == 0, done.stderr
+    text = (workspace / "evals" / "m.yaml").read_text()
+    assert "baseline: {variant: august, fallback: {archive: archives/august.jsonl.gz}}" in text
+    assert "gates.default.max_blind" in done.stdout
 
 
 # ------------------------------------------------------------------------------------------------------------ pairing
@@ -240,12 +290,7 @@ def test_a_run_that_would_mislead_is_refused_and_marked_where_it_is_forced(works
 
 
 def test_a_tree_with_uncommitted_changes_is_refused(workspace, snapdrift):
-    for command in (
-        ("init", "-q"),
-        ("add", "evals"),
-        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"),
-    ):
-        subprocess.run(["git", *command], cwd=workspace, check=True)
+    commit(workspace)
     change(workspace, "discordance: 0.02", "discordance: 0.03")
     snapdrift("run", "evals/capitals.yaml", "--gate", "default", *RECORDED, "-q", cwd=workspace)
     done = snapdrift("archive", "latest", "-o", "archives/dirty.jsonl.gz", cwd=workspace)
@@ -302,12 +347,31 @@ def test_without_texts_a_changed_grader_that_no_gate_asks_for_is_a_grader_error(
 
 def test_a_named_run_is_a_baseline_and_a_moving_name_is_not(workspace, snapdrift):
     run = next((workspace / ".snapdrift" / "runs").glob("*.db")).stem
-    change(workspace, "{archive: archives/august.jsonl.gz}}\n  retired", f"{{run: {run}}}}}\n  retired")
+    by_file = f"{{run: .snapdrift/runs/{run}.db}}"
+    change(workspace, "{archive: archives/august.jsonl.gz}}\n  retired", f"{by_file}}}\n  retired")
     done = snapdrift("run", "evals/capitals.yaml", "--gate", "kept", *RECORDED, "--json", cwd=workspace)
     assert comparison(verdict_of(done))["baseline"] == f"august@{run}"
+    change(workspace, by_file, f"{{run: {run}}}")
+    assert snapdrift("check", "evals/capitals.yaml", "--gate", "kept", cwd=workspace).returncode == 0
     change(workspace, f"{{run: {run}}}", "{run: latest}")
     done = snapdrift("check", "evals/capitals.yaml", "--gate", "kept", cwd=workspace)
     assert (done.returncode, "lets a slow decline pass" in done.stderr) == (2, True)
+
+
+def test_a_simulated_run_is_a_baseline_for_the_stand_in_alone(workspace, snapdrift, monkeypatch):
+    snapdrift("run", "evals/capitals.yaml", "--gate", "default", "--standin", "-q", cwd=workspace)
+    run = max((workspace / ".snapdrift" / "runs").glob("*.db")).stem
+    change(workspace, "{archive: archives/august.jsonl.gz}}\n  retired", f"{{run: {run}}}}}\n  retired")
+    asked = ("evals/capitals.yaml", "--gate", "kept")
+    done = snapdrift("check", *asked, cwd=workspace)
+    assert (done.returncode, "No baseline but for the stand-in: its answers are simulated" in done.stdout) == (0, True)
+    live = ("--base-url", "http://127.0.0.1:9/v1", "--max-usd", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr("snapdrift.pipeline.targets._measures", lambda host: True)  # as if a model were behind it
+        done = snapdrift("run", *asked, *live, cwd=workspace, env={"OPENAI_API_KEY": "none"})
+    assert (done.returncode, "whose answers are simulated, and november" in done.stderr) == (2, True)
+    done = snapdrift("run", *asked, "--standin", "--json", cwd=workspace)
+    assert comparison(verdict_of(done))["baseline"] == f"august@{run}"
 
 
 def test_a_missing_or_damaged_archive_is_told_where_the_suite_names_it(workspace, snapdrift):
@@ -335,6 +399,32 @@ def test_a_run_is_resumed_and_graded_again_with_the_answers_in_its_file(workspac
     assert (done.returncode, comparison(verdict)["baseline"], comparison(verdict)["n"]) == (1, "august@archive", CASES)
 
 
+def test_a_run_against_a_git_tree_is_graded_again_although_its_gate_has_a_fallback(workspace, snapdrift):
+    commit(workspace)
+    change(workspace, "max_output_tokens: 64", "max_output_tokens: 65")
+    asked = ("run", "evals/capitals.yaml", "--gate", "retired", "--baseline-ref", "HEAD", *RECORDED, "-q")
+    assert snapdrift(*asked, cwd=workspace).returncode == 0
+    done = snapdrift("grade", "latest", "--json", cwd=workspace)
+    assert (done.returncode, comparison(verdict_of(done))["baseline"]) == (0, "november@HEAD")
+
+
+def test_merged_shards_know_of_the_fallback_and_are_graded_again(workspace, snapdrift):
+    for number in (1, 2):
+        asked = ("run", "evals/capitals.yaml", "--gate", "retired", "--shard", f"{number}/2", *RECORDED, "-q")
+        assert snapdrift(*asked, cwd=workspace).returncode == 0
+    shards = sorted((workspace / ".snapdrift" / "runs").glob("*.db"))[-2:]
+    done = snapdrift("merge", *(shard.stem for shard in shards), "--json", cwd=workspace)
+    assert (done.returncode, verdict_of(done)["baseline"]["fallback"]) == (1, str(ARCHIVE))
+    assert snapdrift("grade", "latest", "-q", cwd=workspace).returncode == 1
+
+
+def test_a_fallback_that_came_after_the_run_leaves_it_gradable(workspace, snapdrift):
+    fallback = "{variant: august, fallback: {archive: archives/august.jsonl.gz}}"
+    change(workspace, "    baseline: {variant: august}\n", f"    baseline: {fallback}\n")
+    done = snapdrift("grade", "latest", "--json", cwd=workspace)
+    assert (done.returncode, comparison(verdict_of(done))["baseline"]) == (1, "august")
+
+
 def test_kept_answers_are_not_looked_at_while_they_grow(workspace, snapdrift):
     change(workspace, "suite: capitals\n", "suite: capitals\nearly_stop: true\n")
     done = snapdrift("check", "evals/capitals.yaml", "--gate", "kept", cwd=workspace)
@@ -348,7 +438,10 @@ def test_a_suite_is_asked_several_times_and_archived_in_one_step(workspace, snap
     (workspace / ARCHIVE).unlink()
     told = [{**entry, "repeat": repeat} for entry in recordings() for repeat in range(3)]
     rows(workspace / "datasets" / "recordings.jsonl", told)
-    asked = ("archive", "evals/capitals.yaml", "--gate", "default", "--repeats", 3, "-o", ARCHIVE)
+    missing = snapdrift("check", "evals/capitals.yaml", "--gate", "retired", cwd=workspace)
+    assert missing.returncode == 2
+    assert f"make it with `snapdrift archive --gate retired evals/capitals.yaml -o {ARCHIVE}`" in missing.stderr
+    asked = ("archive", "evals/capitals.yaml", "--gate", "retired", "--repeats", 3, "-o", ARCHIVE)
     done = snapdrift(*asked, *RECORDED, "-q", cwd=workspace)
     assert done.returncode == 0, done.stderr
     header = read_archive(workspace / ARCHIVE).header

@@ -93,6 +93,13 @@ def test_every_bundled_suite_has_one_that_is_right_and_keeps_its_cases_graders_a
     assert after.gate.must_pass == before.gate.must_pass
 
 
+def test_the_fallback_of_the_baseline_is_carried_over_and_what_proof_has_no_use_for_is_listed(root):
+    made = migrated(root, "word-problems")
+    fallback = "fallback: {archive: evals/archives/word-problems-august.jsonl.gz}"
+    assert f"baseline: {{variant: august, {fallback}}}\n" in made.path.read_text()
+    assert changes(made)["gates.default.inconclusive"] == ("fail", None)
+
+
 def test_it_runs_on_the_stand_in(root):
     made = migrated(root, "sentiment")
     cases = tuple(case.id for case in prepare(made.path, RunOptions()).cases[:2])

@@ -292,6 +292,14 @@ class Grader(BaseModel):
         """Whether it looks at the conversation that was asked (`Seen.conversation`)."""
         return False
 
+    @property
+    def sees_steps(self) -> bool:
+        """Whether it may look at what tools gave back or what was said between the steps of an answer.
+
+        A function gets the whole response, and what a family of a package looks at nobody here knows.
+        """
+        return bool(self.code) or bool(self.distribution)
+
     def notes(self) -> tuple[str, ...]:
         """Sentences that a person should read about its settings, though nothing is wrong with them."""
         return ()

@@ -114,6 +114,11 @@ class Composition(Grader):
         """Whether a part looks at the conversation that was asked."""
         return any(part.sees_prompt for part in self.parts.values())
 
+    @property
+    def sees_steps(self) -> bool:
+        """Whether a part may look at what came between the steps of an answer."""
+        return any(part.sees_steps for part in self.parts.values())
+
     def notes(self) -> tuple[str, ...]:
         """What is to be known of its parts."""
         return tuple(note for part in self.parts.values() for note in part.notes())

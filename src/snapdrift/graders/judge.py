@@ -150,6 +150,12 @@ grader:
         return asked or Sight.IMAGES in self.judge.shown
 
     @property
+    def sees_steps(self) -> bool:
+        """Whether the rubric shows the judge the tools' results, or a conversation that went on between the steps."""
+        asked = Sight.QUESTION in self.judge.shown and self.judge.question is None
+        return asked or Sight.TOOLS in self.judge.shown
+
+    @property
     def calibratable(self) -> bool:
         """Whether people can label an answer as the judge does: by one verdict."""
         return not self.judge.lists

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LONGEST = 1_000
 """Characters of what a person says about an archive."""
+_NAME = 300
+SIMULATED = "its answers are simulated: the stand-in made them up"
+"""Why a run of the stand-in is no baseline for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def reasons_against(stored: StoredRun, variant: Variant) -> tuple[str, ...]:
         found.append(f"it is incomplete: {lacking:,} of {len(planned):,} calls of {variant.name} have no answer")
     sources = {asked.source for asked in stored.asked_models() if asked.variant == variant.name and not asked.grader}
     if Source.SIMULATED in sources:
-        found.append("its answers are simulated: the stand-in made them up")
+        found.append(SIMULATED)
     if header.git_dirty:
         found.append("it was made with uncommitted changes, so nobody can see of what")
     return tuple(found)
@@ -223,7 +226,10 @@ def _grader(name: str, suite: Suite) -> ArchivedGrader:
 
 
 def _counted(words: Iterator[str | None]) -> Mapping[str, int]:
-    return dict(sorted(Counter(word for word in words if word is not None).items()))
+    """How often each is there; what a host calls its model may be anything."""
+    from snapdrift.reports.escaping import line, shortened
+
+    return dict(sorted(Counter(shortened(line(word), _NAME) for word in words if word is not None).items()))
 
 
 def _said(text: str, option: str) -> str:

@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from snapdrift.baselines import BaselineKind
+from snapdrift.errors import UsageError
+from snapdrift.model import Source
+
 if TYPE_CHECKING:
     from snapdrift.model import Variant
     from snapdrift.pipeline.prepare import Prepared
@@ -23,8 +27,11 @@ class BaselineGone(Exception):  # noqa: N818  it is no error: the command goes o
 def require_baselines(prepared: Sequence[Prepared], target: Target) -> None:
     """Raises `BaselineGone` where a host says that it does not have the model of a baseline with a fallback.
 
-    Each is asked once for what it knows of the model, which costs nothing. A host that does not say has it.
+    Each is asked once for what it knows of the model, which costs nothing. A host that does not say has it. Raises
+    `UsageError` where a real model would be compared with a run of the stand-in.
     """
+    for one in prepared:
+        _require_measured(one, target)
     gone = {}
     for one in prepared:
         asks = None if one.based is None else one.based.asks
@@ -32,6 +39,25 @@ def require_baselines(prepared: Sequence[Prepared], target: Target) -> None:
             gone[one.suite.path] = f"{target.host(asks).name} says that the model {asks.model} does not exist"
     if gone:
         raise BaselineGone(gone)
+
+
+def _require_measured(one: Prepared, target: Target) -> None:
+    facts = None if one.based is None else one.based.facts
+    kept = None if facts is None else facts.kept
+    if (
+        facts is None
+        or kept is None
+        or facts.kind is not BaselineKind.RUN
+        or Source.SIMULATED.value not in kept.sources
+    ):
+        return
+    live = [variant.name for variant in one.variants if target.is_live(variant)]
+    if live:
+        raise UsageError(
+            f"{one.suite.path}: gate {one.gate.name}: found run {kept.run} as the baseline, whose answers are "
+            f"simulated, and {live[0]}, which a model would be asked for; expected a run that asked a model, or "
+            "--standin"
+        )
 
 
 def _has(variant: Variant, target: Target) -> bool:

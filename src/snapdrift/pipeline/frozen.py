@@ -11,10 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.baselines import BaselineFacts, BaselineKind, KeptAnswers, Unpaired
 from snapdrift.errors import InsufficientError, SnapdriftError, UsageError
-from snapdrift.model import OUTSIDE, Call, CallKey, Case, Endpoint, Gate, OutsideBaseline, Score, Target, Variant
+from snapdrift.model import (
+    OUTSIDE,
+    Call,
+    CallKey,
+    Case,
+    Endpoint,
+    Gate,
+    OnInconclusive,
+    OutsideBaseline,
+    Score,
+    Target,
+    Variant,
+)
 from snapdrift.pipeline.archiving import prompt_hash
 from snapdrift.pipeline.frozen_scores import FrozenScores, frozen_scores
-from snapdrift.pipeline.kept_sources import archive_at, archive_of_run
+from snapdrift.pipeline.frozen_words import counts_of, sentence_of
+from snapdrift.pipeline.kept_sources import archive_at, archive_of_run, is_run_file
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store import codec
 from snapdrift.store.archive_records import Archive, ArchivedAnswer
@@ -23,8 +36,6 @@ if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
-
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,8 @@ def look_up(
     outside = gate.outside
     if outside is None:
         return Based(suite, gate)
+    if options.selection.whole:  # one variant is asked, to be archived: perhaps as the very file that is named here
+        return Based(suite, replace(gate, outside=None))
     try:
         return _looked_up(outside, suite, gate, cases, workspace, catalog, options)
     except InsufficientError:
@@ -93,7 +106,7 @@ def _looked_up(
     catalog: Catalog,
     options: RunOptions,
 ) -> Based:
-    archive, kind, where = _archive(outside, workspace, options)
+    archive, kind, where = _archive(outside, suite, gate, workspace, options)
     if outside.fallback is None:
         name = f"{archive.header.variant.name}@{'archive' if kind is BaselineKind.ARCHIVE else archive.header.run}"
         facts = BaselineFacts(kind, name)
@@ -103,29 +116,38 @@ def _looked_up(
         return Based(suite, replace(gate, outside=None))
     gone = options.fallbacks.get(suite.path) or _shut_down(suite.variants[of], catalog, options)
     if gone is None:
-        return _asked(of, archive, where, suite, gate, cases)
+        return _asked(of, archive, where, suite, gate, cases, options)
     facts = BaselineFacts(kind, f"{archive.header.variant.name}@archive", None, of, where, gone)
     return _based(facts, archive, where, suite, gate, cases)
 
 
-def _asked(of: str, archive: Archive, where: str, suite: Suite, gate: Gate, cases: Sequence[Case]) -> Based:
+def _asked(
+    of: str, archive: Archive, where: str, suite: Suite, gate: Gate, cases: Sequence[Case], options: RunOptions
+) -> Based:
     """The baseline is a variant whose model is there; that its fallback would do is tried all the same."""
+    from snapdrift.pipeline.rehearsing import require_fallback_would_do
+
     facts = BaselineFacts(BaselineKind.VARIANT, of, None, of, where, f"the model of `{of}` can still be asked")
     notes = [sentence_of(facts)]
     try:
         rehearsed = replace(facts, kind=BaselineKind.ARCHIVE, name=f"{archive.header.variant.name}@archive")
-        _based(rehearsed, archive, where, suite, gate, cases)
+        require_fallback_would_do(_based(rehearsed, archive, where, suite, gate, cases), cases, options)
     except SnapdriftError as error:
-        notes.append(f"baseline: {where} would not do as a fallback: {error}")
+        told = " ".join(str(error).split())
+        notes.append(f"baseline: {where} would not do as a fallback: {told}")
     return Based(suite, replace(gate, outside=None), facts, None, suite.variants[of], tuple(notes))
 
 
-def _archive(outside: OutsideBaseline, workspace: Workspace, options: RunOptions) -> tuple[Archive, BaselineKind, str]:
+def _archive(
+    outside: OutsideBaseline, suite: Suite, gate: Gate, workspace: Workspace, options: RunOptions
+) -> tuple[Archive, BaselineKind, str]:
     if outside.run is not None:
         archive = archive_of_run(outside.run, outside.of, workspace, options)
-        return archive, BaselineKind.RUN, archive.header.run
+        return archive, BaselineKind.RUN, outside.run if is_run_file(outside.run) else archive.header.run
     where = outside.archive or outside.fallback or ""
-    return archive_at(workspace, where), BaselineKind.ARCHIVE, where
+    whose = f"--gate {gate.name} {suite.path}" if outside.fallback is not None else "RUN"
+    how = f"make it with `snapdrift archive {whose} -o {where}`"
+    return archive_at(workspace, where, how), BaselineKind.ARCHIVE, where
 
 
 def _shut_down(variant: Variant, catalog: Catalog, options: RunOptions) -> str | None:
@@ -165,10 +187,12 @@ def _based(
     if not paired:
         raise InsufficientError(
             f"{suite.path}: gate {gate.name} compares with {where}, and not one of {len(cases):,} cases pairs with it: "
-            f"{_counts(unpaired)}. Archive the baseline again with the cases of now"
+            f"{counts_of(unpaired)}. Archive the baseline again with the cases of now"
         )
     pairs = tuple(replace(pair, baseline=facts.name) for pair in gate.pairs if pair.baseline in (OUTSIDE, facts.of))
-    gate = replace(gate, pairs=pairs, outside=None)
+    gate, notes = replace(gate, pairs=pairs, outside=None), list[str]()
+    if facts.of:
+        suite, gate, notes = _of_fixed_size(suite, gate)
     if gate.target is Target.THESE_CASES and header.repeats < 2:
         raise UsageError(f"{where} has one answer to each case; expected two or more, for `target: these_cases`")
     answers = {key: answer for key, answer in _answers(archive, facts.name) if key.case_id in paired}
@@ -177,7 +201,19 @@ def _based(
     kept = replace(kept, paired=len(paired), other_prompt=_asks_otherwise(suite, archive))
     suite = replace(suite, variants={**variants, facts.name: variant}, gates={**suite.gates, gate.name: gate})
     facts = replace(facts, kept=kept)
-    return Based(suite, gate, facts, Frozen(variant, answers, found.scores), notes=(sentence_of(facts),))
+    return Based(suite, gate, facts, Frozen(variant, answers, found.scores), notes=(sentence_of(facts), *notes))
+
+
+def _of_fixed_size(suite: Suite, gate: Gate) -> tuple[Suite, Gate, list[str]]:
+    """Without what looks at a run while it grows, which kept answers do not: no gate breaks on a shutdown."""
+    extends = gate.inconclusive is OnInconclusive.EXTEND
+    dropped = [*(["early stopping"] if suite.early_stop else []), *(["`inconclusive: extend`"] if extends else [])]
+    if not dropped:
+        return suite, gate, []
+    gate = replace(gate, inconclusive=OnInconclusive.WARN) if extends else gate
+    without = " and ".join(dropped)
+    told = f"baseline: kept answers are all there at once, so all planned cases are asked, without {without}."
+    return replace(suite, early_stop=False), gate, [told]
 
 
 def _answers(archive: Archive, name: str) -> Iterator[tuple[CallKey, ArchivedAnswer]]:
@@ -217,16 +253,6 @@ def _names(case: Case, files: set[str]) -> bool:
     return bool(files) and within(case.variables)
 
 
-def _counts(unpaired: Unpaired) -> str:
-    parts = ((unpaired.added, "added"), (unpaired.changed, "changed"), (unpaired.removed, "removed"))
-    return ", ".join(f"{len(ids):,} {what} ({_listed(ids)})" for ids, what in parts if ids) or "it is empty"
-
-
-def _listed(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-    return f"{', '.join(ids[:_NAMED])}{more}"
-
-
 def _asks_otherwise(suite: Suite, archive: Archive) -> bool:
     """Whether the suite has a variant of that name whose prompt or settings are others now."""
     now = suite.variants.get(archive.header.variant.name)
@@ -256,27 +282,6 @@ def _kept(archive: Archive, where: str, unpaired: Unpaired, found: FrozenScores)
         unpaired=unpaired,
         reused=found.reused,
         regraded=found.regraded,
-    )
-
-
-def sentence_of(facts: BaselineFacts) -> str:
-    """What a command says of the baseline before it asks anything."""
-    kept = facts.kept
-    if kept is None:
-        return f"baseline: `{facts.name}` is asked; {facts.fallback} would stand in for it once its model is gone."
-    instead = f"{facts.because}, so {kept.where} stands in for `{facts.of}`: " if facts.of else ""
-    left_out = (
-        _counts(kept.unpaired) if any((kept.unpaired.added, kept.unpaired.removed, kept.unpaired.changed)) else ""
-    )
-    span = (
-        kept.first_at[:10]
-        if kept.first_at[:10] == kept.last_at[:10]
-        else f"{kept.first_at[:10]} to {kept.last_at[:10]}"
-    )
-    forced = f" Archived by force: {'; '.join(kept.forced)}." if kept.forced else ""
-    return (
-        f"baseline: {instead}`{facts.name}`, the answers of {kept.asked} in run {kept.run} of {span}; "
-        f"{kept.paired:,} cases pair{f', not compared: {left_out}' if left_out else ''}.{forced}"
     )
 
 

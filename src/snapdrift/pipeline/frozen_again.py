@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
-from snapdrift.model import OUTSIDE, CallKey
+from snapdrift.model import OUTSIDE, Response
+from snapdrift.pipeline.frozen_scores import hidden_in
 from snapdrift.pipeline.kept_scores import baseline_of, kept_of
 from snapdrift.pipeline.suite_graders import graders_of
 
@@ -25,9 +27,10 @@ def with_stored_baseline(suite: Suite, stored: StoredRun) -> Suite:
     if gate is None or gate.outside is None:
         return suite
     facts = baseline_of(stored)
-    if facts is None or (facts.kept is None and gate.outside.fallback is None):
-        raise UsageError(f"the gate {name} compares with kept answers now, and the run did not; run the suite")
-    if facts.kept is None:
+    if facts is None or facts.kept is None:
+        if gate.outside.fallback is None:
+            raise UsageError(f"the gate {name} compares with kept answers now, and the run did not; run the suite")
+        # The baseline was asked, whether or not there was a fallback then: its answers are in the run.
         return replace(suite, gates={**suite.gates, name: replace(gate, outside=None)})
     named = gate.outside.archive or gate.outside.fallback
     if named is not None and named != facts.kept.where:
@@ -39,24 +42,29 @@ def with_stored_baseline(suite: Suite, stored: StoredRun) -> Suite:
 
 
 def _require_gradable(suite: Suite, stored: StoredRun, name: str, *, texts: bool) -> None:
-    """Answers without texts have the scores of then, which are of graders and of expectations of then."""
-    if texts:
-        return
-    then, now = {case.id: case.hash for case in stored.each_case()}, {case.id: case.hash for case in suite.cases}
-    changed = [case_id for case_id, digest in now.items() if then.get(case_id, digest) != digest]
-    if changed:
-        raise UsageError(
-            f"case {changed[0]} expects something else now, and `{name}` has no texts to grade by it; run the suite"
-        )
+    """Where what a grader looks at was left out, the scores of then count: of graders and of expectations of then."""
+    then, now = {case.id: case.hash for case in stored.each_case()}, {case.id: case for case in suite.cases}
+    changed = [case_id for case_id, case in now.items() if then.get(case_id, case.hash) != case.hash]
+    (variant,) = (variant for variant in stored.header.variants if variant.name == name)
+    hidden = hidden_in(variant, _answers(stored, name), answers=texts)
     kept = kept_of(stored, graders_of(suite))
     gated = {entry.metric for entry in suite.gates[stored.header.gate].metrics}
-    calls = [CallKey(key.case_id, key.variant, key.repeat) for key in stored.calls() if key.variant == name]
     for grader in graders_of(suite):
-        if gated.isdisjoint(metric.name for metric in grader.metrics):
+        lacking = hidden.to(grader)
+        if not lacking or gated.isdisjoint(metric.name for metric in grader.metrics):
             continue
-        graded = [call for call in calls if (call, grader.name) in kept.scores]
-        if not graded or any(kept.of(call, grader) is None for call in graded):
+        if changed:
+            raise UsageError(
+                f"case {changed[0]} expects something else now, and `{name}` has no {lacking}, to grade by it; run the "
+                "suite"
+            )
+        calls = (response.call for response in _answers(stored, name) if response.outcome.measured)
+        if any(kept.of(call, grader) is None for call in calls if grader.applies(now[call.case_id])):
             raise UsageError(
                 f"the grader {grader.name} is another now than the one whose scores `{name}` has, and there are no "
-                "texts to grade again; put it back, or take its metrics out of the gate"
+                f"{lacking}, to grade again; put it back, or take its metrics out of the gate"
             )
+
+
+def _answers(stored: StoredRun, name: str) -> Iterator[Response]:
+    return (response for response in stored.responses() if response.call.variant == name and not response.call.grader)

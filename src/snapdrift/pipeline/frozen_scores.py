@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
-from snapdrift.model import CallKey, Case, Gate, Reason, Score
+from snapdrift.model import CallKey, Case, Gate, Reason, Response, Score, Variant
 from snapdrift.pipeline.suite_graders import graders_of
 from snapdrift.store.archive_records import Archive, ArchivedAnswer, ArchivedGrader
 from snapdrift.store.archives import grader_of
@@ -41,22 +41,54 @@ def frozen_scores(
     """What counts of then. Raises `UsageError` for a metric of the gate that can neither be taken over nor graded."""
     scores: list[Score] = []
     reused, regraded = list[str](), list[str]()
-    asked = _asked_metrics(gate)
+    asked, hidden = _asked_metrics(gate), _hidden(archive)
     for grader in graders_of(suite):
         then = grader_of(archive.header, grader.name)
         same = then is not None and then.version == grader.version and not grader.compares
-        if archive.header.answers and not (same and grader.judges):
+        lacking = hidden.to(grader)
+        if not lacking and not (same and grader.judges):
             if grader.judges:
                 regraded.append(grader.name)
             continue  # graded as any other answer
         if not same and _gates(grader, asked):
-            raise UsageError(_cannot_grade(grader, then, where))
+            raise UsageError(_cannot_grade(grader, then, where, lacking))
         applied = {case.id for case in cases if grader.applies(case)}
         found = {key: answer for key, answer in answers.items() if key.case_id in applied}
-        scores += _gradeable(grader, found) if archive.header.answers else _of_grader(grader, found, then, where)
+        scores += _of_grader(grader, found, then, where, lacking) if lacking else _gradeable(grader, found)
         if same and grader.judges:
             reused.append(grader.name)
     return FrozenScores(tuple(scores), tuple(reused), tuple(regraded))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What privacy took out of kept answers, so that graders who look at it cannot grade them again."""
+
+    answers: bool = False
+    prompt: bool = False
+    steps: bool = False
+
+    def to(self, grader: Grader) -> str:
+        """What the grader would look at and is not there, in words; empty where it can grade the answers."""
+        if self.answers:
+            return "texts"
+        if self.prompt and grader.sees_prompt:
+            return "prompt, which this grader's judge is shown"
+        if self.steps and grader.sees_steps:
+            return "results of tools or what was said between steps, which this grader may look at"
+        return ""
+
+
+def hidden_in(variant: Variant, responses: Iterable[Response], *, answers: bool) -> Hidden:
+    """What is not there of these responses of a variant of then; `answers` says whether their texts are."""
+    from snapdrift.reports.redaction import hides_steps
+
+    return Hidden(not answers, not variant.prompt, answers and any(map(hides_steps, responses)))
+
+
+def _hidden(archive: Archive) -> Hidden:
+    responses = (answer.response for case in archive.cases for answer in case.answers)
+    return hidden_in(archive.header.variant, responses, answers=archive.header.answers)
 
 
 def _asked_metrics(gate: Gate) -> frozenset[str]:
@@ -67,18 +99,20 @@ def _gates(grader: Grader, asked: frozenset[str]) -> bool:
     return any(metric.name in asked for metric in grader.metrics)
 
 
-def _cannot_grade(grader: Grader, then: ArchivedGrader | None, where: str) -> str:
+def _cannot_grade(grader: Grader, then: ArchivedGrader | None, where: str, lacking: str) -> str:
+    from snapdrift.reports.escaping import line
+
     what = (
         "which compares answers with each other"
         if grader.compares
-        else f"which is {grader.version} now and was {then.version} then"
+        else f"which is {grader.version} now and was {line(then.version)} then"
         if then
         else "which did not grade them then"
     )
     return (
-        f"{where} holds no texts, and the gate asks for {grader.name}, {what}; expected the grader of then, or answers "
-        "to grade: put the grader back, take its metrics out of this gate, or archive the run again where `privacy` "
-        "lets answers out"
+        f"{where} holds no {lacking}, and the gate asks for {grader.name}, {what}; expected the grader of then, or "
+        "answers to grade: put the grader back, take its metrics out of this gate, or archive the run again where "
+        "`privacy` lets that out"
     )
 
 
@@ -91,7 +125,7 @@ def _gradeable(grader: Grader, answers: Mapping[CallKey, ArchivedAnswer]) -> Ite
 
 
 def _of_grader(
-    grader: Grader, answers: Mapping[CallKey, ArchivedAnswer], then: ArchivedGrader | None, where: str
+    grader: Grader, answers: Mapping[CallKey, ArchivedAnswer], then: ArchivedGrader | None, where: str, lacking: str
 ) -> Iterator[Score]:
     """The scores of then; of an answer without one that cannot be graded again, an error that says so."""
     same = then is not None and then.version == grader.version and not grader.compares
@@ -102,7 +136,7 @@ def _of_grader(
         for metric in grader.metrics:
             score = found.get(metric.name)
             if score is None:
-                why = f"{where} has neither the text of this answer nor a score by {grader.version}"
+                why = f"{where} has no {lacking}, nor a score of this answer by {grader.version}"
                 yield _score(key, metric.name, grader.version, None, why)
             else:
                 yield _score(key, metric.name, grader.version, score)

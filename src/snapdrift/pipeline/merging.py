@@ -23,6 +23,7 @@ from snapdrift.pipeline.allowance import Allowance
 from snapdrift.pipeline.batching import BATCHED
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
+from snapdrift.pipeline.kept_scores import BASELINE
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.reruns import REACHED
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
-_ALIKE = (TARGET, BATCHED, REACHED)
+_ALIKE = (TARGET, BATCHED, REACHED, BASELINE)
 """What is said of a run as a whole and holds for each of its shards."""
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),

@@ -6,7 +6,7 @@ import copy
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,8 @@ def migrate_suite(
     from snapdrift.suites.suite import SuiteFile
 
     prepared = prepare(path, options)
-    suite = prepared.suite
+    # As it is written: on the day its model is gone, the gate that is run compares with the fallback.
+    suite = prepared.loaded or prepared.suite
     document = parse_document(suite.source, suite.path)
     entry = SuiteFile.model_validate(document.value)
     baseline = _baseline(suite, suite.gates[prepared.gate.name], of)
@@ -67,7 +68,7 @@ def migrate_suite(
     text, changes = made.text(suite.gates[prepared.gate.name])
     _write(target, text)
     try:
-        check_suites([target], options)
+        check_suites([target], replace(options, gate=None))  # it has one gate, whatever that of the suite is called
     except SnapdriftError as error:
         raise UsageError(f"{error}\n{target} is written, and has to be mended there before it can be run") from None
     return Migration(target, baseline.name, made.candidate, changes, made.notes())
@@ -81,6 +82,8 @@ def _baseline(suite: Suite, gate: Gate, of: str | None) -> Variant:
     found = f"no variant {of}" if of is not None else f"{len(names)} baselines under the gate {gate.name}"
     if len(names) == 1 and names[0] in suite.variants:
         found = f"`{names[0]}`, which asks no model"
+    elif len(names) == 1 and of is None:
+        found = f"a baseline that is no variant of the suite (`{names[0]}`)"
     raise UsageError(
         f"{suite.path}: --from: found {found}; expected one of {', '.join(asked) or 'none: no model is asked'}"
     )
@@ -118,7 +121,8 @@ class _Made:
         prepared: Prepared,
     ) -> None:
         self._workspace_root, self._gate_of = prepared.workspace.root, prepared.gate
-        self._suite, self._catalog, self._document, self._entry = prepared.suite, prepared.catalog, document, entry
+        self._suite = prepared.loaded or prepared.suite
+        self._catalog, self._document, self._entry = prepared.catalog, document, entry
         self._baseline, self._to, self._target = baseline, to, target
         self.candidate = to if to != baseline.name else f"{to}-new"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.model import Gate, MetricGate, Policy, Severity
@@ -14,6 +15,15 @@ from snapdrift.verdicts import words
 
 if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
+
+
+_OF_OTHER_GATES = {
+    "max_blind": "it is of `catch`: proof says what is shown, not what would be seen",
+    "inconclusive": "under `prove` what is not shown does not pass",
+    "target": "a replacement answers cases to come, of which these are a sample",
+}
+"""What a gate that takes proof has no use for, with the reason."""
+_REUSED = "a decision is taken on what was asked for it, and what was answered already need not be paid for again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,9 @@ def migrated_gate(suite: Suite, gate: Gate, pair: tuple[str, str], beside: str) 
         line, told = _metric(suite, metric, gate)
         metrics.append(line)
         changes += told
-    lines = [Line("baseline", {"variant": baseline}, beside)]
+    fallback, told = _fallback(gate, baseline)
+    changes += told
+    lines = [Line("baseline", {"variant": baseline, **fallback}, "" if fallback else beside)]
     lines += [Line("candidates", [candidate]), Line("policy", Policy.PROVE.value), Line("metrics", metrics)]
     must = gate.must_pass
     if must.tags or must.cases:
@@ -57,6 +69,19 @@ def migrated_gate(suite: Suite, gate: Gate, pair: tuple[str, str], beside: str) 
         lines.append(Line("budget", {key: usd for key, usd in budget.items() if usd is not None}))
     text = "gates:\n" + written_out([Line(DEFAULT_GATE, lines)], 2)
     return MigratedGate(text, (*changes, *_left_out(suite, gate, baseline)))
+
+
+def _fallback(gate: Gate, baseline: str) -> tuple[dict[str, Any], list[Change]]:
+    """The archive that stands in for the baseline once its model is gone, which it does for a replacement, too."""
+    outside = gate.outside
+    if outside is None:
+        return {}, []
+    if outside.fallback is not None and all(pair.baseline == baseline for pair in gate.pairs):
+        return {"fallback": {"archive": outside.fallback}}, []
+    place, before = "gates.default.baseline", outside.archive or outside.run
+    if outside.fallback is not None:
+        place, before = f"{place}.fallback", outside.fallback
+    return {}, [Change(place, before, None, f"it holds other answers than those of `{baseline}`, which is named here")]
 
 
 def _metric(suite: Suite, metric: MetricGate, gate: Gate) -> tuple[Line, list[Change]]:
@@ -98,8 +123,20 @@ def _left_out(suite: Suite, gate: Gate, baseline: str) -> Iterator[Change]:
     sample = suite.gate_samples.get(gate.name)
     if sample is not None:
         yield Change("sample", sample.n, None, "all cases are asked: proof takes them")
+    usual = Gate(gate.name)
+    for key, why in _OF_OTHER_GATES.items():
+        if getattr(gate, key) != getattr(usual, key):
+            yield Change(f"gates.default.{key}", _plain(getattr(gate, key)), None, why)
+    if gate.fresh:
+        yield Change("gates.default.cache", "never", None, _REUSED)
+    if gate.max_age_s is not None:
+        yield Change("gates.default.max_age", f"{gate.max_age_s:g} s", None, _REUSED)
     if suite.early_stop:
         yield Change("early_stop", "true", None, "what is decided once is decided on all cases")
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, StrEnum) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,5 +290,6 @@ def with_kept_reference(suite: Suite, stored: StoredRun) -> Suite:
     kept = stored.suite["gates"][name]
     pairs = tuple(Pair(base, candidate, Severity(word)) for base, candidate, word in kept["pairs"])
     alone = tuple(Alone(candidate, Severity(word)) for candidate, word in kept.get("alone", ()))
-    gate = replace(suite.gates[name], pairs=pairs, alone=alone, ref=reference.ref)
+    # As when it was asked: kept answers are no baseline beside the tree.
+    gate = replace(suite.gates[name], pairs=pairs, alone=alone, ref=reference.ref, outside=None)
     return replace(suite, reference=reference, gates={**suite.gates, name: gate})

@@ -44,7 +44,7 @@ def seed_baseline(
         return
     kept = facts.kept
     if facts.kind is BaselineKind.RUN:
-        archive = archive_of_run(kept.run, kept.variant, workspace, options)
+        archive = archive_of_run(kept.where, kept.variant, workspace, options)
     else:
         archive = archive_at(workspace, kept.where)
     if archive.digest != kept.digest:

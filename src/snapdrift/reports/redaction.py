@@ -166,6 +166,13 @@ class Redactor:
         return replace(result, name=name, output=_RESULT if result.output else "", matched="")
 
 
+def hides_steps(response: Response) -> bool:
+    """Whether what tools gave back, or what was said between the steps of an answer, has been taken out of it."""
+    said = (text for step in response.steps for text in step.said)
+    results = (result.output for step in response.steps for result in step.results)
+    return any(text == WORD + PROMPT for text in said) or any(text == _RESULT for text in results)
+
+
 class RedactedRecords(Records):
     """Records of which none comes out but redacted."""
 

@@ -27,13 +27,13 @@ from snapdrift.keys import without_keys
 from snapdrift.model import CallKey, Endpoint, Outcome, Reason, Response, Score, Source
 from snapdrift.store import codec
 from snapdrift.store.archive_records import Archive, ArchivedAnswer, ArchivedCase, ArchivedGrader, ArchiveHeader
+from snapdrift.store.archive_texts import MAX_CASES, is_plain, misleading_in
 
 FORMAT = "snapdrift.archive"
 VERSION = 1
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED = 512 * 2**20
 MAX_LINE = 16 * 2**20
-MAX_CASES = 200_000
 MAX_REPEATS = 1_000
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=True, allow_nan=False)
@@ -53,6 +53,8 @@ def write_archive(archive: Archive, path: Path) -> int:
 
     A file that is there already stays if it holds the very same; another one is refused. Raises `StoreError`.
     """
+    if misleading := misleading_in(archive.header):
+        raise StoreError(f"{path}: the archive cannot be written: {misleading}; expected printable texts")
     content, digest = _digest(_lines(archive.header, archive.cases))
     packed = _packed(content + _line({"sha256": digest}))
     if len(packed) > MAX_BYTES or len(content) > MAX_UNPACKED:
@@ -216,6 +218,8 @@ def _header(line: bytes, name: str) -> ArchiveHeader:
     if int(version) != VERSION:
         raise StoreError(f"{name}: written as {written} and this snapdrift reads {FORMAT}/{VERSION}; upgrade snapdrift")
     header = codec.from_json(ArchiveHeader, data, name)
+    if misleading := misleading_in(header):
+        raise _damaged(name, misleading)
     variant = header.variant.name
     if not variant.strip() or not variant.isprintable() or len(variant) > 100:
         raise _damaged(name, f"it names the variant {variant[:60]!r}")
@@ -239,6 +243,8 @@ def _case(line: bytes, header: ArchiveHeader, place: str) -> ArchivedCase:
     case_id, digest, answers = data.get("id"), data.get("hash"), data.get("answers")
     if not isinstance(case_id, str) or not case_id or not isinstance(answers, list):
         raise StoreError(f"{place}: expected a case: id, hash and answers")
+    if not is_plain(case_id):
+        raise StoreError(f"{place}: found the id {case_id[:60]!r}; expected printable characters on one line")
     if not isinstance(digest, str) or not _HASH.fullmatch(digest):
         raise StoreError(f"{place}: expected the hash of a case, 64 hexadecimal digits")
     read = tuple(_answer(answer, case_id, header, place) for answer in answers)
