@@ -103,7 +103,7 @@ def test_one_suite_without_a_ceiling_keeps_all_from_being_asked():
 def test_a_ceiling_needs_to_know_what_every_model_costs_at_most():
     with pytest.raises(
         CatalogError,
-        match=r'what my-own-model costs at most is not known.*\[prices."my-own-model"\]' r".*max_output_tokens",
+        match=r'what my-own-model costs at most is not known.*\[prices."my-own-model"\].*max_output_tokens',
     ):
         require_budget([spender(1.0, "gpt-4o", "my-own-model")], load_catalog(), LIVE, allowed())
 
