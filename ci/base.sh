@@ -5,7 +5,9 @@ source "$(dirname "$0")/lib.sh"
 
 cd "$(git rev-parse --show-toplevel)"
 authorise_git
-git fetch --quiet --no-tags --depth=1 origin "refs/heads/$GITHUB_BASE_REF"
+depth=() # a depth would cut off the history of a whole clone, and with it the merge base
+[[ "$(git rev-parse --is-shallow-repository)" == false ]] || depth=(--depth=1)
+git fetch --quiet --no-tags ${depth[@]+"${depth[@]}"} origin "refs/heads/$GITHUB_BASE_REF"
 base=$(git rev-parse FETCH_HEAD)
 while IFS= read -r -d '' path; do
   case "${path##*/}" in

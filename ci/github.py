@@ -54,8 +54,6 @@ def comment(folder: Path, env: dict[str, str]) -> dict[str, str]:
 def _error(folder: Path, env: dict[str, str]) -> str:
     code = env.get("EXIT_CODE") or "2"
     log = _text(folder / "log").strip().splitlines()[-_LOG_LINES:]
-    if code == "0":
-        return "### Snapdrift: nothing affected\n\n" + _indented(log)
     return f"### Snapdrift: error, exit {code}\n\nNothing was concluded.\n\n" + _indented(log)
 
 

@@ -79,13 +79,15 @@ authorise_git() {
 }
 
 # Asks GitHub's API: `api METHOD PATH [FILE]`, FILE being the JSON to send. Prints the reply; fails on an error status.
+# What failed for a while is asked again, but for a POST: it may have been done all the same, and would be done twice.
 # The token goes in by standard input, so that no list of processes shows it.
 api() {
-  local method=$1 path=$2
+  local method=$1 path=$2 retries=2
   local body=()
+  [[ "$method" != POST ]] || retries=0
   [[ -z "${3:-}" ]] || body=(--data-binary "@$3" --header "Content-Type: application/json")
   printf 'Authorization: Bearer %s\n' "$GITHUB_TOKEN" |
-    curl --silent --show-error --fail --max-time 30 --retry 2 --request "$method" \
+    curl --silent --show-error --fail --max-time 30 --retry "$retries" --request "$method" \
       --header @- --header "Accept: application/vnd.github+json" --header "X-GitHub-Api-Version: 2022-11-28" \
       ${body[@]+"${body[@]}"} "${GITHUB_API_URL:?}$path"
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Leaves the state for the next job, whatever was decided: what was paid for is kept.
+# Leaves the state for the next job, whatever was decided: what was paid for is kept. Finished runs alone: one that was
+# cut off is left out, and its answers are asked again.
 
 source "$(dirname "$0")/lib.sh"
 

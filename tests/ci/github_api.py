@@ -18,10 +18,14 @@ BOT = "github-actions[bot]"
 
 @dataclass
 class GitHub:
-    """What the server holds. `writable` False answers every change as a token without the permission gets it."""
+    """What the server holds. `writable` False answers every change as a token without the permission gets it.
+
+    `down` is for how many requests more a gateway answers 502.
+    """
 
     url: str = ""
     writable: bool = True
+    down: int = 0
     comments: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -61,7 +65,10 @@ def github_api() -> Iterator[GitHub]:
         def _answer(self, method: str, sent: dict[str, Any]) -> None:
             parts = urlsplit(self.path)
             github.asked.append(f"{method} {parts.path}")
-            if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            if github.down:
+                github.down -= 1
+                self._reply(502, {})
+            elif self.headers["Authorization"] != f"Bearer {TOKEN}":
                 self._reply(401, {})
             elif method != "GET" and not github.writable:
                 self._reply(403, {"message": "Resource not accessible by integration"})

@@ -96,6 +96,8 @@ def test_the_same_job_again_asks_nothing_and_says_which_attempt_it_is(red: Attem
     [
         ("pull_request_target", {"pull_request": {"head": {"repo": {"full_name": "acme/app"}}}}),
         ("workflow_run", {"workflow_run": {"head_repository": {"full_name": "mallory/app"}}}),
+        ("issue_comment", {"comment": {"body": "/eval"}, "issue": {"number": 7, "pull_request": {}}}),
+        ("repository_dispatch", {"client_payload": {"ref": "refs/pull/7/head"}}),
     ],
 )
 def test_events_that_give_a_fork_secrets_are_refused(hub: Hub, event: str, payload: dict[str, Any]) -> None:
@@ -124,6 +126,29 @@ def test_a_fork_is_checked_and_planned_by_the_settings_of_the_base_and_skipped(h
     assert "    capitals (evals/capitals.yaml, gate default): 30 cases" in job.summary
     assert not (machine.checkout / "evals" / "snapdrift.toml").exists()
     assert len(hub.api.asked) == before
+
+
+def test_check_and_plan_of_a_fork_go_by_what_it_changed_and_by_the_prompt_that_it_changed(hub: Hub) -> None:
+    theirs = hub.machine()
+    suite = SUITE.replace("What is the capital", "Name the capital")
+    (theirs.checkout / "evals" / "capitals.yaml").write_text(suite)
+    hub.commit(theirs.checkout, "edited")
+    given = {**INPUTS, "changed": "merge-base", "baseline-ref": "merge-base"}
+    job = fork(hub, "edited").run(ACTION, given)
+    assert (job.outputs["decision"], job.failed) == ("skipped", False), job.log()
+    for step in ("check", "plan"):
+        assert "affected since the merge base with origin/main" in job.steps[step].log
+    assert "november@merge-base" in job.summary
+
+
+def test_nothing_affected_is_told_by_every_step_and_in_the_comment(hub: Hub) -> None:
+    given = {**INPUTS, "changed": "merge-base", "state": "none", "comment-key": "untouched"}
+    job = hub.machine().run(ACTION, given)
+    assert (job.outputs["decision"], job.outputs["exit-code"], job.failed) == ("nothing_affected", "0", False)
+    for step in ("check", "plan", "run"):
+        assert "1 suite not affected" in job.steps[step].log
+    (comment,) = [one for one in hub.api.ours() if "snapdrift:untouched" in one["body"]]
+    assert "### Snapdrift: no suite was run\n\n1 suite not affected" in comment["body"]
 
 
 def test_code_of_a_fork_is_refused_at_its_line(hub: Hub) -> None:

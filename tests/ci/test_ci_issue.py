@@ -23,6 +23,20 @@ def api() -> Iterator[GitHub]:
         yield github
 
 
+@pytest.mark.parametrize(("method", "sent"), [("PATCH", 2), ("POST", 1)])
+def test_what_may_have_been_made_is_not_made_again_and_anything_else_is_asked_again(
+    api: GitHub, tmp_path: Path, method: str, sent: int
+) -> None:
+    api.add_issue({"title": "one"})
+    api.down = 1
+    (tmp_path / "body.json").write_text('{"title": "two"}')
+    path = "/repos/acme/app/issues" + ("/500" if method == "PATCH" else "")
+    script = f'source "{ROOT}/ci/lib.sh"; api {method} {path} "{tmp_path}/body.json"'
+    env = {"PATH": os.environ["PATH"], "GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": api.url}
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, check=False)
+    assert (done.returncode == 0, api.asked) == (method == "PATCH", [f"{method} {path}"] * sent)
+
+
 @pytest.fixture
 def told(api: GitHub, tmp_path: Path) -> Told:
     """Runs the step on what a night left; returns the titles of the issues and how many comments there are."""

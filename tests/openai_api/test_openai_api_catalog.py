@@ -12,6 +12,7 @@ from snapdrift.errors import ConfigError
 from snapdrift.model import Endpoint, Usage
 from snapdrift.openai_api.catalog import Catalog, load_catalog
 from snapdrift.openai_api.facts import Capability, Facts
+from snapdrift.suites.config import parse_config
 from snapdrift.suites.registry import ModelFacts
 
 TODAY = date(2026, 11, 22)
@@ -320,5 +321,9 @@ def test_an_unknown_model_is_warned_about(catalog: Catalog) -> None:
     assert "prices and limits are not known" in sentence
 
 
-def test_an_unknown_price_is_warned_about(catalog: Catalog) -> None:
-    assert any("price" in sentence for sentence in catalog.warnings("gpt-6-luna"))
+@pytest.mark.parametrize("model", ["gpt-6-luna", "some-model"])
+def test_the_table_that_a_warning_of_an_unknown_price_names_is_one_that_sets_it(catalog: Catalog, model: str) -> None:
+    table = f'[prices."{model}"]'
+    assert any("price" in sentence and table in sentence for sentence in catalog.warnings(model))
+    config = parse_config(f"{table}\ninput = 1\noutput = 4\n", "snapdrift.toml")
+    assert not any("price" in sentence for sentence in load_catalog(config.catalog_overrides).warnings(model))

@@ -101,7 +101,10 @@ def test_one_suite_without_a_ceiling_keeps_all_from_being_asked():
 
 
 def test_a_ceiling_needs_to_know_what_every_model_costs_at_most():
-    with pytest.raises(CatalogError, match=r"what my-own-model costs at most is not known.*max_output_tokens"):
+    with pytest.raises(
+        CatalogError,
+        match=r'what my-own-model costs at most is not known.*\[prices."my-own-model"\].*max_output_tokens',
+    ):
         require_budget([spender(1.0, "gpt-4o", "my-own-model")], load_catalog(), LIVE, allowed())
 
 
@@ -145,7 +148,7 @@ def test_a_tool_of_the_host_s_own_is_bounded_by_the_context_window_or_not_at_all
     asked = spender(5.0, "house")
     searching = replace(asked.variants[0], request={"tools": [{"type": "web_search"}]})
     require_budget([asked], catalog, LIVE, allowed())
-    with pytest.raises(CatalogError, match="its context_window beside it"):
+    with pytest.raises(CatalogError, match=r'its context_window under \[models."house"\]'):
         require_budget([replace(asked, variants=(searching,))], catalog, LIVE, allowed())
 
 

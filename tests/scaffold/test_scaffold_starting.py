@@ -159,6 +159,9 @@ def test_the_workflow_is_at_the_root_of_the_repository_and_its_commands_are_thos
     used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
     assert used
     assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used), "a tag can be moved"
+    kept = [step for step in jobs["run"]["steps"] if "state push" in str(step) or "upload-artifact" in str(step)]
+    assert [step["if"] for step in kept] == ["always()"] * 2, "a job that is cancelled has been paid for too"
+    assert "dependabot[bot]" in jobs["run"]["if"]
     commands = [
         step["run"].split() for job in jobs.values() for step in job["steps"] if "snapdrift" in step.get("run", "")
     ]

@@ -157,7 +157,8 @@ class Catalog:
         """Sentences about the model that a user should read: unknown, price unknown, shut down, soon shut down."""
         info = self.get(model)
         if info is None:
-            mend = f'Add them under [models."{model}"] in snapdrift.toml; a budget needs the price.'
+            mend = f'Set its limits under [models."{model}"] and its price under [prices."{model}"] in snapdrift.toml; '
+            mend += "a budget needs the price."
             meant = did_you_mean(model, self._models, "")
             asked = f" D{meant[1:]}" if meant else ""
             return (f"{model} is not in the catalogue: its prices and limits are not known.{asked} {mend}",)
@@ -166,7 +167,7 @@ class Catalog:
         if info.price is None:
             found.append(
                 f"The price of {model} is not known. "
-                f'Set it under [models."{model}".price] in snapdrift.toml; a budget needs it.'
+                f'Set it under [prices."{model}"] in snapdrift.toml; a budget needs it.'
             )
         return tuple(found)
 

@@ -192,7 +192,7 @@ def require_prices(spender: Spender, catalog: Catalog, limit: float | None) -> N
             how = " by the Batch API" if variant.batch else f" in the service tier {tier}" if tier else ""
             raise CatalogError(
                 f"{spender.suite.path}: what {variant.model} costs at most{how} is not known, so the budget of "
-                f'${limit:g} cannot be kept; set its price under [models."{variant.model}".price] in snapdrift.toml'
-                + (", its context_window beside it" if bound is None else "")
+                f'${limit:g} cannot be kept; set its price under [prices."{variant.model}"] in snapdrift.toml'
+                + (f', its context_window under [models."{variant.model}"]' if bound is None else "")
                 + ", and max_output_tokens in the suite"
             )

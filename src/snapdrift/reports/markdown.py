@@ -46,6 +46,8 @@ def render_markdown(*views: View, settled: Sequence[str] = ()) -> str:
     that took no run, which stand first.
     """
     told = "".join(f"{_sentence(text)}\n\n" for text in settled[:_GROUPS])
+    if told and not views:
+        told = f"### Snapdrift: no suite was run\n\n{told}"
     sections = [told] if told else []
     room = LIMIT - len(told) - 1
     for place, view in enumerate(views):
