@@ -30,7 +30,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
-    monkeypatch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+    monkeypatch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
     monkeypatch.chdir(workspace)
 
 

@@ -18,7 +18,7 @@ Pytest = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module", autouse=True)
 def warm_standins() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.launch.start_server", WarmProcess)
+        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
         yield
 
 
