@@ -501,9 +501,14 @@ def test_a_prompt_that_something_makes_or_fetches_is_left_out_and_not_asked_as_i
 
 def test_a_small_file_that_says_very_many_cases_is_refused_before_they_are_made(folder, monkeypatch):
     monkeypatch.setattr("snapdrift.importers.promptfoo.tests.MAX_ROWS", 50)
-    made = []
+    made: list[MadeTest] = []
     whole = tests_module._test
-    monkeypatch.setattr(tests_module, "_test", lambda *given: made.append(1) or whole(*given))
+
+    def counted(*given: Any) -> MadeTest:
+        made.append(whole(*given))
+        return made[-1]
+
+    monkeypatch.setattr(tests_module, "_test", counted)
     many = {name: list(range(10)) for name in "abcdefghi"}
     pair = {"config": [{"vars": {"x": n}} for n in range(40)], "tests": [{"vars": {"y": n}} for n in range(40)]}
     start = {"prompts": ["{{ a }}"], "providers": ["openai:gpt-4o"]}

@@ -91,7 +91,7 @@ def test_a_call_has_its_own_ceiling_within_the_sessions_and_none_is_left_to_the_
     asked: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path, "max_usd": 1.0}
     run = own.run(broken, asked)
     assert run.usd
-    bounded = {**asked, "max_usd": run.usd * 1.3}
+    bounded: snapdrift.RunSettings = {**asked, "max_usd": run.usd * 1.3}
     first, again = own.run(broken, bounded), own.run(broken, {**bounded, "deadline": 500.0})
     assert first.id != again.id
     assert {first.decision, again.decision} == {"regression"}, "what one call spent is not the other's"
@@ -104,9 +104,9 @@ def test_a_worker_that_opens_the_run_of_another_imports_no_code_where_none_is_wa
     SharedRuns("one").run(broken, asked)
     told = []
 
-    def opened(*given: object, code: bool, **rest: Any) -> snapdrift.Run:
+    def opened(run: str, *, code: bool, **rest: Any) -> snapdrift.Run:
         told.append(code)
-        return snapdrift.open_run(*given, code=code, **rest)
+        return snapdrift.open_run(run, code=code, **rest)
 
     monkeypatch.setattr("snapdrift.pytest_plugin.sharing.open_run", opened)
     SharedRuns("one").run(broken, asked)
