@@ -157,6 +157,18 @@ def test_second_answers_are_repeats_where_the_suite_asks_for_some(folder, snapdr
     assert [(row["id"], row["repeat"]) for row in rows][:3] == [("c-0", 0), ("c-0", 1), ("c-1", 0)]
 
 
+def test_answers_of_several_models_to_the_same_cases_are_a_variant_for_each(folder, snapdrift):
+    models = ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06")
+    rows = [{"id": f"c-{n}", "answer": f"{city} {model}", "model": model}
+            for model in models for n, (_, city) in enumerate(CAPITALS)]  # fmt: skip
+    root = folder({**FILES, "log.jsonl": rows})
+    done = snapdrift("import", "outputs", "log.jsonl", "--suite", "evals/capitals.yaml", "--strict", cwd=root)
+    assert done.returncode == 0, done.stderr
+    for model in models:
+        answers = rows_of(root / "datasets" / "outputs" / f"capitals-log-{model}.jsonl")
+        assert [row["output"] for row in answers] == [f"{city} {model}" for _, city in CAPITALS]
+
+
 def test_a_row_that_fits_two_cases_is_given_to_neither(folder, snapdrift):
     twins = [{"id": "a", "country": "Peru", "expected": "Lima"}, {"id": "b", "country": "Peru", "expected": "Lima"}]
     root = folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from snapdrift.graders.registry import Registry
 from snapdrift.importers.groups import Groups, columns_of, entry_of
 from snapdrift.importers.names import RENAMED
 from snapdrift.importers.notes import Kind, Notes, Place
+from snapdrift.importers.promptfoo import tests as tests_module
 from snapdrift.importers.promptfoo.assertions import checks_of
 from snapdrift.importers.promptfoo.csv_tests import assertion_of, case_of_row
 from snapdrift.importers.promptfoo.kinds import COUNTERPARTS, NO_COUNTERPART
@@ -123,7 +125,7 @@ def test_an_imported_suite_runs_on_the_standin_and_every_case_is_graded_by_all_t
     done = snapdrift("run", "evals/support-desk.yaml", "--standin", "--json", cwd=root)
     assert done.returncode in (0, 1), done.stderr
     assert '"word": "regression"' in done.stdout  # a stand-in's answers name no queue
-    exported = snapdrift("export", "latest", "-o", "calls.jsonl", "--rows", "call", cwd=root)
+    exported = snapdrift("export", "latest", "--out", "calls.jsonl", "--rows", "call", cwd=root)
     assert exported.returncode == 0, exported.stderr
     calls = rows_of(root / "calls.jsonl")
     assert len(calls) == 4 * 3
@@ -400,15 +402,43 @@ def test_thresholds_and_weights_become_a_weighted_mean_of_the_case(folder):
     assert [row["tags"][-1] for row in rows_of(root / suite["dataset"])] == ["threshold_0_7", "passes"]
 
 
-def test_enough_cases_are_compared_and_too_few_have_to_pass(folder):
+def test_a_threshold_that_lacks_assertions_is_told_and_picks_no_grader_that_is_not_there(folder):
+    judged, plain = {"type": "llm-rubric", "value": "is kind"}, {"type": "contains", "value": "a"}
+    weightless = {"type": "contains", "value": "b", "weight": 0}
+    root = folder({"c.yaml": {"prompts": ["p {{ x }}"], "providers": ["openai:gpt-4o"], "tests": [
+        {"vars": {"x": "1"}, "threshold": 0.5, "assert": [judged, {"type": "javascript", "value": "f(output)"}]},
+        {"vars": {"x": "2"}, "threshold": 0.25, "assert": [judged, plain]},
+        {"vars": {"x": "3"}, "threshold": 0.25, "assert": [plain, weightless]}]}})  # fmt: skip
+    made = import_promptfoo(root / "c.yaml", None, JUDGE)
+    [suite] = made.suites
+    told = [note for note in made.notes.of(Kind.CHANGED) if note.what.startswith("the threshold")]
+    assert [(note.place.rpartition(": ")[2], note.what) for note in told] == [
+        ("tests[0].threshold", "the threshold 0.5"),
+        ("tests[1].threshold", "the threshold 0.25"),
+    ]
+    assert told[0].why.startswith("no grader has it")
+    assert told[1].why.startswith("`threshold_0_25` is the mean of 1 of its 2 assertions")
+    graders = {grader["name"] for grader in suite.entry["graders"]}
+    assert {tag for row in suite.rows for tag in row["tags"]} == graders - {"passes"}
+    [apart] = [note.why for note in made.notes.of(Kind.CHANGED) if note.what == "the assertions llm_rubric"]
+    assert apart.endswith("threshold_0_25 is of the others")
+
+
+def test_enough_cases_are_compared_and_of_too_few_those_of_every_variant_have_to_pass(folder, snapdrift):
     tests = [{"vars": {"x": str(n)}, "assert": [{"type": "contains", "value": str(n)}]} for n in range(40)]
     config = {"prompts": ["{{ x }}"], "providers": ["openai:gpt-4o-2024-08-06", "openai:gpt-4o"], "tests": tests}
     root = folder({"many.yaml": config, "few.yaml": {**config, "tests": tests[:3]}})
     many = import_promptfoo(root / "many.yaml", None, JUDGE).suites[0].entry["gate"]
-    few = import_promptfoo(root / "few.yaml", None, JUDGE).suites[0].entry["gate"]
+    few = imported(root / "few.yaml", ImportOptions(cwd=root, name="few"))
     assert many["metrics"] == {"contains": {"margin": 0.05}}
-    assert many["max_blind"] == 0.2
-    assert few["metrics"] == {"contains": {"at_least": 1.0}}
+    assert (many["max_blind"], many["baseline"]) == (0.2, {"variant": "gpt-4o-2024-08-06"})
+    assert suite_of(root / "evals" / "few.yaml")["gate"] == {"metrics": {"contains": {"at_least": 1.0}}}
+    assert "every case of every variant has to pass" in str(few.changed)
+    done = snapdrift("run", "evals/few.yaml", "--standin", "--json", cwd=root)
+    assert done.returncode == 1, done.stderr
+    reasons = json.loads(done.stdout)["decision"]["reasons"]
+    assert len(reasons) == 2, "the first provider has to pass as well"
+    assert [reason.partition(" reaches")[0] for reason in reasons] == ["`gpt-4o-2024-08-06`", "`gpt-4o`"]
 
 
 # ----------------------------------------------------------------------------------------------------- what is left out
@@ -446,9 +476,8 @@ sharing: true
         assert line in strict.stderr
     assert "sk-1234567890abcdef1234" not in text + done.stdout
     assert snapdrift("import", "promptfoo", "promptfooconfig.yaml", "--name", "left", cwd=root).returncode == 2
-    assert (
-        snapdrift("import", "promptfoo", "promptfooconfig.yaml", "--name", "left", "--force", cwd=root).returncode == 0
-    )
+    over = ("--name", "left", "--force", "--out", ".")
+    assert snapdrift("import", "promptfoo", "promptfooconfig.yaml", *over, cwd=root).returncode == 0
 
 
 def test_a_configuration_without_anything_to_take_over_is_an_error_with_the_reasons(folder):
@@ -457,7 +486,38 @@ def test_a_configuration_without_anything_to_take_over_is_an_error_with_the_reas
         import_promptfoo(root / "c.yaml", None, JUDGE)
 
 
+def test_a_prompt_that_something_makes_or_fetches_is_left_out_and_not_asked_as_it_is_written(folder):
+    got = ["exec:./evil.sh --now", "exec: ./evil.sh", "package:@acme/prompts:make", "python:make.py:prompt",
+           "langfuse://greeting:3", "https://prompts.example/greeting"]  # fmt: skip
+    kept = ["Explain http://x and https://y to {{ x }}", "python: say what it is", "Read\nexec:this"]
+    root = folder({"c.yaml": {"prompts": [*got, *kept], "providers": ["openai:gpt-4o"], "tests": []}})
+    made = import_promptfoo(root / "c.yaml", None, JUDGE)
+    assert [note.what.removeprefix("the prompt ") for note in made.notes.of(Kind.LEFT_OUT)] == got
+    assert [prompt["input"] for prompt in made.suites[0].entry["prompts"].values()] == kept
+
+
 # -------------------------------------------------------------------------------------------------------- hostile files
+
+
+def test_a_small_file_that_says_very_many_cases_is_refused_before_they_are_made(folder, monkeypatch):
+    monkeypatch.setattr("snapdrift.importers.promptfoo.tests.MAX_ROWS", 50)
+    made: list[MadeTest] = []
+    whole = tests_module._test
+
+    def counted(*given: Any) -> MadeTest:
+        made.append(whole(*given))
+        return made[-1]
+
+    monkeypatch.setattr(tests_module, "_test", counted)
+    many = {name: list(range(10)) for name in "abcdefghi"}
+    pair = {"config": [{"vars": {"x": n}} for n in range(40)], "tests": [{"vars": {"y": n}} for n in range(40)]}
+    start = {"prompts": ["{{ a }}"], "providers": ["openai:gpt-4o"]}
+    nothing = {"config": [{"vars": {"x": []}}] * 40, "tests": pair["tests"]}
+    for hostile in ({"tests": [{"vars": many}] * 40}, {"scenarios": [pair] * 40}, {"scenarios": [nothing] * 40}):
+        root = folder({"c.yaml": {**start, **hostile}})
+        with pytest.raises(SnapdriftError, match="more than 50 cases"):
+            import_promptfoo(root / "c.yaml", None, JUDGE)
+    assert len(made) < 3 * 2 * 53, "each test and each configuration of a scenario, up to the first that is too many"
 
 
 def test_files_outside_the_folder_are_not_read_whatever_names_them(folder, tmp_path):

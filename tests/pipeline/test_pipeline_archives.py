@@ -284,7 +284,7 @@ def test_a_run_that_would_mislead_is_refused_and_marked_where_it_is_forced(works
     assert reason in done.stderr
     assert "--force" in done.stderr
     assert not out.exists()
-    done = snapdrift("archive", "latest", "--variant", "august", "-o", out, "--force", cwd=workspace)
+    done = snapdrift("archive", "latest", "--variant", "august", "--out", out, "--force", cwd=workspace)
     assert done.returncode == 0, done.stderr
     assert any(reason in forced for forced in read_archive(out).header.forced)
 

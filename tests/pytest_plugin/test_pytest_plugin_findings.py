@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.api.capitals import make_workspace
@@ -78,8 +79,35 @@ def test_workers_of_a_session_share_what_a_run_came_to_and_also_that_it_cannot_b
 def test_a_ceiling_is_for_all_suites_of_the_session_together(broken, doubtful, tmp_path):
     run = SharedRuns(None).run(broken, {"standin": True, "fresh": True, "state": str(tmp_path / "alone")})
     assert run.usd is not None
-    # Enough for one suite, and for a few calls of the next.
-    both: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path / "both"}
-    settings: snapdrift.RunSettings = {**both, "max_usd": run.usd * 1.3}
-    assert SharedRuns("money").run(broken, settings).decision == "regression"
-    assert SharedRuns("money").run(doubtful, settings).decision == "incomplete"
+    # Enough for one suite, and for a few calls of the next, whatever a call allows itself.
+    asked: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path / "both"}
+    first, second = (SharedRuns("money", max_usd=run.usd * 1.3) for _ in range(2))
+    assert first.run(broken, asked).decision == "regression"
+    assert second.run(doubtful, {**asked, "max_usd": 50.0}).decision == "incomplete"
+
+
+def test_a_call_has_its_own_ceiling_within_the_sessions_and_none_is_left_to_the_next(broken, tmp_path):
+    own = SharedRuns(None)
+    asked: snapdrift.RunSettings = {"standin": True, "fresh": True, "state": tmp_path, "max_usd": 1.0}
+    run = own.run(broken, asked)
+    assert run.usd
+    bounded: snapdrift.RunSettings = {**asked, "max_usd": run.usd * 1.3}
+    first, again = own.run(broken, bounded), own.run(broken, {**bounded, "deadline": 500.0})
+    assert first.id != again.id
+    assert {first.decision, again.decision} == {"regression"}, "what one call spent is not the other's"
+    late = SharedRuns(None, deadline=0.0)
+    assert late.run(broken, {**asked, "deadline": 500.0}).decision == "incomplete", "the session's time is up"
+
+
+def test_a_worker_that_opens_the_run_of_another_imports_no_code_where_none_is_wanted(broken, tmp_path, monkeypatch):
+    asked: snapdrift.RunSettings = {"standin": True, "state": tmp_path, "code": False}
+    SharedRuns("one").run(broken, asked)
+    told = []
+
+    def opened(run: str, *, code: bool, **rest: Any) -> snapdrift.Run:
+        told.append(code)
+        return snapdrift.open_run(run, code=code, **rest)
+
+    monkeypatch.setattr("snapdrift.pytest_plugin.sharing.open_run", opened)
+    SharedRuns("one").run(broken, asked)
+    assert told == [False]

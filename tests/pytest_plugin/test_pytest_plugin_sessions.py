@@ -129,6 +129,21 @@ def test_fixtures_run_suites_on_the_stand_in_only_until_models_may_be_asked(tmp_
     assert "asks real models; run pytest with --snapdrift, or on the stand-in with --standin" in ran.stdout
 
 
+def test_a_session_on_the_standin_asks_no_host_that_a_test_names(tmp_path, run_pytest):
+    make_workspace(tmp_path, wrong=0)
+    (tmp_path / "test_app.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.parametrize('where', [{'host': 'prod'}, {'base_url': 'http://127.0.0.1:9/v1'},\n"
+        "                                   {'standin': False}])\n"
+        "def test_real(snapdrift_run, where):\n"
+        "    snapdrift_run('evals/capitals.yaml', **where)\n"
+    )
+    ran = run_pytest("--snapdrift", "--standin", "-rs", "test_app.py", cwd=tmp_path)
+    assert "3 skipped" in ran.stdout, ran.stdout
+    assert "asks a host of its own, and this session is on the stand-in" in ran.stdout
+    assert not (tmp_path / ".snapdrift").exists(), "nobody was asked"
+
+
 def test_a_run_that_cannot_be_made_is_an_error_of_each_item_and_no_failure(tmp_path, run_pytest):
     make_workspace(tmp_path, wrong=0)
     ran = run_pytest("--snapdrift", "evals", "-q", cwd=tmp_path)

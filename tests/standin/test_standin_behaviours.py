@@ -209,6 +209,12 @@ def test_a_template_says_how_an_answer_is_put_in_words(serve: Serve) -> None:
     assert asker.reply(2).text == "Queue sales {kept}."
 
 
+def test_a_template_is_said_of_what_is_not_in_the_answer_key_unless_it_needs_that(serve: Serve) -> None:
+    said = serve({"template": "Sales, I think."})
+    assert said.reply(CASES + 1).text == said.reply(2).text == "Sales, I think."
+    assert serve({"template": "Queue {expected.queue}"}).reply(CASES + 1).text == "This is a simulated answer."
+
+
 def test_a_profile_can_give_the_template(serve: Serve) -> None:
     assert serve("exact", template="It is {expected.queue}").reply(2).text == "It is sales"
 

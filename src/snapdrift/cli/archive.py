@@ -28,7 +28,7 @@ def archive(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The file to write (default in evals/archives/).", metavar="FILE"),
+        typer.Option("-o", "--output", "--out", help="The file to write (default in evals/archives/).", metavar="FILE"),
     ] = None,
     why: Annotated[str, typer.Option("--why", help="Why it is kept; reports say it.", metavar="TEXT")] = "",
     by: Annotated[str, typer.Option("--by", help="Who keeps it; reports say it.", metavar="NAME")] = "",

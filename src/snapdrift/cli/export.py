@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def export(
     run: o.RunName,
-    out: Annotated[Path, typer.Option("-o", "--output", help="The file to write; it must not be there yet.")],
+    out: Annotated[Path, typer.Option("-o", "--output", "--out", help="The file to write; it must not be there yet.")],
     format: Annotated[  # noqa: A002  the option's name
         str | None,
         typer.Option(

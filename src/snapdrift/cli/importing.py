@@ -20,7 +20,11 @@ File = Annotated[Path, typer.Argument(help="The file to import.", metavar="FILE"
 Out = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", help="The workspace to write into (default: the one of this folder).", metavar="DIR"
+        "-o",
+        "--output",
+        "--out",
+        help="The workspace to write into (default: the one of this folder).",
+        metavar="DIR",
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="What the suite is called.", metavar="NAME")]

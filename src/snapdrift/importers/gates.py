@@ -39,11 +39,12 @@ def gate_entry(pairs: Sequence[Pair], metrics: Sequence[GateMetric], notes: Note
     """The gate over these pairs and metrics.
 
     Where the cases are enough to see a drop, the gate compares; `max_blind` says which drop. Where they are too few, it
-    asks what the original asked: that every case passes.
+    asks what the original asked: that every case passes, and where it asks that alone, of every variant: a baseline is
+    measured but not held to a floor.
     """
     drops = {metric.name: _detectable(metric.cases) for metric in metrics} if pairs else {}
     seen = {name: drop for name, drop in drops.items() if drop is not None}
-    entry: dict[str, Any] = _compared(pairs) if pairs else {}
+    entry: dict[str, Any] = _compared(pairs) if seen else {}
     wanted: dict[str, Any] = {}
     for metric in metrics:
         if metric.name in seen:
@@ -58,7 +59,9 @@ def gate_entry(pairs: Sequence[Pair], metrics: Sequence[GateMetric], notes: Note
         few = max(metric.cases for metric in metrics if metric.name in floors)
         told = "1 case is too few" if few == 1 else f"{few} cases are too few"
         why = f"{told} to see a drop of half" if pairs else "there is nothing to compare with"
-        notes.changed("", f"the gate on {', '.join(floors)}", f"every case has to pass (`at_least: 1.0`), for {why}")
+        who = " of the candidates" if seen else " of every variant" if pairs else ""
+        asked = f"every case{who} has to pass (`at_least: 1.0`), for {why}"
+        notes.changed("", f"the gate on {', '.join(floors)}", asked)
     return entry
 
 

@@ -7,7 +7,7 @@ stands in the grader itself. A grader that is not for every case is for those wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,11 +73,11 @@ class Group:
 
 
 class Groups:
-    """Collects the checks of cases, by their number."""
+    """Collects the checks of cases, by their number. `taken` are names that other graders of the suite bear."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str] = ()) -> None:
         self._groups: dict[tuple[str, int], Group] = {}
-        self._names = Unique()
+        self._names = Unique(taken)
         self._met: dict[tuple[int, str], int] = {}
 
     def add(self, case: int, check: Check) -> None:

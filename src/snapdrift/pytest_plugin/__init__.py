@@ -85,17 +85,18 @@ def snapdrift_run(pytestconfig: pytest.Config) -> Callable[..., Run]:
     """Runs a suite for a test: `snapdrift_run("evals/triage.yaml", gate="pr", standin=True)` gives a `snapdrift.Run`.
 
     The path is relative to pytest's root, or else to where pytest was started. Settings are those of `snapdrift.run`;
-    where to ask and what it may cost is as on the command line, unless it is said. The same call is one run for the
-    whole session, all workers included. Without `--snapdrift` the test is skipped unless it asks the stand-in, so that
-    no model is asked by accident. Where nothing need be asked (`changed`, `failed`, a baseline from git) it is, too.
+    where to ask and what it may cost is as on the command line, unless it is said, and never more than is left of the
+    session's ceilings. The same call is one run for the whole session, all workers included. Without `--snapdrift`, and
+    in a session on the stand-in, a test that asks anybody else is skipped, so that no model is asked by accident. Where
+    nothing need be asked (`changed`, `failed`, a baseline from git) it is, too.
     """
     from snapdrift.errors import NothingFailed, NothingToAsk
-    from snapdrift.pytest_plugin.settings import settings_for_call
+    from snapdrift.pytest_plugin.settings import settings_for_call, why_not_asked
 
     def run(suite: str | Path, **settings: Any) -> Run:
         asked = settings_for_call(pytestconfig, settings)
-        if not is_on(pytestconfig) and not any(asked.get(name) for name in ("standin", "recordings", "behaviour")):
-            pytest.skip(f"{suite}: asks real models; run pytest with --snapdrift, or on the stand-in with --standin")
+        if why := why_not_asked(pytestconfig, asked, on=is_on(pytestconfig)):
+            pytest.skip(f"{suite}: {why}")
         started = pytestconfig.invocation_params.dir / suite
         path = pytestconfig.rootpath / suite
         try:

@@ -62,6 +62,7 @@ _FLAGS = {
     "no-code": ("code", False, "refuse code that is not Snapdrift's own"),
 }
 _WHERE = ("standin", "recordings", "behaviour", "faults", "host", "base_url", "key_env")
+_SIMULATED = ("standin", "recordings", "behaviour")
 _LIMITS = ("max_usd", "deadline", "concurrency", "cache", "code")
 
 
@@ -118,3 +119,14 @@ def settings_for_call(config: pytest.Config, given: Mapping[str, Any]) -> RunSet
     names = _LIMITS if any(given.get(name) for name in _WHERE) else (*_WHERE, *_LIMITS)
     general = {name: value for name, value in settings_of(config).items() if name in names}
     return cast("RunSettings", {**general, **given})
+
+
+def why_not_asked(config: pytest.Config, settings: Mapping[str, Any], *, on: bool) -> str | None:
+    """Why a call of `snapdrift_run` with these settings asks nobody: a model would be, unasked. None where it may."""
+    if any(settings.get(name) for name in _SIMULATED):
+        return None
+    if not on:
+        return "asks real models; run pytest with --snapdrift, or on the stand-in with --standin"
+    if any(settings_of(config).get(name) for name in _SIMULATED):
+        return "asks a host of its own, and this session is on the stand-in; run it without --standin"
+    return None

@@ -12,8 +12,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,6 +24,9 @@ from snapdrift.api.running import run_with
 from snapdrift.api.settings import options_of
 from snapdrift.errors import Interrupted, SnapdriftError
 from snapdrift.model import sha256
+
+if TYPE_CHECKING:
+    from snapdrift.pipeline import RunOptions
 
 FOLDER = "pytest"
 _KEPT_S = 24 * 3600.0
@@ -38,10 +42,16 @@ _NOTHING_SENT = (
 
 
 class SharedRuns:
-    """The runs of a session. `session` is what its workers have in common, None where there is one process."""
+    """The runs of a session. `session` is what its workers have in common, None where there is one process.
 
-    def __init__(self, session: str | None) -> None:
+    `max_usd` and `deadline` are what all its runs together may take, in dollars and seconds; a run may have bounds of
+    its own within them.
+    """
+
+    def __init__(self, session: str | None, max_usd: float | None = None, deadline: float | None = None) -> None:
         self._session = session
+        self._max_usd = max_usd
+        self._deadline = deadline
         self._ended: dict[str, Run | SnapdriftError] = {}
         self._spent = 0.0
         self._began = time.monotonic()
@@ -50,7 +60,8 @@ class SharedRuns:
     def of(cls, config: pytest.Config) -> SharedRuns:
         """Those of a session, or of the worker of one."""
         worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-        return cls(None if worker is None else str(worker["testrunuid"]))
+        ceilings = (config.getoption("snapdrift_max_usd"), config.getoption("snapdrift_deadline"))
+        return cls(None if worker is None else str(worker["testrunuid"]), *ceilings)
 
     def run(self, path: Path, settings: RunSettings) -> Run:
         """The run of a suite with these settings, made if nobody made it yet. Raises `SnapdriftError`, each time."""
@@ -72,10 +83,10 @@ class SharedRuns:
         named = folder / f"{self._session}-{key[:16]}"
         money = folder / f"{self._session}-money.json"
         # What all suites together may cost is known while one is asked at a time only.
-        lock = money if "max_usd" in settings else named
+        lock = money if self._max_usd is not None else named
         with _locked(lock.with_suffix(".lock")):
             if (known := _read(named.with_suffix(".json"))) is not None:
-                return _ended_as(known, path)
+                return _ended_as(known, path, code=settings.get("code", True))
             self._spent = float((_read(money) or {}).get("usd", 0.0))
             ended = self._make(path, settings)
             if lock is money:
@@ -86,27 +97,32 @@ class SharedRuns:
     def _make(self, path: Path, settings: RunSettings) -> Run | SnapdriftError:
         """Runs the suite with what is left of the session's money and time."""
         told: list[float] = []
+        most = 0.0
         try:
-            return run_with(path, self._options(settings, told))
+            options = self._options(settings, told)
+            most = options.limits.max_usd or 0.0
+            return run_with(path, options)
         except Interrupted as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERRUPTED)
         except SnapdriftError as error:
-            # Whatever ended it while it asked, what it spent is not known: then it is all that there was.
+            # Whatever ended it while it asked, what it spent is not known: then it is all that it might have spent.
             unknown = not told and not isinstance(error, _NOTHING_SENT)
-            told += [settings.get("max_usd", 0.0)] if unknown else []
+            told += [most] if unknown else []
             return error
         finally:
             self._spent += sum(told)
 
-    def _options(self, settings: RunSettings, told: list[float]) -> Any:
-        from dataclasses import replace
-
-        left = cast("RunSettings", dict(settings))
-        if "max_usd" in settings:
-            left["max_usd"] = max(0.0, settings["max_usd"] - self._spent)
-        if "deadline" in settings:
-            left["deadline"] = max(0.001, settings["deadline"] - (time.monotonic() - self._began))
-        return replace(options_of(left, "pytest"), charged=told.append)
+    def _options(self, settings: RunSettings, told: list[float]) -> RunOptions:
+        """The settings of a run, whose own bounds hold as far as the session's leave room for them."""
+        asked = options_of(settings, "pytest")
+        usd, seconds = asked.limits.max_usd, asked.limits.deadline_s
+        if self._max_usd is not None:
+            left = max(0.0, self._max_usd - self._spent)
+            usd = left if usd is None else min(usd, left)
+        if self._deadline is not None:
+            rest = max(0.001, self._deadline - (time.monotonic() - self._began))
+            seconds = rest if seconds is None else min(seconds, rest)
+        return replace(asked, limits=replace(asked.limits, max_usd=usd, deadline_s=seconds), charged=told.append)
 
 
 def _folder(path: Path, settings: RunSettings) -> Path:
@@ -154,14 +170,14 @@ def _record(ended: Run | SnapdriftError) -> dict[str, Any]:
     return {"run": str(ended.path), "report": None if ended.report is None else str(ended.report)}
 
 
-def _ended_as(record: dict[str, Any], suite: Path) -> Run | SnapdriftError:
+def _ended_as(record: dict[str, Any], suite: Path, *, code: bool) -> Run | SnapdriftError:
     if "run" not in record:
         kind = getattr(errors, str(record.get("error")), SnapdriftError)
         plain = isinstance(kind, type) and issubclass(kind, SnapdriftError)
         plain = plain and not issubclass(kind, errors.DocumentError)
         return cast("SnapdriftError", (kind if plain else SnapdriftError)(str(record.get("message"))))
     try:
-        run = open_run(record["run"], workspace=suite.parent)
+        run = open_run(record["run"], workspace=suite.parent, code=code)
     except SnapdriftError as error:
         return error
     return Run(run.view, run.path, Path(record["report"]) if record.get("report") else None)

@@ -47,6 +47,7 @@ class Behaviour(BaseModel):
     - `extends`: another behaviour, whose settings hold where this one names none.
     - `answers`: whether the answer key is used (else anything well-formed is answered).
     - `template`: how a scalar or an object is said in plain text, `The answer is {expected}.` or `{expected.queue}`.
+      What is expected stands in the answer key; a case that is not in it gets only a template without that.
     - `wrong`: answers another plausible value. `wrong_share_common` is the share of cases whose difficulty is common to
       all models: there two behaviours are wrong on the same cases, so pairs are positively correlated.
     - `flaky`: share of cases that are right or wrong by a coin toss in each repeat.

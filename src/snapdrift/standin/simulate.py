@@ -32,6 +32,7 @@ REFUSAL = "I'm sorry, but I can't help with that request."
 _MORE = "This follows from the details given in the request, taken one by one and weighed against each other."
 _BEFORE, _AFTER = "Here is the JSON you asked for:", "Let me know if you would like anything changed."
 _EXPLAINING = frozenset({"reason", "reasoning", "explanation", "rationale", "comment", "notes"})
+_EXPECTED = re.compile(r"\{expected((?:\.\w+)*)\}")
 _CHOICES = re.compile(
     r"\b(?:one of|either|choose from|options)\b[^:\n]{0,40}:?\s*"
     r"((?:[\w'\"`-]+(?:,\s*(?:or |and )?| or | and ))+[\w'\"`-]+)"
@@ -183,7 +184,7 @@ class _Simulation:
         free = not (form.kind is FormatKind.JSON_SCHEMA and form.strict)  # strict output is constrained while decoding
         verbose = bool(self._strikes("verbose", behaviour.verbose))
         value = content.value
-        if form.kind is FormatKind.TEXT and template and self._row is not None:
+        if form.kind is FormatKind.TEXT and template and (self._row is not None or not _EXPECTED.search(template)):
             text = fill_template(template, value)
             return text if not verbose or _is_json(text) else f"{text} {_MORE}"
         if form.kind is FormatKind.JSON_OBJECT and not isinstance(value, Mapping):
@@ -220,7 +221,7 @@ def fill_template(template: str, expected: Any) -> str:
             value = value.get(name) if isinstance(value, Mapping) else None
         return _plain(value)
 
-    return re.sub(r"\{expected((?:\.\w+)*)\}", value_of, template)
+    return _EXPECTED.sub(value_of, template)
 
 
 def _plain(value: Any) -> str:

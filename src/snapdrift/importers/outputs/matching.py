@@ -85,14 +85,16 @@ def matched(
 ) -> Matched:
     """Each answer under the case and repeat that it is of.
 
-    Rows of no case are noted; so are further answers of the same variant to a case, beyond `repeats` of them.
+    Where the same case was answered by several models, each model is a variant. Rows of no case are noted; so are
+    further answers of the same variant to a case, beyond `repeats` of them.
     """
-    called = _names(answers, name)
+    cases = [find(answer) for answer in answers]
+    whose = _whose(answers, cases)
+    called = _names(whose, name)
     rows: dict[str, list[Mapping[str, Any]]] = {}
     taken: set[tuple[str, str, int]] = set()
-    for answer in answers:
-        variant = called[answer.variant]
-        case = find(answer)
+    for answer, case, own in zip(answers, cases, whose, strict=True):
+        variant = called[own]
         if case is None:
             notes.left_out(answer.place, _about(answer), "is of no case, or of several alike")
             continue
@@ -115,9 +117,22 @@ def _about(answer: Answer) -> str:
     return f"the row that asks {quoted(' '.join(asked.split())[:60])}" if asked else "a row"
 
 
-def _names(answers: Sequence[Answer], name: str) -> dict[str | None, str]:
+def _whose(answers: Sequence[Answer], cases: Sequence[str | None]) -> list[str | None]:
+    """What the file calls who answered; where it calls several models the same that answered a case, with the model."""
+    models: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
+    for answer, case in zip(answers, cases, strict=True):
+        if case is not None and answer.model:
+            models[answer.variant, case].add(answer.model)
+    several = {variant for (variant, _), asked in models.items() if len(asked) > 1}
+    return [
+        "-".join(filter(None, (answer.variant, answer.model))) or None if answer.variant in several else answer.variant
+        for answer in answers
+    ]
+
+
+def _names(whose: Sequence[str | None], name: str) -> dict[str | None, str]:
     """What each variant of the file is called: the given name, alone or before the file's own."""
-    own = list(dict.fromkeys(answer.variant for answer in answers))
+    own = list(dict.fromkeys(whose))
     names = Unique(between="-")
     if len(own) < 2:
         return {one: names.of(label(name)) for one in own}

@@ -23,6 +23,11 @@ _TEXT_SUFFIXES = (".txt", ".md", ".j2", ".njk", ".prompt")
 _FILE_SUFFIXES = (*_TEXT_SUFFIXES, ".json", ".yaml", ".yml", ".jsonl", ".csv")
 _BARE_VALUE = re.compile(r"([:\[,]\s*)\{\{((?:(?!\}\}).)*?)(?:\|\s*dump(?:\([^)]*\))?\s*)?\}\}(?=\s*[,}\]])", re.S)
 _YAML_VALUE = re.compile(r"^(\s*(?:- )?content:\s*)(\{\{.*\}\})\s*$", re.M)
+_CODE_OR_NETWORK = re.compile(
+    r"(?i)exec:|(?:package|python|golang|ruby|javascript):\S|(?:langfuse|portkey|helicone)://|"
+    r"(?!file:)[a-z][a-z0-9+.-]*://\S+$"
+)
+"""A prompt of one line that says how to get the text: what to run, what to import, or from where to fetch it."""
 _ROLES = ("user", "assistant", "system", "developer")
 
 
@@ -68,7 +73,11 @@ def _written(place: Place, reading: Reading) -> Iterator[tuple[str, tuple[str, .
 
 
 def _from(text: str, name: str, place: Place, reading: Reading) -> Iterator[tuple[str, tuple[str, ...], str, Place]]:
-    """The prompts that a text is, or that the files have which it names."""
+    """The prompts that a text is, or that the files have which it names; what would be run or fetched is noted."""
+    if "\n" not in text and _CODE_OR_NETWORK.match(text.strip()):
+        why = "is got by running or fetching something, which is not done; write its text into the configuration"
+        reading.notes.left_out(place, f"the prompt {text.strip()[:120]}", why)
+        return
     is_file = text.startswith(FILE_PREFIX) or ("\n" not in text and text.lower().endswith(_FILE_SUFFIXES))
     if not is_file and "\n" not in text and text.partition(":")[0].lower().endswith(CODE_SUFFIXES):
         is_file = True

@@ -18,6 +18,7 @@ from snapdrift.importers.promptfoo.providers import MadeProvider, read_providers
 from snapdrift.importers.promptfoo.reading import CODE_SUFFIXES, Reading
 from snapdrift.importers.promptfoo.tests import MadeTest, read_tests, texts_around
 from snapdrift.importers.sources import Source, SourceError
+from snapdrift.suites.wording import listed
 
 PASSES = "passes"
 """The grader that says what promptfoo does: every assertion of the case holds."""
@@ -177,22 +178,29 @@ def _variant(provider: MadeProvider, prompt: MadePrompt, shared: Mapping[str, An
 
 @dataclass(frozen=True, slots=True)
 class _Graded:
-    """The graders, the metrics that gate, the groups that they come from and the column of their values."""
+    """The graders, the metrics that gate, the groups that they come from and the column of their values.
+
+    `whole` is by case the grader of the case as a whole that its tag picks; empty where one is for all of them.
+    """
 
     entries: list[dict[str, Any]]
     metrics: list[GateMetric]
     groups: Sequence[Group]
     root: str
-    thresholds: Mapping[int, str]
+    whole: Mapping[int, str]
 
 
 def _graded(tests: Sequence[MadeTest], config: Place, reading: Reading) -> _Graded:
-    groups, thresholds = Groups(), {}
+    named = {case: _of_threshold(test.threshold) for case, test in enumerate(tests) if test.threshold is not None}
+    groups = Groups({PASSES, *named.values()})
+    thresholds: dict[int, str] = {}
     for case, test in enumerate(tests):
-        for check in checks_of(test, config.at("assertionTemplates"), reading):
+        checks = list(checks_of(test, config.at("assertionTemplates"), reading))
+        for check in checks:
             groups.add(case, check)
-        if test.threshold is not None:
-            thresholds[case] = f"threshold_{test.threshold:g}".replace(".", "_")
+        if case in named:
+            _note_threshold(test, named[case], checks, config, reading)
+            thresholds |= {case: named[case]} if any(_is_free(check) for check in checks) else {}
     made = list(groups)
     if not made:
         why = "no assertion was taken over: the graders ask for an answer that is no refusal, and no more"
@@ -203,7 +211,7 @@ def _graded(tests: Sequence[MadeTest], config: Place, reading: Reading) -> _Grad
         made = list(groups)
     root = _root(tests, reading)
     entries = {group.name: entry_of(group, root, len(tests)) for group in made}
-    free = [group for group in made if not group.check.judged and not group.check.coded and group.check.weight > 0]
+    free = [group for group in made if _is_free(group.check)]
     whole = _whole(free, entries, thresholds)
     metrics = [GateMetric(name, cases) for name, (_, cases) in whole.items()]
     counted = free if not whole else []
@@ -211,9 +219,38 @@ def _graded(tests: Sequence[MadeTest], config: Place, reading: Reading) -> _Grad
     metrics += [GateMetric(group.name, len(group.cases)) for group in decisive if group.check.weight > 0]
     apart = [group.name for group in made if group.check.judged or group.check.coded]
     if whole and apart:
-        why = f"they ask a model or run code, and are metrics of their own; `{PASSES}` is of the others"
+        others_are = f"{listed(whole)} {'is' if len(whole) == 1 else 'are'} of the others"
+        why = f"they ask a model or run code, and are metrics of their own; {others_are}"
         reading.notes.changed(config.at("tests"), f"the assertions {', '.join(apart)}", why)
-    return _Graded([*(entry for entry, _ in whole.values()), *entries.values()], metrics, made, root, thresholds)
+    covered = {case for group in free for case in group.cases} if thresholds else set()
+    of_case = {case: thresholds.get(case, PASSES) for case in covered}
+    return _Graded([*(entry for entry, _ in whole.values()), *entries.values()], metrics, made, root, of_case)
+
+
+def _is_free(check: Check) -> bool:
+    """Whether it counts in the result of its case, and asks no model and runs no code."""
+    return not check.judged and not check.coded and check.weight > 0
+
+
+def _of_threshold(threshold: float) -> str:
+    """What the grader of the cases with this threshold is called."""
+    return f"threshold_{threshold:g}".replace(".", "_")
+
+
+def _note_threshold(test: MadeTest, name: str, checks: Sequence[Check], config: Place, reading: Reading) -> None:
+    """Tells where a threshold is not of the mean of all the assertions that the test has."""
+    counted = sum(1 for check in checks if _is_free(check))
+    ignored = sum(1 for check in checks if check.weight == 0)
+    if counted + ignored == len(test.asserts):
+        return
+    if counted:
+        why = f"`{name}` is the mean of {counted} of its {len(test.asserts)} assertions; those that ask a model or run"
+        why += " code count by themselves, and what was left out does not count"
+    else:
+        why = "no grader has it: its assertions ask a model or run code, and each counts by itself, or were left out"
+    places = (test.place.at("threshold"), config.at("defaultTest", "threshold"))
+    place = next((place for place in places if place.value is not None), test.place)
+    reading.notes.changed(place, f"the threshold {test.threshold:g}", why)
 
 
 def _root(tests: Sequence[MadeTest], reading: Reading) -> str:
@@ -274,8 +311,8 @@ def _rows(tests: Sequence[MadeTest], graded: _Graded, reading: Reading) -> list[
 def _tags(case: int, test: MadeTest, graded: _Graded, cases: int) -> list[str]:
     """The graders that are for this case and not for all, what its threshold asks, and its metadata."""
     tags = [group.name for group in graded.groups if case in group.cases and len(group.cases) < cases]
-    if graded.thresholds:
-        tags.append(graded.thresholds.get(case, PASSES))
+    if case in graded.whole:
+        tags.append(graded.whole[case])
     for key, value in test.metadata.items():
         if isinstance(value, str | int | float | bool):
             tags.append(label(f"{key}={value}".replace(",", ";")))

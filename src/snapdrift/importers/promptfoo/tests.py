@@ -34,13 +34,18 @@ class MadeTest:
 def read_tests(config: Place, reading: Reading) -> list[MadeTest]:
     """The cases of a configuration; what they hold that has no counterpart is noted."""
     default = _default(config, reading)
-    tests = [_test(place, default, reading) for place in _written(config.at("tests"), reading)]
-    tests += _scenarios(config.at("scenarios"), default, reading)
-    if not tests and not config.at("tests").value and not config.at("scenarios").value:
-        tests = [default]  # a configuration without tests asks each prompt once
-    made = [case for test in tests for case in _expanded(test)]
-    if len(made) > MAX_ROWS:
-        raise SourceError(f"more than {MAX_ROWS:,} cases; import them in parts")
+    tests = itertools.chain(
+        (_test(place, default, reading) for place in _written(config.at("tests"), reading)),
+        _scenarios(config.at("scenarios"), default, reading),
+    )
+    if not config.at("tests").value and not config.at("scenarios").value:
+        tests = itertools.chain([default])  # a configuration without tests asks each prompt once
+    made: list[MadeTest] = []
+    # One at a time, so that a small file that says many does not fill the memory before it is refused.
+    for number, test in enumerate(tests, start=1):
+        made += itertools.islice(_expanded(test), MAX_ROWS + 1 - len(made))
+        if max(number, len(made)) > MAX_ROWS:
+            raise SourceError(f"more than {MAX_ROWS:,} cases; import them in parts")
     return made
 
 
@@ -147,20 +152,20 @@ def _value(value: Any, reading: Reading) -> Any:
     return json.dumps(loaded, ensure_ascii=False) if name.lower().endswith(DATA_SUFFIXES) else loaded
 
 
-def _scenarios(place: Place, default: MadeTest, reading: Reading) -> list[MadeTest]:
+def _scenarios(place: Place, default: MadeTest, reading: Reading) -> Iterator[MadeTest]:
     """Each test of a scenario with each of its configurations."""
-    made = []
     for one in place.each():
         try:
             scenario = reading.opened(one)
         except UntranslatableError as error:
             reading.notes.left_out(one, "a scenario", str(error))
             continue
-        configs = list(_written(scenario.at("config"), reading)) or [scenario.at("config")]
-        tests = list(_written(scenario.at("tests"), reading)) or [scenario.at("tests")]
-        for config, test in itertools.islice(itertools.product(configs, tests), MAX_ROWS + 1):
-            made.append(_test(test, _test(config, default, reading), reading))
-    return made
+        configs, tests = (
+            list(itertools.islice(_written(scenario.at(key), reading), MAX_ROWS + 1)) or [scenario.at(key)]
+            for key in ("config", "tests")
+        )
+        for config, test in itertools.product(configs, tests):
+            yield _test(test, _test(config, default, reading), reading)
 
 
 def _expanded(test: MadeTest) -> Iterator[MadeTest]:
@@ -170,9 +175,7 @@ def _expanded(test: MadeTest) -> Iterator[MadeTest]:
         yield test
         return
     values: list[Sequence[Any]] = [test.variables[name] for name in lists]
-    for count, chosen in enumerate(itertools.product(*values)):
-        if count > MAX_ROWS:
-            raise SourceError(f"{test.place}: more than {MAX_ROWS:,} combinations of its variables")
+    for chosen in itertools.product(*values):
         yield replace(test, variables={**test.variables, **dict(zip(lists, chosen, strict=True))})
 
 
