@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from snapdrift.api.runs import Run
 from snapdrift.api.settings import RunSettings, options_of
-from snapdrift.errors import SnapdriftError
+from snapdrift.errors import SnapdriftError, UsageError
 from snapdrift.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ def run_with(path: Path, options: RunOptions) -> Run:
     """Runs one suite with the options of the pipeline. Raises `SnapdriftError`."""
     from snapdrift import pipeline
 
-    (outcome,) = pipeline.run_suites([path], options)
+    unasked: list[str] = []
+    outcomes = pipeline.run_suites([path], replace(options, settled=lambda one: unasked.append(one.text)))
+    if not outcomes:
+        raise UsageError(f"there is no run: {unasked[0]}")
+    (outcome,) = outcomes
     return Run(outcome.view, outcome.run_path, outcome.reports.html)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
+from snapdrift.exit_codes import ExitCode
 from snapdrift.model import Case, Endpoint, Gate, Source, Target, Variant
 from snapdrift.pipeline.accepting import require_bounded, suites_only, with_acceptances, without_accepted
 from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
@@ -18,6 +19,7 @@ from snapdrift.pipeline.judge_records import (
     require_calibratable_metrics,
 )
 from snapdrift.pipeline.options import RunOptions, Selection
+from snapdrift.unasked import Unasked
 
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
@@ -265,7 +267,7 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
         except SnapdriftError as error:
             errors.append(error)
     if untouched and not errors:
-        options.settled(untouched_sentence(untouched))
+        options.settled(Unasked(untouched_sentence(untouched)))
     if errors:
         raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
     names = [one.suite.name for one in prepared]
@@ -279,20 +281,29 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
 
 @dataclass(frozen=True, slots=True)
 class ToRun:
-    """The suites of a command that have to be asked; `settled` says in sentences why the others need not be."""
+    """The suites of a command that have to be asked; `settled` says why the others need not be."""
 
     prepared: tuple[Prepared, ...]
-    settled: tuple[str, ...]
+    settled: tuple[Unasked, ...]
 
 
 def to_be_run(paths: Sequence[Path], options: RunOptions) -> ToRun:
     """Every suite of a command as `prepare_all` has it, apart from those that need not be asked, which are told."""
-    settled: list[str] = []
+    settled: list[Unasked] = []
     prepared = prepare_all(paths, replace(options, settled=settled.append))
-    settled += [one.idle for one in prepared if one.idle]
-    for text in settled:
-        options.settled(text)
+    settled += [_unasked(one, options) for one in prepared if one.idle]
+    for result in settled:
+        options.settled(result)
     return ToRun(tuple(one for one in prepared if not one.idle), tuple(settled))
+
+
+def _unasked(one: Prepared, options: RunOptions) -> Unasked:
+    """A suite that is what it was. Who runs only what changed has nothing against that; elsewhere nothing was shown."""
+    suite, gate = one.suite.name, one.gate.name
+    if options.changed is not None:
+        return Unasked(one.idle, suite, gate)
+    how = "add `at_least` or `must_pass`, or run what changed alone (--changed REF)"
+    return Unasked(f"{one.idle}: not gated; {how}", suite, gate, ExitCode.NOT_GATED)
 
 
 def narrowed(gate: Gate, variants: Sequence[Variant]) -> Gate:

@@ -29,10 +29,11 @@ _BASE_VARIABLES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "BI
 """Where GitHub, GitLab and Bitbucket say which branch a pull request is against; unset, or empty, outside of one."""
 _LIKELY = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 """Where the base branch is looked for, where the environment does not name it."""
-_SHALLOW = (
+NO_HISTORY = (
     "this is a shallow clone, which has only the newest commits: fetch the history "
     "(`fetch-depth: 0` under `actions/checkout`, or `git fetch --unshallow`)"
 )
+"""What a clone without history is told, wherever that may be why something is not found, or not different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Repository:
         found = self._git("merge-base", "--end-of-options", "HEAD", base.id)
         common = os.fsdecode(found.stdout).strip()
         if found.returncode or not _ID.fullmatch(common):
-            why = _SHALLOW if self.shallow else "expected a branch with a commit in common"
+            why = NO_HISTORY if self.shallow else "expected a branch with a commit in common"
             raise RepositoryError(f"found no merge base of HEAD and {base.taken}{_said(found)}; {why}")
         return Commit(common, ref, base.taken)
 
@@ -177,13 +178,13 @@ class Repository:
                 return Commit(found, MERGE_BASE, name)
         if named:
             raise self._missing(named, f"{said} names the base branch; ")
-        why = _SHALLOW if self.shallow else "name it: `--baseline-ref REF`, or `baseline: {ref: REF}`"
+        why = NO_HISTORY if self.shallow else "name it: `--baseline-ref REF`, or `baseline: {ref: REF}`"
         raise RepositoryError(f"found no base branch ({', '.join(_LIKELY)}); {why}")
 
     def _missing(self, ref: str, said: str = "") -> RepositoryError:
         shown = repr(ref if is_ref(ref) else ref[:40])
         expected = "expected a branch, a tag or a commit of this repository"
-        return RepositoryError(f"{said}found no commit {shown}; {_SHALLOW if self.shallow else expected}")
+        return RepositoryError(f"{said}found no commit {shown}; {NO_HISTORY if self.shallow else expected}")
 
     def _id(self, ref: str) -> str | None:
         """The id of the commit that a ref names, None where it names none or is no ref."""
