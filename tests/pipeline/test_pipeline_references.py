@@ -17,7 +17,8 @@ from tests.repositories import CLEAR, SUITE, VAGUE, GitWorkspace
 
 from snapdrift.api.running import run_with
 from snapdrift.errors import UsageError
-from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.options import RunOptions, Selection
+from snapdrift.pipeline.prepare import prepare
 
 ISLANDS = [f"c{number}" for number in range(0, 60, 3)]
 
@@ -206,6 +207,8 @@ def test_a_new_variant_has_no_baseline_yet_and_the_others_have(git: GitWorkspace
     standings = {one["candidate"]: one["standing"] for one in document["reference"]["candidates"]}
     assert standings == {"november": "compared", "august": "new_variant"}
     assert any("No baseline yet for `august`" in sentence for sentence in document["reference"]["sentences"])
+    options = RunOptions(env=os.environ, selection=Selection(failed=("latest",), variants=("august",)))
+    assert [case.id for case in prepare(git.suite, options).cases] == ISLANDS
 
 
 @pytest.mark.parametrize(("floor", "code"), [("", 5), ("at_least: 0.9, ", 1)])

@@ -65,7 +65,7 @@ def junit_pieces(*views: View, unasked: Sequence[Unasked] = ()) -> Iterator[str]
     """The same text in pieces, one for each test case; what of `unasked` is undecided is a suite with one, skipped."""
     counts = [Counter(test.kind for test in _tests(view)) for view in views]
     undecided = [one for one in unasked if one.undecided]
-    total = sum(counts, Counter({"skipped": len(undecided)} if undecided else {}))
+    total: Counter[str | None] = sum(counts, Counter(["skipped"] * len(undecided)))
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield _opened("testsuites", {"name": "snapdrift", **_counts(total)}, 0)
     for one in undecided:
