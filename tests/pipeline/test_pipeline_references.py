@@ -16,7 +16,7 @@ from tests.conftest import Snapdrift
 from tests.repositories import CLEAR, SUITE, VAGUE, GitWorkspace
 
 from snapdrift.api.running import run_with
-from snapdrift.errors import UsageError
+from snapdrift.errors import SnapdriftError
 from snapdrift.pipeline.options import RunOptions, Selection
 from snapdrift.pipeline.prepare import prepare
 
@@ -156,7 +156,7 @@ def test_what_is_asked_as_it_was_is_not_asked_again(git: GitWorkspace, snapdrift
     assert document["run"] == {"id": None, "suite": "capitals", "gate": "default"}
     assert (document["decision"]["word"], document["decision"]["exit_code"]) == ("not_gated", 5)
     assert not (git.root / "reports").exists()
-    with pytest.raises(UsageError, match=r"there is no run: .*not gated"):
+    with pytest.raises(SnapdriftError, match=r"unchanged: .*not gated"):
         run_with(git.suite, RunOptions(env=os.environ))
     # Who asks for what changed alone is told that nothing did.
     done = snapdrift("run", "evals/capitals.yaml", "--changed", "main", "--json", cwd=git.root)
