@@ -255,7 +255,7 @@ def _order_views(evaluation: Evaluation) -> tuple[OrderView, ...]:
 def _variant_views(data: RunData) -> tuple[VariantView, ...]:
     gate = data.evaluation.gate
     baselines = {pair.baseline for pair in gate.pairs}
-    candidates = {one.candidate for one in (*gate.pairs, *gate.alone)}
+    candidates = {pair.candidate for pair in gate.pairs} | {one.candidate for one in gate.alone}
     return tuple(
         VariantView(summary, source_of(summary, data.asked), summary.name in baselines, summary.name in candidates)
         for summary in data.evaluation.variants

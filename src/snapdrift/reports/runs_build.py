@@ -139,8 +139,8 @@ def _roles(finished: Iterable[FinishedRun]) -> _Roles:
     roles: dict[tuple[str, str, str], str] = {}
     for run in finished:
         gate = run.evaluation.gate
-        for one in (*gate.pairs, *gate.alone):
-            roles.setdefault((run.suite, run.gate, one.candidate), "candidate")
+        for candidate in (*(pair.candidate for pair in gate.pairs), *(one.candidate for one in gate.alone)):
+            roles.setdefault((run.suite, run.gate, candidate), "candidate")
         for pair in gate.pairs:
             roles.setdefault((run.suite, run.gate, pair.baseline), "baseline")
     return roles
