@@ -45,7 +45,8 @@ def facts(code: int, verdicts: list[dict[str, Any]], suites: list[Path], otherwi
     `otherwise` is what the decision is called where no verdict gave that code.
     """
     words = [one["decision"]["word"] for one in verdicts if one["decision"]["exit_code"] == code]
-    runs = [one["run"] for one in verdicts if _ID.fullmatch(one["run"]["id"]) and _ID.fullmatch(one["run"]["suite"])]
+    made = [one["run"] for one in verdicts if one["run"]["id"] is not None]  # a suite that is what it was has no run
+    runs = [run for run in made if _ID.fullmatch(run["id"]) and _ID.fullmatch(run["suite"])]
     reports = [str(found) for run in runs if (found := report_of(run, suites)) is not None and ":" not in str(found)]
     return {
         "decision": next((word for word in words if word in KNOWN), otherwise),

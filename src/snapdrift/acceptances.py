@@ -10,6 +10,10 @@ LONGEST_DAYS = 366
 """How far ahead an acceptance may end: nobody remembers for longer why it was one."""
 
 
+HASH_DIGITS = 12
+"""How much of a case's hash a page exports with an acceptance, and messages show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """What a case loses on a metric is fine, says `by`, because of `why`, through the day `until` (ISO 8601, UTC)."""

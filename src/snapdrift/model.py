@@ -834,9 +834,10 @@ class Gate:
 
     @property
     def absolute(self) -> bool:
-        """Whether it asks something of a variant by itself: a floor, or cases that must pass."""
+        """Whether it asks something of a variant by itself: a floor, cases that must pass, an alias that stays put."""
         must_pass = self.must_pass
-        return bool(must_pass.tags or must_pass.cases) or any(entry.at_least is not None for entry in self.metrics)
+        floors = any(entry.at_least is not None for entry in self.metrics)
+        return bool(must_pass.tags or must_pass.cases) or floors or self.alias_moved is Severity.FAIL
 
     def judged(self, ran: Iterable[str]) -> dict[str, Severity]:
         """Of the variants that ran those that floors and must-pass cases are asked of, each with how gravely.

@@ -243,6 +243,8 @@ def test_suites_are_files_and_never_options(lines_of_bash: Callable[[str], tuple
         (0, {"format": "snapdrift.watch/1", "suites": [{"suite": "s", "verdict": None}]}, ""),
         (1, {"run": {"id": "a\nx=y", "suite": "s", "attempt": 1}, "decision": {"word": "regression", "exit_code": 1}},
          "regression"),
+        (5, {"run": {"id": None, "suite": "s", "gate": "g"}, "decision": {"word": "not_gated", "exit_code": 5}},
+         "not_gated"),
     ],
 )  # fmt: skip
 def test_what_a_run_came_to_is_told_in_words_of_a_closed_set(

@@ -147,6 +147,7 @@ def test_the_report_says_what_it_is_compared_with_from_when_and_by_whom(after_th
     for said in ("archived baseline", str(ARCHIVE), header.last_at[:10], "the triage team", "not asked beside"):
         assert said in text
     assert "<b>the</b>" not in text
+    assert "Http:" not in text, "an address is no word to begin with a capital"
 
 
 def test_a_baseline_whose_model_is_there_is_asked_and_the_report_says_that_the_fallback_stood_ready(

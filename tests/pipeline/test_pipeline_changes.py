@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_what_git_does_not_track_counts_as_touched_and_the_configuration_for_all
     git.write("snapdrift.toml", (git.root / "snapdrift.toml").read_text() + "\n# a word\n")
     done = snapdrift("check", "evals/graded.yaml", "--changed", "main", cwd=git.root)
     assert done.stderr.rstrip().endswith(": snapdrift.toml")
+
+
+def test_an_acceptance_touches_its_suite_also_when_it_is_taken_out(git: GitWorkspace, snapdrift: Snapdrift) -> None:
+    entry = "- {{suite: {}, case: {}, metric: {}, why: w, by: ada, until: {}}}\n"
+    day = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()
+    both = entry.format("capitals", "c1", "capital", day) + entry.format("graded", "a", "own", day)
+    git.write("evals/accepted.yaml", both)
+    git.commit("accepted")
+    git.git("branch", "-q", "-f", "main")
+    git.write("evals/accepted.yaml", entry.format("graded", "a", "own", day))
+    both_suites = ("evals/capitals.yaml", "evals/graded.yaml")
+    done = snapdrift("check", *both_suites, "--changed", "main", cwd=git.root)
+    assert "evals/capitals.yaml: affected since" in done.stderr
+    assert "): evals/accepted.yaml\n" in done.stderr
+    assert done.stdout.startswith("1 suite not affected by what changed since")
+    assert ": evals/graded.yaml\n" in done.stdout
 
 
 def test_what_main_did_after_the_branch_left_it_touches_nothing(git: GitWorkspace, snapdrift: Snapdrift) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import textwrap
@@ -13,6 +14,11 @@ from typing import Any
 import pytest
 from tests.conftest import Snapdrift
 from tests.repositories import CLEAR, SUITE, VAGUE, GitWorkspace
+
+from snapdrift.api.running import run_with
+from snapdrift.errors import SnapdriftError
+from snapdrift.pipeline.options import RunOptions, Selection
+from snapdrift.pipeline.prepare import prepare
 
 ISLANDS = [f"c{number}" for number in range(0, 60, 3)]
 
@@ -138,14 +144,46 @@ def git(tmp_path: Path) -> GitWorkspace:
 
 def test_what_is_asked_as_it_was_is_not_asked_again(git: GitWorkspace, snapdrift: Snapdrift) -> None:
     git.edit_suite('exact: "{{ expected }}"', 'contains: "{{ expected }}"')
-    summary = git.top / "summary.md"
-    # No key, no stand-in and no budget: nothing is asked of anybody.
-    done = snapdrift("run", "evals/capitals.yaml", "--summary", summary, cwd=git.root)
-    assert done.returncode == 0, done.stderr
-    assert "unchanged: prompts, requests and tools are what they were at main" in done.stdout
-    assert "unchanged: prompts" in summary.read_text()
+    said = "unchanged: prompts, requests and tools are what they were at main"
+    files = [git.top / name for name in ("summary.md", "junit.xml", "verdict.json")]
+    told = [word for file in files for word in (f"--{file.stem}", str(file))]
+    # No key, no stand-in and no budget: nothing is asked of anybody. And nothing was shown, so it is no pass.
+    done = snapdrift("run", "evals/capitals.yaml", *told, cwd=git.root)
+    assert done.returncode == 5, done.stderr
+    assert all(said in text for text in (done.stdout, *(file.read_text() for file in files)))
+    assert 'tests="1" failures="0" errors="0" skipped="1"' in files[1].read_text()
+    document = json.loads(files[2].read_text())
+    assert document["run"] == {"id": None, "suite": "capitals", "gate": "default"}
+    assert (document["decision"]["word"], document["decision"]["exit_code"]) == ("not_gated", 5)
     assert not (git.root / "reports").exists()
-    assert json.loads(snapdrift("run", "evals/capitals.yaml", "--json", cwd=git.root).stdout) == []
+    with pytest.raises(SnapdriftError, match=r"unchanged: .*not gated"):
+        run_with(git.suite, RunOptions(env=os.environ))
+    # Who asks for what changed alone is told that nothing did.
+    done = snapdrift("run", "evals/capitals.yaml", "--changed", "main", "--json", cwd=git.root)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert said in done.stderr
+
+
+def test_an_alias_that_must_stay_put_is_asked_of_a_prompt_that_did_not_change(
+    git: GitWorkspace, snapdrift: Snapdrift
+) -> None:
+    git.edit_suite("  max_blind:", "  alias_moved: fail\n  max_blind:")
+    done = snapdrift("run", "evals/capitals.yaml", "--standin", "--json", cwd=git.root)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["decision"]["word"]) == (0, "passed")
+    assert [one["name"] for one in document["variants"]] == ["november"]
+
+
+def test_a_tree_that_is_head_itself_is_told_with_how_a_clone_gets_its_history(
+    git: GitWorkspace, snapdrift: Snapdrift, tmp_path: Path
+) -> None:
+    git.git("checkout", "-q", "main")
+    assert "main (" in snapdrift("check", "evals/capitals.yaml", cwd=git.root).stderr
+    clone = tmp_path / "clone"
+    git.git("clone", "-q", "--depth", "1", f"file://{git.top}", str(clone), cwd=tmp_path)
+    done = snapdrift("check", "evals/capitals.yaml", cwd=clone / "app")
+    assert "is HEAD itself: only what is not committed can differ from it; this is a shallow clone" in done.stderr
+    assert "fetch-depth: 0" in done.stderr
 
 
 def test_floors_hold_for_a_prompt_that_did_not_change(git: GitWorkspace, snapdrift: Snapdrift) -> None:
@@ -169,6 +207,8 @@ def test_a_new_variant_has_no_baseline_yet_and_the_others_have(git: GitWorkspace
     standings = {one["candidate"]: one["standing"] for one in document["reference"]["candidates"]}
     assert standings == {"november": "compared", "august": "new_variant"}
     assert any("No baseline yet for `august`" in sentence for sentence in document["reference"]["sentences"])
+    options = RunOptions(env=os.environ, selection=Selection(failed=("latest",), variants=("august",)))
+    assert [case.id for case in prepare(git.suite, options).cases] == ISLANDS
 
 
 @pytest.mark.parametrize(("floor", "code"), [("", 5), ("at_least: 0.9, ", 1)])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from snapdrift.execution.records import Phase, Progress
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.running import Said
 from snapdrift.pipeline.telling import Telling
+from snapdrift.unasked import Unasked
 
 
 def test_what_answers_cost_goes_on_counting_while_judges_are_asked() -> None:
@@ -23,3 +26,13 @@ def test_what_answers_cost_goes_on_counting_while_judges_are_asked() -> None:
         (Phase.JUDGES, 1),
     ]
     assert {(state.suite, state.budget_usd) for state in told} == {("s", 1.0)}
+
+
+def test_suites_that_are_prepared_again_for_a_fallback_are_told_of_once() -> None:
+    told: list[object] = []
+    said, options = Said(), RunOptions(notice=told.append, settled=told.append)
+    for prepared in (said.kept(options), said.once(options)):
+        prepared.notice("a.yaml: affected")
+        prepared.settled(Unasked("b.yaml: unchanged", "b", "default"))
+    said.once(options).notice("c.yaml: new")
+    assert told == ["a.yaml: affected", Unasked("b.yaml: unchanged", "b", "default"), "c.yaml: new"]

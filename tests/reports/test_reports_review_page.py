@@ -208,6 +208,9 @@ def test_accepted_cases_are_yaml_whatever_they_are_called_and_must_pass_cases_ar
     (documented,) = yaml.safe_load(REFERENCE.partition("```yml accepted\n")[2].partition("```")[0])
     assert all(list(entry) == list(documented) for entry in entries)
     assert all(isinstance(entry["until"], date) for entry in entries)
+    (digest,) = {entry["hash"] for entry in entries}
+    assert next(case.hash for case in data.records.dataset() if case.id == odd).startswith(digest)
+    assert len(digest) == 12
     assert {entry["until"] for entry in later} == {date(2031, 1, 2)}
     assert opened.complaints == []
 

@@ -16,7 +16,6 @@ from snapdrift.suites.accepted import (
     accepted_json_schema,
     is_accepted_file,
     read_accepted,
-    require_known_suites,
     suite_files,
 )
 from snapdrift.suites.loader import load_suite
@@ -51,9 +50,9 @@ def root(tmp_path):
     return tmp_path
 
 
-def read(root, text, today=TODAY):
+def read(root, text, today=TODAY, suites=None):
     (root / "evals" / "accepted.yaml").write_text(text)
-    return read_accepted(find_workspace(root), today)
+    return read_accepted(find_workspace(root), today, suites)
 
 
 def accepted(root, text, today=TODAY):
@@ -129,7 +128,28 @@ def test_a_day_a_year_ahead_is_the_last_that_may_be_set(root):
 
 def test_a_suite_that_is_not_there_is_told_with_the_nearest_name(root):
     with pytest.raises(AcceptancesError, match='no suite "leters"; did you mean "letters"'):
-        require_known_suites(read(root, entry(suite="leters")), suite_files(find_workspace(root)).keys())
+        read(root, entry(suite="leters"), suites=suite_files(find_workspace(root)).keys)
+
+
+def test_mistakes_of_every_kind_are_told_at_once_in_the_order_of_their_lines(root):
+    text = entry() + entry(wy="x") + entry(suite="leters") + entry(until="2027-02-30", case="c") + entry()
+    with pytest.raises(AcceptancesError) as error:
+        read(root, text, suites=lambda: ["letters"])
+    found = [(problem.line, problem.found) for problem in error.value.problems]
+    assert found == [(2, "unknown key"), (3, 'no suite "leters"'), (4, '"2027-02-30"'), (5, '"b" on polite again')]
+
+
+def test_an_acceptance_with_a_hash_is_of_the_case_that_was_reviewed(root):
+    suite = load_suite(root / "evals" / "letters.yaml", find_workspace(root), Registry(), None)
+    digest = suite.cases[1].hash
+    assert accepted(root, entry(hash=f'"{digest[:12]}"')).accepted == accepted(root, entry()).accepted
+    with pytest.raises(AcceptancesError) as error:
+        accepted(root, entry(hash='"00000000beef"'))
+    (problem,) = error.value.problems
+    assert problem.found == f'"00000000beef", and the case is "{digest[:12]}" now'
+    assert problem.expected.endswith("look at it again")
+    with pytest.raises(AcceptancesError, match="expected 8 to 64 hexadecimal digits in quotes"):
+        read(root, entry(hash="short"))
 
 
 def test_no_file_and_an_empty_one_accept_nothing(root):
@@ -161,5 +181,5 @@ def test_the_schema_in_the_repository_is_the_present_one():
 def test_the_schema_for_editors_has_the_keys_of_an_entry():
     schema = accepted_json_schema()
     (name,) = schema["$defs"]
-    assert set(schema["$defs"][name]["properties"]) == {"suite", "case", "metric", "why", "by", "until"}
+    assert set(schema["$defs"][name]["properties"]) == {"suite", "case", "metric", "why", "by", "until", "hash"}
     assert schema["$defs"][name]["additionalProperties"] is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,38 @@ def test_files_of_a_tree_are_read_as_they_were_and_links_and_submodules_refused(
             repository.entry(commit, path)
     with pytest.raises(RepositoryError, match="outside the git repository"):
         repository.entry(commit, "../../elsewhere.yaml")
+
+
+def test_files_are_compared_by_their_bytes_and_no_filter_of_the_repository_runs(tmp_path: Path) -> None:
+    git = GitWorkspace(tmp_path / "repository", cases=1)
+    names = ("same", "ends", "other", "large", "gone", "mode", "stray")
+    for name in names[:-1]:
+        git.write(f"f/{name}.txt", f"{name}\nsecond\n")
+    digest = hashlib.sha256(b"a large file").hexdigest()
+    git.write("f/large.txt", f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 12\n")
+    commit = git.commit("files")
+    ran = tmp_path / "ran"
+    git.git("config", "filter.spy.clean", f"touch {ran}; cat")
+    git.write(".gitattributes", "*.txt filter=spy\n")
+    (git.root / "f/same.txt").write_text("same\nsecond\n")  # written again: git would look into it
+    (git.root / "f/ends.txt").write_bytes(b"ends\r\nsecond\r\n")
+    git.write("f/other.txt", "other\nSecond\n")
+    git.write("f/large.txt", "a large file")
+    (git.root / "f/gone.txt").unlink()
+    (git.root / "f/mode.txt").unlink()
+    (git.root / "f/mode.txt").symlink_to("same.txt")
+    git.write("f/stray.txt", "not in git")
+    found = Repository.around(git.root, ENVIRONMENT).changed_since(commit, [f"f/{name}.txt" for name in names])
+    assert found == {"f/other.txt", "f/gone.txt", "f/mode.txt"}
+    assert not ran.exists()
+
+
+def test_without_an_environment_of_its_own_git_is_not_led_elsewhere_either(
+    git: GitWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = git.git("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert Repository.around(git.root, {}).commit("HEAD").id == head
 
 
 @pytest.mark.parametrize("ref", ["--all", "main:app", "a b", ""])

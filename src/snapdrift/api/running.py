@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from snapdrift.api.runs import Run
 from snapdrift.api.settings import RunSettings, options_of
 from snapdrift.errors import NothingToAsk, SnapdriftError
+from snapdrift.exit_codes import combine_exit_codes
 from snapdrift.signals import StopRequest
 
 if TYPE_CHECKING:
     from snapdrift.api.suites import Suite
     from snapdrift.pipeline import RunOptions
+    from snapdrift.unasked import Unasked
 
 T = TypeVar("T")
 
@@ -58,10 +60,12 @@ def run_with(path: Path, options: RunOptions) -> Run:
     """Runs one suite with the options of the pipeline. Raises `SnapdriftError`, `NothingToAsk` among them."""
     from snapdrift import pipeline
 
-    settled: list[str] = []
-    outcomes = pipeline.run_suites([path], replace(options, settled=settled.append))
+    unasked: list[Unasked] = []
+    outcomes = pipeline.run_suites([path], replace(options, settled=unasked.append))
     if not outcomes:
-        raise NothingToAsk("\n".join(settled))
+        nothing = NothingToAsk("\n".join(one.text for one in unasked))
+        nothing.exit_code = combine_exit_codes([one.exit_code for one in unasked])
+        raise nothing
     (outcome,) = outcomes
     return Run(outcome.view, outcome.run_path, outcome.reports.html)
 

@@ -56,7 +56,7 @@ def check(
         baseline_ref=baseline_ref,
         changed=changed,
         notice=o.tell,
-        settled=o.tell if json else typer.echo,
+        settled=lambda one: (o.tell if json else typer.echo)(one.text),
     )
     with annotating(annotations, o.environment(), suites) as annotator:
         if explain is not None:

@@ -54,7 +54,7 @@ def plan(
         baseline_ref=baseline_ref,
         changed=changed,
         notice=o.tell,
-        settled=o.tell if json else typer.echo,
+        settled=lambda one: (o.tell if json else typer.echo)(one.text),
     )
     with annotating(annotations, o.environment(), suites):
         plans = pipeline.plan_suites(suites, options, cast("UsageTier | None", tier))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from snapdrift.execution.engine import Progress
     from snapdrift.pipeline import RunOutcome
     from snapdrift.reports.view import View
+    from snapdrift.unasked import Unasked
 
 PLAIN_INTERVAL_S = 10.0
 """How often a line of progress is printed where there is no terminal to redraw."""
@@ -45,6 +46,7 @@ class Printer:
         self._next_line = live.clock() + next(self._pauses)
         self._next_draw = 0.0
         self._statuses: tuple[tuple[int, str], ...] = ()
+        self._unasked: list[Unasked] = []
 
     def __enter__(self) -> Self:
         return self
@@ -60,12 +62,18 @@ class Printer:
             self._line.clear()
             self._say(readable(text))
 
-    def settled(self, text: str) -> None:
-        """A result that took no run; where the results are JSON, which has runs only, it is a notice."""
+    def settled(self, result: Unasked) -> None:
+        """A result that took no run; where the results are JSON it is a notice, and among them if it decides."""
+        self._unasked.append(result)
         if self._json:
-            self.notice(text)
+            self.notice(result.text)
         else:
-            self.text(readable(text))
+            self.text(readable(result.text))
+
+    @property
+    def unasked_codes(self) -> list[ExitCode]:
+        """What the results that took no run end the command with."""
+        return [one.exit_code for one in self._unasked]
 
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
@@ -153,7 +161,12 @@ class Printer:
                 typer.echo("")
         if not self._quiet and outcomes and outcomes[-1].index:
             typer.echo(f"all runs: {outcomes[-1].index}")
-        if len(outcomes) > 1:
+        from snapdrift.model import DecisionWord
+
+        undecided = [one for one in self._unasked if one.undecided]
+        if outcomes and len(outcomes) + len(undecided) > 1:
+            for one in undecided:
+                typer.echo(f"{int(one.exit_code)}  {DecisionWord.NOT_GATED.value:<13} {one.suite}")
             for outcome in outcomes:
                 typer.echo(f"{int(outcome.exit_code)}  {outcome.evaluation.decision.word.value:<13} {outcome.suite}")
 
@@ -175,7 +188,7 @@ class Printer:
         from snapdrift.reports import render_verdicts
 
         self._end_status()
-        typer.echo(render_verdicts(views), nl=False)
+        typer.echo(render_verdicts(views, self._unasked), nl=False)
 
     def _end_status(self) -> None:
         """Takes the live line away; nothing is told of the run until its next state."""

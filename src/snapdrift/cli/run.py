@@ -105,9 +105,8 @@ def run(
             if left.finished:
                 printer.outcomes(left.finished)
                 annotator.views([outcome.view for outcome in left.finished])
-            codes = [outcome.exit_code for outcome in left.finished]
+            codes = [*printer.unasked_codes, *(outcome.exit_code for outcome in left.finished)]
             raise typer.Exit(combine_exit_codes([*codes, ExitCode.INCOMPLETE])) from None
         printer.outcomes(outcomes)
         annotator.views([outcome.view for outcome in outcomes])
-    # Every suite need not be asked, which was said of each: nothing that it is judged by changed.
-    raise typer.Exit(pipeline.exit_code_of(outcomes) if outcomes else ExitCode.PASSED)
+    raise typer.Exit(combine_exit_codes([*printer.unasked_codes, *(outcome.exit_code for outcome in outcomes)]))

@@ -38,13 +38,14 @@ def today() -> date:
 
 def with_acceptances(suite: Suite, workspace: Workspace) -> Suite:
     """The suite with the losses that are accepted for it. Raises `AcceptancesError` with every mistake."""
-    from snapdrift.suites.accepted import accept, read_accepted, require_known_suites, suite_files
+    from snapdrift.suites.accepted import accept, read_accepted, suite_files
 
-    file = read_accepted(workspace, today())
+    def suites() -> set[str]:
+        return {suite.name, *suite_files(workspace), *_beside(suite, workspace)}
+
+    file = read_accepted(workspace, today(), suites, suite.name)
     if file is None:
         return suite
-    if any(entry.suite != suite.name for entry in file.entries):
-        require_known_suites(file, {suite.name, *suite_files(workspace), *_beside(suite, workspace)})
     return accept(suite, file, today())
 
 
@@ -113,16 +114,15 @@ def check_acceptances(paths: Sequence[Path], options: RunOptions) -> CheckedAcce
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal
     from snapdrift.pipeline.prepare import workspace_catalog
-    from snapdrift.suites.accepted import ACCEPTED_FILE, accept, read_accepted, require_known_suites, suite_files
+    from snapdrift.suites.accepted import ACCEPTED_FILE, accept, read_accepted, suite_files
     from snapdrift.suites.workspace import find_workspace
 
     workspace = find_workspace(found[0])
-    file = read_accepted(workspace, today())
-    if file is None:  # between the two looks at it somebody took it away
-        return None
     named = [path for path in paths if path not in found and path.is_file()]
     known = {**suite_files(workspace), **_named(named)}
-    require_known_suites(file, known.keys())
+    file = read_accepted(workspace, today(), known.keys)
+    if file is None:  # between the two looks at it somebody took it away
+        return None
     registry = Registry(refusal=refusal(workspace, allowed=options.code))
     catalog, problems = workspace_catalog(workspace), list[Problem]()
     for name in dict.fromkeys(entry.suite for entry in file.entries):

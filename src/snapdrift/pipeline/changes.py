@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import ConfigError, RepositoryError, UsageError
+from snapdrift.errors import ConfigError, DocumentError, RepositoryError, UsageError
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.references import is_ref
+from snapdrift.suites.workspace import MAX_TEXT_BYTES, PathError, decoded, read_text
 
 if TYPE_CHECKING:
     from snapdrift.suites.repository import Commit, Repository
@@ -54,7 +55,8 @@ def require_touched(suite: Suite, workspace: TracedWorkspace, options: RunOption
     try:
         repository = Repository.around(workspace.root, options.env)
         base = repository.merge_base(ref)
-        touched = tuple(_touched(_files_of(suite, workspace, options), repository, base))
+        files = _touched(_files_of(suite, workspace, options), repository, base)
+        touched = (*files, *_acceptances(suite, workspace, repository, base))
     except RepositoryError as error:
         raise UsageError(f"--changed: {error}") from None
     since = f"the merge base with {base.taken} ({base.short})"
@@ -80,8 +82,6 @@ def _files_of(suite: Suite, workspace: TracedWorkspace, options: RunOptions) -> 
 
     yield suite.path
     yield from (path for path in workspace.seen if path != ACCEPTED_FILE)  # read for every suite, and about few
-    if suite.accepted:
-        yield ACCEPTED_FILE
     for gate in suite.gates.values():
         if gate.outside is not None:
             yield from filter(None, (gate.outside.archive, gate.outside.fallback))
@@ -90,6 +90,21 @@ def _files_of(suite: Suite, workspace: TracedWorkspace, options: RunOptions) -> 
         yield os.path.relpath(path.resolve(), workspace.root)
     modules = _imported([path for path in workspace.seen.values() if path.suffix == ".py"], workspace)
     yield from (os.path.relpath(module, workspace.root) for module in modules)
+
+
+def _acceptances(suite: Suite, workspace: Workspace, repository: Repository, base: Commit) -> Iterator[str]:
+    """The file of acceptances, where what it says of the suite is not what it said: entries come, and are taken out."""
+    from snapdrift.suites.accepted import ACCEPTED_FILE, entries_about
+
+    path = workspace.root / ACCEPTED_FILE
+    try:
+        identity = repository.entry(base.id, ACCEPTED_FILE)
+        before = "" if identity is None else decoded(repository.read(identity, MAX_TEXT_BYTES), ACCEPTED_FILE)
+        after = read_text(path, ACCEPTED_FILE) if path.is_file() else ""
+        if entries_about(suite.name, before) != entries_about(suite.name, after):
+            yield ACCEPTED_FILE
+    except (RepositoryError, PathError, DocumentError):  # what it was cannot be read, so that nobody knows
+        yield ACCEPTED_FILE
 
 
 def _configuration(workspace: Workspace) -> Iterator[str]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from snapdrift.store import RunWriter
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
+    from snapdrift.unasked import Unasked
 
 LATEST = "latest"
 STOPPED = "stopped"
@@ -251,10 +252,10 @@ def write_run_reports(
     return replace(view, report_path=_from_root(paths.html, workspace)), paths
 
 
-def write_ci_files(views: Sequence[View], output: Output, settled: Sequence[str] = ()) -> None:
+def write_ci_files(views: Sequence[View], output: Output, settled: Sequence[Unasked] = ()) -> None:
     """Writes what `--junit`, `--summary` and `--verdict` ask for: one file each, with all runs of the command in it.
 
-    `settled` are sentences about suites that took no run.
+    `settled` are the results that took no run.
 
     Raises `StoreError`, which says what was concluded before it says why it cannot be written.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import NothingFailed, StoreError, UsageError
+from snapdrift.model import Alone, Gate, Pair, Severity
 from snapdrift.pipeline.concluding import require_finished
 from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.store import StoredRun, find_run, list_runs, open_run
@@ -100,10 +101,16 @@ def _newest(suite: str, runs_dir: Path) -> Path:
 
 
 def _judged(stored: StoredRun) -> tuple[str, ...]:
-    """The candidates that were run, or every variant where the gate compares none of them."""
+    """The candidates that were run, compared or without a baseline; every variant where the gate has none of them."""
     header = stored.header
     names = [variant.name for variant in header.variants]
-    candidates = {pair[1] for pair in stored.suite["gates"][header.gate]["pairs"]}
+    kept = stored.suite["gates"][header.gate]
+    gate = Gate(
+        header.gate,
+        pairs=tuple(Pair(base, candidate, Severity(word)) for base, candidate, word in kept["pairs"]),
+        alone=tuple(Alone(candidate, Severity(word)) for candidate, word in kept.get("alone", ())),
+    )
+    candidates = gate.judged(names)
     return tuple(name for name in names if name in candidates) or tuple(names)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from snapdrift.reports.view import View
     from snapdrift.reports.write import ReportPaths
     from snapdrift.signals import StopRequest
+    from snapdrift.unasked import Unasked
 
 DEFAULT_CONCURRENCY = 16
 """Requests in flight where nobody says how many."""
@@ -145,7 +146,7 @@ class RunOptions:
     up. `baseline_ref` puts a git tree in the place of the gate's baseline; `changed` leaves out the suites that
     nothing touched since a ref. `fallbacks` says by the path of a suite why its baseline cannot be asked. Without
     `code` a suite that runs code of its workspace is refused, without `cache` no answer of another run is reused.
-    `shard` asks one part of each suite only. `settled` is told, in a sentence, each result that takes no run. `stop`
+    `shard` asks one part of each suite only. `settled` is told each result that takes no run. `stop`
     ends asking from another thread, where signals do not reach; `charged` is told what asking took of
     `limits.max_usd`, in dollars.
     """
@@ -170,7 +171,7 @@ class RunOptions:
     command: str = ""
     progress: Callable[[Progress], None] | None = None
     notice: Callable[[str], None] = lambda _: None
-    settled: Callable[[str], None] = lambda _: None
+    settled: Callable[[Unasked], None] = lambda _: None
     stop: StopRequest | None = None
     charged: Callable[[float], None] = lambda _: None
 

@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErrors, SnapdriftError, UsageError
-from snapdrift.model import Case, Endpoint, Gate, Source, Target, Variant
-from snapdrift.pipeline.accepting import require_bounded, suites_only, with_acceptances, without_accepted
+from snapdrift.exit_codes import ExitCode
+from snapdrift.model import Case, Gate, Source, Variant
+from snapdrift.pipeline.accepting import suites_only, with_acceptances
 from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
-from snapdrift.pipeline.judge_records import (
-    calibration_notes,
-    known_records,
-    records_dir,
-    require_calibratable_metrics,
-)
-from snapdrift.pipeline.options import RunOptions, Selection
+from snapdrift.pipeline.options import RunOptions
+from snapdrift.unasked import Unasked
 
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
-    from snapdrift.pipeline.failed import FailedCases
     from snapdrift.pipeline.frozen import Based, Frozen
     from snapdrift.pipeline.sequences import Design
     from snapdrift.suites.resolved import Suite
@@ -121,6 +116,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     """
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal, require_code_allowed
+    from snapdrift.pipeline.under_gate import under_gate
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.trees import TracedWorkspace
     from snapdrift.suites.workspace import find_workspace
@@ -139,74 +135,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
     suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
-    return replace(_under_gate(workspace, suite, catalog, options), loaded=suite)
-
-
-def _under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: RunOptions) -> Prepared:
-    """What is to be run of a loaded suite under the gate that the options name."""
-    from snapdrift.pipeline.failed import failed_cases
-    from snapdrift.pipeline.references import refer
-    from snapdrift.pipeline.sequences import design_of, require_design
-
-    referred = refer(suite, _gate(suite, options.gate), workspace, catalog, options)
-    suite, gate = referred.suite, referred.gate
-    require_calibratable_metrics(suite, gate)
-    again = None
-    if options.selection.failed:
-        again = failed_cases(options.selection.failed, suite, options.selection.variants, _runs_dir(workspace, options))
-        options.notice(f"{suite.path}: --failed: {again.sentence()}")
-    cases = _cases(suite, gate, options.selection, again)
-    based = _based(suite, gate, cases, workspace, catalog, options)
-    if based is not None:
-        suite, gate = replace(based.suite, warnings=(*suite.warnings, *based.notes)), based.gate
-    variants = _variants(suite, options.selection, referred.asked)
-    partial = options.selection.picks_cases or referred.stray or _drops_baseline(gate, variants)
-    gate = narrowed(gate, variants)
-    repeats = options.selection.repeats or suite.repeats_for(gate.name)
-    if gate.target is Target.THESE_CASES and gate.pairs and repeats < 2 and not partial:
-        raise UsageError(
-            f"{suite.path}: --repeats: found {repeats}; expected 2 or more, because the suite claims something of "
-            "these_cases, which rests on what a model varies between the answers to one case"
-        )
-    if partial and options.early_stop:
-        raise UsageError(f"{suite.path}: --early-stop: found a part of the suite; expected all of it: nothing is gated")
-    if not partial:
-        require_design(suite, gate, cases, variants, "--early-stop" if options.early_stop else f"gate {gate.name}")
-    design = design_of(suite, gate, cases, partial=partial)
-    known = calibration_notes(suite, gate, known_records(suite, records_dir(workspace, options)))
-    idle = referred.idle
-    one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, idle, based)
-    if suite.accepted and not partial:
-        require_bounded(suite, gate, applicable_cases(suite, suite.cases))
-    return one if partial else replace(one, sufficiency=_sufficiency(one))
-
-
-def _based(
-    suite: Suite, gate: Gate, cases: Sequence[Case], workspace: Workspace, catalog: Catalog, options: RunOptions
-) -> Based | None:
-    """The baseline of a gate that names kept answers, looked up; None of any other."""
-    if gate.outside is None:
-        return None
-    from snapdrift.pipeline.frozen import look_up
-
-    return look_up(suite, gate, cases, workspace, catalog, options)
-
-
-def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
-    """What the gate can see; statistics are loaded only where something is claimed: floors are observed values."""
-    from snapdrift.verdicts.measured_entries import metric_entries
-
-    entries = metric_entries(one.gate, [metric.name for metric in one.suite.metrics])
-    if not any(entry.gates and entry.margin is not None for entry in entries.values()):
-        return ()
-    from snapdrift.verdicts import sufficiency
-
-    rule = None if one.design is None else one.design.rule
-    applicable = without_accepted(one.suite, one.gate, applicable_cases(one.suite, one.askable))
-    cases, repeats, frozen = one.askable, one.repeats, one.frozen
-    if frozen is not None:  # what does not pair shows nothing
-        cases, repeats = tuple(case for case in cases if case.id in frozen.cases), max(repeats, frozen.repeats)
-    return sufficiency(one.gate, one.suite.metrics, cases, applicable, repeats, rule)
+    return replace(under_gate(workspace, suite, catalog, options), loaded=suite)
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
@@ -265,7 +194,7 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
         except SnapdriftError as error:
             errors.append(error)
     if untouched and not errors:
-        options.settled(untouched_sentence(untouched))
+        options.settled(Unasked(untouched_sentence(untouched)))
     if errors:
         raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
     names = [one.suite.name for one in prepared]
@@ -279,33 +208,35 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
 
 @dataclass(frozen=True, slots=True)
 class ToRun:
-    """The suites of a command that have to be asked; `settled` says in sentences why the others need not be."""
+    """The suites of a command that have to be asked; `settled` says why the others need not be."""
 
     prepared: tuple[Prepared, ...]
-    settled: tuple[str, ...]
+    settled: tuple[Unasked, ...]
 
 
 def to_be_run(paths: Sequence[Path], options: RunOptions) -> ToRun:
     """Every suite of a command as `prepare_all` has it, apart from those that need not be asked, which are told."""
-    settled: list[str] = []
+    settled: list[Unasked] = []
     prepared = prepare_all(paths, replace(options, settled=settled.append))
-    settled += [one.idle for one in prepared if one.idle]
-    for text in settled:
-        options.settled(text)
+    settled += [_unasked(one, options) for one in prepared if one.idle]
+    for result in settled:
+        options.settled(result)
     return ToRun(tuple(one for one in prepared if not one.idle), tuple(settled))
+
+
+def _unasked(one: Prepared, options: RunOptions) -> Unasked:
+    """A suite that is what it was. Who runs only what changed has nothing against that; elsewhere nothing was shown."""
+    suite, gate = one.suite.name, one.gate.name
+    if options.changed is not None:
+        return Unasked(one.idle, suite, gate)
+    how = "add `at_least` or `must_pass`, or run what changed alone (--changed REF)"
+    return Unasked(f"{one.idle}: not gated; {how}", suite, gate, ExitCode.NOT_GATED)
 
 
 def narrowed(gate: Gate, variants: Sequence[Variant]) -> Gate:
     """The gate with only those comparisons whose variants are run."""
     names = {variant.name for variant in variants}
     return replace(gate, pairs=tuple(pair for pair in gate.pairs if {pair.baseline, pair.candidate} <= names))
-
-
-def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:
-    """Whether the variants leave out a side without which the gate has nothing to say."""
-    names = {variant.name for variant in variants}
-    missing = any(pair.baseline not in names for pair in gate.pairs)
-    return missing or (bool(gate.pairs) and not narrowed(gate, variants).pairs)
 
 
 def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, ...]:
@@ -321,13 +252,15 @@ def check_other_gates(prepared: Prepared, options: RunOptions) -> tuple[Prepared
 
     Raises one `SnapdriftError` with what is wrong with any of them.
     """
+    from snapdrift.pipeline.under_gate import under_gate
+
     found, errors = [], []
     suite = prepared.loaded or prepared.suite
     for name in suite.gates:
         if name == prepared.gate.name:
             continue
         try:
-            one = _under_gate(prepared.workspace, suite, prepared.catalog, replace(options, gate=name))
+            one = under_gate(prepared.workspace, suite, prepared.catalog, replace(options, gate=name))
             require_sufficient(one)
         except SnapdriftError as error:
             errors.append(error)
@@ -357,69 +290,3 @@ def require_enough(suite: Suite, gate: Gate, found: Sequence[Sufficiency]) -> No
             expected = f"gate {gate.name} could never tell: {entry.detail}"
             problems.append(Problem(suite.path, at.line, at.column, "", "", expected))
         raise InsufficientError("\n".join([f"{suite.path}: gate {gate.name} could never tell:", *told]), problems)
-
-
-def _gate(suite: Suite, name: str | None) -> Gate:
-    if name is None and len(suite.gates) == 1:
-        return next(iter(suite.gates.values()))
-    wanted = name or DEFAULT_GATE
-    if wanted not in suite.gates:
-        known = ", ".join(suite.gates)
-        mend = "" if name is None else f", or `{wanted}: {{extends: {next(iter(suite.gates))}}}` under its gates"
-        raise UsageError(f"{suite.path}: found no gate {wanted!r}; expected --gate with one of {known}{mend}")
-    return suite.gates[wanted]
-
-
-def _runs_dir(workspace: Workspace, options: RunOptions) -> Path:
-    return (options.output.state_dir or workspace.state_dir) / "runs"
-
-
-def _cases(suite: Suite, gate: Gate, selection: Selection, again: FailedCases | None) -> Sequence[Case]:
-    if selection.whole:
-        return suite.cases
-    cases = suite.cases_for(gate.name) if selection.sample is None else _sampled(suite, gate, selection.sample)
-    unknown = sorted(set(selection.cases) - {case.id for case in suite.cases})
-    if unknown:
-        known = f"the suite's {len(suite.cases)}"
-        raise UsageError(f"{suite.path}: --case: found no case {', '.join(unknown)}; expected ids of {known}")
-    known_tags = {tag for case in suite.cases for tag in case.tags}
-    unknown = sorted(set(selection.tags) - known_tags)
-    if unknown:
-        have = ", ".join(sorted(known_tags)) or "none"
-        raise UsageError(f"{suite.path}: --tag: found no case tagged {', '.join(unknown)}; expected one of: {have}")
-    if again is not None:
-        cases = tuple(case for case in suite.cases if case.id in again.ids)
-    if selection.cases:
-        picked = suite.cases if again is None else cases
-        cases = tuple(case for case in picked if case.id in selection.cases)
-    if selection.tags:
-        cases = tuple(case for case in cases if set(selection.tags) & set(case.tags))
-    if not cases:
-        used = {"--failed": selection.failed, "--case": selection.cases, "--tag": selection.tags}
-        names = " and ".join(name for name, given in used.items() if given)
-        raise UsageError(f"{suite.path}: {names}: the filter matches no case; expected at least one")
-    return cases
-
-
-def _sampled(suite: Suite, gate: Gate, number: int) -> tuple[Case, ...]:
-    """As many cases as the command line says, drawn the way that the suite draws its sample."""
-    from snapdrift.suites.sampling import Sample, draw
-
-    declared = suite.gate_samples.get(gate.name, suite.sample)
-    sample = Sample(number, suite.seed) if declared is None else replace(declared, n=number)
-    try:
-        return draw(suite.cases, sample)
-    except UsageError as error:
-        raise UsageError(f"{suite.path}: --sample: {error}") from None
-
-
-def _variants(suite: Suite, selection: Selection, asked: Sequence[str] | None) -> tuple[Variant, ...]:
-    """Those to be asked: as selected, else `asked`, else all."""
-    unknown = sorted(set(selection.variants) - set(suite.variants))
-    if unknown:
-        known = ", ".join(suite.variants)
-        raise UsageError(f"{suite.path}: --variant: found no variant {', '.join(unknown)}; expected one of {known}")
-    wanted = selection.variants if asked is None else asked
-    # Kept answers cost nothing, so that a gate whose baseline they are stays one whatever is asked beside them.
-    kept = Endpoint.ARCHIVE
-    return tuple(v for name, v in suite.variants.items() if not wanted or name in wanted or v.endpoint is kept)

@@ -26,6 +26,7 @@ from snapdrift.references import (
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.store import StoredRun
+    from snapdrift.suites.repository import Commit, Repository
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.trees import Asked
     from snapdrift.suites.workspace import Workspace
@@ -60,7 +61,7 @@ def refer(suite: Suite, gate: Gate, workspace: Workspace, catalog: Catalog, opti
     """
     ref = options.baseline_ref or gate.ref
     candidates = _candidates(gate)
-    if ref is None:
+    if ref is None or options.selection.whole:  # an archive is of one variant: nothing is compared
         return Referred(suite, gate)
     if not candidates:
         options.notice(f"{suite.path}: gate {gate.name} compares nothing: --baseline-ref changes nothing about it")
@@ -70,7 +71,7 @@ def refer(suite: Suite, gate: Gate, workspace: Workspace, catalog: Catalog, opti
     where = "--baseline-ref" if options.baseline_ref else f"{suite.path}: gate {gate.name}: baseline.ref"
     gate = replace(gate, outside=None)  # kept answers are no baseline beside the tree
     try:
-        return _Referring(suite, gate, workspace, catalog, options.env).refer(ref, candidates, options.selection)
+        return _Referring(suite, gate, workspace, catalog, options).refer(ref, candidates)
     except RepositoryError as error:
         raise UsageError(f"{where}: {error}") from None
 
@@ -87,22 +88,21 @@ def _candidates(gate: Gate) -> dict[str, Severity]:
 class _Referring:
     """The parts of it, in order."""
 
-    def __init__(
-        self, suite: Suite, gate: Gate, workspace: Workspace, catalog: Catalog, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, suite: Suite, gate: Gate, workspace: Workspace, catalog: Catalog, options: RunOptions) -> None:
         self._suite = suite
         self._gate = gate
         self._workspace = workspace
         self._catalog = catalog
-        self._env = env
+        self._options = options
 
-    def refer(self, ref: str, candidates: Mapping[str, Severity], selection: Selection) -> Referred:
+    def refer(self, ref: str, candidates: Mapping[str, Severity]) -> Referred:
         from snapdrift.suites.repository import Repository
         from snapdrift.suites.trees import asked_now, asked_then
 
         suite, catalog = self._suite, self._catalog
-        repository = Repository.around(self._workspace.root, self._env)
+        repository = Repository.around(self._workspace.root, self._options.env)
         commit = repository.commit(ref)
+        self._tell_head(commit, repository)
         now = asked_now(suite.source, suite.path, self._workspace, catalog)
         then = asked_then(suite.name, suite.path, self._workspace, repository, commit, catalog)
         baselines, against = self._stand(ref, list(candidates), then)
@@ -115,7 +115,18 @@ class _Referring:
             candidates=tuple(against),
         )
         changed = self._with(baselines, reference, then)
-        return self._judged(changed, ref, candidates, reference, selection)
+        return self._judged(changed, ref, candidates, reference, self._options.selection)
+
+    def _tell_head(self, commit: Commit, repository: Repository) -> None:
+        """Says where the tree is HEAD's own: what is committed is then compared with itself."""
+        from snapdrift.suites.repository import NO_HISTORY
+
+        if commit.ref != "HEAD" and commit.id == repository.commit("HEAD").id:
+            also = f"; {NO_HISTORY}" if repository.shallow else ""
+            self._options.notice(
+                f"{self._suite.path}: {commit.taken} ({commit.short}) is HEAD itself: only what is not committed can "
+                f"differ from it{also}"
+            )
 
     def _stand(
         self, ref: str, candidates: Sequence[str], then: Asked | None
@@ -194,15 +205,17 @@ class _Referring:
         if asked:
             return Referred(suite, gate, asked=tuple(name for name in suite.variants if name in asked))
         names = chosen & set(candidates) or candidates
-        return Referred(suite, gate, asked=tuple(name for name in suite.variants if name in names), idle=_idle(suite))
+        return Referred(
+            suite, gate, asked=tuple(name for name in suite.variants if name in names), idle=_idle(suite, gate)
+        )
 
 
-def _idle(suite: Suite) -> str:
+def _idle(suite: Suite, gate: Gate) -> str:
     reference = suite.reference
     assert reference is not None, "a suite that is idle was compared with a tree"  # noqa: S101  a defect, not a mistake
     return (
         f"{suite.path}: unchanged: prompts, requests and tools are what they were at {reference.name}, "
-        "and the gate sets no floor, so there is nothing to ask"
+        f"and the gate {gate.name} sets no floor, so there is nothing to ask"
     )
 
 

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
+    from snapdrift.unasked import Unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,44 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
     is gone is compared with by its fallback. Raises `SnapdriftError`; `Interrupted` leaves a run to resume, and so
     does `LeftRunning`, where batches are not waited for.
     """
+    said = Said()
     try:
-        return _run_suites(paths, options)
+        return _run_suites(paths, said.kept(options))
     except BaselineGone as gone:
-        return _run_suites(paths, replace(options, fallbacks={**options.fallbacks, **gone.because}))
+        return _run_suites(paths, said.once(replace(options, fallbacks={**options.fallbacks, **gone.because})))
+
+
+class Said:
+    """What was told before a baseline turned out to be gone: preparing the suites again says the same of them again."""
+
+    def __init__(self) -> None:
+        self._said: set[str | Unasked] = set()
+
+    def kept(self, options: RunOptions) -> RunOptions:
+        """Tells all, and remembers it."""
+
+        def notice(text: str) -> None:
+            self._said.add(text)
+            options.notice(text)
+
+        def settled(result: Unasked) -> None:
+            self._said.add(result)
+            options.settled(result)
+
+        return replace(options, notice=notice, settled=settled)
+
+    def once(self, options: RunOptions) -> RunOptions:
+        """Tells what was not told yet."""
+
+        def notice(text: str) -> None:
+            if text not in self._said:
+                options.notice(text)
+
+        def settled(result: Unasked) -> None:
+            if result not in self._said:
+                options.settled(result)
+
+        return replace(options, notice=notice, settled=settled)
 
 
 def _run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:

@@ -253,8 +253,9 @@ def _order_views(evaluation: Evaluation) -> tuple[OrderView, ...]:
 
 
 def _variant_views(data: RunData) -> tuple[VariantView, ...]:
-    baselines = {pair.baseline for pair in data.evaluation.gate.pairs}
-    candidates = {pair.candidate for pair in data.evaluation.gate.pairs}
+    gate = data.evaluation.gate
+    baselines = {pair.baseline for pair in gate.pairs}
+    candidates = {pair.candidate for pair in gate.pairs} | {one.candidate for one in gate.alone}
     return tuple(
         VariantView(summary, source_of(summary, data.asked), summary.name in baselines, summary.name in candidates)
         for summary in data.evaluation.variants

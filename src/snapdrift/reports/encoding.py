@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from snapdrift.acceptances import HASH_DIGITS
 from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
@@ -118,6 +119,8 @@ class CaseEncoder:
         self.used: set[int] = set()
         self.lenses = view.lenses
         self.repeats = view.repeats
+        self.redacted = bool(view.redacted)
+        """A hash of what was taken out would be another, and one of what it was could be guessed."""
         self.tags: dict[str, int] = {}
         self.causes = cause_words(view.causes)
         self.moved_by = view.causes
@@ -198,6 +201,7 @@ class CaseEncoder:
         return {
             "expected": None if view.case.expected is None else _shown(view.case.expected),
             "cluster": view.case.cluster,
+            **({} if self.redacted else {"hash": view.case.hash[:HASH_DIGITS]}),
             "variables": None if prompts else _shown(dict(view.case.variables)),
             "prompts": [self.prompt(prompt) for prompt in prompts],
             "prompt": [prompts.index(view.prompts[name]) if name in view.prompts else -1 for name in self.variants],

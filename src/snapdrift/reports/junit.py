@@ -8,7 +8,7 @@ without any finding. What fails where the gate does not is skipped, and says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -23,6 +23,7 @@ from snapdrift.reports.escaping import line, shortened, visible
 from snapdrift.reports.junit_cases import Failing, newly_failing
 from snapdrift.reports.view import ComparisonView, View
 from snapdrift.reports.words import badge
+from snapdrift.unasked import Unasked
 from snapdrift.verdicts.increases import increase_broken, increase_unknown, operational_sentence
 from snapdrift.verdicts.words import p_text
 
@@ -60,11 +61,17 @@ def render_junit(*views: View) -> str:
     return "".join(junit_pieces(*views))
 
 
-def junit_pieces(*views: View) -> Iterator[str]:
-    """The same text in pieces, one for each test case."""
+def junit_pieces(*views: View, unasked: Sequence[Unasked] = ()) -> Iterator[str]:
+    """The same text in pieces, one for each test case; what of `unasked` is undecided is a suite with one, skipped."""
     counts = [Counter(test.kind for test in _tests(view)) for view in views]
+    undecided = [one for one in unasked if one.undecided]
+    total: Counter[str | None] = sum(counts, Counter(["skipped"] * len(undecided)))
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-    yield _opened("testsuites", {"name": "snapdrift", **_counts(sum(counts, Counter()))}, 0)
+    yield _opened("testsuites", {"name": "snapdrift", **_counts(total)}, 0)
+    for one in undecided:
+        yield _opened("testsuite", {"name": line(f"{one.suite} ({one.gate})"), **_counts(Counter(["skipped"]))}, 1)
+        yield _whole(_element(one.suite, _Test("gate", "decision", "skipped", DecisionWord.NOT_GATED.value, one.text)))
+        yield "  </testsuite>\n"
     for view, of_view in zip(views, counts, strict=True):
         yield from _run(view, of_view)
     yield "</testsuites>\n"

@@ -152,4 +152,5 @@ def _said(text: str) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """The text as a sentence begins, unless it begins with an address or the like."""
+    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text

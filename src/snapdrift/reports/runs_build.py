@@ -138,9 +138,10 @@ def _roles(finished: Iterable[FinishedRun]) -> _Roles:
     """By suite, gate and variant what it was in the newest run: `baseline` or `candidate`."""
     roles: dict[tuple[str, str, str], str] = {}
     for run in finished:
-        for pair in run.evaluation.gate.pairs:
-            roles.setdefault((run.suite, run.gate, pair.candidate), "candidate")
-        for pair in run.evaluation.gate.pairs:
+        gate = run.evaluation.gate
+        for candidate in (*(pair.candidate for pair in gate.pairs), *(one.candidate for one in gate.alone)):
+            roles.setdefault((run.suite, run.gate, candidate), "candidate")
+        for pair in gate.pairs:
             roles.setdefault((run.suite, run.gate, pair.baseline), "baseline")
     return roles
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from snapdrift.conclusions import Comparison, MetricSummary, Operational
 from snapdrift.explanations import Explanation
-from snapdrift.model import Endpoint, Gate
+from snapdrift.model import DecisionWord, Endpoint, Gate
 from snapdrift.references import Reference
 from snapdrift.reports.case_views import CaseOutline, Change
 from snapdrift.reports.kept_baseline import baseline_document
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
 from snapdrift.reports.words import cached_share
+from snapdrift.unasked import Unasked
 from snapdrift.verdicts.acceptance_words import AcceptanceStanding
 from snapdrift.verdicts.causes import cause_code
 from snapdrift.verdicts.increases import operational_sentence, standing
@@ -39,9 +40,12 @@ def verdict_pieces(view: View) -> Iterator[str]:
     yield "\n"
 
 
-def render_verdicts(views: Sequence[View]) -> str:
-    """One JSON text whatever the number of runs: the document of one run, an array of the documents of several."""
-    documents = [verdict_document(view) for view in views]
+def render_verdicts(views: Sequence[View], unasked: Sequence[Unasked] = ()) -> str:
+    """One JSON text whatever the number of runs: the document of one run, an array of the documents of several.
+
+    What was to be decided and took no run has a short document in front: no run's id, the decision, the sentence.
+    """
+    documents = [_undecided(one) for one in unasked if one.undecided] + [verdict_document(view) for view in views]
     return _json(documents[0] if len(documents) == 1 else documents)
 
 
@@ -108,6 +112,16 @@ def verdict_document(view: View) -> dict[str, Any]:
             "warnings": list(decision.warnings),
             "would_miss": dict(decision.would_miss),
         },
+    }
+
+
+def _undecided(one: Unasked) -> dict[str, Any]:
+    decision = {"word": DecisionWord.NOT_GATED.value, "exit_code": int(one.exit_code), "reasons": [one.text]}
+    return {
+        "format": FORMAT,
+        "run": {"id": None, "suite": one.suite, "gate": one.gate},
+        "headline": one.text,
+        "decision": {**decision, "warnings": [], "would_miss": {}},
     }
 
 

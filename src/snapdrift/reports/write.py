@@ -17,6 +17,7 @@ from snapdrift.reports.pieces import Spool
 from snapdrift.reports.results_files import ResultsWriter
 from snapdrift.reports.verdict_json import render_verdicts, verdict_pieces
 from snapdrift.reports.view import View
+from snapdrift.unasked import Unasked
 
 LARGE_MB = 40.0
 """Beyond this size a page is advised to be split,"""
@@ -129,19 +130,19 @@ def write_junit_and_summary(
     summary: Path | None,
     verdict: Path | None = None,
     *,
-    settled: Sequence[str] = (),
+    settled: Sequence[Unasked] = (),
 ) -> None:
     """Writes the runs of one command into one JUnit file, one summary and one JSON text, where these are wanted.
 
-    The summary has the sentences in `settled` too, about suites that took no run. Folders are made. Raises `OSError`
-    with the path that cannot be written.
+    All have the results in `settled` too that took no run: the summary every sentence, the others what is undecided.
+    Folders are made. Raises `OSError` with the path that cannot be written.
     """
     if junit is not None:
-        _write_whole(junit, junit_pieces(*views))
+        _write_whole(junit, junit_pieces(*views, unasked=settled))
     if summary is not None:
-        _write_whole(summary, [render_markdown(*views, settled=settled)])
+        _write_whole(summary, [render_markdown(*views, settled=[one.text for one in settled])])
     if verdict is not None:
-        _write_whole(verdict, [render_verdicts(views)])
+        _write_whole(verdict, [render_verdicts(views, settled)])
 
 
 def _write_whole(path: Path, texts: Iterable[str]) -> None:

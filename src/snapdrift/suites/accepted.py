@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from snapdrift.acceptances import LONGEST_DAYS, Acceptance
+from snapdrift.acceptances import HASH_DIGITS, LONGEST_DAYS, Acceptance
 from snapdrift.errors import AcceptancesError, DocumentError, Problem
 from snapdrift.suites.document import Document, parse_document
 from snapdrift.suites.registry import Location
@@ -46,6 +46,8 @@ class AcceptedEntry(Entry):
     """Who has looked at it."""
     until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     """The last day on which it holds (UTC), 2027-02-20, at most a year ahead."""
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = None
+    """The beginning of the hash of what the case asks and expects: it holds only for the case that was reviewed."""
 
 
 _ENTRIES = TypeAdapter(list[AcceptedEntry])
@@ -76,11 +78,14 @@ def is_accepted_file(path: Path, workspace: Workspace) -> bool:
     return path.resolve() == (workspace.root / ACCEPTED_FILE).resolve()
 
 
-def read_accepted(workspace: Workspace, today: date) -> AcceptedFile | None:
+def read_accepted(
+    workspace: Workspace, today: date, suites: Callable[[], Collection[str]] | None = None, own: str = ""
+) -> AcceptedFile | None:
     """The workspace's acceptances, None where there is no such file.
 
-    Raises `AcceptancesError` with every mistake of form: keys, texts, days that are none or too far ahead, two entries
-    for one thing.
+    `suites` finds the names of those that there are, besides `own`; it is asked only where an entry names another.
+    Raises one `AcceptancesError` with every mistake: keys, texts, days that are none or too far ahead, two entries for
+    one thing, suites that there are not.
     """
     path = workspace.root / ACCEPTED_FILE
     if not path.exists():
@@ -96,42 +101,51 @@ def read_accepted(workspace: Workspace, today: date) -> AcceptedFile | None:
         found = quoted(value) if not isinstance(value, list) else f"{len(value):,} entries"
         expected = f"expected a list of at most {MAX_ENTRIES:,} entries {{suite, case, metric, why, by, until}}"
         raise AcceptancesError([document.problem((), found, expected)])
-    file = AcceptedFile(document, tuple(_entries(value, document)))
-    problems = [*_day_problems(file, today), *_repeated(file)]
+    entries, problems = _entries(value, document)
+    problems += [*_day_problems(entries, document, today), *_repeated(entries, document)]
+    if suites is not None:
+        problems += _unknown_suites(entries, document, suites, own)
     if problems:
-        raise AcceptancesError(problems)
-    return file
+        raise AcceptancesError(sorted(problems))
+    return AcceptedFile(document, tuple(entries.values()))
 
 
-def _entries(value: Sequence[object], document: Document) -> list[AcceptedEntry]:
+_Entries = Mapping[int, AcceptedEntry]
+
+
+def _entries(value: Sequence[object], document: Document) -> tuple[_Entries, list[Problem]]:
+    """The entries of the right form by their places, and what is wrong with the others."""
     shape = Shape()
     try:
-        return _ENTRIES.validate_python(value, context=shape)
+        return dict(enumerate(_ENTRIES.validate_python(value, context=shape))), []
     except ValidationError as error:
         mistakes = mistakes_of(error, value, shape)
-    raise AcceptancesError(
-        [
-            document.problem(one.location, one.found, _expected(one.location, one.expected), key=one.at_key)
-            for one in mistakes
-        ]
-    )
+    wrong = {one.location[0] for one in mistakes if one.location}
+    right = [index for index in range(len(value)) if index not in wrong]
+    entries = _ENTRIES.validate_python([value[index] for index in right], context=Shape())
+    return dict(zip(right, entries, strict=True)), [
+        document.problem(one.location, one.found, _expected(one.location, one.expected), key=one.at_key)
+        for one in mistakes
+    ]
 
 
 def _expected(location: Location, expected: str) -> str:
     if location and location[-1] == "until" and expected.startswith("expected otherwise"):
         return "expected a day such as 2027-02-20"
+    if location and location[-1] == "hash" and expected.startswith("expected otherwise"):
+        return "expected 8 to 64 hexadecimal digits in quotes, as the page exports them"
     return expected
 
 
-def _day_problems(file: AcceptedFile, today: date) -> Iterator[Problem]:
+def _day_problems(entries: _Entries, document: Document, today: date) -> Iterator[Problem]:
     latest = today + timedelta(days=LONGEST_DAYS)
-    for index, entry in enumerate(file.entries):
+    for index, entry in entries.items():
         day = _day(entry.until)
         if day is None:
-            yield file.document.problem((index, "until"), quoted(entry.until), "expected a day such as 2027-02-20")
+            yield document.problem((index, "until"), quoted(entry.until), "expected a day such as 2027-02-20")
         elif day > latest:
             expected = f"expected a day of at most a year ahead, {latest} or before: whoever comes then looks again"
-            yield file.document.problem((index, "until"), quoted(entry.until), expected)
+            yield document.problem((index, "until"), quoted(entry.until), expected)
 
 
 def _day(text: str) -> date | None:
@@ -141,32 +155,35 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _repeated(file: AcceptedFile) -> Iterator[Problem]:
+def _repeated(entries: _Entries, document: Document) -> Iterator[Problem]:
     first: dict[tuple[str, str, str], int] = {}
-    for index, entry in enumerate(file.entries):
+    for index, entry in entries.items():
         about = (entry.suite, entry.case, entry.metric)
         if about in first:
-            line = file.document.position((first[about],)).line
+            line = document.position((first[about],)).line
             expected = f"expected each case and metric once; it is first at line {line}"
-            yield file.document.problem((index, "case"), f"{quoted(entry.case)} on {entry.metric} again", expected)
+            yield document.problem((index, "case"), f"{quoted(entry.case)} on {entry.metric} again", expected)
         first.setdefault(about, index)
 
 
-def require_known_suites(file: AcceptedFile, names: Collection[str]) -> None:
-    """Raises `AcceptancesError` for entries about a suite that is none of `names`."""
-    problems = [
-        file.document.problem(
-            (index, "suite"),
-            f"no suite {quoted(entry.suite)}",
-            did_you_mean(
-                entry.suite, names, f"expected one of {listed(sorted(names))}; take the entry out where it is gone"
-            ),
-        )
-        for index, entry in enumerate(file.entries)
-        if entry.suite not in names
-    ]
-    if problems:
-        raise AcceptancesError(problems)
+def entries_about(suite: str, text: str) -> list[Any]:
+    """What a text of such a file says of a suite, as it is written. Raises `DocumentError` where it is no YAML."""
+    value = parse_document(text, ACCEPTED_FILE).value
+    entries = value if isinstance(value, list) else [] if value is None else [value]
+    return [entry for entry in entries if not isinstance(entry, dict) or entry.get("suite") in (suite, None)]
+
+
+def _unknown_suites(
+    entries: _Entries, document: Document, suites: Callable[[], Collection[str]], own: str
+) -> Iterator[Problem]:
+    """Entries about a suite that there is not."""
+    others = {index: entry for index, entry in entries.items() if entry.suite != own}
+    names = suites() if others else ()
+    for index, entry in others.items():
+        if entry.suite not in names:
+            expected = f"expected one of {listed(sorted(names))}; take the entry out where it is gone"
+            found = f"no suite {quoted(entry.suite)}"
+            yield document.problem((index, "suite"), found, did_you_mean(entry.suite, names, expected))
 
 
 def suite_files(workspace: Workspace) -> dict[str, Path]:
@@ -193,7 +210,7 @@ def accept(suite: Suite, file: AcceptedFile, today: date) -> Suite:
     """The suite with its acceptances.
 
     Raises `AcceptancesError` with every entry of the suite that is expired, names a case or metric that there is not,
-    or a case that must pass under one of its gates.
+    a case that must pass under one of its gates, or one that is another than was reviewed.
     """
     own = [(index, entry) for index, entry in enumerate(file.entries) if entry.suite == suite.name]
     if not own:
@@ -210,6 +227,9 @@ def accept(suite: Suite, file: AcceptedFile, today: date) -> Suite:
             )
         else:
             strict = [name for name, gate in suite.gates.items() if gate.must_pass.covers(cases[entry.case])]
+            now = cases[entry.case].hash
+            if entry.hash is not None and not now.startswith(entry.hash):
+                complain.about("hash", f"{quoted(entry.hash)}, and the case is {quoted(now[:HASH_DIGITS])} now", _OTHER)
             if strict:
                 found = f"{quoted(entry.case)}, which must pass under the gate {listed(strict)}"
                 complain.about("case", found, "expected a case that need not: what must pass is not negotiated")
@@ -224,6 +244,7 @@ def accept(suite: Suite, file: AcceptedFile, today: date) -> Suite:
 
 
 _GONE = "expected a case of its dataset; take the entry out where the case is gone"
+_OTHER = "expected the case that was reviewed: it asks or expects something else now, so look at it again"
 _EXPIRED = "expected a day that is to come: look at the case again and date it anew, or take the entry out"
 
 

@@ -2,7 +2,8 @@
 
 Every question is one `git` process, given a list of arguments and no shell. A ref is text of a stranger's until git has
 made a commit's id of it: it is handed over behind `--end-of-options` and once; all that follows goes by the id. Trees
-are read as the objects that they are, so no filter, hook, textconv or file system monitor of a repository runs.
+are read as the objects that they are, and files are compared with them by their bytes, so no filter, hook, textconv or
+file system monitor of a repository runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from snapdrift.errors import RepositoryError
@@ -29,10 +31,11 @@ _BASE_VARIABLES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "BI
 """Where GitHub, GitLab and Bitbucket say which branch a pull request is against; unset, or empty, outside of one."""
 _LIKELY = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 """Where the base branch is looked for, where the environment does not name it."""
-_SHALLOW = (
+NO_HISTORY = (
     "this is a shallow clone, which has only the newest commits: fetch the history "
     "(`fetch-depth: 0` under `actions/checkout`, or `git fetch --unshallow`)"
 )
+"""What a clone without history is told, wherever that may be why something is not found, or not different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Repository:
         found = self._git("merge-base", "--end-of-options", "HEAD", base.id)
         common = os.fsdecode(found.stdout).strip()
         if found.returncode or not _ID.fullmatch(common):
-            why = _SHALLOW if self.shallow else "expected a branch with a commit in common"
+            why = NO_HISTORY if self.shallow else "expected a branch with a commit in common"
             raise RepositoryError(f"found no merge base of HEAD and {base.taken}{_said(found)}; {why}")
         return Commit(common, ref, base.taken)
 
@@ -134,8 +137,39 @@ class Repository:
 
     def changed_since(self, commit: str, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths of the workspace whose files git tracks and that are not as they were at a commit."""
-        compare = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", commit)
-        return self._named(compare, paths)
+        from snapdrift.suites.sameness import is_as_it_was
+
+        asked = {full: path for path in paths if (full := self._within(path)) is not None}
+        there = self._blobs(commit, sorted(asked))
+        changed = {
+            asked[full]
+            for full, (mode, identity) in there.items()
+            if not is_as_it_was(self.root / asked[full], mode, identity, partial(self._small, identity))
+        }
+        return self.tracked(asked[full] for full in asked if full not in there) | changed
+
+    def _blobs(self, commit: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Mode and id of those paths of the repository that are files at a commit."""
+        found: dict[str, tuple[str, str]] = {}
+        for place in range(0, len(paths), _AT_ONCE):
+            answer = self._git("ls-tree", "-z", "--full-tree", commit, "--", *paths[place : place + _AT_ONCE])
+            if answer.returncode:
+                raise RepositoryError(f"git cannot read the tree of {commit[:SHORT]}{_said(answer)}")
+            for entry in filter(None, os.fsdecode(answer.stdout).split("\0")):
+                facts, _, name = entry.partition("\t")
+                mode, kind, identity = facts.split(" ")
+                if kind == "blob":
+                    found[name] = (mode, identity)
+        return found
+
+    def _small(self, identity: str) -> bytes | None:
+        """A blob that may be a pointer; None of a larger one."""
+        from snapdrift.suites.sameness import POINTER_BYTES
+
+        try:
+            return self.read(identity, POINTER_BYTES)
+        except RepositoryError:
+            return None
 
     def tracked(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths of the workspace that git tracks."""
@@ -177,13 +211,13 @@ class Repository:
                 return Commit(found, MERGE_BASE, name)
         if named:
             raise self._missing(named, f"{said} names the base branch; ")
-        why = _SHALLOW if self.shallow else "name it: `--baseline-ref REF`, or `baseline: {ref: REF}`"
+        why = NO_HISTORY if self.shallow else "name it: `--baseline-ref REF`, or `baseline: {ref: REF}`"
         raise RepositoryError(f"found no base branch ({', '.join(_LIKELY)}); {why}")
 
     def _missing(self, ref: str, said: str = "") -> RepositoryError:
         shown = repr(ref if is_ref(ref) else ref[:40])
         expected = "expected a branch, a tag or a commit of this repository"
-        return RepositoryError(f"{said}found no commit {shown}; {_SHALLOW if self.shallow else expected}")
+        return RepositoryError(f"{said}found no commit {shown}; {NO_HISTORY if self.shallow else expected}")
 
     def _id(self, ref: str) -> str | None:
         """The id of the commit that a ref names, None where it names none or is no ref."""
@@ -206,14 +240,14 @@ class Repository:
         return None
 
     def _git(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        env = {name: value for name, value in self.env.items() if name not in _POINTERS}
+        env = {name: value for name, value in (self.env or os.environ).items() if name not in _POINTERS}
         quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             return subprocess.run(  # noqa: S603  a fixed program, a list of arguments, no shell
                 ["git", "-C", str(self.root), *_ALWAYS, *arguments],  # noqa: S607  as the user's shell finds it
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                env={**env, **quiet} if env else None,
+                env={**env, **quiet},
                 timeout=TIMEOUT_S,
                 check=False,
             )

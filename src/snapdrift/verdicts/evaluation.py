@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snapdrift.calibrations import JudgeCalibration
 from snapdrift.conclusions import Comparison, Evaluation
 from snapdrift.explanations import Explanation
 from snapdrift.gradings import Gradings
 from snapdrift.model import Gate, Pair, Results, Severity
 from snapdrift.verdicts import words
 from snapdrift.verdicts.acceptance_words import acceptance_notes
-from snapdrift.verdicts.accepted_losses import accepted_losses, compared_scores, concerned, with_left_out
+from snapdrift.verdicts.accepted_losses import (
+    AcceptedLosses,
+    accepted_losses,
+    compared_scores,
+    concerned,
+    with_left_out,
+)
 from snapdrift.verdicts.accepting import leaving_out
 from snapdrift.verdicts.answers import Tolerant
 from snapdrift.verdicts.asides import sequential_notes, unsettled_stop
@@ -65,18 +72,9 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
     pairs = _present_pairs(gate, tables)
     judged = judged_variants(gate, results)
     lost = accepted_losses(planned, tables, results, gate, facts)
-    compared, counted = leaving_out(tables, lost.accepted), None
-    if lost.accepted:
-        counted = Counted(tables, weigh_judges(planned, tables, results, facts.judging, gate, facts.seed).judging)
-    judges = weigh_judges(planned, compared, results, facts.judging, gate, facts.seed)
-    comparisons = compare(planned, compared, gate, facts.seed, None, judges.judging, looks, counted)
-    alone = comparisons
-    if judges.changes:
-        alone = compare(planned, compared, gate, facts.seed, looks=looks, counted=counted)
-    calibrations = with_verdicts(judges.calibrations, comparisons, alone)
-    if counted is not None:
-        whole = compare(planned, tables, gate, facts.seed, None, counted.judging, looks)
-        comparisons = with_left_out(comparisons, whole, tables, lost)
+    without = _without_accepted(planned, tables, lost, results, gate, facts)
+    compared, counted, judges = without.compared, without.counted, without.judges
+    comparisons, calibrations = without.comparisons, without.calibrations
     sequential = None if looks is None else looks.summary(planned, compared)
     explained = _explained(planned, comparisons, compared_scores(results, lost), compared, tolerant, facts)
     floors = check_floors(gate, judged, tables)
@@ -126,6 +124,43 @@ def evaluate(results: Results, gate: Gate, facts: RunFacts, tolerant: Tolerant |
         acceptances=concerned(results, facts),
         gradings=gradings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Without:
+    """The comparisons of what is left when accepted losses are left out, and what they were made of.
+
+    `compared` are the tables without them; `counted` those with them, None where nothing is accepted.
+    """
+
+    compared: ScoreTables
+    counted: Counted | None
+    judges: JudgesWeighed
+    comparisons: tuple[Comparison, ...]
+    calibrations: tuple[JudgeCalibration, ...]
+
+
+def _without_accepted(
+    planned: Sequence[PlannedComparison],
+    tables: ScoreTables,
+    lost: AcceptedLosses,
+    results: Results,
+    gate: Gate,
+    facts: RunFacts,
+) -> _Without:
+    compared, counted, looks = leaving_out(tables, lost.accepted), None, facts.looks
+    if lost.accepted:
+        counted = Counted(tables, weigh_judges(planned, tables, results, facts.judging, gate, facts.seed).judging)
+    judges = weigh_judges(planned, compared, results, facts.judging, gate, facts.seed)
+    comparisons = compare(planned, compared, gate, facts.seed, None, judges.judging, looks, counted)
+    alone = comparisons
+    if judges.changes:
+        alone = compare(planned, compared, gate, facts.seed, looks=looks, counted=counted)
+    calibrations = with_verdicts(judges.calibrations, comparisons, alone)
+    if counted is not None:
+        whole = compare(planned, tables, gate, facts.seed, None, counted.judging, looks)
+        comparisons = with_left_out(comparisons, whole, tables, lost)
+    return _Without(compared, counted, judges, comparisons, calibrations)
 
 
 def _explained(

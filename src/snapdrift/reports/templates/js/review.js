@@ -175,7 +175,7 @@ function acceptedWhy(entry) {
 
 async function accept(entry) {
   const before = review.accepted.get(entry.id);
-  record("accepted", [[entry.id, before ? null : { metrics: failingMetrics(entry), why: commentsOn(entry), by: raterNow }]]);
+  record("accepted", [[entry.id, before ? null : { metrics: failingMetrics(entry), why: commentsOn(entry), by: raterNow, hash: details[entry.place]?.hash }]]);
   tell(before ? "no longer accepted" : `accepted: ${failingMetrics(entry).join(", ")}`);
   refreshReviewBar();
   drawRows();

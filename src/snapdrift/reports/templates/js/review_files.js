@@ -20,8 +20,8 @@ const quotedText = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\
 
 function acceptedYaml(until) {
   const entries = [];
-  for (const [id, { metrics, why, by }] of review.accepted) {
-    for (const metric of metrics) entries.push({ suite: index.suite_name, case: id, metric, why, by: by || raterNow, until });
+  for (const [id, { metrics, why, by, hash }] of review.accepted) {
+    for (const metric of metrics) entries.push({ suite: index.suite_name, case: id, metric, why, by: by || raterNow, until, ...(hash ? { hash } : {}) });
   }
   return entries.map((entry) => Object.entries(entry).map(([name, value], place) => `${place ? "  " : "- "}${name}: ${name === "until" ? value : quotedText(value)}\n`).join("")).join("");
 }

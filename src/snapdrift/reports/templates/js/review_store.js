@@ -3,7 +3,7 @@
 const REVIEW_KEY = `snapdrift-review:${index.run}`;
 const RATER_KEY = "snapdrift-rater";
 const UNDO_STEPS = 200;
-// An accepted case is {metrics, why, by}: the metrics are kept with it, because a page of a split report has not every case.
+// An accepted case is {metrics, why, by, hash}: the metrics are kept with it, because a page of a split report has not every case.
 // `marks` go by the JSON of [case, variant, repeat, metric, purpose, rater]; a mark is {answer, label, comment, labelled_at, doubts}.
 const review = { marks: new Map(), accepted: new Map(), passed: new Map(), unsaved: { labels: false, accepted: false } };
 const changesMade = [];
