@@ -20,8 +20,8 @@ from tests.nursery import WarmProcess
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# A slow machine is no failure: no test asserts a time, so neither does hypothesis. The examples are others in every run;
-# `nox -s coverage`, which nights run, tries more of them.
+# A slow machine is no failure: no test asserts a time, so neither does hypothesis. The examples are others every time;
+# `nox -s coverage` tries more of them at night.
 settings.register_profile("snapdrift", deadline=None, max_examples=int(os.environ.get("SNAPDRIFT_EXAMPLES", "40")))
 settings.load_profile("snapdrift")
 

@@ -140,8 +140,8 @@ class LeftRunning(IncompleteError):  # noqa: N818  it is a state that the user a
 class NothingToAsk(SnapdriftError):  # noqa: N818  it is a result, not an error
     """No run was made because nothing need be asked: the message says why.
 
-    With `changed`, nothing that the suite is made of changed (`exit_code` 0); or its candidates ask what their baselines
-    from git asked, which decides nothing (`exit_code` 5).
+    With `changed`, nothing that the suite is made of changed (`exit_code` 0); or its candidates ask what their
+    baselines from git asked, which decides nothing (`exit_code` 5).
     """
 
     exit_code = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_plan_shows_repeats_and_the_budget(suite):
 def test_a_plan_over_its_budget_says_that_run_will_not_start(suite):
     (plan,) = pipeline.plan_suites([suite(more="budget: {usd: 0.001}\n")], pipeline.RunOptions())
     assert "OVER BUDGET: it is expected to cost more than its budget" in planned.planned(plan)
+
+
+def test_a_plan_whose_most_is_over_its_budget_says_that_run_may_stop(suite):
+    (plan,) = pipeline.plan_suites([suite(more="budget: {usd: 5}\n")], pipeline.RunOptions())
+    expected, most = plan.expected_usd() or 0.0, plan.worst_usd or 0.0
+    for budget, told in ((most, False), ((expected + most) / 2, True)):
+        text = planned.planned(replace(plan, budget_usd=budget))
+        assert ("may stop before its end: the most that it can cost is over its budget" in text) is told
+        assert "OVER BUDGET" not in text
 
 
 def test_a_plan_tells_a_gate_that_could_never_tell_instead_of_failing(suite):

@@ -51,5 +51,9 @@ def test_a_judge_that_is_shut_down_soon_is_taken_and_told_wherever_it_stands():
         {"name": "b", "all": [{"contains": "x"}, allowed]},
     ]
     assert [note.what for note in notes.said] == ["the judge gpt-4o-2024-11-20"]
+    luna = MadeSuite("s", {"graders": [{"name": "a", "judge": {"criteria": ["x"], "model": "gpt-6-luna"}}]})
+    (grader,) = with_retiring_judges(Made("x", (luna,), Notes()), load_catalog({})).suites[0].entry["graders"]
+    assert grader["judge"]["allow_alias"] is True, "it has no snapshot"
+    assert grader["judge"]["request"] == {"temperature": None, "max_output_tokens": 2000}, "it reasons"
     early = with_retiring_judges(Made("x", (suite,), Notes()), load_catalog({}, today=date(2026, 11, 27)))
     assert early.suites[0].entry["graders"] == suite.entry["graders"]

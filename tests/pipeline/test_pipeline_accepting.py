@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from snapdrift import pipeline
-from snapdrift.errors import AcceptancesError, UsageError
+from snapdrift.errors import AcceptancesError, InsufficientError, UsageError
 from snapdrift.pipeline.options import Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.prepare import check_suites, prepare
 from snapdrift.standin.config import Profile, StandinConfig
@@ -115,6 +116,17 @@ def test_more_than_the_margin_bears_is_refused_before_anything_is_sent(workspace
     with pytest.raises(UsageError, match=expected):
         prepare(root / "evals" / "capitals.yaml", RunOptions())
     assert prepare(root / "evals" / "capitals.yaml", RunOptions(selection=Selection(cases=("c1",)))).partial
+
+
+def test_a_gate_that_acceptances_leave_too_few_cases_says_that_they_do(workspace):
+    root = workspace()
+    suite = root / "evals" / "capitals.yaml"
+    suite.write_text(re.sub(r"max_blind: [0-9.]+", "max_blind: 0.01", suite.read_text()))
+    accept(root, 0, 1)
+    with pytest.raises(
+        InsufficientError, match=r"58 cases gate it.*\(2 accepted cases are left out, evals/accepted.yaml"
+    ):
+        check_suites([suite], RunOptions())
 
 
 def test_a_sample_is_not_stopped_by_how_many_of_the_accepted_cases_it_draws(workspace):

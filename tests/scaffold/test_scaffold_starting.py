@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ from snapdrift import pipeline
 from snapdrift.cli import app
 from snapdrift.errors import UsageError
 from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.pipeline.options import RunOptions, TargetOptions
+from snapdrift.pipeline.prepare import prepare
+from snapdrift.pipeline.unanswered import unanswered_warning
 from snapdrift.scaffold.choices import Answers, Models, chosen_judge, chosen_models
 from snapdrift.scaffold.filling import workflow_text
 from snapdrift.scaffold.kinds import KINDS
+from snapdrift.suites.workspace import find_workspace
 
 NOW = date(2026, 11, 27)
 AFTERWARDS = date(2027, 6, 1)
@@ -54,6 +59,38 @@ def test_from_an_empty_folder_two_commands_lead_to_a_report_that_passes(started,
                 "a report in which nothing ever fails shows little"
             )
     assert (folder / "reports" / "index.html").is_file()
+
+
+def test_the_starter_bears_as_many_accepted_losses_as_its_margins_do(tmp_path):
+    done = pipeline.start_workspace(tmp_path, Answers(kinds=tuple(kind.name for kind in KINDS), github=False))
+    losses = {"ticket-triage": ("queue", 5), "invoice-fields": ("fields.total", 5), "customer-replies": ("helpful", 3)}
+    entries = []
+    for suite in map(tmp_path.joinpath, done.suites):
+        metric, most = losses[suite.stem]
+        rows = map(json.loads, (tmp_path / yaml.safe_load(suite.read_text())["dataset"]).read_text().splitlines())
+        cases = [row["id"] for row in rows if metric != "helpful" or "ordinary" in row["tags"]]
+        entries += [
+            {"suite": suite.stem, "case": case, "metric": metric, "why": "fine", "by": "ada", "until": "2027-01-31"}
+            for case in cases[:most]
+        ]
+    (tmp_path / "evals" / "accepted.yaml").write_text(json.dumps(entries))
+    checked = pipeline.check_suites([tmp_path / path for path in done.suites], RunOptions())
+    assert [len(one.suite.accepted) for one in checked] == [losses[one.suite.name][1] for one in checked]
+    assert "(5 accepted cases are left out, evals/accepted.yaml)" in str([one.sufficiency for one in checked])
+
+
+def test_a_model_that_is_to_replace_one_answers_on_the_stand_in_and_one_that_cannot_is_told(tmp_path):
+    done = pipeline.start_workspace(tmp_path, Answers(kinds=tuple(kind.name for kind in KINDS), github=False))
+    target, workspace = TargetOptions(standin=True), find_workspace(tmp_path)
+    for path in done.suites:
+        suite = prepare(tmp_path / path, RunOptions()).suite
+        new = replace(suite.variants["current"], name="gpt-6-luna", model="gpt-6-luna")
+        assert unanswered_warning(suite, [*suite.variants.values(), new], workspace, target) is None
+        other = replace(suite, name="imported")
+        told = unanswered_warning(other, [new], workspace, target) or ""
+        assert told.startswith("the stand-in has no answers for `gpt-6-luna` of imported: it answers anything")
+        assert told.endswith("name a behaviour under [standin.suites.imported]")
+        assert unanswered_warning(other, [new], workspace, TargetOptions()) is None
 
 
 def test_what_is_written_has_a_budget_a_judge_that_stays_and_a_schema_for_editors(started):
@@ -112,6 +149,7 @@ def test_files_of_the_user_are_kept_and_what_they_lack_is_told(tmp_path, snapdri
     assert (tmp_path / ".gitignore").read_bytes().startswith(b"dist/\r\nreports\r\n\r\n# snapdrift")
     assert (tmp_path / ".gitignore").read_bytes().endswith(b".snapdrift/\r\n")
     assert "[standin.suites.customer-replies]" in done.stdout
+    assert "next:\n  first add the lines above to snapdrift.toml\n" in done.stdout
     assert '[prices."gpt-6-luna"]' in done.stdout
 
 

@@ -140,3 +140,10 @@ def test_what_the_prompt_says_goes_before_who_is_asked_and_a_baseline_of_git_is_
     assert triage.named_behaviour("november@main", (), "Answer.") == "terse"
     assert triage.named_behaviour("august@main", ()) == "chatty"
     assert triage.named_behaviour("august", ()) is None
+
+
+def test_whoever_judges_is_named_apart_from_new_variants_also_of_the_same_model() -> None:
+    replies = Profile(behaviour="careful", judge="judge", variants={"august": "terse"}, models={"luna": "sloppy"})
+    found = [replies.named_behaviour(name, ("luna",)) for name in ("august?judge=kind", "august", "new")]
+    assert found == ["judge", "terse", "sloppy"]
+    assert replies.named_behaviour("new", ("other",)) == "careful"

@@ -142,14 +142,14 @@ def outputs(
 def _options(
     out: Path | None, name: str | None, judge: str | None, models: list[str] | None, strict: bool, force: bool
 ) -> ImportOptions:
-    from snapdrift.pipeline.importing import JUDGE, MODELS, ImportOptions
+    from snapdrift.pipeline.importing import ImportOptions
 
     return ImportOptions(
         cwd=Path.cwd(),
         out=out,
         name=name,
-        judge=judge or JUDGE,
-        models=tuple(models or MODELS),
+        judge=judge,
+        models=tuple(models or ()),
         strict=strict,
         force=force,
     )
@@ -204,6 +204,10 @@ def _told(made: Imported) -> str:
             f"next: snapdrift check {first}",
             f"      snapdrift run {first}{' --standin' if made.asks else ''}",
         ]
+        if made.asks:
+            lines.append(
+                "      (the stand-in has no right answers for it: that shows that it runs, not how good anything is)"
+            )
     return "\n".join(_printable(line) for line in lines) + "\n"
 
 

@@ -80,6 +80,8 @@ def _money(plan: SuitePlan) -> str:
         line += f"\n  left of today's budget: {plan.day}"
     if plan.over_budget:
         line += "\n  OVER BUDGET: it is expected to cost more than its budget, so a live `run` will not start"
+    elif plan.budget_usd is not None and (plan.worst_usd or 0.0) > plan.budget_usd:
+        line += "\n  a live `run` may stop before its end: the most that it can cost is over its budget"
     return line
 
 

@@ -59,7 +59,8 @@ def _compared(done: Started) -> list[str]:
 
 
 def _next(done: Started, folder: Path) -> list[str]:
-    go = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
+    go = [f"first add the lines above to {done.config}"] if done.config_lines else []
+    go += [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
     cheap = next((kind.path for kind in done.plan.kinds if not kind.judged), done.suites[0])
     commands = [
         ("snapdrift run evals/*.yaml --standin", "simulated answers, no key; then open reports/index.html"),

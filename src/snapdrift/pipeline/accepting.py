@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from snapdrift.errors import AcceptancesError, Problem, SnapdriftError, UsageErr
 from snapdrift.model import Gate
 
 if TYPE_CHECKING:
+    from snapdrift.conclusions import Sufficiency
     from snapdrift.pipeline.options import RunOptions
     from snapdrift.suites.registry import GraderRegistry, ModelFacts
     from snapdrift.suites.resolved import Suite
@@ -65,6 +66,28 @@ def without_accepted(
         return applicable
     accepted = accepted_by_metric(suite.accepted, _margins(gate))
     return {metric: cases - accepted.get(metric, frozenset()) for metric, cases in applicable.items()}
+
+
+def with_left_out_told(
+    found: Iterable[Sufficiency],
+    applicable: Mapping[str, frozenset[str]],
+    compared: Mapping[str, frozenset[str]],
+    asked: Iterable[str],
+) -> tuple[Sufficiency, ...]:
+    """What a gate can see, in sentences that say how many of the cases `asked` acceptances take out of a metric.
+
+    `compared` are the cases that `without_accepted` leaves of the `applicable` ones.
+    """
+    ids = frozenset(asked)
+    return tuple(
+        replace(one, detail=f"{one.detail} {_left_out(out)}") if out else one
+        for one in found
+        for out in [len((applicable[one.metric] - compared[one.metric]) & ids if one.metric in applicable else ())]
+    )
+
+
+def _left_out(cases: int) -> str:
+    return f"({cases} accepted case{' is' if cases == 1 else 's are'} left out, evals/{_NAME})"
 
 
 def require_bounded(suite: Suite, gate: Gate, applicable: Mapping[str, frozenset[str]]) -> None:

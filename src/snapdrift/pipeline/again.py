@@ -12,7 +12,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
-from snapdrift.pipeline.accepting import require_bounded, with_acceptances, without_accepted
+from snapdrift.pipeline.accepting import require_bounded, with_acceptances, with_left_out_told, without_accepted
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
 from snapdrift.pipeline.concluding import (
     STOPPED,
@@ -173,8 +173,9 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
     applicable = applicable_cases(suite, cases)
-    applicable = without_accepted(suite, kept, applicable)
-    require_enough(suite, kept, sufficiency(kept, suite.metrics, cases, applicable, header.planned_repeats, rule))
+    compared = without_accepted(suite, kept, applicable)
+    found = sufficiency(kept, suite.metrics, cases, compared, header.planned_repeats, rule)
+    require_enough(suite, kept, with_left_out_told(found, applicable, compared, drawable))
     return gate
 
 

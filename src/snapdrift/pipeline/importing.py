@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from snapdrift.importers.outputs.suite import OutputsRequest
     from snapdrift.suites.workspace import Workspace
 
-JUDGE = "gpt-4o-2024-11-20"
-"""Who judges where the file that is imported names nobody of OpenAI's."""
-MODELS = ("gpt-4o-2024-11-20", "gpt-4o")
-"""What is asked where the file names no model: a snapshot, and the alias against it."""
-
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -31,14 +25,15 @@ class ImportOptions:
     """How a file is imported.
 
     `out` is the folder that becomes a workspace; without it the workspace that `cwd` is in, or `cwd` itself. `strict`
-    refuses a file of which something has no counterpart; `force` writes over files that are there.
+    refuses a file of which something has no counterpart; `force` writes over files that are there. `judge` and `models`
+    are who judges and who is asked where the file names nobody of OpenAI's; None and empty: whom `init` would take.
     """
 
     cwd: Path
     out: Path | None = None
     name: str | None = None
-    judge: str = JUDGE
-    models: Sequence[str] = MODELS
+    judge: str | None = None
+    models: Sequence[str] = ()
     strict: bool = False
     force: bool = False
 
@@ -68,7 +63,8 @@ def import_promptfoo(file: Path, options: ImportOptions) -> Imported:
     from snapdrift.importers.promptfoo.suite import import_promptfoo as made_of
 
     root = _root(options)
-    return _written(made_of(_file(file), _known(root), options.judge, _suite_name(options)), root, options)
+    judge = _chosen(root, options)[0]
+    return _written(made_of(_file(file), _known(root), judge, _suite_name(options)), root, options)
 
 
 def import_openai_evals(
@@ -82,9 +78,7 @@ def import_openai_evals(
     from snapdrift.importers.evals.suite import EvalsRequest, import_evals
 
     root = _root(options)
-    request = EvalsRequest(
-        _file(file), _known(root), options.judge, tuple(options.models), _suite_name(options), tuple(evals), data
-    )
+    request = EvalsRequest(_file(file), _known(root), *_chosen(root, options), _suite_name(options), tuple(evals), data)
     return _written(import_evals(request), root, options)
 
 
@@ -99,6 +93,17 @@ def import_outputs(request: OutputsRequest, options: ImportOptions, suite: Path 
     from snapdrift.pipeline.importing_outputs import added_to_suite
 
     return added_to_suite(request, options, suite)
+
+
+def _chosen(root: Path, options: ImportOptions) -> tuple[str, tuple[str, ...]]:
+    """Who judges and who is asked where the file names nobody, by what the catalogue of the workspace says."""
+    from snapdrift.pipeline.starting import catalog_of
+    from snapdrift.scaffold.choices import chosen_judge, chosen_models
+
+    catalog = catalog_of(root)
+    offered = chosen_models((), catalog)
+    judge = options.judge or chosen_judge(None, catalog, offered).model
+    return judge, tuple(options.models) or tuple(dict.fromkeys((offered.current, offered.candidate)))
 
 
 def _file(file: Path) -> Path:

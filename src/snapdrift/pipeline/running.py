@@ -85,6 +85,7 @@ from snapdrift.pipeline.sharing import (
 from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, unseen_usd
 from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
+from snapdrift.pipeline.unanswered import unanswered_warning
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
 from snapdrift.suites.media import Media
 
@@ -269,8 +270,13 @@ def _tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
     """Says what is to be known of the suites, once it is known what they are compared with."""
     for one in prepared:
         warnings = (f"warning: {warning}" for warning in one.suite.warnings)
-        for text in (*warnings, *one.calibration, *reference_lines(one.suite)):
+        for text in (*warnings, *_of_standin(one, options), *one.calibration, *reference_lines(one.suite)):
             options.notice(f"{one.suite.path}: {text}")
+
+
+def _of_standin(one: Prepared, options: RunOptions) -> list[str]:
+    text = unanswered_warning(one.suite, one.variants, one.workspace, options.target)
+    return [] if text is None else [f"warning: {text}"]
 
 
 def _affordable_plans(

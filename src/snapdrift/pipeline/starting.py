@@ -68,7 +68,7 @@ class Offer:
 
 def offered(folder: Path, answers: Answers) -> Offer:
     """What these answers come to, with our choices in their gaps. Raises `UsageError` and `ConfigError`."""
-    catalog = _catalog(folder)
+    catalog = catalog_of(folder)
     models = chosen_models(answers.models, catalog)
     kinds = chosen_kinds(answers.kinds)
     judge = chosen_judge(answers.judge, catalog, models) if any(kind.judged for kind in kinds) else None
@@ -85,7 +85,7 @@ def start_workspace(folder: Path, answers: Answers, replace: Sequence[str] = ())
     root = _made(folder)
     offer = offered(root, answers)
     plan = Plan(offer.models, offer.judge, offer.kinds, answers.prices, offer.unpriced)
-    catalog = _catalog(root)
+    catalog = catalog_of(root)
     files = workspace_files(plan, _schema(), catalog)
     repository, prefix = _repository(root)
     hidden = _hidden_config(root)
@@ -124,7 +124,7 @@ def _made(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _catalog(folder: Path) -> Catalog:
+def catalog_of(folder: Path) -> Catalog:
     """The catalogue with what a configuration of the folder, or of one above, says over it."""
     from snapdrift.openai_api.catalog import load_catalog
     from snapdrift.pipeline.prepare import workspace_catalog

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
 from snapdrift.model import Case, Endpoint, Gate, Target, Variant
-from snapdrift.pipeline.accepting import require_bounded, without_accepted
+from snapdrift.pipeline.accepting import require_bounded, with_left_out_told, without_accepted
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -88,11 +88,13 @@ def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
     from snapdrift.verdicts import sufficiency
 
     rule = None if one.design is None else one.design.rule
-    applicable = without_accepted(one.suite, one.gate, applicable_cases(one.suite, one.askable))
+    applicable = applicable_cases(one.suite, one.askable)
+    compared = without_accepted(one.suite, one.gate, applicable)
     cases, repeats, frozen = one.askable, one.repeats, one.frozen
     if frozen is not None:  # what does not pair shows nothing
         cases, repeats = tuple(case for case in cases if case.id in frozen.cases), max(repeats, frozen.repeats)
-    return sufficiency(one.gate, one.suite.metrics, cases, applicable, repeats, rule)
+    found = sufficiency(one.gate, one.suite.metrics, cases, compared, repeats, rule)
+    return with_left_out_told(found, applicable, compared, (case.id for case in cases))
 
 
 def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:

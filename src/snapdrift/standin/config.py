@@ -20,6 +20,8 @@ from snapdrift.standin.latency import Latency
 
 DEFAULT_BEHAVIOUR = "plausible"
 ANY_SUITE = "*"
+JUDGE_MARK = "?judge="
+"""What stands before the grader in the name of a variant whose answer is judged."""
 
 
 def _as_tuple(value: Any) -> Any:
@@ -45,10 +47,11 @@ class Profile(BaseModel):
     """What one suite gets. `suite` is its name or a pattern (`triage-*`); `*` is what every other suite gets.
 
     Recordings come first. Where none fits, the behaviour named most closely answers (by what the prompt says, by
-    variant, by model, `fallback`, `behaviour`); with recordings and none named it is an error. `prompts` maps a phrase
-    to the behaviour of whoever is asked with it, the first that occurs counts: so a simulated model heeds its prompt. A
-    baseline from a git tree (`november@main`) is asked as the variant that it was (`november`), unless it is named
-    itself. `template` is for behaviours without one of their own.
+    variant, as `judge`, by model, `fallback`, `behaviour`); with recordings and none named it is an error. `prompts`
+    maps a phrase to the behaviour of whoever is asked with it, the first that occurs counts: so a simulated model heeds
+    its prompt. A baseline from a git tree (`november@main`) is asked as the variant that it was (`november`), unless it
+    is named itself. `judge` is whoever judges the answers of a variant. `template` is for behaviours without one of
+    their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +64,7 @@ class Profile(BaseModel):
     models: dict[str, str] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
     fallback: str | None = None
+    judge: str | None = None
     template: str | None = None
 
     def named_behaviour(self, variant: str | None, models: Sequence[str], asked: str = "") -> str | None:
@@ -72,7 +76,8 @@ class Profile(BaseModel):
         by_model = next((self.models[model] for model in models if model in self.models), None)
         name = variant or ""
         by_variant = self.variants.get(name) or self.variants.get(name.partition("@")[0])
-        return by_prompt or by_variant or by_model or self.fallback or self.behaviour
+        as_judge = self.judge if JUDGE_MARK in name else None
+        return by_prompt or by_variant or as_judge or by_model or self.fallback or self.behaviour
 
 
 class Limits(BaseModel):
@@ -135,7 +140,7 @@ class StandinConfig(BaseModel):
             named |= {f"{place}.variants.{name}": behaviour for name, behaviour in profile.variants.items()}
             named |= {f"{place}.models.{name}": behaviour for name, behaviour in profile.models.items()}
             named |= {f"{place}.prompts.{phrase}": behaviour for phrase, behaviour in profile.prompts.items()}
-            own = {"behaviour": profile.behaviour, "fallback": profile.fallback}
+            own = {"behaviour": profile.behaviour, "fallback": profile.fallback, "judge": profile.judge}
             named |= {f"{place}.{name}": behaviour for name, behaviour in own.items() if behaviour is not None}
         for where, name in named.items():
             if name not in known:

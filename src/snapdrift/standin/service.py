@@ -20,7 +20,7 @@ from snapdrift.standin.api_errors import ApiError, model_not_found, recording_no
 from snapdrift.standin.attachments import FindFile
 from snapdrift.standin.behaviours import resolve_behaviours
 from snapdrift.standin.billing import Overbilling
-from snapdrift.standin.config import Profile, StandinConfig
+from snapdrift.standin.config import JUDGE_MARK, Profile, StandinConfig
 from snapdrift.standin.counting import check_window, input_tokens
 from snapdrift.standin.draws import digest
 from snapdrift.standin.prompt_cache import PromptCache
@@ -117,7 +117,7 @@ class AnswerService:
         stock = self._stocks[profile.suite]
         models = (question.model, snapshot)
         variant = caller.variant if caller else None
-        asked = "" if _JUDGE in (variant or "") else question.text
+        asked = "" if JUDGE_MARK in (variant or "") else question.text
         named = profile.named_behaviour(variant, models, asked)
         if stock.recordings.judgements:
             judged = self._judged(stock.recordings, question, caller, named)
@@ -173,14 +173,10 @@ class AnswerService:
         return self._arrivals[identity] - 1
 
 
-_JUDGE = "?judge="
-"""What stands before the grader in the name of a variant whose answer is judged."""
-
-
 def _vote(caller: ClientRequestId | None) -> str:
     """Which of several votes a judge is asked for: what follows the dot of `VARIANT?judge=GRADER.VOTE`."""
     asked = "" if caller is None else caller.variant
-    _, judged, grader = asked.rpartition(_JUDGE)
+    _, judged, grader = asked.rpartition(JUDGE_MARK)
     return grader.partition(".")[2] if judged else ""
 
 

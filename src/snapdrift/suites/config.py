@@ -173,6 +173,7 @@ class StandinSuite(Entry):
     models: dict[str, str] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
     fallback: str | None = None
+    judge: str | None = None
     template: str | None = None
 
 
