@@ -259,7 +259,7 @@ def _unbroken(markup: Any) -> Any:
     """Escaped markup in which every option of a command is one piece; the pattern fits nothing that is markup."""
     from markupsafe import Markup
 
-    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', markup))  # noqa: S704  it is escaped already
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(markup)))  # noqa: S704  it is escaped already
 
 
 def _filters() -> dict[str, Callable[..., Any]]:
