@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +44,12 @@ def test_a_suite_that_is_right_is_said_to_be_with_what_its_gate_sees(suite):
     assert lines[0] == "evals/greetings.yaml: ok"
     assert lines[1] == "  30 cases, 2 variants, gate default, graders polite"
     assert "80% power" in lines[-1]
+
+
+def test_one_case_and_one_variant_are_said_as_one(suite):
+    (prepared,) = pipeline.check_suites([suite()], pipeline.RunOptions())
+    one = replace(prepared, cases=prepared.cases[:1], variants=prepared.variants[:1])
+    assert tables.checked(one).splitlines()[1].startswith("  1 case, 1 variant, gate")
 
 
 def demo(**changes: Any) -> Any:

@@ -14,6 +14,9 @@ from snapdrift import pipeline
 from snapdrift.errors import AcceptancesError, InsufficientError, UsageError
 from snapdrift.pipeline.options import Output, RunOptions, RunOutcome, Selection, TargetOptions
 from snapdrift.pipeline.prepare import check_suites, prepare
+from snapdrift.reports.html import render_html
+from snapdrift.reports.markdown import render_markdown
+from snapdrift.reports.terminal import render_line, render_terminal
 from snapdrift.standin.config import Profile, StandinConfig
 from snapdrift.standin.launch import StandinProcess
 
@@ -68,6 +71,14 @@ def test_a_run_that_is_taken_up_is_decided_again_on_its_answers_with_what_is_acc
     assert (decided.spared.run_id, decided.spared.attempt) == (decided.red.run_id, 2)
     (earlier,) = document(decided.spared)["earlier_verdicts"]
     assert (earlier["decision"], earlier["differs"]) == ("regression", ["accepted"])
+
+
+def test_a_pass_that_rests_on_acceptances_says_so_beside_its_headline(decided):
+    spared, red = decided.spared.view, decided.red.view
+    assert "[3 accepted]" in render_terminal(spared).splitlines()[0]
+    assert "*3 accepted*" in render_markdown(spared).splitlines()[0]
+    assert '<span class="label">3 accepted</span> 3 accepted losses are left out' in render_html(spared)
+    assert "accepted" not in render_line(red)
 
 
 def test_verdict_json_lists_what_is_accepted_and_what_it_took_out(decided):

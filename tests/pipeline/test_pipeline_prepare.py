@@ -122,8 +122,15 @@ def test_a_suite_whose_only_gate_has_another_name_needs_no_option(workspace):
 
 
 def test_a_gate_that_could_never_tell_says_what_it_would_take(workspace):
-    with pytest.raises(InsufficientError, match=r"(?s)gate default could never tell:.*10 cases"):
-        require_sufficient(prepared(suite_of(workspace(cases=10, max_blind=0.1))))
+    path = suite_of(workspace(cases=10, max_blind=0.1))
+    with pytest.raises(InsufficientError, match=r"(?s)gate default could never tell:.*10 cases") as caught:
+        require_sufficient(prepared(path))
+    opening, first = str(caught.value).splitlines()[:2]
+    written = path.read_text().splitlines()
+    for told, key in ((opening, "default"), (first.strip(), caught.value.problems[0].expected.split(": ")[1][:5])):
+        file, line, column, _ = told.split(":", 3)
+        assert file == "evals/capitals.yaml"
+        assert written[int(line) - 1][int(column) - 1 :].startswith(key)
 
 
 # ------------------------------------------------------------ several suites

@@ -17,7 +17,7 @@ from tests.reports.held import changed, embed, held
 from snapdrift.errors import ConfigError
 from snapdrift.model import Source
 from snapdrift.reports import RunData, build_view, write_junit_and_summary, write_reports
-from snapdrift.reports.html import render_html
+from snapdrift.reports.html import named, render_html
 
 MakeRun = Callable[..., Any]
 
@@ -245,3 +245,12 @@ def test_the_margin_of_a_comparison_lies_on_the_side_that_is_worse(
     rows = tuple(replace(row, metric=replace(row.metric, higher_is_better=more_is_better)) for row in view.comparisons)
     page = render_html(replace(view, comparisons=rows))
     assert f"<title>margin: {edge}" in page
+
+
+def test_an_option_in_a_sentence_is_not_broken_and_nothing_else_becomes_markup() -> None:
+    told = named("`--no-cache` and --fresh of `a--b` -- <b>--</b>; --no-cache asks")
+    option = '<span class="option">{}</span>'.format
+    assert str(told) == (
+        f'<b class="name">{option("--no-cache")}</b> and {option("--fresh")} of <b class="name">a--b</b> -- '
+        f"&lt;b&gt;--&lt;/b&gt;; {option('--no-cache')} asks"
+    )

@@ -368,7 +368,8 @@ def test_names_keep_their_hyphens_when_a_sentence_is_set() -> None:
 @pytest.mark.parametrize(
     ("reasons", "passing", "sentence"),
     [
-        ([], 0, "no case newly fails or newly passes."),
+        ([], 0, "No case newly fails or newly passes."),
+        ([], 1, "No case newly fails, 1 newly passes."),
         (["wrong"], 0, "1 case newly fails, none newly passes."),
         (["wrong", "wrong"], 1, "2 cases newly fail, 1 newly passes; all of the 2 are wrong answers."),
         (

@@ -247,6 +247,21 @@ def test_a_grader_with_a_mistake_can_be_named_by_a_gate(mistakes: Mistakes, good
     assert len(mistakes(good.replace("{name: queue, same", "{name: queue, sme: 1, same"))) == 1
 
 
+def test_what_a_case_lacks_is_told_with_its_line_in_the_dataset(mistakes: Mistakes, good: str) -> None:
+    inline = good[good.index("cases:") : good.index("prompt:")]
+    text = good.replace(inline, "dataset: t.jsonl\n").replace('"{{ expected }}"', '"{{ expected.queue }}"')
+    rows = [
+        '{"id": "a", "ticket": "x", "expected": {"queue": 1}}',
+        "",
+        '{"id": "b", "ticket": "x", "expected": {"queu": 1}}',
+    ]
+    (found,) = mistakes(text, {"t.jsonl": "\n".join(rows)})
+    assert found.endswith(
+        'graders[0].same: `expected.queue` is not there in case "b" of t.jsonl:3 (1 of 2 cases); '
+        '`expected` has queu there; did you mean "queu"?'
+    )
+
+
 def test_mistakes_in_other_files_are_told_in_those_files(mistakes: Mistakes, good: str) -> None:
     text = good.replace('{input: "{{ ticket }}"}', "prompts/p.yaml")
     files = {"prompts/p.yaml": 'instructions: x\ninput:\n  - {role: user, content: "{{ tickt }}"}\n'}

@@ -75,7 +75,28 @@ def test_an_undefined_name_is_told_with_its_line() -> None:
 
 
 def test_a_missing_key_is_told() -> None:
-    assert failure("{{ expected.queu }}", expected={"queue": 1}) == "'dict object' has no attribute 'queu'"
+    assert failure("{{ expected.queu }}", expected={"queue": 1}) == "`expected.queu` is not there"
+
+
+@pytest.mark.parametrize(
+    ("source", "found", "expected"),
+    [
+        ("{{ row.sub.x }}", "`row.sub.x`", "`row.sub` has y, z there"),
+        ("is {{ row['sub']['key'] }}", "`row['sub']['key']`", "`row['sub']` has y, z there"),
+        ("{{ row.y }} {{ row.sub.y }} {{ row.sub.why }}", "`row.y`", "`row` has sub, many, none there"),
+        ("{{ row['subs'] }}", "`row['subs']`", '`row` has sub, many, none there; did you mean "sub"?'),
+        ("{{ row.many[2] }}", "`row.many[2]`", "`row.many` is a list there"),
+        ("{{ row.none.x }}", "`row.none.x`", "`row.none` is null there"),
+        ("{% for one in row.many %}{{ one.key }}{% endfor %}", '"key"', None),
+    ],
+)
+def test_what_a_case_lacks_is_told_by_its_path_with_what_is_there(
+    source: str, found: str, expected: str | None
+) -> None:
+    row = {"sub": {"y": 1, "z": 2}, "many": [{"a": 1}], "none": None}
+    with pytest.raises(TemplateError) as caught:
+        Template(source).render({"row": row})
+    assert (caught.value.message, caught.value.expected) == (f"{found} is not there", expected)
 
 
 def test_an_undefined_name_inside_a_list_is_told() -> None:

@@ -41,6 +41,14 @@ def test_the_verdicts_since_it_last_passed_are_told_with_what_is_other() -> None
     assert "what is other now: the seed and the number of repeats, and the answers." in sentence
 
 
+def test_answers_of_earlier_runs_are_not_said_to_be_other() -> None:
+    other = asked_again_sentence(earlier(RED, differs=("gate", "accepted")), anew=False)
+    same = asked_again_sentence(earlier(RED), anew=False)
+
+    assert "what is other now: what the gate asks for and what is accepted. A gate" in other
+    assert "nothing is other now, the answers are the same. A gate" in same
+
+
 def test_several_attempts_of_one_run_are_one_run_by_its_last() -> None:
     red = EarlierVerdict("run-1", 1, "2026-11-01", RED)
     passed = EarlierVerdict("run-1", 2, "2026-11-02", PASSED)

@@ -29,7 +29,7 @@ from snapdrift.model import (
     Variant,
 )
 from snapdrift.verdicts import RunFacts, evaluate
-from snapdrift.verdicts.asides import control_sentence, ledger_sentence, parity_sentence
+from snapdrift.verdicts.asides import control_sentence, ledger_sentence, ledger_sentences, parity_sentence
 from snapdrift.verdicts.parity import way_of
 
 MakeResults = Callable[..., Results]
@@ -248,6 +248,19 @@ def test_a_ledger_entry_says_whether_it_is_as_it_was(before: tuple[str, ...], sa
 
     asked = f"`alias` asked for gpt-4o and was answered as {SNAPSHOT} in 2 of 2 answers"
     assert ledger_sentence(entry) == asked + said
+
+
+def test_entries_that_no_earlier_run_can_be_compared_with_are_one_sentence() -> None:
+    before = LedgerEntry("known", "gpt-4o", {SNAPSHOT: 1}, (SNAPSHOT,))
+    judge = LedgerEntry("", "gpt-4o-mini", {"gpt-4o-mini-2024-07-18": 3}, judge="tone")
+    alias = LedgerEntry("alias", "gpt-4o", {SNAPSHOT: 2})
+
+    told = (
+        "The judge of `tone` asked for gpt-4o-mini and was answered as gpt-4o-mini-2024-07-18 in 3 of 3 answers; "
+        f"`alias` asked for gpt-4o and was answered as {SNAPSHOT} in 2 of 2 answers; no earlier run to compare with."
+    )
+    assert ledger_sentences([judge, before, alias]) == (ledger_sentence(before), told)
+    assert ledger_sentences([before, judge]) == (ledger_sentence(before), ledger_sentence(judge))
 
 
 def test_the_first_run_has_nothing_to_compare_with_and_moves_nothing(make_results: MakeResults) -> None:

@@ -20,10 +20,11 @@ def checked(prepared: Prepared) -> str:
 
     suite = prepared.suite
     graders = ", ".join(grader.name for grader in suite.graders)
-    variants = len(prepared.variants)
+    asked, variants = len(prepared.cases), len(prepared.variants)
+    held = f"{asked} case{'' if asked == 1 else 's'}, {variants} variant{'' if variants == 1 else 's'}"
     lines = [
         f"{suite.path}: ok",
-        f"  {len(prepared.cases)} cases, {variants} variants, gate {prepared.gate.name}, graders {graders}",
+        f"  {held}, gate {prepared.gate.name}, graders {graders}",
         *([f"  {_accepted(len(suite.accepted))} of this suite"] if suite.accepted else []),
         *(f"  warning: {text}" for text in suite.warnings),
         *sight(prepared.sufficiency),

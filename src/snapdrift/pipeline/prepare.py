@@ -283,10 +283,13 @@ def require_enough(suite: Suite, gate: Gate, found: Sequence[Sufficiency]) -> No
         from snapdrift.suites.gate_lines import gate_lines
 
         lines = gate_lines(suite.source, suite.path, gate.name)
-        told = [f"  {entry.detail}" for entry in short]
         problems = []
         for entry in short:
             at = lines.metric(entry.metric)
             expected = f"gate {gate.name} could never tell: {entry.detail}"
             problems.append(Problem(suite.path, at.line, at.column, "", "", expected))
-        raise InsufficientError("\n".join([f"{suite.path}: gate {gate.name} could never tell:", *told]), problems)
+        where = f"{suite.path}:{lines.gate.line}:{lines.gate.column}"
+        told = [
+            f"  {one.file}:{one.line}:{one.column}: {entry.detail}" for one, entry in zip(problems, short, strict=True)
+        ]
+        raise InsufficientError("\n".join([f"{where}: gate {gate.name} could never tell:", *told]), problems)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -236,15 +237,29 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
 
 
 def named(sentence: str) -> Any:
-    """A sentence as markup: each name in backticks becomes an element, everything is escaped."""
+    """A sentence as markup: each name in backticks becomes an element, everything is escaped.
+
+    An option (`--no-cache`) is kept on one line: half of it at a line's end reads as another one.
+    """
     from markupsafe import Markup, escape
 
     parts = str(sentence).split("`")
     if len(parts) % 2 == 0:
-        return escape(sentence)
+        return _unbroken(escape(sentence))
     return Markup("").join(
-        Markup('<b class="name">{}</b>').format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+        _unbroken(Markup('<b class="name">{}</b>').format(part) if place % 2 else escape(part))
+        for place, part in enumerate(parts)
     )
+
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z]{1,12}(?:-[a-z]{1,12}){0,2}\b")
+
+
+def _unbroken(markup: Any) -> Any:
+    """Escaped markup in which every option of a command is one piece; the pattern fits nothing that is markup."""
+    from markupsafe import Markup
+
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(markup)))  # noqa: S704  it is escaped already
 
 
 def _filters() -> dict[str, Callable[..., Any]]:

@@ -15,7 +15,7 @@ from snapdrift.reports.kept_baseline import baseline_label
 from snapdrift.reports.redaction import WORD
 from snapdrift.reports.reuse import REUSED, reused_sentence
 from snapdrift.reports.view import REALITY, SOURCE_LABELS, Label, VariantView
-from snapdrift.verdicts.asides import ledger_sentence, stopped_sentence
+from snapdrift.verdicts.asides import ledger_sentences, stopped_sentence
 from snapdrift.verdicts.calibration_words import STATUS_WORDS, short_meaning
 
 _NAMED, _TOLD = 4, 40
@@ -63,6 +63,7 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
         if sentences:
             labels.append(Label(SOURCE_LABELS[source], " ".join(sentences)))
     labels.extend(_of_judges(data))
+    labels.extend(_of_acceptances(data.evaluation))
     stopped = data.evaluation.sequential and stopped_sentence(data.evaluation.sequential)
     if stopped:
         labels.append(Label(STOPPED_EARLY, stopped))
@@ -77,6 +78,17 @@ def labels_of(data: RunData, variants: Iterable[VariantView]) -> tuple[Label, ..
     if data.redaction:
         labels.append(_of_redaction(data.redaction))
     return tuple(labels)
+
+
+def _of_acceptances(evaluation: Evaluation) -> Iterator[Label]:
+    """That losses were left out because somebody accepted them: what is decided rests on that."""
+    lost = {(c.metric, case) for c in evaluation.comparisons if c.left_out is not None for case in c.left_out.losses}
+    if lost:
+        number = len(lost)
+        what = "1 accepted loss is" if number == 1 else f"{number:,} accepted losses are"
+        yield Label(
+            f"{number:,} accepted", f"{what} left out of the comparisons; who accepted each, and why, is below."
+        )
 
 
 def _of_redaction(redaction: Redaction) -> Label:
@@ -111,4 +123,4 @@ def _of_judges(data: RunData) -> Iterator[Label]:
 
 def resolutions_of(evaluation: Evaluation) -> tuple[str, ...]:
     """For each variant and judge whose answers name another model than was asked for: which, and how often."""
-    return tuple(ledger_sentence(entry) for entry in evaluation.ledger if entry.returned.keys() - {entry.requested})
+    return ledger_sentences([one for one in evaluation.ledger if one.returned.keys() - {one.requested}])

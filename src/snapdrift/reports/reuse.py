@@ -14,7 +14,7 @@ REUSED = "reused answers"
 _RUNS = 3
 _CONFOUNDED = (
     "They were not asked beside the answers of this run: a change at the provider in between looks like a difference "
-    "between variants. Nothing was paid for them and no latency was measured; --no-cache asks anew."
+    "between variants. Nothing was paid for them and no latency was measured; `--no-cache` asks anew."
 )
 
 

@@ -91,9 +91,8 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
 
 def _opening(view: View) -> Iterator[str]:
     """What is said before the tables: the decision, its reasons, why metrics moved, and what else to know."""
-    yield from dict.fromkeys(
-        (view.headline, *(text for _, text in view.change_sentences), *view.resolutions, *view.reasons)
-    )
+    changes = (text for _, text in view.change_sentences)
+    yield from dict.fromkeys((view.headline, *view.reasons, *changes, *view.resolutions))
     yield from (f"baseline: {sentence}" for sentence in view.reference_sentences)
     yield from _newly_failing(view)
     told = (STOPPED_EARLY, REUSED, ARCHIVED)

@@ -201,9 +201,10 @@ def change_sentence(
     failing = len(failing_reasons)
     of = "" if on_others is None else " on metrics with a margin"
     others = _on_others(on_others or {})
+    none = "no" if candidate else "No"
     if not failing and not passing:
-        return f"{who}no case newly fails or newly passes{of}{others}."
-    fails = "1 case newly fails" if failing == 1 else f"{count(failing) if failing else 'no'} cases newly fail"
+        return f"{who}{none} case newly fails or newly passes{of}{others}."
+    fails = f"{count(failing) if failing else none} {'cases newly fail' if failing > 1 else 'case newly fails'}"
     passes = f"{count(passing) if passing else 'none'} newly pass{'' if passing > 1 else 'es'}"
     known = [cause for cause in causes if cause is not None]
     why = _attributed(known) if known and len(known) == failing else _why(failing_reasons)

@@ -147,6 +147,7 @@ class _Loader:
         try:
             if entry.dataset is not None and entry.cases is None:
                 read = read_dataset(loading.workspace.resolve(entry.dataset), entry.dataset)
+                loading.dataset = entry.dataset
             elif entry.cases:
                 read = read_cases(rows_of_document(loading.document, ("cases",)), loading.document.file)
             else:

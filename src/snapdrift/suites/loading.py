@@ -23,7 +23,22 @@ class Loading:
         self.problems: dict[Problem, None] = {}
         self.muted: AbstractSet[str] = frozenset()
         """Top-level keys whose mistakes are only a consequence of others that are already told."""
+        self.dataset = ""
+        """The dataset file that the cases are read from, for messages about a case; empty where there is none."""
         self._documents: dict[str, Document | None] = {}
+
+    def row_of(self, case_id: str) -> str:
+        """` of FILE:LINE` for a case of the dataset file, which is read again for it; empty where it has no line."""
+        if not self.dataset:
+            return ""
+        from snapdrift.suites.datasets import read_rows
+
+        try:
+            rows = read_rows(self.workspace.resolve(self.dataset), self.dataset)
+        except (PathError, DocumentError):  # other mistakes in it are told already
+            return ""
+        found = next((row for row in rows if row.line and row.values.get("id") == case_id), None)
+        return f" of {found.place}" if found is not None else ""
 
     def complain(
         self, location: Location, found: str, expected: str, *, key: bool = False, document: Document | None = None

@@ -74,8 +74,13 @@ class Template:
         try:
             return _value(self._compiled, context) if self.native else _text(self._compiled, context)
         except JinjaError as error:
+            from snapdrift.suites.missing import missing_words
+
             line, undefined = self._line_of(error.__traceback__), isinstance(error, UndefinedError)
-            raise TemplateError(error.message or str(error), line, undefined=undefined) from None
+            message = error.message or str(error)
+            told = missing_words(message, self.source, context) if undefined else None
+            found, expected = told or (message, None)
+            raise TemplateError(found, line, expected=expected, undefined=undefined) from None
         except _RUNTIME_ERRORS as error:
             message = f"{type(error).__name__}: {error}"
             raise TemplateError(message, self._line_of(error.__traceback__)) from None

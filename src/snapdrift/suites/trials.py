@@ -112,7 +112,8 @@ def try_prompts(
     for tried in cases:
         trial.run(tried)
     for told in trial.told.values():
-        found = f"{told.found} in case {quoted(told.case)}{_count(told, len(cases), len(variants))}"
+        at = loading.row_of(told.case)
+        found = f"{told.found} in case {quoted(told.case)}{at}{_count(told, len(cases), len(variants))}"
         _complain(told.place, found, told.expected, loading)
 
 
@@ -230,7 +231,7 @@ def _try_template(template: Template, cases: Iterable[TriedCase], place: Origin,
     if first is not None:
         failure, tried = first
         count = "" if tries == 1 else f" ({failures} of {tries} cases)"
-        found = f"{failure} in case {quoted(tried.case.id)}{count}"
+        found = f"{failure} in case {quoted(tried.case.id)}{loading.row_of(tried.case.id)}{count}"
         _complain(place, found, _mend(failure, tried.context), loading)
 
 

@@ -15,17 +15,38 @@ from snapdrift.verdicts.words import cases, change_text, names
 
 def ledger_sentence(entry: LedgerEntry) -> str:
     """What was asked for, what answered, and whether that is as it was last time."""
-    who = f"The judge of `{entry.judge}`" if entry.judge else f"`{entry.variant}`"
+    who = _who(entry).replace("the judge", "The judge", 1) if entry.judge else _who(entry)
     if not entry.returned:
         return f"{who} asked for {entry.requested}, and no answer names a model."
+    return f"{who} {_answered(entry)}{_since(entry)}."
+
+
+def ledger_sentences(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
+    """The sentence of each entry that some model answered; all that no earlier run can be compared with are one."""
+    known = [ledger_sentence(entry) for entry in entries if entry.before]
+    new = [entry for entry in entries if not entry.before]
+    if len(new) < 2:
+        return tuple(map(ledger_sentence, entries))
+    told = "; ".join(f"{_who(entry)} {_answered(entry)}" for entry in new)
+    return (*known, f"{told[0].upper()}{told[1:]}{_UNCOMPARED}.")
+
+
+_UNCOMPARED = "; no earlier run to compare with"
+
+
+def _who(entry: LedgerEntry) -> str:
+    return f"the judge of `{entry.judge}`" if entry.judge else f"`{entry.variant}`"
+
+
+def _answered(entry: LedgerEntry) -> str:
     total = sum(entry.returned.values())
     answered = ", ".join(f"{model} in {number:,} of {total:,} answers" for model, number in most_first(entry.returned))
-    return f"{who} asked for {entry.requested} and was answered as {answered}{_since(entry)}."
+    return f"asked for {entry.requested} and was answered as {answered}"
 
 
 def _since(entry: LedgerEntry) -> str:
     if not entry.before:
-        return "; no earlier run to compare with"
+        return _UNCOMPARED
     return ", as last time" if set(entry.before) == set(entry.returned) else f"; last time as {names(entry.before)}"
 
 

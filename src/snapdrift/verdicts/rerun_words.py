@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from snapdrift.conclusions import Draw, EarlierVerdict, Evaluation
-from snapdrift.model import DecisionWord
+from snapdrift.conclusions import Draw, EarlierVerdict, Evaluation, VariantSummary
+from snapdrift.model import DecisionWord, Endpoint, Outcome
 
 _WHAT = {
     "commit": "the commit",
@@ -25,7 +25,8 @@ _WHAT = {
 def rerun_sentences(evaluation: Evaluation, attempt: int) -> tuple[str, ...]:
     """What a reader of this verdict has to know of those before it; nothing where it is the first."""
     sentences = [attempt_sentence(attempt, [one for one in evaluation.earlier if one.same_run])]
-    sentences.append(asked_again_sentence([one for one in evaluation.earlier if not one.same_run]))
+    others = [one for one in evaluation.earlier if not one.same_run]
+    sentences.append(asked_again_sentence(others, anew=any(map(_asked_anew, evaluation.variants))))
     baselines = {pair.baseline for pair in evaluation.gate.pairs}
     sentences += [draw_sentence(draw) for draw in evaluation.draws if draw.variant in baselines]
     return tuple(sentence for sentence in sentences if sentence)
@@ -40,20 +41,34 @@ def attempt_sentence(attempt: int, earlier: Sequence[EarlierVerdict]) -> str:
     return f"{opening}, on the answers that were there{decided}."
 
 
-def asked_again_sentence(others: Sequence[EarlierVerdict]) -> str:
-    """That the question was decided by other runs since it last passed, and what was other then; empty if by none."""
+def asked_again_sentence(others: Sequence[EarlierVerdict], *, anew: bool = True) -> str:
+    """That the question was decided by other runs since it last passed, and what was other then; empty if by none.
+
+    `anew` says whether any answer of this run was asked for: where all are of earlier runs, the answers are not other.
+    """
     latest = list({one.run_id: one for one in others}.values())
     since = _since_green(latest)
     if not since:
         return ""
     changed = dict.fromkeys(what for one in since for what in one.differs)
     told = _listed([_WHAT.get(what, what) for what in changed])
-    what = f"; what is other now: {told}, and the answers" if changed else "; only the answers are other"
+    if changed:
+        what = f"; what is other now: {told}{', and the answers' if anew else ''}"
+    else:
+        what = "; only the answers are other" if anew else "; nothing is other now, the answers are the same"
     runs = "an earlier run" if len(since) == 1 else f"{len(since)} earlier runs"
     return (
         f"The same variants were asked under this gate in {runs} since they last passed "
         f"({decisions_text(since)}){what}. A gate that is asked until it is green shows less each time."
     )
+
+
+def _asked_anew(variant: VariantSummary) -> bool:
+    """Whether a variant has an answer that no earlier run received, and that no file had."""
+    if variant.endpoint in (Endpoint.ARCHIVE, Endpoint.OUTPUTS):
+        return False
+    answered = sum(number for outcome, number in variant.outcomes.items() if Outcome(outcome).measured)
+    return answered > (variant.reused.calls if variant.reused is not None else 0)
 
 
 def draw_sentence(draw: Draw) -> str:
