@@ -82,7 +82,9 @@ def with_left_out_told(
     return tuple(
         replace(one, detail=f"{one.detail} {_left_out(out)}") if out else one
         for one in found
-        for out in [len((applicable[one.metric] - compared[one.metric]) & ids if one.metric in applicable else ())]
+        for out in [
+            len((applicable[one.metric] - compared[one.metric]) & ids if one.metric in applicable else frozenset())
+        ]
     )
 
 
