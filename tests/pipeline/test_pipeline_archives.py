@@ -367,7 +367,7 @@ def test_a_simulated_run_is_a_baseline_for_the_stand_in_alone(workspace, snapdri
     assert (done.returncode, "No baseline but for the stand-in: its answers are simulated" in done.stdout) == (0, True)
     live = ("--base-url", "http://127.0.0.1:9/v1", "--max-usd", "1")
     with monkeypatch.context() as patch:
-        patch.setattr("snapdrift.pipeline.targets._measures", lambda host: True)  # as if a model were behind it
+        patch.setattr("snapdrift.pipeline.targets._measures", bool)  # as if a model were behind it
         done = snapdrift("run", *asked, *live, cwd=workspace, env={"OPENAI_API_KEY": "none"})
     assert (done.returncode, "whose answers are simulated, and november" in done.stderr) == (2, True)
     done = snapdrift("run", *asked, "--standin", "--json", cwd=workspace)
