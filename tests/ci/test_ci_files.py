@@ -42,7 +42,8 @@ def test_scripts_get_what_they_need_by_the_environment_and_actions_are_pinned(pa
 def test_workflows_give_no_permission_that_a_job_does_not_name(path: Path) -> None:
     found = loaded(path)
     assert found["permissions"] == {}
-    nobody_waits = found[True].keys() <= {"schedule", "workflow_dispatch"}  # YAML 1.1 reads the key `on` as true
+    (events,) = (value for key, value in found.items() if str(key) in ("on", "True"))  # YAML 1.1 reads `on` as true
+    nobody_waits = events.keys() <= {"schedule", "workflow_dispatch"}
     for job in found["jobs"].values():
         assert job["permissions"]
         assert job["timeout-minutes"] <= (120 if nobody_waits else 60)
