@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from snapdrift.acceptances import HASH_DIGITS
-from snapdrift.model import CallKey, Outcome, Reason, Response, Source, Step, ToolCall, Usage
+from snapdrift.model import CallKey, Case, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
 from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
 from snapdrift.reports.columns import alike, passes
@@ -60,6 +60,14 @@ def _step(step: Step) -> list[Any]:
         [[result.name, result.output, result.matched, result.is_error] for result in step.results],
         [list(each) for each in zip_longest(step.said_by, step.said, fillvalue="user")],
     ]
+
+
+def _short_hash(case: Case) -> dict[str, str]:
+    """By what an acceptance is held to the case; a case with a number that is none has no hash."""
+    try:
+        return {"hash": case.hash[:HASH_DIGITS]}
+    except ValueError:
+        return {}
 
 
 def _judged(case_id: str, view: AnswerView, replies: dict[str, int]) -> dict[str, Any]:
@@ -201,7 +209,7 @@ class CaseEncoder:
         return {
             "expected": None if view.case.expected is None else _shown(view.case.expected),
             "cluster": view.case.cluster,
-            **({} if self.redacted else {"hash": view.case.hash[:HASH_DIGITS]}),
+            **({} if self.redacted else _short_hash(view.case)),
             "variables": None if prompts else _shown(dict(view.case.variables)),
             "prompts": [self.prompt(prompt) for prompt in prompts],
             "prompt": [prompts.index(view.prompts[name]) if name in view.prompts else -1 for name in self.variants],
