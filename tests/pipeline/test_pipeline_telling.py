@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snapdrift.execution.records import Phase, Progress
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.pipeline.running import Said
+from snapdrift.pipeline.said import Said
 from snapdrift.pipeline.telling import Telling
 from snapdrift.unasked import Unasked
 

@@ -69,6 +69,7 @@ from snapdrift.pipeline.run_files import (
     runs_dir,
     with_stored_target,
 )
+from snapdrift.pipeline.said import Said
 from snapdrift.pipeline.seeding import seed_baseline
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
 from snapdrift.pipeline.sharding import ending_of, part_of, require_shardable, with_own_budget
@@ -93,7 +94,6 @@ if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
-    from snapdrift.unasked import Unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,39 +128,6 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
         return _run_suites(paths, said.kept(options))
     except BaselineGone as gone:
         return _run_suites(paths, said.once(replace(options, fallbacks={**options.fallbacks, **gone.because})))
-
-
-class Said:
-    """What was told before a baseline turned out to be gone: preparing the suites again says the same of them again."""
-
-    def __init__(self) -> None:
-        self._said: set[str | Unasked] = set()
-
-    def kept(self, options: RunOptions) -> RunOptions:
-        """Tells all, and remembers it."""
-
-        def notice(text: str) -> None:
-            self._said.add(text)
-            options.notice(text)
-
-        def settled(result: Unasked) -> None:
-            self._said.add(result)
-            options.settled(result)
-
-        return replace(options, notice=notice, settled=settled)
-
-    def once(self, options: RunOptions) -> RunOptions:
-        """Tells what was not told yet."""
-
-        def notice(text: str) -> None:
-            if text not in self._said:
-                options.notice(text)
-
-        def settled(result: Unasked) -> None:
-            if result not in self._said:
-                options.settled(result)
-
-        return replace(options, notice=notice, settled=settled)
 
 
 def _run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
