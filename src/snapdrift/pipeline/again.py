@@ -12,7 +12,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
-from snapdrift.pipeline.accepting import require_bounded, with_acceptances, with_left_out_told, without_accepted
+from snapdrift.pipeline.accepting import require_bounded, with_acceptances
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
 from snapdrift.pipeline.concluding import (
     STOPPED,
@@ -36,6 +36,7 @@ from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored
 from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
 from snapdrift.pipeline.sharding import with_own_budget
+from snapdrift.pipeline.sight import sight
 from snapdrift.pipeline.strange_runs import taken_from
 from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
@@ -150,8 +151,6 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
 
     Raises `UsageError` when it compares variants that were not asked, `InsufficientError` when it could never tell.
     """
-    from snapdrift.verdicts import sufficiency
-
     header = stored.header
     if header.gate not in suite.gates:
         raise UsageError(f"the suite no longer has the gate {header.gate!r} under which the run was made")
@@ -172,10 +171,7 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
         )
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
-    applicable = applicable_cases(suite, cases)
-    compared = without_accepted(suite, kept, applicable)
-    found = sufficiency(kept, suite.metrics, cases, compared, header.planned_repeats, rule)
-    require_enough(suite, kept, with_left_out_told(found, applicable, compared, drawable))
+    require_enough(suite, kept, sight(suite, kept, cases, header.planned_repeats, rule))
     return gate
 
 

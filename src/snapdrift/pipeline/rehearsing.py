@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
-from snapdrift.model import Case, Gate
-from snapdrift.pipeline.accepting import without_accepted
+from snapdrift.model import Case
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.pipeline.prepare import applicable_cases, require_enough
+from snapdrift.pipeline.prepare import require_enough
+from snapdrift.pipeline.sight import sight
 
 if TYPE_CHECKING:
-    from snapdrift.pipeline.frozen import Based, Frozen
-    from snapdrift.suites.resolved import Suite
+    from snapdrift.pipeline.frozen import Based
 
 
 def require_fallback_would_do(based: Based, cases: Sequence[Case], options: RunOptions) -> None:
@@ -26,18 +25,5 @@ def require_fallback_would_do(based: Based, cases: Sequence[Case], options: RunO
         return
     if options.shard is not None:
         raise UsageError("kept answers cannot be cut into shards")
-    repeats = max(selection.repeats or based.suite.repeats_for(based.gate.name), frozen.repeats)
-    _require_sight(based.suite, based.gate, frozen, cases, repeats)
-
-
-def _require_sight(suite: Suite, gate: Gate, frozen: Frozen, cases: Sequence[Case], repeats: int) -> None:
-    """What does not pair shows nothing: by the cases that do, the gate has to be able to tell."""
-    from snapdrift.verdicts import sufficiency
-    from snapdrift.verdicts.measured_entries import metric_entries
-
-    entries = metric_entries(gate, [metric.name for metric in suite.metrics])
-    if not any(entry.gates and entry.margin is not None for entry in entries.values()):
-        return
-    applicable = without_accepted(suite, gate, applicable_cases(suite, cases))
-    paired = tuple(case for case in cases if case.id in frozen.cases)
-    require_enough(suite, gate, sufficiency(gate, suite.metrics, paired, applicable, repeats))
+    repeats = selection.repeats or based.suite.repeats_for(based.gate.name)
+    require_enough(based.suite, based.gate, sight(based.suite, based.gate, cases, repeats, frozen=frozen))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
 from snapdrift.model import Case, Endpoint, Gate, Target, Variant
-from snapdrift.pipeline.accepting import require_bounded, with_left_out_told, without_accepted
+from snapdrift.pipeline.accepting import require_bounded
 from snapdrift.pipeline.judge_records import (
     calibration_notes,
     known_records,
@@ -18,9 +18,9 @@ from snapdrift.pipeline.judge_records import (
 )
 from snapdrift.pipeline.options import RunOptions, Selection
 from snapdrift.pipeline.prepare import DEFAULT_GATE, Prepared, applicable_cases, narrowed
+from snapdrift.pipeline.sight import sight
 
 if TYPE_CHECKING:
-    from snapdrift.conclusions import Sufficiency
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.failed import FailedCases
     from snapdrift.pipeline.frozen import Based
@@ -64,7 +64,10 @@ def under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: Ru
     one = Prepared(workspace, suite, catalog, gate, cases, variants, repeats, partial, (), known, design, idle, based)
     if suite.accepted and not partial:
         require_bounded(suite, gate, applicable_cases(suite, suite.cases))
-    return one if partial else replace(one, sufficiency=_sufficiency(one))
+    if partial:
+        return one
+    rule = None if design is None else design.rule
+    return replace(one, sufficiency=sight(suite, gate, one.askable, repeats, rule, one.frozen))
 
 
 def _based(
@@ -76,25 +79,6 @@ def _based(
     from snapdrift.pipeline.frozen import look_up
 
     return look_up(suite, gate, cases, workspace, catalog, options)
-
-
-def _sufficiency(one: Prepared) -> tuple[Sufficiency, ...]:
-    """What the gate can see; statistics are loaded only where something is claimed: floors are observed values."""
-    from snapdrift.verdicts.measured_entries import metric_entries
-
-    entries = metric_entries(one.gate, [metric.name for metric in one.suite.metrics])
-    if not any(entry.gates and entry.margin is not None for entry in entries.values()):
-        return ()
-    from snapdrift.verdicts import sufficiency
-
-    rule = None if one.design is None else one.design.rule
-    applicable = applicable_cases(one.suite, one.askable)
-    compared = without_accepted(one.suite, one.gate, applicable)
-    cases, repeats, frozen = one.askable, one.repeats, one.frozen
-    if frozen is not None:  # what does not pair shows nothing
-        cases, repeats = tuple(case for case in cases if case.id in frozen.cases), max(repeats, frozen.repeats)
-    found = sufficiency(one.gate, one.suite.metrics, cases, compared, repeats, rule)
-    return with_left_out_told(found, applicable, compared, (case.id for case in cases))
 
 
 def _drops_baseline(gate: Gate, variants: Sequence[Variant]) -> bool:
