@@ -48,6 +48,17 @@ graders:
   - {name: short, regex: "^.{1,20}$"}
 gate: {baseline: {variant: before}, candidates: [after], metrics: {queue: {margin: 0.02}, short: {margin: 0.02}}}
 """
+STEPS = (
+    ("load and check", "to_be_run"),
+    ("plan, store the plan", "open_writer"),
+    ("ask", "ask"),
+    ("grade", "store_scores"),
+    ("compare and decide", "conclude"),
+    ("render", "write_run_reports"),
+)
+"""What is measured, and the function of `pipeline.running` that does it."""
+PAGES = (("write_run_reports", (None, None)), ("refresh_index", None), ("write_ci_files", None))
+"""The functions of it that `--without-page` leaves out, and what they return then."""
 QUEUES = ("billing", "returns", "delivery", "technical")
 MB = 2**20
 
@@ -243,16 +254,9 @@ def run(root: Path, url: str, options: argparse.Namespace) -> None:
     if options.filled:
         running.ask = fill
     if options.without_page:
-        for function, made in (("write_run_reports", (None, None)), ("refresh_index", None), ("write_ci_files", None)):
+        for function, made in PAGES:
             setattr(running, function, lambda *_, made=made: made)
-    for name, function in (
-        ("load and check", "prepare_all"),
-        ("plan, store the plan", "open_writer"),
-        ("ask", "ask"),
-        ("grade", "store_scores"),
-        ("compare and decide", "conclude"),
-        ("render", "write_run_reports"),
-    ):
+    for name, function in STEPS:
         setattr(running, function, meter.step(name, getattr(running, function)))
     meter.watch_loop()
     target = TargetOptions(base_url=url)

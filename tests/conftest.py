@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 settings.register_profile("snapdrift", deadline=None, max_examples=int(os.environ.get("SNAPDRIFT_EXAMPLES", "40")))
 settings.load_profile("snapdrift")
 
-# A runner started in the background ignores Ctrl-C, and so would every process started here: the tests send it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A runner started in the background ignores Ctrl-C, one started by `nohup` the terminal's end, and so would every
+# process started here: the tests send both.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 # Coverage is that of the workers. Measuring what they start (stand-ins, mostly) would double what that takes.
 if "PYTEST_XDIST_WORKER" in os.environ:

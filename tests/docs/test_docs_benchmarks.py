@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from snapdrift.pipeline import running
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PROGRAMS = sorted(path for path in FOLDER.glob("*.py") if '__name__ == "__main__"' in path.read_text())
 
@@ -26,3 +28,9 @@ def test_a_benchmark_imports_what_is_there_and_has_the_options_that_it_names(pat
     called = re.findall(rf"python benchmarks/{path.name}(.*)", ast.get_docstring(ast.parse(path.read_text())) or "")
     assert called
     assert set(re.findall(r"--[a-z-]+", " ".join(called))) <= set(re.findall(r"--[a-z-]+", options))
+
+
+def test_the_steps_whose_memory_is_measured_are_steps_of_a_run():
+    program = runpy.run_path(str(FOLDER / "memory.py"))
+    assert [name for _, name in program["STEPS"] if not callable(getattr(running, name, None))] == []
+    assert [name for name, _ in program["PAGES"] if not callable(getattr(running, name, None))] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from tests.faults.conftest import Fated, only_root_is_bound, requests_of
@@ -12,6 +13,8 @@ from snapdrift.store import format as store_format
 from snapdrift.store import open_run
 
 CONCURRENCY = 4
+LOCKED_S = 0.5
+"""Several times what eight answers take: all workers have one to store before the file is free again."""
 COMMIT_GROUP = CONCURRENCY
 """One commit holds at most what waits for it: one response of each worker."""
 
@@ -133,18 +136,19 @@ class Locking:
 
 
 def test_a_run_file_that_is_locked_for_a_moment_is_waited_for(workspace, snapdrift, proxy):
-    root, locking = workspace(cases=60), None
-    locking = Locking(root)
+    root = workspace(cases=60)
+    locking, moment = Locking(root), []
 
     def at(number: int) -> None:
         if number == 20:
             locking.take()
-        if number == 20 + CONCURRENCY:  # none of the others comes before an answer is stored
-            locking.free()
+            moment.append(threading.Timer(LOCKED_S, locking.free))
+            moment[0].start()
 
     proxy.before = at
     command = ("run", "evals/capitals.yaml", "--base-url", proxy.base_url, "--concurrency", str(2 * CONCURRENCY))
     done = snapdrift(*command, "--quiet", cwd=root)
+    moment[0].join()
     assert done.returncode == 0, done.stderr
     assert proxy.seen.total() == 120
 
