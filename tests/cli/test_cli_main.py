@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from snapdrift import cli
+from snapdrift.cli import COMMANDS
 from snapdrift.errors import IncompleteError, Interrupted, SnapdriftError, StoreError, UsageError
 
 HEAVY = ("openai", "pandas", "scipy", "numpy", "jinja2", "starlette", "uvicorn", "yaml")
@@ -65,17 +66,20 @@ def test_ctrl_c_ends_with_130_and_a_word(end):
     assert said.strip() == "interrupted"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
-def test_help_and_version_load_nothing_heavy(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "commands"), [(["--help"], COMMANDS), (["--version"], ()), (["plan", "--help"], ("plan",))]
+)
+def test_help_and_version_load_nothing_heavy_and_no_other_command(arguments, commands):
     program = (
         "import sys\n"
         f"sys.argv = ['snapdrift', *{arguments!r}]\n"
         "from snapdrift.cli import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
+        f"loaded = [name for name in {COMMANDS!r} if 'snapdrift.cli.' + name in sys.modules]\n"
+        f"print(loaded, sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr.splitlines()[-1] == "[]"
+    assert done.stderr.splitlines()[-1] == f"{[*commands]} []"
 
 
 def test_the_version_is_that_of_the_package(snapdrift, tmp_path):

@@ -11,8 +11,9 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -28,8 +29,107 @@ _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.E
 """What a disk says that takes nothing more: no defect of ours, wherever it is met."""
 
 
+COMMANDS = (
+    "init",
+    "run",
+    "plan",
+    "check",
+    "resume",
+    "merge",
+    "grade",
+    "compare",
+    "report",
+    "export",
+    "archive",
+    "history",
+    "watch",
+    "calibrate",
+    "migrate",
+    "models",
+    "doctor",
+    "standin",
+    "schema",
+    "demo",
+)
+GROUPS = {
+    "import": ("group", "Make suites of promptfoo configurations, OpenAI evals and answers obtained elsewhere"),
+    "cache": ("cache", "Show, explain and forget the answers that later runs reuse"),
+    "state": ("group", "Keep runs, verdicts and spending in a git branch or a folder, so that they survive CI"),
+}
+"""Commands that have commands of their own: what their module calls them, and the line in the list of commands."""
+MODULES = {"import": "importing"}
+"""Modules of commands whose own name is a word of Python."""
+_EXAMPLES = re.compile(r"^Examples?:$", re.MULTILINE)
+
+
+def _in_module(name: str) -> Any:
+    """The function or group that a command is."""
+    called = GROUPS[name][0] if name in GROUPS else name
+    return getattr(importlib.import_module(f"snapdrift.cli.{MODULES.get(name, name)}"), called)
+
+
+def _line_of(name: str) -> str:
+    """What the list of commands says of one: the first paragraph of its docstring."""
+    if name in GROUPS:
+        return GROUPS[name][1]
+    return (inspect.getdoc(_in_module(name)) or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")
+
+
+def _help_of(function: Any) -> str:
+    """The docstring, whose examples keep their lines."""
+    return _EXAMPLES.sub("\b\n\\g<0>", inspect.getdoc(function) or "")
+
+
+def _made(name: str) -> Any:
+    """A command with its options, or a group with its commands."""
+    alone = typer.Typer(rich_markup_mode=None, add_completion=False)
+    if name not in GROUPS:
+        alone.command(name, help=_help_of(_in_module(name)), short_help=_line_of(name))(_in_module(name))
+        return typer.main.get_command(alone)
+    for command in _in_module(name).registered_commands:
+        command.help = _help_of(command.callback)
+    alone.add_typer(_in_module(name), name=name, short_help=_line_of(name))
+    return cast("TyperGroup", typer.main.get_command(alone)).commands[name]
+
+
+class _MadeWhenAsked(MutableMapping[str, Any]):
+    """The commands by name. A command line needs one of them, and the options of all take longer than all else here."""
+
+    def __init__(self) -> None:
+        self._made = dict.fromkeys((*COMMANDS, *GROUPS))
+
+    def __getitem__(self, name: str) -> Any:
+        if self._made[name] is None:
+            self._made[name] = _made(name)
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
 class Commands(TyperGroup):
     """The commands, with two ends that typer would give the code of a regression, or no word."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = _MadeWhenAsked()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  as typer has it
+        """The list of commands, which needs none of their options."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _line_of(name)) for name in self.commands])
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command. A reader that went away ends it with 2, Ctrl-C with 130."""
@@ -55,60 +155,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 passed, 1 regression, 2 usage or suite error, 3 incomplete, 4 inconclusive, 5 not gated, "
     "130 interrupted.",
 )
-
-COMMANDS = (
-    "init",
-    "run",
-    "plan",
-    "check",
-    "resume",
-    "merge",
-    "grade",
-    "compare",
-    "report",
-    "export",
-    "archive",
-    "history",
-    "watch",
-    "calibrate",
-    "migrate",
-    "models",
-    "doctor",
-    "standin",
-    "schema",
-    "demo",
-)
-
-
-_EXAMPLES = re.compile(r"^Examples?:$", re.MULTILINE)
-
-
-def _register(name: str) -> None:
-    """Adds a command; its help is the docstring, whose examples keep their lines."""
-    function = getattr(importlib.import_module(f"snapdrift.cli.{name}"), name)
-    first = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    app.command(name, help=_help_of(function), short_help=first)(function)
-
-
-def _help_of(function: Any) -> str:
-    return _EXAMPLES.sub("\b\n\\g<0>", inspect.getdoc(function) or "")
-
-
-for _name in COMMANDS:
-    _register(_name)
-GROUPS = {
-    "import": ("group", "Make suites of promptfoo configurations, OpenAI evals and answers obtained elsewhere"),
-    "cache": ("cache", "Show, explain and forget the answers that later runs reuse"),
-    "state": ("group", "Keep runs, verdicts and spending in a git branch or a folder, so that they survive CI"),
-}
-"""Commands that have commands of their own: what their module calls them, and the line in the list of commands."""
-MODULES = {"import": "importing"}
-"""Modules of commands whose own name is a word of Python."""
-for _name, (_group, _told) in GROUPS.items():
-    _commands = getattr(importlib.import_module(f"snapdrift.cli.{MODULES.get(_name, _name)}"), _group)
-    for _command in _commands.registered_commands:
-        _command.help = _help_of(_command.callback)
-    app.add_typer(_commands, name=_name, short_help=_told)
 
 
 def _print_version(asked: bool) -> None:
