@@ -18,8 +18,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from snapdrift.graders.base import grade
 from snapdrift.graders.json_equal import JsonEqual
+from snapdrift.graders.scoring import grade
 from snapdrift.model import (
     Call,
     CallKey,

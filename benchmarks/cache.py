@@ -19,7 +19,7 @@ from snapdrift.pipeline.reusing import Reusing
 from snapdrift.store import RunHeader, RunWriter, codec
 from snapdrift.store.cache import AnswerIndex
 from snapdrift.store.cache_answers import REUSABLE, Pinned, Reusable
-from snapdrift.store.writer import put_response
+from snapdrift.store.inserts import put_response
 
 MODEL, URL = "gpt-4o-2024-08-06", "https://api.openai.com/v1"
 VARIANTS = (Variant("august", MODEL, Endpoint.RESPONSES, {"temperature": 0}, {"input": "{{ text }}"}),)

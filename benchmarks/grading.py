@@ -32,7 +32,7 @@ from snapdrift.pipeline.grader_code import GraderCode
 from snapdrift.pipeline.grading import collecting_paused, grade_answers
 from snapdrift.pipeline.grading_workers import store_scores_of_workers
 from snapdrift.store import RunHeader, RunWriter, StoredRun, open_run
-from snapdrift.store.writer import put_response
+from snapdrift.store.inserts import put_response
 from snapdrift.suites.loader import load_suite
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.workspace import find_workspace

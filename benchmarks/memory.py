@@ -211,7 +211,7 @@ def lay_out(root: Path, cases: int, repeats: int) -> None:
 def fill(writer: Any, stored: Any, work: Any, **_: Any) -> str:
     """Puts answers into the run file that nobody gave, in the place of asking."""
     from snapdrift.model import CallKey, Endpoint, Outcome, Request, Response, Source, Usage
-    from snapdrift.store.writer import put_response
+    from snapdrift.store.inserts import put_response
 
     def put(connection: Any, keys: list[Any]) -> None:
         for case_id, variant, repeat in keys:

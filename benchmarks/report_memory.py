@@ -57,7 +57,7 @@ from snapdrift.reports import View, build_view, run_data, write_reports
 from snapdrift.reports.redaction import redacted
 from snapdrift.store import RunWriter, StoredRun, open_run
 from snapdrift.store.header import RunHeader
-from snapdrift.store.writer import put_response
+from snapdrift.store.inserts import put_response
 
 METRICS = (
     MetricSpec("valid", "valid", ScoreKind.PASS_FAIL),

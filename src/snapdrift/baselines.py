@@ -1,6 +1,6 @@
 """What is known of a baseline that is kept answers: whose they are, from when, and which cases pair with them.
 
-A plain, frozen record as in `model.py`. `pipeline` makes it, a run file keeps it, reports say it.
+A plain, frozen record as in `model`. `pipeline` makes it, a run file keeps it, reports say it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What people said of answers, and what that says of the judges that scored the same answers.
 
-Plain, frozen records as in `model.py`. A run file keeps what was drawn and what was said (`Labelling`); `verdicts`
+Plain, frozen records as in `model`. A run file keeps what was drawn and what was said (`Labelling`); `verdicts`
 concludes from it (`JudgeCalibration`); a record of that is kept for later runs. `docs/design/calibration.md` says why.
 """
 

@@ -1,6 +1,6 @@
 """Why a metric moved, as records: form and content, the tags in which it concentrates, failures that are alike.
 
-Plain and frozen, as those of `conclusions.py`, whose `Evaluation` holds them. `docs/design/attribution.md` says how
+Plain and frozen, as those of `conclusions`, whose `Evaluation` holds them. `docs/design/attribution.md` says how
 they come about.
 """
 

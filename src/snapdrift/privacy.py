@@ -1,6 +1,6 @@
 """What of a run is not to be shown: the rules of a suite, which its reports and exports apply.
 
-Plain and frozen, as the records of `model.py`. `docs/design/privacy.md` says what each rule means.
+Plain and frozen, as the records of `model`. `docs/design/privacy.md` says what each rule means.
 """
 
 from __future__ import annotations

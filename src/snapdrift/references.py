@@ -1,6 +1,6 @@
 """A baseline that is a git tree: which commit it is, what differs there, and how each candidate stands to it.
 
-Plain and frozen, as the records of `model.py`. `docs/design/prompt_changes.md` says how they come about.
+Plain and frozen, as the records of `model`. `docs/design/prompt_changes.md` says how they come about.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snapdrift.graders.base import Grader, grade
+from snapdrift.graders.base import Grader
 from snapdrift.graders.marks import Mark
 from snapdrift.graders.registry import Registry
+from snapdrift.graders.scoring import grade
 from snapdrift.model import Case, Failure, FailureKind, Outcome, Reason, Response, Score, ScoreKind
 
 Parse = Callable[..., Grader]

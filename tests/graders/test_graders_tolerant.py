@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapdrift.graders.base import Grader, grade
+from snapdrift.graders.base import Grader
 from snapdrift.graders.contains import Contains
 from snapdrift.graders.exact import Exact
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.number import Number
 from snapdrift.graders.registry import Registry
 from snapdrift.graders.schema import Schema
+from snapdrift.graders.scoring import grade
 from snapdrift.graders.tolerant import Readings, may_read_otherwise, read_again
 from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.well_formed import WellFormed

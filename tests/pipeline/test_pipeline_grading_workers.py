@@ -28,8 +28,8 @@ from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.running import run_suites
 from snapdrift.pipeline.sharding import with_share_of_budget
 from snapdrift.store import RunHeader, RunWriter, open_run
+from snapdrift.store.inserts import put_response
 from snapdrift.store.score_frames import WorkerFailedError
-from snapdrift.store.writer import put_response
 from snapdrift.suites.resolved import Suite, suite_from_stored
 
 NOTHING = GraderCode()

@@ -17,8 +17,8 @@ from snapdrift.errors import RunBusyError, StoreError
 from snapdrift.model import Call, CallKey, Case, Outcome, Reason, Request, Response, Score
 from snapdrift.store import RunHeader, RunState, RunWriter, open_run
 from snapdrift.store.committer import _Job
+from snapdrift.store.inserts import put_meta
 from snapdrift.store.lock import RunLock
-from snapdrift.store.writer import put_meta
 
 Create = Callable[[Path], RunWriter]
 RequestOf = Callable[[CallKey], Request]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from snapdrift.conclusions import Comparison
 from snapdrift.explanations import Attribution
-from snapdrift.graders.base import grade
 from snapdrift.graders.exact import Exact
+from snapdrift.graders.scoring import grade
 from snapdrift.model import (
     CallKey,
     CallResult,

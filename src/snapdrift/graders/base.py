@@ -1,83 +1,29 @@
-"""`Grader`, the base of all families, and `grade`, which applies one to one response.
+"""`Grader`, the base of all families: a frozen model whose fields are its YAML arguments.
 
-A grader is a frozen model whose fields are its YAML arguments. A family says what it thinks of an extracted value
-(`mark`); everything that is the same for all families (when it applies, outcomes, extraction, `not`, what may go
-wrong) is done here once.
+A family says what it thinks of an extracted value (`mark`), and overrides what else is particular to it; `scoring.py`
+does what is the same for all of them. The class is long because it is the whole list of what a family may say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from snapdrift.errors import SnapdriftError
 from snapdrift.graders import expected
-from snapdrift.graders.arguments import not_empty
 from snapdrift.graders.extract import WHOLE_TEXT, Alternatives, Extraction, extract
-from snapdrift.graders.made_scores import made_score
-from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
+from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, Need, Seen
-from snapdrift.graders.values import copied, kept, scrubbed, shortened
+from snapdrift.graders.scoring import grade
+from snapdrift.graders.shared_arguments import Accepts, Name, When
+from snapdrift.graders.values import copied
 from snapdrift.model import Case, MetricSpec, Outcome, Response, Score, ScoreKind, Variant, sha256
 from snapdrift.suites.registry import JudgeAt, Location
 
 if TYPE_CHECKING:
     from snapdrift.suites.prompts import Template
-
-_UNMARKED = Mark.error("the grader said nothing about this metric")
-DETAIL_LIMIT = 1_000
-EVIDENCE_LIMIT = 20
-RESERVED_NAMES = frozenset({"cost", "latency_p95", "first_token_p95", "output_tokens"})
-"""Metrics that a gate knows without a grader."""
-
-
-def _checked_name(name: str) -> str:
-    if not name.strip() or name != name.strip() or "." in name or not name.isprintable():
-        raise ValueError("a name without dots, control characters or blanks around it")
-    if name in RESERVED_NAMES:
-        raise ValueError(f"another name: {name!r} is a metric that every run has")
-    return name
-
-
-def _measured(outcome: Outcome) -> Outcome:
-    if not outcome.measured:
-        raise ValueError(f"a measured outcome: {', '.join(o.value for o in Outcome if o.measured)}")
-    return outcome
-
-
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-class When(BaseModel):
-    """`{tag: x}` or `{tags: [x, y]}`: the cases that have one of the tags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tag: str | None = None
-    tags: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _names_tags_once(self) -> Self:
-        if (self.tag is None) is not bool(self.tags):
-            raise ValueError("either `tag: x` or `tags: [x, y]`")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The tags, however they were written."""
-        return self.tags if self.tag is None else (self.tag,)
-
-
-Accepts = Annotated[
-    tuple[Annotated[Outcome, AfterValidator(_measured)], ...],
-    AfterValidator(not_empty),
-    BeforeValidator(_as_tuple, json_schema_input_type=list[Outcome]),
-]
 
 
 class Grader(BaseModel):
@@ -116,7 +62,7 @@ class Grader(BaseModel):
     examples: ClassVar[tuple[str, ...]] = ()
     """YAML for the reference, run by tests: an `answer`, what it takes to grade it, and a `grader` that it passes."""
 
-    name: Annotated[str, AfterValidator(_checked_name)] = Field(description="The metric's name, without dots.")
+    name: Name = Field(description="The metric's name, without dots.")
     extract: Alternatives = Field(default=WHOLE_TEXT, description="What of the answer is graded.")
     when: When | None = Field(default=None, description="Only cases with one of these tags.")
     negate: StrictBool = Field(default=False, alias="not", description="Turns the judgement round.")
@@ -130,7 +76,7 @@ class Grader(BaseModel):
         return (self._metric(self.name, self.kind),)
 
     @cached_property
-    def _scored_metrics(self) -> tuple[tuple[str, bool], ...]:
+    def scored_metrics(self) -> tuple[tuple[str, bool], ...]:
         """The metrics by name, and whether more of each is better: what each score asks for."""
         return tuple((metric.name, metric.higher_is_better) for metric in self.metrics)
 
@@ -326,86 +272,3 @@ class Grader(BaseModel):
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         """See `grade`."""
         return grade(self, case, response)
-
-
-def grade(grader: Grader, case: Case, response: Response) -> tuple[Score, ...]:
-    """The scores of one response: exactly one for each of the grader's metrics.
-
-    None where the grader does not apply to the case or the call was not measured. Never raises for what an answer
-    holds or a family does wrong: whatever keeps the grader from grading becomes a `grader_error` with a sentence.
-    """
-    if not grader.applies(case) or not response.outcome.measured:
-        return ()
-    if response.outcome not in grader.accepts:
-        return scores_of(grader, response, _with_facts(grader, case, not_accepted(grader, response)))
-    extraction: Extraction | None = None
-    marks: Mapping[str, Mark] | Mark
-    try:
-        extraction = grader.value_in(response)
-        marks = grader.marks_of(case, response, extraction.value)
-    except NotExtractedError as error:
-        marks = _with_facts(grader, case, Mark.not_extracted(f"could not extract: {error}", error.reason))
-    except (CannotGradeError, SnapdriftError) as error:
-        marks = Mark.error(str(error))
-    except Exception as error:  # noqa: BLE001  a defect in one family must not end a run that is paid for
-        marks = Mark.error(f"the grader failed: {type(error).__name__}: {error}")
-    return scores_of(grader, response, marks, extraction)
-
-
-def _with_facts(grader: Grader, case: Case, mark: Mark) -> Mark:
-    """The mark of an answer that held nothing to judge, with what is known of the case all the same."""
-    try:
-        return replace(mark, facts=grader.facts_of(case))
-    except Exception:  # noqa: BLE001  facts are for a summary: without them the score is still what it is
-        return mark
-
-
-def scores_of(
-    grader: Grader, response: Response, marks: Mapping[str, Mark] | Mark, extraction: Extraction | None = None
-) -> tuple[Score, ...]:
-    """One score for each metric; one mark stands for all of them. A metric without a mark is a grader error."""
-    # The whole answer is not kept a second time: it stands in the response.
-    extracted = None if extraction is None or extraction.value is response.text else kept(extraction.value)
-    extracted_by = None if extraction is None else extraction.alternative
-    call, version, negate = response.call, grader.version, grader.negate
-    case_id, variant, repeat = call.case_id, call.variant, call.repeat
-    of_all = marks if isinstance(marks, Mark) else None
-    scores = []
-    for name, higher_is_better in grader._scored_metrics:
-        mark = of_all or cast("Mapping[str, Mark]", marks).get(name, _UNMARKED)
-        mark = mark.inverted() if negate else mark
-        mark = mark if higher_is_better else mark.at_worst_where_failed()
-        scores.append(
-            made_score(
-                case_id,
-                variant,
-                repeat,
-                name,
-                mark.value,
-                mark.passed,
-                mark.reason,
-                mark.detail and _told(mark.detail),
-                extracted,
-                extracted_by,
-                mark.evidence and tuple(map(_told, mark.evidence[:EVIDENCE_LIMIT])),
-                version,
-                mark.facts,
-            )
-        )
-    return tuple(scores)
-
-
-def _told(text: str) -> str:
-    """A sentence as a score keeps it."""
-    return scrubbed(shortened(text, DETAIL_LIMIT))
-
-
-def not_accepted(grader: Grader, response: Response) -> Mark:
-    """What an outcome scores that the grader does not accept."""
-    return Mark.not_accepted(
-        f"the call ended as {response.outcome.value}, the grader accepts {_listed(grader.accepts)}"
-    )
-
-
-def _listed(outcomes: Sequence[Outcome]) -> str:
-    return ", ".join(outcome.value for outcome in outcomes)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, field_serializer, model_validator
 
-from snapdrift.graders.base import Grader, not_accepted, scores_of
+from snapdrift.graders.base import Grader
 from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import NOTHING_SEEN, CodeFile, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.parts import Parts, PartScore, cannot_tell, copied, fact_of, failing_of, is_judged, reason_of
+from snapdrift.graders.scoring import not_accepted, scores_of
 from snapdrift.model import Case, MetricSpec, Response, Score, Variant, sha256
 from snapdrift.suites.registry import JudgeAt, Location
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.ballots import Ballot, UnreadableVerdictError, read_ballot, verdict_format
-from snapdrift.graders.base import Grader, grade, scores_of
+from snapdrift.graders.base import Grader
 from snapdrift.graders.judge_items import Item, grouped, items_of
 from snapdrift.graders.judge_marks import marks_of
 from snapdrift.graders.judge_settings import scoring_settings
@@ -21,6 +21,7 @@ from snapdrift.graders.judge_words import instructions
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.rubric import Mode, Rubric, Sight, loaded_rubric
+from snapdrift.graders.scoring import grade, scores_of
 from snapdrift.graders.showing import material_of
 from snapdrift.graders.values import quoted, scrubbed
 from snapdrift.model import Case, Conversation, MetricSpec, Response, Score, ScoreKind, Variant

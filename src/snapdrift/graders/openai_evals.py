@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from snapdrift.graders.base import RESERVED_NAMES
 from snapdrift.graders.openai_formula import Linear, Together, read_formula
 from snapdrift.graders.openai_judges import label_rubric, number_of, range_of, score_rubric
 from snapdrift.graders.openai_python import adapted
@@ -25,6 +24,7 @@ from snapdrift.graders.openai_templates import (
     is_of_answer,
     read_template,
 )
+from snapdrift.graders.shared_arguments import RESERVED_NAMES
 
 _LEAST_WEIGHT = Fraction(1, 10**9)
 _PASS_OR_FAIL = ("string_check", "label_model")

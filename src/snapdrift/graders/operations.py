@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from snapdrift.graders.arguments import not_empty, one_or_more
-from snapdrift.graders.base import Accepts, Grader
+from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.marks import CannotGradeError, Mark
+from snapdrift.graders.shared_arguments import Accepts
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, ScoreKind, Variant
 

@@ -17,13 +17,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.arguments import not_empty, one_or_more
 from snapdrift.graders.ballots import UnreadableVerdictError, read_ballot, verdict_format
-from snapdrift.graders.base import Grader, scores_of
+from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.judge_settings import JudgeSettings, scoring_settings
 from snapdrift.graders.marks import CannotGradeError, Mark, NotExtractedError
 from snapdrift.graders.material import block
 from snapdrift.graders.needs import NOTHING_SEEN, Got, JudgeQuestion, Need, Seen
 from snapdrift.graders.rubric import PAIRWISE, loaded_rubric
+from snapdrift.graders.scoring import scores_of
 from snapdrift.graders.values import quoted, scrubbed, text_of
 from snapdrift.model import (
     Case,

@@ -24,9 +24,10 @@ from pydantic import (
 )
 
 from snapdrift.graders.arguments import plain_json
-from snapdrift.graders.base import Grader, grade, scores_of
+from snapdrift.graders.base import Grader
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.needs import NOTHING_SEEN, CodeCall, CodeFile, CodeResult, Got, Need, Seen
+from snapdrift.graders.scoring import grade, scores_of
 from snapdrift.graders.user_scores import Measured, mark_of
 from snapdrift.graders.workspace_files import FoundError, text_named
 from snapdrift.model import Case, MetricSpec, Response, Score, ScoreKind

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from snapdrift.graders.base import Grader, scores_of
+from snapdrift.graders.base import Grader
 from snapdrift.graders.marks import Mark
 from snapdrift.graders.needs import NOTHING_SEEN, Got, Seen
+from snapdrift.graders.scoring import scores_of
 from snapdrift.model import Case, Response, Score
 
 _NOTHING_CAME_BACK: Got = {}

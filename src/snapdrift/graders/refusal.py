@@ -11,10 +11,11 @@ import regex
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from snapdrift.graders.arguments import not_empty, one_or_more
-from snapdrift.graders.base import Accepts, Grader
+from snapdrift.graders.base import Grader
 from snapdrift.graders.expected import is_template
 from snapdrift.graders.extract import Extraction
 from snapdrift.graders.marks import CannotGradeError, Mark, case_problem
+from snapdrift.graders.shared_arguments import Accepts
 from snapdrift.graders.values import quoted
 from snapdrift.model import Case, Outcome, Response
 

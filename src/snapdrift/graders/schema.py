@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo
 
 from snapdrift.graders.arguments import plain_json
-from snapdrift.graders.base import EVIDENCE_LIMIT, Grader
+from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import WHOLE_JSON, Alternatives
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.paths import format_path
+from snapdrift.graders.scoring import EVIDENCE_LIMIT
 from snapdrift.graders.values import scrubbed, shortened, text_of
 from snapdrift.graders.workspace_files import document_named
 from snapdrift.model import Case, Reason

@@ -11,12 +11,13 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from snapdrift.graders.arguments import Argument, Share
-from snapdrift.graders.base import EVIDENCE_LIMIT, Grader
+from snapdrift.graders.base import Grader
 from snapdrift.graders.exact import Normalise
 from snapdrift.graders.extract import Extraction, RegexStep
 from snapdrift.graders.json_text import read_json
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, Mark, NotExtractedError
 from snapdrift.graders.normalise import normalised
+from snapdrift.graders.scoring import EVIDENCE_LIMIT
 from snapdrift.graders.values import quoted, text_of
 from snapdrift.model import Case, MetricSpec, NormaliseStep, Response, ScoreKind
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from snapdrift.errors import SnapdriftError
-from snapdrift.graders.base import EVIDENCE_LIMIT, Grader, grade
+from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import JsonStep, TextStep
 from snapdrift.graders.field_comparers import NO_SUCH_FIELD
 from snapdrift.graders.json_equal import JsonEqual
 from snapdrift.graders.json_text import JsonMode, first_object_is_json, read_json, unfenced
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError, NotExtractedError
 from snapdrift.graders.schema import Schema
+from snapdrift.graders.scoring import EVIDENCE_LIMIT, grade
 from snapdrift.graders.tool_calls import ToolCalls
 from snapdrift.graders.written_calls import written_calls
 from snapdrift.model import Case, FormatCause, Outcome, Reading, Reason, Response, Score

@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Iterable
 
-from snapdrift.graders.base import RESERVED_NAMES
+from snapdrift.graders.shared_arguments import RESERVED_NAMES
 
 RESERVED_COLUMNS = ("id", "tags", "cluster", "messages", "tool_results", "expected")
 """Columns of a dataset that mean something of their own."""

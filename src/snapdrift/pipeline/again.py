@@ -14,6 +14,7 @@ from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
 from snapdrift.pipeline.accepting import require_bounded, with_acceptances
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
+from snapdrift.pipeline.carrying_out import Work, ask, finish
 from snapdrift.pipeline.concluding import (
     STOPPED,
     earlier_models,
@@ -33,7 +34,6 @@ from snapdrift.pipeline.own_code import refusal, require_code_allowed, require_t
 from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
 from snapdrift.pipeline.references import with_kept_reference
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
-from snapdrift.pipeline.running import Work, ask, finish
 from snapdrift.pipeline.sequences import looks_of, rest_cases
 from snapdrift.pipeline.sharding import with_own_budget
 from snapdrift.pipeline.sight import sight

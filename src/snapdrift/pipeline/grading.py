@@ -22,7 +22,7 @@ from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
-    from snapdrift.store.reader import CasesById
+    from snapdrift.store.run_file import CasesById
     from snapdrift.suites.resolved import Suite
 
 PORTION = 64

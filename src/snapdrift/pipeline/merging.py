@@ -21,6 +21,7 @@ from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Call, CallKey, Case, sha256
 from snapdrift.pipeline.allowance import Allowance
 from snapdrift.pipeline.batching import BATCHED
+from snapdrift.pipeline.carrying_out import Work, settle
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.kept_scores import BASELINE
@@ -29,7 +30,6 @@ from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
-from snapdrift.pipeline.running import Work, settle
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.spending import DOLLARS, SENTENCES
 from snapdrift.pipeline.targets import Target

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import Interrupted
 from snapdrift.model import Case, Results, Variant
 from snapdrift.pipeline.allowance import Allowance, worst_cost
+from snapdrift.pipeline.carrying_out import Work, ask
 from snapdrift.pipeline.concluding import conclude
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.options import Limits, RunOptions
 from snapdrift.pipeline.prepare import Prepared, applicable_cases, narrowed
 from snapdrift.pipeline.run_files import open_writer
-from snapdrift.pipeline.running import Work, ask
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import open_run
 

@@ -16,7 +16,7 @@ from snapdrift.pipeline.kept_scores import baseline_of
 from snapdrift.pipeline.kept_sources import archive_at, archive_of_run
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.store.archive_records import Archive
-from snapdrift.store.writer import put_response
+from snapdrift.store.inserts import put_response
 from snapdrift.suites.media import Media
 from snapdrift.suites.prompts import render
 

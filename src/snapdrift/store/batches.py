@@ -10,8 +10,9 @@ from enum import StrEnum
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, Endpoint, Request, Response
 from snapdrift.store import codec
+from snapdrift.store.inserts import call_id, put_request, put_response
 from snapdrift.store.reader import StoredRun
-from snapdrift.store.writer import RunWriter, call_id, put_request, put_response
+from snapdrift.store.writer import RunWriter
 
 
 class PartState(StrEnum):

@@ -1,7 +1,7 @@
 """Records to JSON and back, by the types of their fields.
 
 Works for frozen dataclasses of primitives, enums, tuples, frozensets, mappings and each other: all of
-`model.py` and `conclusions.py`.
+`model` and `conclusions`.
 Reading is strict about types (a run file may be somebody else's) and lenient about fields: one that is missing takes
 its default, one that is unknown is ignored, so that adding a field with a default needs no new format.
 """

@@ -19,10 +19,10 @@ from snapdrift.model import Call, Case, Request, Response, Score
 from snapdrift.store import codec
 from snapdrift.store.format import explained, lay_out
 from snapdrift.store.header import RunHeader
+from snapdrift.store.inserts import call_id, put_calls, put_cases, put_meta, put_request, response_columns
 from snapdrift.store.reader import StoredRun
 from snapdrift.store.score_rows import put_rows, rows_of
 from snapdrift.store.spending import last_request_usd
-from snapdrift.store.writer import call_id, put_calls, put_cases, put_meta, put_request, response_columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from snapdrift.errors import StoreError
 from snapdrift.model import Call, CallKey, Response, Score
 from snapdrift.store.batches import copy_batches
 from snapdrift.store.format import SUPERSEDED_USD
+from snapdrift.store.inserts import put_response, put_step
 from snapdrift.store.reader import StoredRun
 from snapdrift.store.streams import sliced
-from snapdrift.store.writer import RunWriter, put_response, put_step, require_whole
+from snapdrift.store.writer import RunWriter, require_whole
 
 
 def copy_shards(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping[CallKey, int]) -> None:
