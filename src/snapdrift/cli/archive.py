@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,14 +71,10 @@ def archive(
       snapdrift archive show evals/archives/word-problems-august.jsonl.gz
     """
     from snapdrift import pipeline
-    from snapdrift.cli import archived
     from snapdrift.cli.printing import Printer
 
     if what[0] == SHOW:
-        if len(what) != 2:
-            raise UsageError(f"archive show: found {len(what) - 1} files; expected one: snapdrift archive show FILE")
-        shown = pipeline.show_archive(Path(what[1]))
-        typer.echo(archived.as_json(shown) if json else archived.told(shown, Path(what[1])), nl=False)
+        _show(what[1:], json=json)
         return
     if len(what) != 1:
         raise UsageError(f"archive: found {len(what)} names; expected one RUN or one SUITE")
@@ -86,11 +83,7 @@ def archive(
     asking: dict[str, object] = {"--repeats": repeats, "--gate": gate, "--standin": standin, "--recordings": recordings}
     if not what[0].endswith(_SUITES):
         asking |= {"--max-usd": max_usd, "--host": host, "--base-url": base_url, "--behaviour": behaviour}
-        for name, value in asking.items():
-            if value:
-                raise UsageError(
-                    f"{name} is for a suite that is asked now; {what[0]} is a run, whose answers are there"
-                )
+        _require_unset(asking, what[0])
         made = pipeline.archive_run(what[0], request, pipeline.RunOptions(code=not no_code), Path.cwd())
         _tell(made, json=json)
         return
@@ -110,6 +103,23 @@ def archive(
         )
         made = pipeline.archive_suite(Path(what[0]), request, options, Path.cwd())
     _tell(made, json=json)
+
+
+def _show(files: Sequence[str], *, json: bool) -> None:
+    from snapdrift import pipeline
+    from snapdrift.cli import archived
+
+    if len(files) != 1:
+        raise UsageError(f"archive show: found {len(files)} files; expected one: snapdrift archive show FILE")
+    shown = pipeline.show_archive(Path(files[0]))
+    typer.echo(archived.as_json(shown) if json else archived.told(shown, Path(files[0])), nl=False)
+
+
+def _require_unset(asking: Mapping[str, object], run: str) -> None:
+    """Raises `UsageError` for an option that says how a suite is asked, where a run is archived."""
+    for name, value in asking.items():
+        if value:
+            raise UsageError(f"{name} is for a suite that is asked now; {run} is a run, whose answers are there")
 
 
 def _salt(variable: str | None) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import typer
 
 from snapdrift.cli import options as o
 from snapdrift.errors import LeftRunning
 from snapdrift.exit_codes import ExitCode, combine_exit_codes
+
+if TYPE_CHECKING:
+    from snapdrift.cli.annotating import Annotator
+    from snapdrift.cli.printing import Printer
+    from snapdrift.pipeline import RunOutcome
 
 
 def run(
@@ -68,6 +76,7 @@ def run(
     from snapdrift.cli.printing import Printer
     from snapdrift.standin.ahead import started_ahead
 
+    # Long as the list of options is: each goes to its place in `RunOptions`, and nothing is decided here.
     env = o.environment()
     with (
         started_ahead(wanted=standin),
@@ -103,10 +112,13 @@ def run(
             outcomes = pipeline.run_suites(suites, options)
         except LeftRunning as left:
             if left.finished:
-                printer.outcomes(left.finished)
-                annotator.views([outcome.view for outcome in left.finished])
+                _tell(left.finished, printer, annotator)
             codes = [*printer.unasked_codes, *(outcome.exit_code for outcome in left.finished)]
             raise typer.Exit(combine_exit_codes([*codes, ExitCode.INCOMPLETE])) from None
-        printer.outcomes(outcomes)
-        annotator.views([outcome.view for outcome in outcomes])
+        _tell(outcomes, printer, annotator)
     raise typer.Exit(combine_exit_codes([*printer.unasked_codes, *(outcome.exit_code for outcome in outcomes)]))
+
+
+def _tell(outcomes: Sequence[RunOutcome], printer: Printer, annotator: Annotator) -> None:
+    printer.outcomes(outcomes)
+    annotator.views([outcome.view for outcome in outcomes])

@@ -70,16 +70,13 @@ class UserFunctions:
         if not self._functions:
             yield
             return
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="applications", daemon=True)
-        thread.start()
-        self._loop = loop
-        try:
-            with printing_to_stderr():
-                yield
-        finally:
-            self._loop = None
-            end_loop(loop, thread)
+        with loop_in_a_thread("applications") as loop:
+            self._loop = loop
+            try:
+                with printing_to_stderr():
+                    yield
+            finally:
+                self._loop = None
 
     async def call(
         self,
@@ -220,9 +217,19 @@ async def _kept_apart(begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         raise _RaisedError(error) from None
 
 
-def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Ends a loop that runs in a thread; what blocks it is left behind with its daemon thread."""
+@contextmanager
+def loop_in_a_thread(name: str) -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in a thread of that name; what blocks it in the end is left behind with the thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name=name, daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        _end_loop(loop, thread)
 
+
+def _end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def finish() -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:

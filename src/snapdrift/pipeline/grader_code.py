@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +18,7 @@ from snapdrift.errors import UsageError
 from snapdrift.graders.needs import CodeCall, CodeResult
 from snapdrift.model import canonical_json
 from snapdrift.openai_api.errors import AttemptFailed
-from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions, end_loop
+from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions, loop_in_a_thread
 from snapdrift.suites.tool_results import PythonFunction
 
 if TYPE_CHECKING:
@@ -69,16 +68,13 @@ class GraderCode:
         if self._functions is None:
             yield
             return
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="grading", daemon=True)
-        thread.start()
-        self._loop = loop
-        try:
-            with self._functions.running(self._at_once):
-                yield
-        finally:
-            self._loop = None
-            end_loop(loop, thread)
+        with loop_in_a_thread("grading") as loop:
+            self._loop = loop
+            try:
+                with self._functions.running(self._at_once):
+                    yield
+            finally:
+                self._loop = None
 
     def results(self, calls: Mapping[str, CodeCall]) -> dict[str, CodeResult]:
         """What the calls of one answer returned, by their names."""

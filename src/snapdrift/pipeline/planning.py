@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +125,6 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     """The plan of one suite."""
     from snapdrift.pipeline.caching import planned_reuse
     from snapdrift.pipeline.references import reference_lines
-    from snapdrift.pipeline.suite_graders import judges_of
 
     if one.idle:
         one = replace(one, variants=())
@@ -137,17 +136,8 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
     reused = planned_reuse(one, options)
     for name, number in reused.items():
         estimates[name] = less_reused(estimates[name], number)
-    answers = [part.output_tokens for part in estimates.values()]
-    judges = {} if one.idle else estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
-    asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
-    calls = len(one.cases) * one.repeats
-    kept = {} if one.frozen is None else {one.frozen.variant.name: len(one.frozen.answers)}
-    variants = tuple(
-        VariantPlan(v, kept.get(v.name, calls), estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants
-    )
-    judged = tuple(
-        JudgePlan(name.removeprefix("judge "), asked[name], part, options.batch.all) for name, part in judges.items()
-    )
+    variants = _variant_plans(one, estimates, reused)
+    judged = _judge_plans(one, estimates, pace, batched=options.batch.all)
     parts = [(plan.variant, plan.estimate) for plan in variants if plan.estimate is not None]
     seconds = total_seconds(parts, one.catalog, pace)
     return SuitePlan(
@@ -169,6 +159,28 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         reference=reference_lines(one.suite),
         idle=one.idle,
     )
+
+
+def _variant_plans(
+    one: Prepared, estimates: Mapping[str, Estimate], reused: Mapping[str, int]
+) -> tuple[VariantPlan, ...]:
+    calls = len(one.cases) * one.repeats
+    kept = {} if one.frozen is None else {one.frozen.variant.name: len(one.frozen.answers)}
+    return tuple(
+        VariantPlan(v, kept.get(v.name, calls), estimates.get(v.name), reused.get(v.name, 0)) for v in one.variants
+    )
+
+
+def _judge_plans(
+    one: Prepared, estimates: Mapping[str, Estimate], pace: Pace, *, batched: bool
+) -> tuple[JudgePlan, ...]:
+    """What judges are asked, of answers as long as is expected of the variants on average."""
+    from snapdrift.pipeline.suite_graders import judges_of
+
+    answers = [part.output_tokens for part in estimates.values()]
+    judges = {} if one.idle else estimate_judges(one, sum(answers) / len(answers) if answers else 0.0, pace)
+    asked = {judge.name: judge for grader in judges_of(one.suite) for judge in grader.judges}
+    return tuple(JudgePlan(name.removeprefix("judge "), asked[name], part, batched) for name, part in judges.items())
 
 
 def _looks(one: Prepared, pace: Pace, runs_dir: Path) -> Iterator[str]:

@@ -43,6 +43,7 @@ from snapdrift.verdicts.words import headline
 
 def build_view(data: RunData) -> View:
     """The view model of a run. Pure: the same data gives the same view."""
+    # Long as the view has many fields; each is made by a function of its own, or is taken over.
     evaluation = data.evaluation
     data = replace(data, metrics=as_compared(data.metrics, evaluation.gate))
     lenses = _lenses(data)

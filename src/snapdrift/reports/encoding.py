@@ -8,13 +8,13 @@ from itertools import zip_longest
 from typing import Any
 
 from snapdrift.acceptances import HASH_DIGITS
-from snapdrift.model import CallKey, Case, Outcome, Reason, Response, Source, Step, ToolCall, Usage
+from snapdrift.model import CallKey, Case, MetricSpec, Outcome, Reason, Response, Source, Step, ToolCall, Usage
 from snapdrift.reports.asked import PromptView
-from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
+from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Lens
 from snapdrift.reports.columns import alike, passes
 from snapdrift.reports.embed_review import said_of
 from snapdrift.reports.explanations import cause_words, is_graded
-from snapdrift.reports.view import SOURCE_LABELS, View
+from snapdrift.reports.view import SOURCE_LABELS, VariantView, View
 from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
 from snapdrift.verdicts.speed import tokens_per_second
 
@@ -115,6 +115,26 @@ def _last_calls(response: Response) -> tuple[ToolCall, ...]:
     return response.tool_calls[sum(len(step.tool_calls) for step in response.steps) :]
 
 
+def _variant(view: VariantView) -> dict[str, Any]:
+    return {
+        "name": view.summary.name,
+        "model": view.summary.model,
+        "label": view.label,
+        "baseline": view.is_baseline,
+        "badges": list(view.badges),
+    }
+
+
+def _metric(metric: MetricSpec, view: View) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "grader": metric.grader,
+        "judge": view.judge_label(metric.name) if metric.judged else None,
+        "graded": is_graded(metric),
+        "pairwise": metric.pairwise,
+    }
+
+
 class CaseEncoder:
     """Numbers for the names that repeat in many cases. Tags and prices get theirs when a case first has them."""
 
@@ -145,42 +165,24 @@ class CaseEncoder:
             "partial": int(view.run.partial),
             "repeats": view.repeats,
             "redacted": list(view.redacted),
-            "variants": [
-                {
-                    "name": v.summary.name,
-                    "model": v.summary.model,
-                    "label": v.label,
-                    "baseline": v.is_baseline,
-                    "badges": list(v.badges),
-                }
-                for v in view.variants
-            ],
-            "metrics": [
-                {
-                    "name": m.name,
-                    "grader": m.grader,
-                    "judge": view.judge_label(m.name) if m.judged else None,
-                    "graded": is_graded(m),
-                    "pairwise": m.pairwise,
-                }
-                for m in view.metrics
-            ],
+            "variants": [_variant(variant) for variant in view.variants],
+            "metrics": [_metric(metric, view) for metric in view.metrics],
             "causes": [[w.code, w.word, w.passing, w.graded, int(w.form)] for w in self.causes],
-            "lenses": [
-                [
-                    self.metrics.get(lens.metric, -1),
-                    -1 if lens.baseline is None else self.variants.get(lens.baseline, -1),
-                    self.variants.get(lens.candidate, -1),
-                    int(lens.compared),
-                ]
-                for lens in view.lenses
-            ],
+            "lenses": [self._lens(lens) for lens in view.lenses],
             "prices": list(self.prices),
             "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
             "words": ENDING_WORDS,
             "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
             "tags": list(self.tags),
         }
+
+    def _lens(self, lens: Lens) -> list[int]:
+        return [
+            self.metrics.get(lens.metric, -1),
+            -1 if lens.baseline is None else self.variants.get(lens.baseline, -1),
+            self.variants.get(lens.candidate, -1),
+            int(lens.compared),
+        ]
 
     def entry(self, view: CaseView) -> list[Any]:
         """`[id, states, tags, odd outcomes by variant, reasons of failed scores, causes, classes of answers, passes]`.

@@ -278,6 +278,7 @@ def _endings(view: View) -> tuple[str, ...]:
 
 
 def _context(view: View) -> dict[str, Any]:
+    # Long as this is all that the templates see besides their filters.
     rows = [(row, mark) for row, mark in zip(view.comparisons, lay_out(view.comparisons).marks, strict=True)]
     baselines = tuple(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
     changed = view.changed

@@ -89,6 +89,13 @@ def _head(view: View) -> Iterator[str]:
     for what, sentences in (("", others), ("Why: ", why), ("Note: ", view.notes), ("", meanings)):
         yield from (f"- {what}{_sentence(sentence)}" for sentence in sentences[:20])
     yield ""
+    yield from _table(view)
+    yield from _failed_must_pass(view)
+    yield from _accepted(view)
+
+
+def _table(view: View) -> Iterator[str]:
+    """A row a comparison, and what its intervals are."""
     if view.comparisons:
         yield "| metric | candidate | baseline | from → to | difference | verdict |"
         yield "| --- | --- | --- | --- | --- | --- |"
@@ -103,24 +110,32 @@ def _head(view: View) -> Iterator[str]:
     if note := interval_note(view):
         yield _sentence(note)
         yield ""
+
+
+def _failed_must_pass(view: View) -> Iterator[str]:
     failed = [m for m in view.must_pass if m.status is not MustPassStatus.PASSED]
-    if failed:
-        yield f"Must-pass cases that did not pass ({len(failed)}):"
-        yield ""
-        for m in failed[:20]:
-            codes = ", ".join(m.failures) or m.status.value
-            yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
-        if len(failed) > 20:
-            yield f"- and {len(failed) - 20} more"
-        yield ""
+    if not failed:
+        return
+    yield f"Must-pass cases that did not pass ({len(failed)}):"
+    yield ""
+    for m in failed[:20]:
+        codes = ", ".join(m.failures) or m.status.value
+        yield f"- {_code(m.case_id)} on {_name(m.variant)}: {markdown(shortened(codes, _NAME))}"
+    if len(failed) > 20:
+        yield f"- and {len(failed) - 20} more"
+    yield ""
+
+
+def _accepted(view: View) -> Iterator[str]:
     accepted = accepted_lines(view.acceptances)
-    if accepted:
-        yield f"Accepted losses ({len(accepted)}), left out of the comparisons:"
-        yield ""
-        yield from (f"- {_sentence(text)}" for text in accepted[:_ACCEPTED])
-        if len(accepted) > _ACCEPTED:
-            yield f"- and {len(accepted) - _ACCEPTED} more, in the report"
-        yield ""
+    if not accepted:
+        return
+    yield f"Accepted losses ({len(accepted)}), left out of the comparisons:"
+    yield ""
+    yield from (f"- {_sentence(text)}" for text in accepted[:_ACCEPTED])
+    if len(accepted) > _ACCEPTED:
+        yield f"- and {len(accepted) - _ACCEPTED} more, in the report"
+    yield ""
 
 
 def _folded(view: View, room: int) -> str:

@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
+
+from snapdrift.closable import Closable
 
 _HELD = 4 * 2**20
 """Bytes that a spool holds in memory before it takes a file."""
@@ -68,7 +69,7 @@ class Piece:
         return Piece(self.parts + other.parts)
 
 
-class Spool:
+class Spool(Closable):
     """Keeps parts of a text until they are written: a few in memory, many in a file without a name."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -86,11 +87,3 @@ class Spool:
     def close(self) -> None:
         """Lets go of everything that was kept."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

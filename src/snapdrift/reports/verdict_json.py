@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from snapdrift.conclusions import Comparison, MetricSummary, Operational
+from snapdrift.conclusions import Comparison, Decision, MetricSummary, Operational
 from snapdrift.explanations import Explanation
 from snapdrift.model import DecisionWord, Endpoint, Gate
 from snapdrift.references import Reference
 from snapdrift.reports.case_views import CaseOutline, Change
+from snapdrift.reports.data import Provenance
 from snapdrift.reports.kept_baseline import baseline_document
 from snapdrift.reports.reuse import age_days
 from snapdrift.reports.view import VariantView, View
@@ -55,24 +56,10 @@ def _json(value: Any) -> str:
 
 def verdict_document(view: View) -> dict[str, Any]:
     """The document as plain values."""
-    run, decision = view.run, view.decision
+    run = view.run
     return {
         "format": FORMAT,
-        "run": {
-            "id": run.run_id,
-            "suite": run.suite,
-            "gate": run.gate,
-            "started_at": run.started_at,
-            "finished_at": run.finished_at,
-            "seed": run.seed,
-            "attempt": run.attempt,
-            "partial": run.partial,
-            "suite_hash": run.suite_hash,
-            "dataset_hash": run.dataset_hash,
-            "git_commit": run.git_commit,
-            "git_dirty": run.git_dirty,
-            "versions": dict(run.versions),
-        },
+        "run": _run(run),
         "report_url": view.report_url or None,
         "reference": None if view.reference is None else _reference(view.reference, view.reference_sentences),
         "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
@@ -105,13 +92,35 @@ def verdict_document(view: View) -> dict[str, Any]:
         "sequential": None if view.evaluation.sequential is None else _plain(view.evaluation.sequential),
         "changes": [_change(one, change) for one in view.cases.outlines for change in one.changes],
         "must_pass": [_plain(m) for m in view.must_pass],
-        "decision": {
-            "word": decision.word.value,
-            "exit_code": int(decision.exit_code),
-            "reasons": list(decision.reasons),
-            "warnings": list(decision.warnings),
-            "would_miss": dict(decision.would_miss),
-        },
+        "decision": _decision(view.decision),
+    }
+
+
+def _run(run: Provenance) -> dict[str, Any]:
+    return {
+        "id": run.run_id,
+        "suite": run.suite,
+        "gate": run.gate,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "seed": run.seed,
+        "attempt": run.attempt,
+        "partial": run.partial,
+        "suite_hash": run.suite_hash,
+        "dataset_hash": run.dataset_hash,
+        "git_commit": run.git_commit,
+        "git_dirty": run.git_dirty,
+        "versions": dict(run.versions),
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "word": decision.word.value,
+        "exit_code": int(decision.exit_code),
+        "reasons": list(decision.reasons),
+        "warnings": list(decision.warnings),
+        "would_miss": dict(decision.would_miss),
     }
 
 

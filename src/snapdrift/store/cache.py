@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from snapdrift.closable import Closable
 from snapdrift.errors import NewerFormatError, StoreError
 from snapdrift.store.cache_rows import Found, entries_of
 
@@ -62,7 +62,7 @@ class ModelEntries:
     newest: str
 
 
-class AnswerIndex:
+class AnswerIndex(Closable):
     """The index, open. Close it. Every method raises `StoreError` when the file cannot be used any more."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -181,14 +181,6 @@ class AnswerIndex:
     def close(self) -> None:
         """Lets go of the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, parameters).fetchall()

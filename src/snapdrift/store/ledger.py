@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from snapdrift.closable import Closable
 from snapdrift.errors import StoreError
 
 FILE_NAME = "ledger.db"
@@ -83,7 +82,7 @@ def utc_day() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-class Ledger:
+class Ledger(Closable):
     """The ledger of a state folder. Every method is one transaction and may be called from any thread.
 
     `today` tells the date. Raises `StoreError` where the file cannot be used: money is not spent unseen.
@@ -101,14 +100,6 @@ class Ledger:
             except BaseException:
                 self._connection.close()
                 raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file. What is leased stays leased."""

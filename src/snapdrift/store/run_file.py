@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any
 
+from snapdrift.closable import Closable
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import Case
@@ -39,7 +40,7 @@ class CasesById:
         return case
 
 
-class RunFile:
+class RunFile(Closable):
     """A run as a whole. Each property is read when asked for, so a live run shows its progress."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -139,14 +140,6 @@ class RunFile:
     def close(self) -> None:
         """Lets go of the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         return self._reading.rows(query, parameters)

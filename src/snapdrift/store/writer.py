@@ -7,9 +7,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
+from snapdrift.closable import Closable
 from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import Call, Case, Request, Response, Score, Step
@@ -27,7 +27,7 @@ from snapdrift.store.score_rows import ScoreRow, put_placed, put_rows, rows_of
 T = TypeVar("T")
 
 
-class RunWriter:
+class RunWriter(Closable):
     """The one writer of a run file. Methods return once what they were given is durable, and raise `StoreError`.
 
     `record` is for the event loop; the others block for one commit and are for the steps between.
@@ -225,14 +225,6 @@ class RunWriter:
                     self.path.rename(become)
             finally:
                 self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return self._committer.submit(work).result()

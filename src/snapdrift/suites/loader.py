@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from snapdrift.errors import DatasetError, DocumentError, Problem, SuiteError, UsageError
-from snapdrift.model import Case
+from snapdrift.model import Case, Variant
+from snapdrift.privacy import Privacy
 from snapdrift.suites.applications import fake_hashes
 from snapdrift.suites.datasets import dataset_hash, read_dataset
 from snapdrift.suites.document import Document, parse_document
 from snapdrift.suites.gate_keys import Known
-from snapdrift.suites.gates import resolve_gates
+from snapdrift.suites.gates import ResolvedGate, resolve_gates
 from snapdrift.suites.judges import check_judges
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.media import Media
@@ -31,6 +33,7 @@ from snapdrift.suites.repair import read_form
 from snapdrift.suites.resolved import Suite
 from snapdrift.suites.rows import CasesRead, read_cases, rows_of_document
 from snapdrift.suites.samples import resolve_sample
+from snapdrift.suites.sampling import Sample
 from snapdrift.suites.stopping import Looked, check_stopping
 from snapdrift.suites.suite import SuiteFile
 from snapdrift.suites.targets import check_target
@@ -66,6 +69,25 @@ def load_suite(path: Path, workspace: Workspace, registry: GraderRegistry, catal
     return _Loader(document, source, workspace, registry, catalog).load()
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a suite is made of, resolved as well as its mistakes let it be."""
+
+    cases: Sequence[Case]
+    sample: Sample | None
+    variants: dict[str, ResolvedVariant]
+    media: Media
+    fakes: Mapping[str, str]
+    graders: tuple[ParsedGrader, ...]
+    gates: dict[str, ResolvedGate]
+    privacy: Privacy
+
+    @property
+    def made(self) -> dict[str, Variant]:
+        """The variants, without where they come from."""
+        return {name: resolved.variant for name, resolved in self.variants.items()}
+
+
 class _Loader:
     """The parts of one load, in order; each notes its mistakes and goes on as well as it can."""
 
@@ -88,6 +110,37 @@ class _Loader:
         entry = read_form(loading)
         if entry is None:
             raise SuiteError(list(loading.problems))
+        parts = self._resolved(entry)
+        if loading.problems:
+            raise SuiteError(list(loading.problems))
+        cases, sample, gates = parts.cases, parts.sample, parts.gates
+        return Suite(
+            name=entry.suite,
+            description=entry.description,
+            path=loading.document.file,
+            source=self._source,
+            cases=cases,
+            dataset_hash=dataset_hash(cases),
+            variants=parts.made,
+            graders=parts.graders,
+            gates={name: resolved.gate for name, resolved in gates.items()},
+            repeats=entry.repeats or 1,
+            sample=sample,
+            gate_samples={name: resolved.sample for name, resolved in gates.items()},
+            seed=sample.seed if sample is not None else 0,
+            budget_usd=entry.budget.usd if entry.budget is not None else None,
+            budget_per_day=entry.budget.per_day if entry.budget is not None else None,
+            warnings=self._warnings(parts.variants, cases, parts.graders, entry.repeats or 1),
+            media=parts.media.read,
+            fakes=parts.fakes,
+            require_calibration=bool(entry.require_calibration),
+            early_stop=bool(entry.early_stop),
+            privacy=parts.privacy,
+        )
+
+    def _resolved(self, entry: SuiteFile) -> _Parts:
+        """What the suite names, each part resolved and tried with those before it."""
+        loading = self._loading
         read = self._cases(entry)
         tried = tried_cases(read.cases)
         cases = () if read.problems else read.cases  # names are not looked up in half a dataset
@@ -99,10 +152,7 @@ class _Loader:
         at_cases = ("dataset",) if entry.dataset is not None else ("cases",)
         fakes = fake_hashes(cases, at_cases, loading)
         graders = self._graders(entry, tried, complete=not read.problems)
-        judged = any(metric.judged and not metric.pairwise for grader in graders for metric in grader.metrics)
-        if entry.require_calibration and graders and not judged and not self._unread(entry, graders):
-            expected = "expected a grader of the family judge; leave it out without one"
-            loading.complain(("require_calibration",), "no judge among the graders", expected, key=True)
+        self._check_judged(entry, graders)
         known = Known(_names(entry, variants), graders, self._unread(entry, graders), cases, sample)
         if entry.require_calibration:
             self._check_calibratable(graders)
@@ -110,34 +160,10 @@ class _Loader:
         check_target(entry, gates, variants, loading)
         privacy = resolve_privacy(entry.privacy, cases, loading)
         check_preferences(entry, gates, graders, loading)
+        parts = _Parts(cases, sample, variants, media, fakes, graders, gates, privacy)
         if not loading.problems and gates:
-            made = {name: resolved.variant for name, resolved in variants.items()}
-            check_stopping(entry, gates, Looked(next(iter(gates.values())).gate, made, graders, cases), loading)
-        if loading.problems:
-            raise SuiteError(list(loading.problems))
-        return Suite(
-            name=entry.suite,
-            description=entry.description,
-            path=loading.document.file,
-            source=self._source,
-            cases=cases,
-            dataset_hash=dataset_hash(cases),
-            variants={name: resolved.variant for name, resolved in variants.items()},
-            graders=graders,
-            gates={name: resolved.gate for name, resolved in gates.items()},
-            repeats=entry.repeats or 1,
-            sample=sample,
-            gate_samples={name: resolved.sample for name, resolved in gates.items()},
-            seed=sample.seed if sample is not None else 0,
-            budget_usd=entry.budget.usd if entry.budget is not None else None,
-            budget_per_day=entry.budget.per_day if entry.budget is not None else None,
-            warnings=self._warnings(variants, cases, graders, entry.repeats or 1),
-            media=media.read,
-            fakes=fakes,
-            require_calibration=bool(entry.require_calibration),
-            early_stop=bool(entry.early_stop),
-            privacy=privacy,
-        )
+            check_stopping(entry, gates, Looked(next(iter(gates.values())).gate, parts.made, graders, cases), loading)
+        return parts
 
     def _cases(self, entry: SuiteFile) -> CasesRead:
         loading = self._loading
@@ -197,6 +223,13 @@ class _Loader:
         except TemplateError as error:
             loading.complain(location, f"not a template: {error}", "expected a Jinja template")
         return None
+
+    def _check_judged(self, entry: SuiteFile, graders: tuple[ParsedGrader, ...]) -> None:
+        """`require_calibration` is of judges that score answers; a grader with a mistake of its own may be one."""
+        judged = any(metric.judged and not metric.pairwise for grader in graders for metric in grader.metrics)
+        if entry.require_calibration and graders and not judged and not self._unread(entry, graders):
+            expected = "expected a grader of the family judge; leave it out without one"
+            self._loading.complain(("require_calibration",), "no judge among the graders", expected, key=True)
 
     def _check_calibratable(self, graders: tuple[ParsedGrader, ...]) -> None:
         """A judge that gives several verdicts an answer has no calibration that could be required of it.

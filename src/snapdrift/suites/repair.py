@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from snapdrift.suites.loading import Loading
 from snapdrift.suites.registry import Location
-from snapdrift.suites.shapes import Mistake, Shape, mistakes_of
+from snapdrift.suites.shapes import Mistake, Shape, mistakes_of, value_at
 from snapdrift.suites.suite import SuiteFile
 
 MAX_ROUNDS = 10
@@ -78,7 +78,7 @@ def _mend(value: dict[str, Any], mistake: Mistake) -> None:
     if mistake.location == ("suite",):
         value["suite"] = "unnamed"
     elif mistake.unknown:
-        holder = _at(value, mistake.location[:-1])
+        holder = value_at(value, mistake.location[:-1])
         if isinstance(holder, dict) and mistake.location[-1] in holder:
             taken = holder.pop(mistake.location[-1])
             if mistake.rename is not None:
@@ -89,16 +89,7 @@ def _mend(value: dict[str, Any], mistake: Mistake) -> None:
 
 def _leave_out(value: dict[str, Any], location: Location) -> None:
     """Removes the value; of a list the whole list, so that the places of what remains stay true."""
-    while location and not isinstance(_at(value, location[:-1]), dict):
+    while location and not isinstance(value_at(value, location[:-1]), dict):
         location = location[:-1]
     if location:
-        _at(value, location[:-1]).pop(location[-1], None)
-
-
-def _at(value: Any, location: Location) -> Any:
-    for part in location:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
+        value_at(value, location[:-1]).pop(location[-1], None)

@@ -119,7 +119,9 @@ def _mistake(detail: ErrorDetails, value: Any, shape: Shape) -> Mistake:
     kind, context = detail["type"], detail.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            return _unknown_key(location, shape.models.get(id(_at(value, location[:-1]))), shape.models.get(id(value)))
+            return _unknown_key(
+                location, shape.models.get(id(value_at(value, location[:-1]))), shape.models.get(id(value))
+            )
         case "missing":
             return Mistake(location, "missing", "expected this key", missing=True)
         case "value_error" if isinstance(lacking := context["error"], LacksKeyError):
@@ -170,7 +172,8 @@ def _expected_kind(kind: str, found: Any) -> str | None:
     return None
 
 
-def _at(value: Any, location: Location) -> Any:
+def value_at(value: Any, location: Location) -> Any:
+    """What stands at a place of a document, None where nothing does."""
     for part in location:
         try:
             value = value[part]

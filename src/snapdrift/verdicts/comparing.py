@@ -289,6 +289,7 @@ def _movers(
 
 
 def _conclude(one: _Weighed, p_adjusted: float | None, gate: Gate, judging: Judging, looks: Looks | None) -> Comparison:
+    # Long as a comparison has many fields, most of which are taken over from its evidence.
     evidence, values, planned = one.evidence, one.values, one.planned
     n = values.gains.size
     difference = float((values.candidate - values.baseline).mean()) if n else None
