@@ -37,7 +37,8 @@ from snapdrift.model import (
     Variant,
 )
 from snapdrift.verdicts import RunFacts, evaluate
-from snapdrift.verdicts.comparing import compare, plan_comparisons
+from snapdrift.verdicts.comparing import compare
+from snapdrift.verdicts.planned import plan_comparisons
 from snapdrift.verdicts.score_tables import build_score_tables
 
 VARIANTS = ("base", "same", "worse", "better")

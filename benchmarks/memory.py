@@ -49,16 +49,20 @@ graders:
 gate: {baseline: {variant: before}, candidates: [after], metrics: {queue: {margin: 0.02}, short: {margin: 0.02}}}
 """
 STEPS = (
-    ("load and check", "to_be_run"),
-    ("plan, store the plan", "open_writer"),
-    ("ask", "ask"),
-    ("grade", "store_scores"),
-    ("compare and decide", "conclude"),
-    ("render", "write_run_reports"),
+    ("load and check", "running.to_be_run"),
+    ("plan, store the plan", "running.open_writer"),
+    ("ask", "carrying_out.ask"),
+    ("grade", "carrying_out.store_scores"),
+    ("compare and decide", "carrying_out.conclude"),
+    ("render", "carrying_out.write_run_reports"),
 )
-"""What is measured, and the function of `pipeline.running` that does it."""
-PAGES = (("write_run_reports", (None, None)), ("refresh_index", None), ("write_ci_files", None))
-"""The functions of it that `--without-page` leaves out, and what they return then."""
+"""What is measured, and the function that does it, with the module of `pipeline` that calls it."""
+PAGES = (
+    ("carrying_out.write_run_reports", (None, None)),
+    ("running.refresh_index", None),
+    ("running.write_ci_files", None),
+)
+"""The functions that `--without-page` leaves out, and what they return then."""
 QUEUES = ("billing", "returns", "delivery", "technical")
 MB = 2**20
 
@@ -247,17 +251,19 @@ def _told(answer: Any, source: Any) -> Any:
 
 def run(root: Path, url: str, options: argparse.Namespace) -> None:
     """The run, in this process."""
-    from snapdrift.pipeline import running
+    from snapdrift.pipeline import carrying_out, running
     from snapdrift.pipeline.options import Limits, RunOptions, TargetOptions
 
-    meter = Meter()
+    meter, modules = Meter(), {"running": running, "carrying_out": carrying_out}
     if options.filled:
-        running.ask = fill
+        carrying_out.ask = fill
     if options.without_page:
-        for function, made in PAGES:
-            setattr(running, function, lambda *_, made=made: made)
-    for name, function in STEPS:
-        setattr(running, function, meter.step(name, getattr(running, function)))
+        for place, made in PAGES:
+            module, _, function = place.partition(".")
+            setattr(modules[module], function, lambda *_, made=made: made)
+    for name, place in STEPS:
+        module, _, function = place.partition(".")
+        setattr(modules[module], function, meter.step(name, getattr(modules[module], function)))
     meter.watch_loop()
     target = TargetOptions(base_url=url)
     limits = Limits(concurrency=options.concurrency)

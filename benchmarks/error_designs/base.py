@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from snapdrift.conclusions import Comparison
 from snapdrift.model import Gate, MetricGate, MetricSpec, Pair, ScoreKind, Severity, Verdict
-from snapdrift.verdicts.comparing import PlannedComparison, compare
+from snapdrift.verdicts.comparing import compare
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables
 
 Generator = np.random.Generator

@@ -67,7 +67,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(SystemClock, "sleep", sleep)
     monkeypatch.setattr(SystemClock, "monotonic", lambda _: time.monotonic() * HASTE)
-    monkeypatch.setattr("snapdrift.pipeline.asking.EngineSettings", partial(EngineSettings, max_attempts=2))
+    monkeypatch.setattr("snapdrift.pipeline.ways.EngineSettings", partial(EngineSettings, max_attempts=2))
 
 
 def requests_of(log: Path, run: str = "") -> Counter[str]:

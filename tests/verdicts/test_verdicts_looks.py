@@ -36,8 +36,9 @@ from snapdrift.stats.power import cases_for_drop, cases_for_no_worse, cases_of_a
 from snapdrift.stats.sequential import SequentialState, StoppingRule, Wealth, advance
 from snapdrift.verdicts import RunFacts, evaluate, sufficiency
 from snapdrift.verdicts.asides import sequential_notes, stopped_sentence
-from snapdrift.verdicts.comparing import PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.comparing import compare
 from snapdrift.verdicts.looks import Looks, margins_of, stopping_rule, unit_differences, walk
+from snapdrift.verdicts.planned import PlannedComparison, plan_comparisons
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables, build_score_tables
 from snapdrift.verdicts.sensitivity import topping_up_power
 from snapdrift.verdicts.words import comparison_sentence

@@ -35,9 +35,10 @@ from snapdrift.model import (
 )
 from snapdrift.stats.case_order import Unit
 from snapdrift.verdicts import RunFacts, evaluate
-from snapdrift.verdicts.comparing import compare, plan_comparisons
+from snapdrift.verdicts.comparing import compare
 from snapdrift.verdicts.looks import stopping_rule, walk
 from snapdrift.verdicts.orders import is_biased, order_agreements, order_sentence
+from snapdrift.verdicts.planned import plan_comparisons
 from snapdrift.verdicts.score_tables import build_score_tables
 from snapdrift.verdicts.words import comparison_sentence
 

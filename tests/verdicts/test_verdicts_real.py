@@ -44,7 +44,8 @@ from snapdrift.stats.intervals import Interval, t_interval
 from snapdrift.stats.power import mcnemar_power
 from snapdrift.verdicts import RunFacts, evaluate
 from snapdrift.verdicts.claims import variance_sentence
-from snapdrift.verdicts.comparing import compare, plan_comparisons
+from snapdrift.verdicts.comparing import compare
+from snapdrift.verdicts.planned import plan_comparisons
 from snapdrift.verdicts.score_tables import ScoreTables, build_score_tables
 
 pytestmark = pytest.mark.shared

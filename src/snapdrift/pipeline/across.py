@@ -101,7 +101,8 @@ def compare_runs(earlier: ReadRun, later: ReadRun, pairs: Sequence[tuple[str, st
 
 def _compared(sides: tuple[_Side, _Side], pairs: Sequence[tuple[str, str]]) -> Across:
     from snapdrift.verdicts.call_columns import call_columns
-    from snapdrift.verdicts.comparing import compare, plan_comparisons
+    from snapdrift.verdicts.comparing import compare
+    from snapdrift.verdicts.planned import plan_comparisons
     from snapdrift.verdicts.score_tables import as_compared, build_score_tables
 
     before, now = sides

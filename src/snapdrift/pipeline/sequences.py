@@ -16,8 +16,8 @@ from snapdrift.suites.stopping import Looked, design_obstacles, rest_of
 if TYPE_CHECKING:
     from snapdrift.stats.sequential import StoppingRule
     from snapdrift.suites.resolved import Suite
-    from snapdrift.verdicts.comparing import PlannedComparison
     from snapdrift.verdicts.looks import Looks
+    from snapdrift.verdicts.planned import PlannedComparison
 
 ORDER = "order"
 RECORD = "looks"
@@ -148,7 +148,7 @@ def planned_comparisons(
     variants: Sequence[Variant], metrics: Sequence[MetricSpec], gate: Gate
 ) -> tuple[PlannedComparison, ...]:
     """The comparisons that a gate makes of these variants and metrics."""
-    from snapdrift.verdicts.comparing import plan_comparisons
+    from snapdrift.verdicts.planned import plan_comparisons
 
     return plan_comparisons(Results((), tuple(variants), 1, tuple(metrics), {}, (), {}), gate, partial=False)
 

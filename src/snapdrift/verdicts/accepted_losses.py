@@ -9,9 +9,10 @@ from snapdrift.acceptances import Acceptance
 from snapdrift.conclusions import Comparison
 from snapdrift.model import Gate, Results, Score
 from snapdrift.verdicts.accepting import accepted_cases, left_out, losses_of
-from snapdrift.verdicts.comparing import PlannedComparison, paired_cases
 from snapdrift.verdicts.facts import RunFacts
 from snapdrift.verdicts.looks import FilteredScores
+from snapdrift.verdicts.pairing import paired_cases
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import ScoreTables
 
 

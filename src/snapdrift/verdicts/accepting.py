@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +17,8 @@ from snapdrift.model import Gate, Results
 from snapdrift.stats.paired import SidedP
 from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues
 from snapdrift.verdicts.measured_entries import metric_entries
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables
-
-if TYPE_CHECKING:
-    from snapdrift.verdicts.comparing import PlannedComparison
 
 
 def accepted_cases(acceptances: Sequence[Acceptance], gate: Gate, results: Results) -> Mapping[str, frozenset[str]]:

@@ -25,7 +25,7 @@ from snapdrift.conclusions import Comparison
 from snapdrift.model import Gate, Policy, Results, Source, Verdict
 from snapdrift.stats.power import sees_drop
 from snapdrift.verdicts import calibration_words as words
-from snapdrift.verdicts.comparing import Judging, PlannedComparison, judged_sides
+from snapdrift.verdicts.comparing import Judging
 from snapdrift.verdicts.evidence import Question
 from snapdrift.verdicts.facts import JudgeScale, JudgingFacts
 from snapdrift.verdicts.labelled import (
@@ -38,6 +38,8 @@ from snapdrift.verdicts.labelled import (
     labels_by_answer,
     weights_of,
 )
+from snapdrift.verdicts.pairing import judged_sides
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import ScoreTables
 
 _MADE_UP = frozenset(source.value for source in Source if source.made_up)

@@ -1,4 +1,4 @@
-"""Which comparisons a gate makes, and each of them from the score tables to its verdict."""
+"""The comparisons of a gate, each from the score tables to its verdict."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from snapdrift.conclusions import Comparison
-from snapdrift.errors import UsageError
-from snapdrift.model import Gate, MetricGate, Pair, Results, Severity, Target, Verdict
+from snapdrift.model import Gate, Target, Verdict
 from snapdrift.stats.multiplicity import holm
 from snapdrift.stats.power import cases_to_resolve, detectable_difference
 from snapdrift.stats.variance import repeats_to_resolve
 from snapdrift.stats.within_cases import pair_repeats
 from snapdrift.verdicts.accepting import sober
 from snapdrift.verdicts.evidence import ROUNDING, Evidence, PairedValues, Question, choose_word, weigh
-from snapdrift.verdicts.labelled import LabelledSample, Sides, evidence_by_labels
+from snapdrift.verdicts.labelled import LabelledSample, evidence_by_labels
 from snapdrift.verdicts.looks import Looks, looks_detectable, weigh_looks
-from snapdrift.verdicts.measured_entries import metric_entries
+from snapdrift.verdicts.pairing import judged_sides, paired, pairing, scores_between
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import (
     BoolArray,
     FloatArray,
@@ -32,22 +32,6 @@ from snapdrift.verdicts.these_cases import turned_repeats, weigh_these_cases
 from snapdrift.verdicts.variance_parts import parts_of, split_of
 
 _MAJORITY = 0.5 + 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedComparison:
-    """One metric of one pair, and what the gate asks of it."""
-
-    pair: Pair
-    metric: str
-    severity: Severity
-    gating: bool
-    margin: float | None
-
-    @property
-    def comparison(self) -> tuple[str, str, str]:
-        """Metric, baseline and candidate."""
-        return self.metric, self.pair.baseline, self.pair.candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +66,6 @@ class _Weighed:
     question: Question
     detectable: float | None
     resolving_alpha: float
-
-
-def plan_comparisons(results: Results, gate: Gate, *, partial: bool) -> tuple[PlannedComparison, ...]:
-    """Every metric of every pair; those without an entry in the gate are compared for reading only.
-
-    A partial run leaves out pairs whose variants were not asked for. Raises `UsageError` when a gate names a metric or
-    (in a full run) a variant that the run does not have.
-    """
-    known = {variant.name for variant in results.variants}
-    entries = metric_entries(gate, [spec.name for spec in results.metrics])
-    planned: list[PlannedComparison] = []
-    for pair in gate.pairs:
-        absent = sorted({pair.baseline, pair.candidate} - known)
-        if absent and partial:
-            continue
-        if absent:
-            raise UsageError(
-                f"gate {gate.name}: found the variant {absent[0]!r} in a comparison, expected one of the run's: "
-                f"{', '.join(sorted(known))}"
-            )
-        planned.extend(_planned(pair, spec.name, entries.get(spec.name)) for spec in results.metrics)
-    return tuple(planned)
-
-
-def graver(*severities: Severity) -> Severity:
-    """The severity of a finding that several settings speak about: it fails only if all of them do."""
-    return Severity.WARN if Severity.WARN in severities else Severity.FAIL
 
 
 def compare(
@@ -155,30 +112,6 @@ def _weigh_all(
     return weighed if looks is None else [_looked_at(one, tables, gate, looks, imputation) for one in weighed]
 
 
-def observed_discordance(
-    planned: PlannedComparison, tables: ScoreTables, target: Target = Target.CASES_LIKE_THESE
-) -> float:
-    """The mean squared difference of the cases that pair, about these cases of their single answers; 0 without any."""
-    values = _paired(planned, tables, None)
-    if target is Target.THESE_CASES and values.gains.size:
-        return pair_repeats(*turned_repeats(values)).discordance
-    return values.discordance
-
-
-def paired_cases(planned: PlannedComparison, tables: ScoreTables) -> tuple[PairedValues, tuple[str, ...]]:
-    """The values of the cases that pair, as the comparison weighs them, and the ids of those cases in that order."""
-    ids = tuple(tables.case_ids[place] for place in np.flatnonzero(_pairing(planned, tables, None)))
-    return _paired(planned, tables, None), ids
-
-
-def _planned(pair: Pair, metric: str, entry: MetricGate | None) -> PlannedComparison:
-    if entry is None:
-        return PlannedComparison(pair, metric, Severity.WARN, gating=False, margin=None)
-    severity = graver(entry.severity, pair.severity)
-    gating = entry.gates and severity is Severity.FAIL
-    return PlannedComparison(pair, metric, severity, gating, entry.margin)
-
-
 def _weigh(
     planned: PlannedComparison,
     tables: ScoreTables,
@@ -189,7 +122,7 @@ def _weigh(
 ) -> _Weighed:
     scores = scores_between(planned, tables)
     baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
-    values, pairs = _paired(planned, tables, imputation), _pairing(planned, tables, imputation)
+    values, pairs = paired(planned, tables, imputation), pairing(planned, tables, imputation)
     wanted = scores.planned[baseline].any(axis=-1) & scores.planned[candidate].any(axis=-1)
     question = Question(gate.confidence, planned.margin, seed, gate.target)
     failing, passing = _movers(scores, baseline, candidate, pairs, tables.case_ids)
@@ -221,50 +154,6 @@ def _looked_at(one: _Weighed, tables: ScoreTables, gate: Gate, looks: Looks, imp
     detectable = looks_detectable(one.values, gate, looks, units, margin) if one.values.gains.size else None
     evidence = weigh_looks(one.evidence, one.values, one.question, looks, units)
     return replace(one, evidence=evidence, detectable=detectable, resolving_alpha=looks.resolving_alpha)
-
-
-def scores_between(planned: PlannedComparison, tables: ScoreTables) -> MetricScores:
-    """The scores that a comparison is made of; of a pairwise metric the preferences over this baseline."""
-    return tables.between(planned.metric, planned.pair.baseline, planned.pair.candidate)
-
-
-def judged_sides(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None = None) -> Sides:
-    """What the judge says of every case on both sides of a comparison."""
-    old, new = map(mean_of_repeats, _sides(planned, tables, imputation))
-    return Sides(old, new, _pairing(planned, tables, None), tables.clusters)
-
-
-def _pairing(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> BoolArray:
-    """Which cases have a value on both sides."""
-    old, new = _sides(planned, tables, imputation)
-    return np.asarray(~np.isnan(old).all(axis=1) & ~np.isnan(new).all(axis=1))
-
-
-def _sides(
-    planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None
-) -> tuple[FloatArray, FloatArray]:
-    """The scores [case, repeat] of the baseline and of the candidate, NaN where there is none."""
-    scores = scores_between(planned, tables)
-    fills: tuple[float | None, float | None] = (None, None)
-    if imputation is not None:
-        fills = (scores.filled(imputation, candidate=False), scores.filled(imputation, candidate=True))
-    baseline, candidate = tables.variants[planned.pair.baseline], tables.variants[planned.pair.candidate]
-    return scores.of(baseline, fills[0]), scores.of(candidate, fills[1])
-
-
-def _paired(planned: PlannedComparison, tables: ScoreTables, imputation: Imputation | None) -> PairedValues:
-    scores, pairs = scores_between(planned, tables), _pairing(planned, tables, imputation)
-    old, new = (side[pairs] for side in _sides(planned, tables, imputation))
-    repeated = scores.compared.shape[-1] > 1
-    return PairedValues(
-        baseline=mean_of_repeats(old),
-        candidate=mean_of_repeats(new),
-        clusters=tables.clusters[pairs],
-        single=scores.binary and not repeated,
-        higher_is_better=scores.spec.higher_is_better,
-        repeats=(old, new) if repeated else None,
-        preferences=scores.spec.pairwise,
-    )
 
 
 def _movers(

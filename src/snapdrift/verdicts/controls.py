@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from snapdrift.conclusions import Control, ControlMetric, LedgerEntry
 from snapdrift.model import Gate, Pair, Severity, Variant
 from snapdrift.stats.multiplicity import holm
-from snapdrift.verdicts.comparing import PlannedComparison, compare, observed_discordance
+from snapdrift.verdicts.comparing import compare
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.facts import RunFacts
+from snapdrift.verdicts.pairing import observed_discordance
 from snapdrift.verdicts.parity import agreement
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import ScoreTables
 
 

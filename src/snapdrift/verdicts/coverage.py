@@ -8,9 +8,9 @@ import numpy as np
 
 from snapdrift.model import Gate, Pair, Severity
 from snapdrift.verdicts import words
-from snapdrift.verdicts.comparing import PlannedComparison
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.limits import Floor
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import MetricScores, ScoreTables
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from snapdrift.conclusions import Comparison
 from snapdrift.model import Gate
 from snapdrift.verdicts import words
-from snapdrift.verdicts.comparing import PlannedComparison, observed_discordance
 from snapdrift.verdicts.evidence import ROUNDING
+from snapdrift.verdicts.pairing import observed_discordance
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import ScoreTables
 
 

@@ -31,7 +31,7 @@ from snapdrift.verdicts.calibration import (
 )
 from snapdrift.verdicts.call_columns import CallColumns, call_columns
 from snapdrift.verdicts.causes import broken_gain_sentences
-from snapdrift.verdicts.comparing import Counted, PlannedComparison, compare, plan_comparisons
+from snapdrift.verdicts.comparing import Counted, compare
 from snapdrift.verdicts.controls import find_controls
 from snapdrift.verdicts.coverage import present_pairs, shortfalls, unmeasured_calls
 from snapdrift.verdicts.decision import Findings, Imputed, decide
@@ -45,6 +45,7 @@ from snapdrift.verdicts.limits import Floor, check_floors, check_must_pass, judg
 from snapdrift.verdicts.operations import measure_operations
 from snapdrift.verdicts.orders import order_doubts
 from snapdrift.verdicts.parity import find_parity
+from snapdrift.verdicts.planned import PlannedComparison, plan_comparisons
 from snapdrift.verdicts.score_tables import Imputation, ScoreTables, as_compared, build_score_tables
 from snapdrift.verdicts.summaries import summarise_metrics, summarise_variant
 

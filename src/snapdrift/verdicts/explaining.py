@@ -13,8 +13,9 @@ from snapdrift.explanations import Attribution, Explanation, FailureGroup, Slice
 from snapdrift.model import Results, Verdict
 from snapdrift.verdicts.answers import ScoreIndex, Tolerant, index_scores
 from snapdrift.verdicts.attribution import attribute
-from snapdrift.verdicts.comparing import PlannedComparison, paired_cases
 from snapdrift.verdicts.evidence import PairedValues, Question
+from snapdrift.verdicts.pairing import paired_cases
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import ScoreTables
 from snapdrift.verdicts.slices import find_slices, group_failures
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snapdrift.model import Case, Gate, MustPass, Results, ScoreKind, Severity
-from snapdrift.verdicts.comparing import graver
 from snapdrift.verdicts.evidence import ROUNDING
 from snapdrift.verdicts.measured_entries import metric_entries
+from snapdrift.verdicts.planned import graver
 from snapdrift.verdicts.score_tables import Imputation, MetricScores, ScoreTables
 
 

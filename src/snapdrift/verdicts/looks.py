@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,10 +28,8 @@ from snapdrift.stats.sequential import (
     resolved,
 )
 from snapdrift.verdicts.evidence import Evidence, PairedValues, Question, weigh
+from snapdrift.verdicts.planned import PlannedComparison
 from snapdrift.verdicts.score_tables import BoolArray, FloatArray, Imputation, MetricScores, ScoreTables
-
-if TYPE_CHECKING:
-    from snapdrift.verdicts.comparing import PlannedComparison
 
 OPEN_ENDED = "betting_open_ended"
 """The method of comparisons of a run whose number of units is open."""

@@ -18,8 +18,8 @@ from snapdrift.model import Case, Gate, MetricGate, Outcome, Pair, Severity
 from snapdrift.stats.operational import RelativeChange, RelativeQuestion, quantile_change, relative_change
 from snapdrift.stats.ratio_scores import Quantity
 from snapdrift.verdicts.call_columns import CallColumns
-from snapdrift.verdicts.comparing import graver
 from snapdrift.verdicts.measured_entries import operational_entries
+from snapdrift.verdicts.planned import graver
 from snapdrift.verdicts.score_tables import BoolArray, FloatArray, mean_of_repeats
 
 TYPICAL_LATENCY = "latency_typical"
