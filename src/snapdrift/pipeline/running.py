@@ -46,6 +46,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
+from snapdrift.pipeline.cut_off import go_on_from_cut_off
 from snapdrift.pipeline.fallbacks import BaselineGone, require_baselines
 from snapdrift.pipeline.fleet import open_fleet, require_no_batches
 from snapdrift.pipeline.grading_workers import store_scores
@@ -199,6 +200,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     only one that was declared for it may be.
     """
     workspace, path = locate_run(text, options, cwd)
+    go_on_from_cut_off(path)
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)
