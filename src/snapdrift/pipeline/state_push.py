@@ -92,7 +92,8 @@ class _Pushing:
         before = self._with_unlisted(shelf, listed, done)
         runs = {**before.runs, **{r: f for r, f in self._runs.items() if f.is_newer_than(before.runs.get(r))}}
         cut_off = self._unfinished.and_those_of(before.unfinished)
-        newest = _newest({run: facts.suite for run, facts in [*cut_off.items(), *runs.items()]}, self._keep)
+        suites = {run: facts.suite for run, facts in cut_off.items()} | {run: runs[run].suite for run in runs}
+        newest = _newest(suites, self._keep)
         kept = {run: facts for run, facts in runs.items() if run in newest}
         for run in sorted(kept):
             if self._runs.get(run) is kept[run] and not self._take_run(run, changed, done):
@@ -100,7 +101,7 @@ class _Pushing:
         kept = {run: facts for run, facts in kept.items() if f"runs/{run}.db" in {*shelf.files, *changed}}
         cut_off = {run: facts for run, facts in sorted(cut_off.items()) if run in newest}
         unfinished = self._take_unfinished(shelf, before, cut_off, changed, done)
-        gone = [*(f"runs/{run}.db" for run in before.runs if run not in kept)]
+        gone = [f"runs/{run}.db" for run in before.runs if run not in kept]
         removed = frozenset([*gone, *(name_of(run) for run in before.unfinished if run not in unfinished)])
         databases = self._take_databases(before, changed, done)
         self._take_texts(shelf, changed, done)
