@@ -69,7 +69,7 @@ class Engine:
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
-        own = Pace(None, self._clock, self._rng, settings.retry_after_cap)
+        own = Pace(None, self._clock, self._rng)
         self._authority = LocalAuthority(budget, own) if authority is None else authority
         self._progress = progress
         self._stepping = stepping
@@ -282,11 +282,11 @@ class _Run:
             self._give_up(failure)
 
     def _again(self, failed: _Failed) -> Job | None:
-        """A failed call as it is asked once more."""
+        """A failed call as it is asked once more, None where its host wants to be left alone."""
         request = failed.request
         if request is None and self._stored is not None:
             request = self._stored(failed.call, failed.step)
-        return None if request is None else Job(request, failed.attempts, failed.steps)
+        return None if request is None or self._asker.rests(request) else Job(request, failed.attempts, failed.steps)
 
     def _give_up(self, failure: Failure) -> None:
         self._holds.stop(
