@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from snapdrift import pipeline
+from snapdrift.model import Endpoint
 from snapdrift.privacy import Privacy
 from snapdrift.store import RunState, codec, open_run
+from snapdrift.store.batches import Part, PartState
 from snapdrift.store.lock import RunLock
+from snapdrift.store.unfinished import held_by, lacking
 
 CASES = 30
 MODELS = {"august": "gpt-4o-2024-08-06", "alias": "gpt-4o"}
@@ -110,7 +113,8 @@ def test_what_was_cut_off_here_stays_where_a_place_lacks_some_of_it(made: Made, 
     run = cut(run_of(here), range(1, 11)).stem
     cut(run_of(there), range(6, 50))
     pipeline.push_state(there, shelf)
-    said = f"the run was cut off here and has 5 answers that this one lacks; `snapdrift resume {run}` goes on with it"
+    more = "the run was cut off here and has 5 answers or batches that this one lacks"
+    said = f"{more}; `snapdrift resume {run}` goes on with it"
     assert pipeline.pull_state(here, shelf).skipped == [f"unfinished/{run}.db: {said}"]
 
     finished = made(tmp_path / "finished")
@@ -157,6 +161,28 @@ def test_what_was_cut_off_of_a_further_attempt_waits_beside_the_finished_run_unt
     pipeline.push_state(there, shelf)
     for place in (there / ".snapdrift", tmp_path / "shelf"):
         assert not list((place / "unfinished").iterdir())
+
+
+def with_a_batch(path: Path, state: PartState) -> None:
+    part = Part(1, "5f2c", "https://api.openai.com/v1", "gpt-4o", Endpoint.RESPONSES, 0, state, batch_id="batch_1")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("INSERT INTO batches VALUES (1, ?, ?)", (state.value, codec.dumps(part)))
+
+
+def test_batches_that_the_provider_still_has_are_collected_elsewhere_and_are_not_given_up_for_less(
+    made: Made, tmp_path: Path
+) -> None:
+    here, there, shelf = two(made, tmp_path)
+    path = cut(run_of(here), range(0))
+    with_a_batch(path, PartState.CREATED)
+    pipeline.push_state(there, shelf)
+    assert f"unfinished/{path.name}" in pipeline.push_state(here, shelf).put
+    (said,) = (text for text in pipeline.pull_state(here, shelf).skipped if text.startswith("runs/"))
+    assert "the run was cut off here and has 1 answer or batch that this one lacks" in said
+    with_a_batch(run_of(there), PartState.ENDED)
+    with open_run(run_of(here)) as cut_off, open_run(run_of(there)) as ended:
+        assert len(held_by(cut_off)) == 1
+        assert not lacking(held_by(cut_off), ended)
 
 
 def asked(log: Path) -> Counter[str]:

@@ -23,9 +23,10 @@ def put_in_place_of(target: Path, source: Path, lock: RunLock) -> None:
         with open_run(target) as ours, open_run(source) as theirs:
             held = len(lacking(held_by(ours), theirs))
         if held:
+            what = "1 answer or batch" if held == 1 else f"{held:,} answers or batches"
             raise StoreError(
-                f"the run was cut off here and has {held:,} answers that this one lacks; `snapdrift resume "
-                f"{target.stem}` goes on with it"
+                f"the run was cut off here and has {what} that this one lacks; `snapdrift resume {target.stem}` goes on "
+                "with it"
             )
     fold_log(target, lock)
     put(source, target)
