@@ -25,8 +25,8 @@ def put_in_place_of(target: Path, source: Path, lock: RunLock) -> None:
         if held:
             what = "1 answer or batch" if held == 1 else f"{held:,} answers or batches"
             raise StoreError(
-                f"the run was cut off here and has {what} that this one lacks; `snapdrift resume {target.stem}` goes on "
-                "with it"
+                f"the run was cut off here and has {what} that this one lacks; "
+                f"`snapdrift resume {target.stem}` goes on with it"
             )
     fold_log(target, lock)
     put(source, target)
