@@ -420,6 +420,14 @@ def test_a_rest_beyond_what_is_waited_for_is_told_and_nobody_asks_the_host_early
     assert world.finished_at < 60
 
 
+def test_a_rest_that_an_overloaded_host_asks_of_one_call_leaves_it_to_the_sweep_and_the_others_alone() -> None:
+    resting = Failure(FailureKind.OVERLOADED, "busy", retryable=True, status=503, retry_after=7200.0)
+    world = World(lambda request, attempt: resting if (request.call.case_id, attempt) == ("case-0", 0) else None)
+    report = world.run(requests_for(6), EngineSettings(concurrency=1))
+    assert (report.answered, len(world.starts)) == (6, 7)
+    assert world.finished_at < 60
+
+
 def test_an_attempt_without_end_is_given_up_at_the_timeout() -> None:
     world = World(latency=1e9)
     world.run([request_for(1)], EngineSettings(timeout=60.0, max_attempts=2, sweep=False))

@@ -222,29 +222,34 @@ class Asker:
         if failure.kind is FailureKind.MODEL_NOT_FOUND:
             self._gone[_target(request)] = _for_others(failure)
         policy = self._settings.retry
-        if not policy.again(failures, failure) or self._rest_of(request) is not None:
+        if not policy.again(failures, failure) or self._is_too_long(failure) or self.rests(request):
             return False
         if failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None:
             return self._holds.may_start()  # the pause is waited for by all who share the limit, on admission
         return await self._holds.rest(policy.wait(failures, failure, self._rng))
 
+    def _longest_rest(self) -> float:
+        """Seconds that a host is left alone for where it asks for that."""
+        deadline = self._settings.deadline
+        return self._settings.longest_rest if deadline is None else max(0.0, deadline - self._clock.monotonic())
+
+    def _is_too_long(self, failure: Failure) -> bool:
+        return failure.retryable and failure.retry_after is not None and failure.retry_after > self._longest_rest()
+
     def _weighed(self, request: Request, failure: Failure) -> Failure:
         """The failure, which says so where its host asks to be left alone for longer than is waited for.
 
-        Then nobody asks it for so long: a provider that wants an hour's rest is not asked early.
+        A limit is the account's: then nobody asks for the model for so long, as a provider that wants an hour's rest is
+        not asked early. Of any other failure nobody but the call knows.
         """
-        if not failure.retryable or failure.retry_after is None:
+        if failure.retry_after is None or not self._is_too_long(failure):
             return failure
-        now, deadline = self._clock.monotonic(), self._settings.deadline
-        longest = self._settings.longest_rest if deadline is None else deadline - now
-        if failure.retry_after <= longest:
-            return failure
-        bound = f"the {longest:.0f} s that are waited for without a --deadline"
-        if deadline is not None:
-            bound = f"the {max(0.0, longest):.0f} s until the deadline"
-        message = f"{failure.message}. To be left alone for {failure.retry_after:.0f} s is longer than {bound}"
-        weighed = replace(failure, message=message)
-        self._resting[_target(request)] = now + failure.retry_after, _for_others(weighed)
+        seconds = f"{self._longest_rest():.0f} s"
+        until = "that are waited for without a --deadline" if self._settings.deadline is None else "until the deadline"
+        rest = f"To be left alone for {failure.retry_after:.0f} s is longer than the {seconds} {until}"
+        weighed = replace(failure, message=f"{failure.message}. {rest}")
+        if failure.kind is FailureKind.RATE_LIMIT:
+            self._resting[_target(request)] = self._clock.monotonic() + failure.retry_after, _for_others(weighed)
         return weighed
 
     def rests(self, request: Request) -> bool:
