@@ -420,6 +420,13 @@ def test_a_rest_beyond_what_is_waited_for_is_told_and_nobody_asks_the_host_early
     assert world.finished_at < 60
 
 
+def test_a_run_whose_host_wants_a_long_rest_ends_early_and_says_why() -> None:
+    world = World(asked_for_rest(7200.0))
+    report = world.run(requests_for(60), EngineSettings(concurrency=1))
+    assert (report.stopped, report.failed, len(world.starts)) == (StopReason.PROVIDER_DOWN, 20, 1)
+    assert report.detail.startswith("20 calls in a row got no answer; the last failure: Not asked, for an earlier call")
+
+
 def test_a_rest_that_an_overloaded_host_asks_of_one_call_leaves_it_to_the_sweep_and_the_others_alone() -> None:
     resting = Failure(FailureKind.OVERLOADED, "busy", retryable=True, status=503, retry_after=7200.0)
     world = World(lambda request, attempt: resting if (request.call.case_id, attempt) == ("case-0", 0) else None)

@@ -21,7 +21,7 @@ from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.execution.surprises import Surprises
-from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response, Step
+from snapdrift.model import Attempt, CallKey, Failure, FailureKind, Outcome, Request, Response, Step
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
@@ -276,7 +276,9 @@ class _Run:
             kept = ending.request if self._stored is None else None
             call, step = ending.request.call, ending.request.step
             self._to_sweep.append(_Failed(call, step, response.attempts, ending.steps, kept))
-        if ending.asked and (failure.retryable or not self._heard):
+        # A call that is not asked because its host wants to be left alone has no answer either.
+        of_host = ending.asked or failure.kind is FailureKind.RATE_LIMIT
+        if of_host and (failure.retryable or not self._heard):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)
