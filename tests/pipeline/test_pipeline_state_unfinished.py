@@ -15,6 +15,7 @@ import pytest
 
 from snapdrift import pipeline
 from snapdrift.model import Endpoint
+from snapdrift.pipeline.cut_off import go_on_from_cut_off
 from snapdrift.privacy import Privacy
 from snapdrift.store import RunState, codec, open_run
 from snapdrift.store.batches import Part, PartState
@@ -152,6 +153,14 @@ def test_what_was_cut_off_of_a_further_attempt_waits_beside_the_finished_run_unt
     assert answered(run_of(there)) == 2 * CASES - 8
     with open_run(run_of(there)) as stored:
         assert stored.state is RunState.FINISHED  # its history and its pages stay what they are
+
+    told: list[str] = []
+    waiting = there / ".snapdrift" / "unfinished" / name
+    spoilt = made(tmp_path / "spoilt") / ".snapdrift" / "unfinished" / name
+    spoilt.parent.mkdir()
+    spoilt.write_bytes(waiting.read_bytes()[:9000])
+    go_on_from_cut_off(spoilt.parents[1] / "runs" / name, told.append)
+    assert [text.partition(": ")[0] for text in told] == ["what was cut off of a further attempt is not gone on with"]
 
     log = tmp_path / "asked.jsonl"
     done = snapdrift(*RUN, "--standin-log", str(log), cwd=there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from snapdrift.errors import StoreError
@@ -56,10 +57,11 @@ def forget_settled(target: Path) -> None:
         kept.unlink()
 
 
-def go_on_from_cut_off(path: Path) -> None:
+def go_on_from_cut_off(path: Path, notice: Callable[[str], None]) -> None:
     """Gives a further attempt that was cut off elsewhere the place of the finished run that it went on from.
 
-    Only where it has all that the run has, and more, and is of the same plan. Raises `StoreError`.
+    Only where it has all that the run has, and more, and is of the same plan. One that cannot be read is told, and left
+    where it is. Raises `RunBusyError`.
     """
     kept = beside(path)
     if not kept.exists():
@@ -74,5 +76,7 @@ def go_on_from_cut_off(path: Path) -> None:
             put(kept, path)
         elif same:
             forget_settled(path)
+    except StoreError as error:
+        notice(f"what was cut off of a further attempt is not gone on with: {error}")
     finally:
         lock.release()

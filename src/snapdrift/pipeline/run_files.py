@@ -71,7 +71,7 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     directory = runs_dir(prepared.workspace, options)
     earlier = earlier_run(prepared, header, options)
     if earlier is not None:
-        go_on_from_cut_off(earlier)
+        go_on_from_cut_off(earlier, options.notice)
         return _take_up(earlier, prepared, options)
     _tell_what_is_not_taken_up(directory, header, options)
     seed, design, meta = prepared.suite.seed, prepared.design, meta_of_shard(prepared.cases, options.shard)

@@ -200,7 +200,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     only one that was declared for it may be.
     """
     workspace, path = locate_run(text, options, cwd)
-    go_on_from_cut_off(path)
+    go_on_from_cut_off(path, options.notice)
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)

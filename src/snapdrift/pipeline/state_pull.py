@@ -100,10 +100,10 @@ class _Pulling:
         lock = RunLock.take(target)  # that another has it is a reason to leave the run out
         try:
             _put_run(source, target, theirs, lock)
+            self.done.put.append(path)
             forget_settled(target)
         finally:
             lock.release()
-        self.done.put.append(path)
 
     def _unfinished(self, path: str) -> None:
         """A run that was cut off gets the place of one that is finished nowhere; beside one that is, it waits there."""
