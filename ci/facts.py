@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-WORDS = {0: "nothing_affected", 2: "error", 3: "incomplete", 130: "interrupted"}
-"""What is said where there is no verdict: `--changed` that finds nothing affected ends with 0 and no verdict."""
+WORDS = {0: "nothing_affected", 2: "error", 3: "incomplete", 130: "interrupted", 137: "interrupted", 143: "interrupted"}
+"""What is said where there is no verdict: `--changed` that finds nothing affected ends with 0 and no verdict.
+
+The last two are those of a process that was killed, or ended before it could take a signal.
+"""
 KNOWN = {"passed", "regression", "incomplete", "inconclusive", "not_gated"}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

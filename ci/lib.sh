@@ -35,11 +35,27 @@ refuse() {
 
 # Runs a command whose output may quote files and answers of anybody's: meanwhile nothing of it is a workflow command.
 # What it prints is kept in $SNAPDRIFT_FOLDER/log too. Returns the command's exit code.
+#
+# A job that is cancelled gets SIGINT and, 7.5 s later, SIGTERM, and each only this shell: they are passed on, for what is
+# in flight to come in and be kept. (As SIGTERM: what a shell starts beside itself ignores SIGINT.)
 quoted() {
-  local token code=0
+  local token code told asked shown pipe="$SNAPDRIFT_FOLDER/pipe"
   token=$(random)
   printf '::stop-commands::%s\n' "$token"
-  "$@" 2>&1 | tee "$SNAPDRIFT_FOLDER/log" || code=${PIPESTATUS[0]}
+  rm -f "$pipe"
+  mkfifo "$pipe"
+  tee "$SNAPDRIFT_FOLDER/log" <"$pipe" &
+  shown=$!
+  "$@" >"$pipe" 2>&1 &
+  asked=$!
+  trap 'told=yes; kill -TERM "$asked" 2>/dev/null || true' INT TERM
+  while :; do
+    told='' code=0
+    wait "$asked" || code=$?
+    [[ -n "$told" ]] || break # it was the signal that ended the wait, not the command
+  done
+  trap - INT TERM
+  wait "$shown" || true
   printf '\n::%s::\n' "$token"
   return "$code"
 }

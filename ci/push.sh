@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Leaves the state for the next job, whatever was decided: what was paid for is kept. Finished runs alone: one that was
-# cut off is left out, and its answers are asked again.
+# Leaves the state for the next job, whatever was decided: what was paid for is kept, of a run that was cut off too. The
+# next job of the same commit goes on with that.
 
 source "$(dirname "$0")/lib.sh"
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ class Job:
         return [rest for name, rest in self.commands if name == level]
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What befalls a step while it runs: `befall` is given its process, and returns what GitHub calls its outcome."""
+
+    step: str
+    befall: Callable[[subprocess.Popen[str]], str | None]
+
+
 @dataclass
 class Runner:
     """A machine with a checkout: `github` and `env` are what GitHub gives a job."""
@@ -58,7 +66,7 @@ class Runner:
     github: dict[str, Any]
     env: dict[str, str]
 
-    def run(self, action: Path, inputs: Mapping[str, str]) -> Job:
+    def run(self, action: Path, inputs: Mapping[str, str], cut: Cut | None = None) -> Job:
         """Runs the action in a file with these inputs, the others at their defaults."""
         written = yaml.safe_load(action.read_text(encoding="utf-8"))
         unknown = inputs.keys() - written["inputs"].keys()
@@ -75,12 +83,20 @@ class Runner:
                 given = {key: _filled(str(text), context, job) for key, text in step.get("with", {}).items()}
                 job.steps[name] = Step("success", {"artifact-url": "https://files.example/7"}, inputs=given)
             else:
-                job.steps[name] = self._shell(step, context, job, action.parent)
-                job.failed |= job.steps[name].outcome == "failure"
+                befall = cut.befall if cut is not None and cut.step == name else None
+                job.steps[name] = self._shell(step, context, job, action.parent, befall)
+                job.failed |= job.steps[name].outcome in ("failure", "cancelled")
         job.outputs = {name: _filled(o["value"], context, job) for name, o in written["outputs"].items()}
         return job
 
-    def _shell(self, step: dict[str, Any], context: dict[str, Any], job: Job, folder: Path) -> Step:
+    def _shell(
+        self,
+        step: dict[str, Any],
+        context: dict[str, Any],
+        job: Job,
+        folder: Path,
+        befall: Callable[[subprocess.Popen[str]], str | None] | None,
+    ) -> Step:
         assert step["shell"] == "bash"
         given, summary = self.temp / "output", self.temp / "summary"
         for file in (given, summary):
@@ -95,20 +111,20 @@ class Runner:
             "RUNNER_TEMP": str(self.temp),
             **told,
         }
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=self.checkout / _filled(step["working-directory"], context, job),
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
-            check=False,
         )
-        job.commands += obeyed(done.stdout)
+        outcome = None if befall is None else befall(process)
+        log, _ = process.communicate(timeout=300)
+        job.commands += obeyed(log)
         job.summary += summary.read_text()
         outputs = outputs_in(given.read_text())
-        return Step("success" if done.returncode == 0 else "failure", outputs, done.stdout)
+        return Step(outcome or ("success" if process.returncode == 0 else "failure"), outputs, log)
 
 
 def obeyed(log: str) -> Iterator[tuple[str, str]]:

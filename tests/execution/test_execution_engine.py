@@ -384,10 +384,54 @@ def test_a_rate_limit_without_retry_after_pauses_every_worker_too() -> None:
     assert max(paused) > 0
 
 
-def test_a_rest_of_hours_is_left_to_the_sweep_instead_of_waited_for() -> None:
-    world = World(lambda _request, attempt: rate_limit(7200.0) if attempt == 0 else None)
-    report = world.run([request_for(1)])
-    assert (report.answered, len(world.starts)) == (1, 2)
+def asked_for_rest(seconds: float) -> Script:
+    """A host that refuses the first request, and asks to be left alone for so long."""
+    seen: list[Request] = []
+
+    def script(request: Request, _attempt: int) -> Failure | None:
+        seen.append(request)
+        return rate_limit(seconds) if len(seen) == 1 else None
+
+    return script
+
+
+@pytest.mark.parametrize(("seconds", "deadline"), [(300.0, None), (300.0, 400.0), (3600.0, 4000.0)])
+def test_a_host_that_asks_to_be_left_alone_is_waited_for_within_the_deadline(seconds, deadline) -> None:
+    told: list[str] = []
+    world = World(asked_for_rest(seconds))
+    settings = EngineSettings(concurrency=2, deadline=deadline)
+    report = world.run(requests_for(6), settings, progress=lambda progress: told.append(progress.held_by))
+    assert (report.answered, report.stopped) == (6, None)
+    assert [time for _, time in world.starts if SECONDS_PER_ANSWER < time < seconds] == []
+    assert "the host of gpt-4o asked to wait" in told
+
+
+@pytest.mark.parametrize(
+    ("deadline", "bound"),
+    [(None, "longer than the 900 s that are waited for without a --deadline"), (600.0, "longer than the 599 s until")],
+)
+def test_a_rest_beyond_what_is_waited_for_is_told_and_nobody_asks_the_host_early(deadline, bound) -> None:
+    world = World(asked_for_rest(7200.0))
+    report = world.run(requests_for(6), EngineSettings(concurrency=1, deadline=deadline))
+    assert (report.answered, report.failed, len(world.starts)) == (0, 6, 1)
+    messages = [response.failure.message for response in world.stored.values() if response.failure is not None]
+    assert all(bound in message for message in messages)
+    assert sum(message.startswith("Not asked, for an earlier call") for message in messages) == 5
+    assert world.finished_at < 60
+
+
+def test_a_run_whose_host_wants_a_long_rest_ends_early_and_says_why() -> None:
+    world = World(asked_for_rest(7200.0))
+    report = world.run(requests_for(60), EngineSettings(concurrency=1))
+    assert (report.stopped, report.failed, len(world.starts)) == (StopReason.PROVIDER_DOWN, 20, 1)
+    assert report.detail.startswith("20 calls in a row got no answer; the last failure: Not asked, for an earlier call")
+
+
+def test_a_rest_that_an_overloaded_host_asks_of_one_call_leaves_it_to_the_sweep_and_the_others_alone() -> None:
+    resting = Failure(FailureKind.OVERLOADED, "busy", retryable=True, status=503, retry_after=7200.0)
+    world = World(lambda request, attempt: resting if (request.call.case_id, attempt) == ("case-0", 0) else None)
+    report = world.run(requests_for(6), EngineSettings(concurrency=1))
+    assert (report.answered, len(world.starts)) == (6, 7)
     assert world.finished_at < 60
 
 
@@ -581,10 +625,10 @@ def test_a_deadline_that_comes_after_the_last_start_stops_nothing() -> None:
 
 
 def test_a_pause_does_not_outlast_the_deadline() -> None:
-    world = World(always(rate_limit(100.0)))
+    world = World(always(rate_limit(6.0)))
     report = world.run(requests_for(10), EngineSettings(concurrency=2, deadline=10.0))
-    assert report.stopped is StopReason.DEADLINE
-    assert world.finished_at == pytest.approx(10.0)
+    assert (report.answered, report.failed, len(world.starts)) == (0, 10, 4)
+    assert 6.0 < world.finished_at < 10.0
 
 
 def test_an_interrupted_run_keeps_what_comes_within_the_grace() -> None:

@@ -151,7 +151,9 @@ def test_a_wait_of_an_hour_that_the_host_asks_for_ends_the_run_and_says_so(works
     assert "It asks to wait 3600 s" in " ".join(done.stdout.split())
     assert f"go on: snapdrift resume {run_file(root).stem}" in done.stdout
     with open_run(run_file(root)) as run:
-        assert {len(response.attempts) for response in run.responses()} == {1}
+        attempts = [len(response.attempts) for response in run.responses()]
+    assert max(attempts) == 1
+    assert sum(attempts) <= 2 * 4  # of both models what was in flight when the first was refused, and no more
 
 
 def refused(snapdrift, root: Path, url: str) -> str:

@@ -256,6 +256,17 @@ def test_the_gate_counts_only_the_cases_that_pair(workspace, snapdrift):
     assert "6 cases" in done.stderr
 
 
+def test_graded_again_a_gate_counts_only_the_cases_that_pair_too(workspace, snapdrift):
+    entries = [{**entry, "expected": "x"} if n >= CASES // 2 else entry for n, entry in enumerate(cases())]
+    rows(workspace / "datasets" / "capitals.jsonl", entries)
+    assert snapdrift("run", "evals/capitals.yaml", "--gate", "kept", *RECORDED, "-q", cwd=workspace).returncode == 1
+    change(workspace, "max_blind: 0.4", "max_blind: 0.15")  # which 60 cases see, and 30 do not
+    done = snapdrift("grade", "latest", cwd=workspace)
+    assert done.returncode == 2
+    assert "gate kept could never tell" in done.stderr
+    assert "30 cases" in done.stderr
+
+
 # -------------------------------------------------------------------------------------------------- what is archived
 
 

@@ -147,7 +147,7 @@ def test_a_call_that_fails_holds_up_nothing_and_stays_passed_over_when_the_sweep
     first = run(suite, land_standin()[0])
     with open_run(first.run_path) as stored:
         case = order_of(stored)[1][0]
-    rule = FaultRule(fault=Fault.OVERLOADED, case=case, variant="november", times=1, retry_after=500)
+    rule = FaultRule(fault=Fault.OVERLOADED, case=case, variant="november", times=1, retry_after=3600)
 
     outcome = run(suite, land_standin(rule)[0])
 

@@ -16,7 +16,7 @@ import pytest
 
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
-from snapdrift.store import RunState, RunWriter, list_runs, open_run
+from snapdrift.store import RunWriter, list_runs, open_run
 from snapdrift.store.ledger import Entry, Ledger, me
 from snapdrift.store.state_branch import without_secrets
 from snapdrift.store.verdict_log import read_verdicts
@@ -125,22 +125,6 @@ def test_what_was_pushed_to_a_folder_is_there_after_a_pull_elsewhere(made, tmp_p
         again = snapdrift("state", command, "--to", str(shelf), cwd=there)
         assert again.stdout == f"{shelf}: nothing new\n"
     assert not list(state(there).glob(".sync-*"))
-
-
-def test_only_finished_runs_travel_and_an_unfinished_one_is_not_replaced(made, tmp_path: Path) -> None:
-    here, shelf = made(tmp_path / "here"), str(tmp_path / "shelf")
-    pipeline.push_state(here, shelf)
-    older, newer = runs(here)
-    for run in (older, newer):
-        with RunWriter.open(state(here) / "runs" / f"{run}.db") as writer:
-            writer.set_state(RunState.INTERRUPTED)
-    (state(here) / "runs" / f"{newer}.db").rename(state(here) / "runs" / f"{newer}.away")
-    pulled = pipeline.pull_state(here, shelf)
-    assert pulled.put == [f"runs/{newer}.db"]
-    assert [text.partition(": ")[2] for text in pulled.skipped] == [
-        f"the run is not finished here; `snapdrift resume {older}` goes on with it"
-    ]
-    assert pipeline.push_state(here, str(tmp_path / "second")).put == [f"runs/{newer}.db", "verdicts.jsonl"]
 
 
 def test_a_run_that_was_tried_again_is_the_newer_one_on_both_ways(made, tmp_path: Path) -> None:

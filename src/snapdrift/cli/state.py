@@ -36,10 +36,12 @@ def push(
     remote: Remote = None,
     json: Json = False,
 ) -> None:
-    """Add the finished runs and the other state of this workspace to a place; nothing there is lost but old runs.
+    """Add the runs and the other state of this workspace to a place; nothing there is lost but old runs.
 
-    Run files hold prompts and answers: whoever can read the place can read them. A run whose suite has `privacy`
-    rules is pushed without what they take out. Two pushes at once both arrive.
+    A run that was cut off goes too: the next `run` of the same commit, suite and gate goes on with it, and so does
+    `resume`. Run files hold prompts and answers: whoever can read the place can read them. A run whose suite has
+    `privacy` rules is pushed without what they take out, and stays here where it was cut off. Two pushes at once both
+    arrive.
 
     Examples:
       snapdrift state push --to git-branch
@@ -79,9 +81,13 @@ def _print(done: Synced, how: str, *, as_json: bool) -> None:
         return
     for text in done.skipped:
         typer.echo(f"left out: {text}", err=True)
-    runs = sum(path.startswith("runs/") for path in done.put)
-    others = [path for path in done.put if not path.startswith("runs/")]
-    parts = [f"{runs:,} run{'' if runs == 1 else 's'}", *others]
+    if done.redacted:
+        exports = "1 run goes as an export" if len(done.redacted) == 1 else f"{len(done.redacted):,} runs go as exports"
+        typer.echo(f"{exports}, without what privacy rules take out, and cannot be taken up (--whole)", err=True)
+    finished, cut_off = (sum(path.startswith(f"{folder}/") for path in done.put) for folder in ("runs", "unfinished"))
+    others = [path for path in done.put if not path.startswith(("runs/", "unfinished/"))]
+    unfinished = [f"{cut_off:,} that {'was' if cut_off == 1 else 'were'} cut off"] if cut_off else []
+    parts = [f"{finished:,} run{'' if finished == 1 else 's'}", *unfinished, *others]
     if done.removed:
         parts.append(f"{len(done.removed):,} old ones taken out")
     changed = done.put or done.removed or done.verdicts or done.spent

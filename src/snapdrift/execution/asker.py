@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -113,6 +114,7 @@ class Asker:
         self._rng = rng
         self._holds = holds
         self._gone: dict[tuple[str, Endpoint, str], Failure] = {}
+        self._resting: dict[tuple[str, Endpoint, str], tuple[float, Failure]] = {}
         self.retried = 0
         self.charged_usd = 0.0
 
@@ -136,7 +138,7 @@ class Asker:
         last: Failure | None = None
         failures = 0
         while True:
-            if gone := self._gone.get(_target(request)):
+            if gone := self._gone.get(_target(request)) or self._rest_of(request):
                 return self._failed(request, gone, attempts)
             grant = await self._admit(request)
             if grant is None:
@@ -189,8 +191,14 @@ class Asker:
             attempts.append(Attempt(number, started_at, answer.latency_ms))
             return _Answered(answer, settled.usd)
         except AttemptFailed as error:
-            failure = error.failure
-            settled = Settled(None if failure.may_have_run else 0.0, failure=failure, told=error.told)
+            failure = self._weighed(request, error.failure)
+            waited_for = failure is error.failure
+            settled = Settled(
+                None if failure.may_have_run else 0.0,
+                # Nobody who shares the limit is to wait for what is not waited for.
+                failure=failure if waited_for else replace(failure, retryable=False),
+                told=error.told,
+            )
             return failed(failure, error.latency_ms)
         except TimeoutError:
             if not bound.expired():
@@ -214,11 +222,44 @@ class Asker:
         if failure.kind is FailureKind.MODEL_NOT_FOUND:
             self._gone[_target(request)] = _for_others(failure)
         policy = self._settings.retry
-        if not policy.again(failures, failure):
+        if not policy.again(failures, failure) or self._is_too_long(failure) or self.rests(request):
             return False
         if failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None:
             return self._holds.may_start()  # the pause is waited for by all who share the limit, on admission
         return await self._holds.rest(policy.wait(failures, failure, self._rng))
+
+    def _longest_rest(self) -> float:
+        """Seconds that a host is left alone for where it asks for that."""
+        deadline = self._settings.deadline
+        return self._settings.longest_rest if deadline is None else max(0.0, deadline - self._clock.monotonic())
+
+    def _is_too_long(self, failure: Failure) -> bool:
+        return failure.retryable and failure.retry_after is not None and failure.retry_after > self._longest_rest()
+
+    def _weighed(self, request: Request, failure: Failure) -> Failure:
+        """The failure, which says so where its host asks to be left alone for longer than is waited for.
+
+        A limit is the account's: then nobody asks for the model for so long, as a provider that wants an hour's rest is
+        not asked early. Of any other failure nobody but the call knows.
+        """
+        if failure.retry_after is None or not self._is_too_long(failure):
+            return failure
+        seconds = f"{self._longest_rest():.0f} s"
+        until = "that are waited for without a --deadline" if self._settings.deadline is None else "until the deadline"
+        rest = f"To be left alone for {failure.retry_after:.0f} s is longer than the {seconds} {until}"
+        weighed = replace(failure, message=f"{failure.message}. {rest}")
+        if failure.kind is FailureKind.RATE_LIMIT:
+            self._resting[_target(request)] = self._clock.monotonic() + failure.retry_after, _for_others(weighed)
+        return weighed
+
+    def rests(self, request: Request) -> bool:
+        """Whether the host of a request is left alone now, because it asked for that."""
+        return self._rest_of(request) is not None
+
+    def _rest_of(self, request: Request) -> Failure | None:
+        """Why a host is left alone, as it stands for calls that are not asked because of it; None where it is not."""
+        until, failure = self._resting.get(_target(request), (-math.inf, None))
+        return failure if self._clock.monotonic() < until else None
 
     def stuck(self, request: Request, failure: Failure, attempts: tuple[Attempt, ...]) -> Response:
         """How a call ended that cannot go on although `request` was answered."""

@@ -21,7 +21,7 @@ from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.execution.surprises import Surprises
-from snapdrift.model import Attempt, CallKey, Failure, Outcome, Request, Response, Step
+from snapdrift.model import Attempt, CallKey, Failure, FailureKind, Outcome, Request, Response, Step
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
 
@@ -69,7 +69,7 @@ class Engine:
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads retries, it guards nothing
-        own = Pace(None, self._clock, self._rng, settings.retry_after_cap)
+        own = Pace(None, self._clock, self._rng)
         self._authority = LocalAuthority(budget, own) if authority is None else authority
         self._progress = progress
         self._stepping = stepping
@@ -276,17 +276,19 @@ class _Run:
             kept = ending.request if self._stored is None else None
             call, step = ending.request.call, ending.request.step
             self._to_sweep.append(_Failed(call, step, response.attempts, ending.steps, kept))
-        if ending.asked and (failure.retryable or not self._heard):
+        # A call that is not asked because its host wants to be left alone has no answer either.
+        of_host = ending.asked or failure.kind is FailureKind.RATE_LIMIT
+        if of_host and (failure.retryable or not self._heard):
             self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._settings.failures_in_a_row:
             self._give_up(failure)
 
     def _again(self, failed: _Failed) -> Job | None:
-        """A failed call as it is asked once more."""
+        """A failed call as it is asked once more, None where its host wants to be left alone."""
         request = failed.request
         if request is None and self._stored is not None:
             request = self._stored(failed.call, failed.step)
-        return None if request is None else Job(request, failed.attempts, failed.steps)
+        return None if request is None or self._asker.rests(request) else Job(request, failed.attempts, failed.steps)
 
     def _give_up(self, failure: Failure) -> None:
         self._holds.stop(

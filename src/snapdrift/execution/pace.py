@@ -53,22 +53,17 @@ class _Line:
 
 
 class Pace:
-    """The limits of all accounts that are asked. One serves every engine of a command, whichever loop they run on.
-
-    `retry_after_cap` bounds, in seconds, the pause that a host can ask for.
-    """
+    """The limits of all accounts that are asked. One serves every engine of a command, whichever loop they run on."""
 
     def __init__(
         self,
         known: KnownLimits | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
-        retry_after_cap: float = 120.0,
     ) -> None:
         self._known = known if known is not None else KnownLimits()
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random.Random()  # noqa: S311  it spreads pauses, it guards nothing
-        self._cap = retry_after_cap
         self._lines: dict[PoolKey, _Line] = {}
 
     def know(self, known: KnownLimits) -> None:
@@ -105,7 +100,7 @@ class Pace:
         key = self._known.pool(base_url, model)
         line = self._lines.get(key)
         if line is None:
-            pool = Pool(key, self._known.of(key), self._clock.monotonic(), self._rng, self._cap)
+            pool = Pool(key, self._known.of(key), self._clock.monotonic(), self._rng)
             line = self._lines[key] = _Line(pool)
         return line
 

@@ -65,18 +65,15 @@ class Lesson:
 
 
 class Pool:
-    """What a pool may take now. `retry_after_cap` bounds the pause that a host can ask for, in seconds."""
+    """What a pool may take now."""
 
-    def __init__(
-        self, key: PoolKey, limits: RateLimits, now: float, rng: random.Random, retry_after_cap: float = 120.0
-    ) -> None:
+    def __init__(self, key: PoolKey, limits: RateLimits, now: float, rng: random.Random) -> None:
         self.key = key
         self.in_flight = 0
         self.window = math.inf
         self.paused_until = now
         self._paused_by = ""
         self._rng = rng
-        self._cap = retry_after_cap
         self._peak = 0
         self._refunds = True
         self._endings: deque[bool] = deque(maxlen=_JUDGED_BY)
@@ -201,8 +198,6 @@ class Pool:
 
     def _pause(self, seconds: float, now: float, why: str, *, jitter: bool = True) -> None:
         """Nothing of the pool starts for so long; a little longer, so that several processes do not return at once."""
-        if seconds > self._cap:
-            return
         until = now + seconds + (self._rng.uniform(0.0, min(0.5, 0.1 * seconds)) if jitter else 0.0)
         if until > self.paused_until:
             self.paused_until, self._paused_by = until, why

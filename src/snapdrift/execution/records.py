@@ -27,7 +27,8 @@ class EngineSettings:
 
     `timeout` bounds one attempt whatever the client does; `deadline` is the reading of `clock.monotonic()` after which
     nothing is started, `give_up_at` that after which nothing is waited for either; `grace` is how long a cancelled run
-    waits for what is in flight; `sweep_delay` the pause before failed calls are asked once more. `give_up_after` calls
+    waits for what is in flight; `sweep_delay` the pause before failed calls are asked once more. A host that asks to be
+    left alone is, until the deadline or, where there is none, for `longest_rest`. `give_up_after` calls
     in a row that failed for good mean that the provider is down (None: three times the concurrency, at least 20).
     """
 
@@ -40,7 +41,7 @@ class EngineSettings:
     grace: float = 5.0
     backoff_base: float = 0.5
     backoff_cap: float = 30.0
-    retry_after_cap: float = 120.0
+    longest_rest: float = 900.0
     sweep_delay: float = 1.0
     give_up_after: int | None = None
 
@@ -51,7 +52,7 @@ class EngineSettings:
     @property
     def retry(self) -> RetryPolicy:
         """When a failed attempt is made again."""
-        return RetryPolicy(self.max_attempts, self.backoff_base, self.backoff_cap, self.retry_after_cap)
+        return RetryPolicy(self.max_attempts, self.backoff_base, self.backoff_cap)
 
     @property
     def failures_in_a_row(self) -> int:

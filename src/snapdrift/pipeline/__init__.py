@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.reading import ReadRun, read_run, read_suite
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.starting import Started, start_workspace
-    from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
+    from snapdrift.pipeline.state_pull import pull_state
+    from snapdrift.pipeline.state_push import push_state
+    from snapdrift.pipeline.state_sync import Synced
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
@@ -170,7 +172,9 @@ _STEPS = {
         "run_suites",
     ),
     "starting": ("Started", "start_workspace"),
-    "state_sync": ("Synced", "pull_state", "push_state"),
+    "state_pull": ("pull_state",),
+    "state_push": ("push_state",),
+    "state_sync": ("Synced",),
     "watching": (
         "Night",
         "WatchOptions",

@@ -25,7 +25,7 @@ from snapdrift.pipeline.concluding import (
     write_ci_files,
     write_run_reports,
 )
-from snapdrift.pipeline.frozen_again import with_stored_baseline
+from snapdrift.pipeline.frozen_again import stored_pairing, with_stored_baseline
 from snapdrift.pipeline.grader_code import open_code
 from snapdrift.pipeline.grading import pending_questions
 from snapdrift.pipeline.indexing import refresh_index
@@ -171,7 +171,8 @@ def _gate_now(stored: StoredRun, suite: Suite) -> Gate:
         )
     drawable = {case.id: case for case in (*rest_cases(stored).values(), *suite.cases)}
     cases, rule = tuple(drawable.values()), None if looks is None else looks.rule
-    require_enough(suite, kept, sight(suite, kept, cases, header.planned_repeats, rule))
+    found = sight(suite, kept, cases, header.planned_repeats, rule, stored_pairing(stored))
+    require_enough(suite, kept, found)
     return gate
 
 

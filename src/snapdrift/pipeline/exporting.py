@@ -64,6 +64,14 @@ def write_export(path: Path, out: Path, redact: Sequence[str] = (), *, whole: bo
     return Exported(header.run_id, out, names)
 
 
+def taken_out_of(stored: StoredRun) -> tuple[str, ...]:
+    """What an export of a run would take out by the rules that it was made under, as a run names it; () of none."""
+    from snapdrift.reports.redaction import Redactor
+
+    cases = stored.cases()
+    return Redactor.of(rules_of(stored, cases, ()), cases, stored.header.variants, "").redaction.names
+
+
 def rules_of(stored: StoredRun, cases: Sequence[Case], redact: Sequence[str]) -> Privacy:
     """The rules of the stored suite, made stricter. Raises `UsageError` for a name that means nothing."""
     columns = columns_of(cases)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import UsageError
@@ -15,6 +15,23 @@ from snapdrift.pipeline.suite_graders import graders_of
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPairing:
+    """Of a stored run whose baseline is kept answers: the cases that pair, and the most answers that one has."""
+
+    cases: frozenset[str]
+    repeats: int
+
+
+def stored_pairing(stored: StoredRun) -> StoredPairing | None:
+    """What pairs in a run with the kept answers that it has; None where its baseline was asked. Raises `StoreError`."""
+    facts = baseline_of(stored)
+    if facts is None or facts.kept is None:
+        return None
+    calls = [key for key in stored.calls() if key.variant == facts.name and not key.grader]
+    return StoredPairing(frozenset(key.case_id for key in calls), max((key.repeat for key in calls), default=0) + 1)
 
 
 def with_stored_baseline(suite: Suite, stored: StoredRun) -> Suite:

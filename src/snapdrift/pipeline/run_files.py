@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from snapdrift.errors import NoWorkspaceError, UsageError
 from snapdrift.model import Call, Endpoint, Gate
 from snapdrift.pipeline.batching import ALL, BATCHED
+from snapdrift.pipeline.cut_off import go_on_from_cut_off
 from snapdrift.pipeline.options import RunOptions, TargetOptions
 from snapdrift.pipeline.prepare import Prepared
 from snapdrift.pipeline.provenance import git_facts, run_identity, versions
@@ -70,6 +71,7 @@ def open_writer(prepared: Prepared, target: Target, options: RunOptions) -> RunW
     directory = runs_dir(prepared.workspace, options)
     earlier = earlier_run(prepared, header, options)
     if earlier is not None:
+        go_on_from_cut_off(earlier, options.notice)
         return _take_up(earlier, prepared, options)
     _tell_what_is_not_taken_up(directory, header, options)
     seed, design, meta = prepared.suite.seed, prepared.design, meta_of_shard(prepared.cases, options.shard)
@@ -123,10 +125,12 @@ def _take_up(path: Path, prepared: Prepared, options: RunOptions) -> RunWriter:
         if prepared.suite.reference is not None:
             suite["reference"] = prepared.suite.reference.to_stored()
         header = replace(stored.header, attempt=attempt, suite_stored=suite)
+        counts, cut_off = stored.counts(), stored.state is not RunState.FINISHED
     writer.replace_header(header)
+    where = f", which was cut off with {counts.answered:,} of {counts.planned:,} calls answered" if cut_off else ""
     options.notice(
-        f"{header.suite}: takes up run {header.run_id} of the same commit, suite and gate, attempt {header.attempt}; "
-        "its answers stand (--fresh starts anew)"
+        f"{header.suite}: takes up run {header.run_id} of the same commit, suite and gate, attempt {header.attempt}"
+        f"{where}; its answers stand (--fresh starts anew)"
     )
     return writer
 

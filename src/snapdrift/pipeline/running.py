@@ -30,6 +30,7 @@ from snapdrift.pipeline.batching import (
 )
 from snapdrift.pipeline.carrying_out import Work, carry_out
 from snapdrift.pipeline.concluding import load_stored_suite, write_ci_files
+from snapdrift.pipeline.cut_off import go_on_from_cut_off
 from snapdrift.pipeline.fallbacks import BaselineGone, require_baselines
 from snapdrift.pipeline.fleet import open_fleet, require_no_batches
 from snapdrift.pipeline.indexing import refresh_index
@@ -205,6 +206,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     only one that was declared for it may be.
     """
     workspace, path = locate_run(text, options, cwd)
+    go_on_from_cut_off(path, options.notice)
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from snapdrift.model import Case, Gate
 from snapdrift.pipeline.accepting import with_left_out_told, without_accepted
@@ -11,9 +11,20 @@ from snapdrift.pipeline.prepare import applicable_cases
 
 if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
-    from snapdrift.pipeline.frozen import Frozen
     from snapdrift.stats.sequential import StoppingRule
     from snapdrift.suites.resolved import Suite
+
+
+class Pairing(Protocol):
+    """Kept answers that are a baseline: the cases that pair with them, and how many answers a case has at most."""
+
+    @property
+    def cases(self) -> frozenset[str]:
+        """The ids of the cases."""
+
+    @property
+    def repeats(self) -> int:
+        """The most answers that a case has."""
 
 
 def sight(
@@ -22,7 +33,7 @@ def sight(
     cases: Sequence[Case],
     repeats: int,
     rule: StoppingRule | None = None,
-    frozen: Frozen | None = None,
+    frozen: Pairing | None = None,
 ) -> tuple[Sufficiency, ...]:
     """What a gate can see by these cases, each asked `repeats` times; `frozen` are kept answers that are the baseline.
 

@@ -103,6 +103,11 @@ def unseen_usd(writer: RunWriter, stored: StoredRun) -> float:
     return before + in_flight
 
 
+def may_have_cost_usd(stored: StoredRun) -> float:
+    """The same as it is now, of a run that nobody works on; nothing is written."""
+    return _usd(stored, IN_FLIGHT) + _usd(stored, UNSEEN)
+
+
 def _usd(stored: StoredRun, name: str) -> float:
     try:
         usd = float(stored.meta(name) or 0.0)

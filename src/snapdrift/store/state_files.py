@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift.errors import StoreError
-from snapdrift.store import codec, ledger, verdict_log
-from snapdrift.store.format import connect_reader, explained
+from snapdrift.store import codec, ledger, unfinished, verdict_log
 from snapdrift.store.header import RunState
 from snapdrift.store.ledger import LARGEST, Entry
 from snapdrift.store.reader import open_run
+from snapdrift.store.unfinished import CutOff, require_sound
 from snapdrift.store.verdict_log import LoggedVerdict
 
 MANIFEST = "state.json"
@@ -29,12 +29,15 @@ FORMAT = "snapdrift.state/1"
 VERDICTS = verdict_log.FILE_NAME
 LEDGER = "ledger.jsonl"
 """The ledger travels as lines of text, so that two of them can be added up."""
+FOLDERS = ("runs", unfinished.FOLDER, "watch")
+"""The folders of a state in which there are files that travel."""
 
 
 class Kind(Enum):
     """The files that travel, by their path; the value is a pattern of it and the most bytes that one may have."""
 
     RUN = (r"runs/[0-9A-Za-z][0-9A-Za-z-]{0,63}\.db", 4 * 2**30)
+    UNFINISHED = (rf"{unfinished.FOLDER}/[0-9A-Za-z][0-9A-Za-z-]{{0,63}}\.db", 4 * 2**30)
     WATCH = (r"watch/[A-Za-z0-9][A-Za-z0-9._-]{0,202}\.json", 16 * 2**20)
     VERDICTS = (re.escape(VERDICTS), 256 * 2**20)
     LEDGER = (re.escape(LEDGER), 64 * 2**20)
@@ -69,15 +72,24 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a place says that it holds: its runs, and when each other database was last changed (ISO 8601, UTC)."""
+    """What a place says that it holds: runs, and when each other database was last changed (ISO 8601, UTC).
+
+    Finished runs and those that were cut off stand apart.
+    """
 
     runs: Mapping[str, RunFacts] = field(default_factory=dict)
+    unfinished: Mapping[str, CutOff] = field(default_factory=dict)
     databases: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As a place keeps it."""
-        document = {"format": FORMAT, "runs": {run: asdict(facts) for run, facts in sorted(self.runs.items())}}
-        return json.dumps(document | {"databases": dict(sorted(self.databases.items()))}, indent=1) + "\n"
+        document = {
+            "format": FORMAT,
+            "runs": {run: asdict(facts) for run, facts in sorted(self.runs.items())},
+            "unfinished": {run: asdict(facts) for run, facts in sorted(self.unfinished.items())},
+            "databases": dict(sorted(self.databases.items())),
+        }
+        return json.dumps(document, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: bytes, where: str) -> Manifest:
@@ -85,7 +97,7 @@ class Manifest:
         document = codec.parse(text, where)
         if type(document) is not dict or document.get("format") != FORMAT:
             raise StoreError(f"{where}: not a state of this version (expected the format {FORMAT!r} in {MANIFEST})")
-        kept = {"runs": document.get("runs", {}), "databases": document.get("databases", {})}
+        kept = {name: document.get(name, {}) for name in ("runs", "unfinished", "databases")}
         return codec.from_json(cls, kept, where)
 
 
@@ -103,14 +115,7 @@ def finished_run(path: Path) -> tuple[str, RunFacts] | None:
 
 def check_run(path: Path, run_id: str) -> RunFacts:
     """Reads a run file that came from elsewhere. Raises `StoreError` where it is not that of the run, and whole."""
-    with explained(path):
-        connection = connect_reader(path)
-        try:
-            sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
-    if sound != "ok":
-        raise StoreError(f"the file of run {run_id} is damaged ({sound})")
+    require_sound(path, run_id)
     with open_run(path) as run:
         _ = run.evaluation
     found = finished_run(path)

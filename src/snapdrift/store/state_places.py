@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from snapdrift.errors import StoreError
-from snapdrift.store.state_files import kind_of, put
+from snapdrift.store.state_files import FOLDERS, kind_of, put
 
 
 class Shelf(Protocol):
@@ -77,7 +77,7 @@ class FolderShelf:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        found = (path for place in (root, root / "runs", root / "watch") for path in _regular_files(place))
+        found = (path for place in (root, *(root / name for name in FOLDERS)) for path in _regular_files(place))
         self.files = {
             name: path.lstat().st_size
             for path in found
