@@ -16,6 +16,7 @@ import pytest
 from snapdrift import pipeline
 from snapdrift.model import Endpoint
 from snapdrift.pipeline.cut_off import go_on_from_cut_off
+from snapdrift.pipeline.spending import may_have_cost_usd
 from snapdrift.privacy import Privacy
 from snapdrift.store import RunState, codec, open_run
 from snapdrift.store.batches import Part, PartState
@@ -248,6 +249,12 @@ def test_a_run_that_a_process_works_on_does_not_travel_nor_one_that_was_asked_no
     cut(run_of(there), range(0))
     pushed = pipeline.push_state(there, shelf)
     assert ([name for name in pushed.put if name.endswith(".db")], pushed.skipped) == ([], [])
+
+    with closing(sqlite3.connect(run_of(there))) as file, file:
+        file.execute("INSERT OR REPLACE INTO meta VALUES ('in_flight_usd', '0.5')")  # it was killed as it began to ask
+    assert pipeline.push_state(there, shelf).put == [f"unfinished/{run_of(there).name}"]
+    with open_run(tmp_path / "shelf" / "unfinished" / run_of(there).name) as stored:
+        assert may_have_cost_usd(stored) == 0.5  # what counts against the budget of who goes on with it
 
 
 def test_a_run_with_privacy_rules_that_was_cut_off_stays_where_it_is_and_one_that_ended_says_what_it_is_not_for(

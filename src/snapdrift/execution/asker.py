@@ -143,6 +143,9 @@ class Asker:
             grant = await self._admit(request)
             if grant is None:
                 return self._failed(request, last, attempts) if last else None
+            if rest := self._rest_of(request):  # it began while this one waited for its turn
+                self._authority.settle(grant, Settled(0.0, sent=False))
+                return self._failed(request, rest, attempts)
             if attempts and attempts[-1].failure is not None:  # else it was an earlier request that was answered
                 self.retried += 1
             made = await self._attempt(request, grant, attempts)
