@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from tests.nursery import WarmProcess
+from tests.nursery import WarmProcess, command_script
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,11 +31,22 @@ for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
 
+# As the command line has it: threads for our small arrays take half a second of processor time in every process.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Coverage is that of the workers. Measuring what they start (stand-ins, mostly) would double what that takes.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Python told to keep no compiled code would compile all modules and templates anew in every worker and in everything
+# that the tests start, hundreds of times: it is kept, but where caches of tests are and not beside the sources.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(REPOSITORY / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
 SHARED = REPOSITORY.parent / "shared"
 
 Snapdrift = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,14 +67,20 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def snapdrift_process() -> Snapdrift:
+def snapdrift_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that is `snapdrift`, for whoever starts it as a process of its own: it is carried out by a warm one."""
+    return command_script(tmp_path_factory.mktemp("bin") / "snapdrift")
+
+
+@pytest.fixture(scope="session")
+def snapdrift_process(snapdrift_command: Path) -> Snapdrift:
     """Runs `snapdrift ARGUMENTS` as a process of its own, in `cwd`."""
 
     def run(
         *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "snapdrift", *map(str, arguments)],
+            [snapdrift_command, *map(str, arguments)],
             cwd=cwd,
             env=clean_environment(env),
             capture_output=True,
