@@ -105,7 +105,6 @@ _STARTED: dict[int, tuple[subprocess.Popen[bytes], str]] = {}
 def address() -> str:
     """Where orders are taken; the first call of a process starts the nursery, which ends with it."""
     import atexit
-    import shutil
     import subprocess
     import tempfile
     from pathlib import Path
@@ -130,7 +129,6 @@ def address() -> str:
             cast("IO[bytes]", process.stdin).close()
             process.wait(60)
             cast("IO[bytes]", process.stdout).close()
-            shutil.rmtree(folder, ignore_errors=True)
 
         atexit.register(end)
     return _STARTED[os.getpid()][1]
@@ -170,6 +168,7 @@ class _Nursery:
     def __init__(self, path: str) -> None:
         import selectors
 
+        self._folder = os.path.dirname(path)  # noqa: PTH120
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen(64)
@@ -202,14 +201,17 @@ class _Nursery:
 
         connection, _ = self._listener.accept()
         size, files, _, _ = socket.recv_fds(connection, 4, 3)
+        if len(files) < 3:  # it has gone again
+            connection.close()
+            return
         wanted = min(int.from_bytes(size, "big"), _LONGEST_ORDER)
         order = json.loads(connection.recv(wanted, socket.MSG_WAITALL))
         pid = os.fork()
         if pid == 0:
-            for fd in (self._listener, connection, *self._waiting.values()):
-                fd.close()
-            for number in (self._woken, self._wake, self._selector.fileno()):  # type: ignore[attr-defined]
-                os.close(number)
+            for held in (self._listener, connection, *self._waiting.values(), self._selector):
+                held.close()
+            os.close(self._woken)
+            os.close(self._wake)
             _be(order, files)
         for fd in files:
             os.close(fd)
@@ -242,8 +244,11 @@ class _Nursery:
             return  # it has gone
 
     def _end(self) -> None:
+        import shutil
+
         for pid in self._waiting:
             os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _be(order: dict[str, Any], files: list[int]) -> None:
