@@ -208,8 +208,9 @@ class _Nursery:
         order = json.loads(connection.recv(wanted, socket.MSG_WAITALL))
         pid = os.fork()
         if pid == 0:
-            for held in (self._listener, connection, *self._waiting.values(), self._selector):
+            for held in (self._listener, connection, *self._waiting.values()):
                 held.close()
+            self._selector.close()
             os.close(self._woken)
             os.close(self._wake)
             _be(order, files)

@@ -86,7 +86,7 @@ def standin(snapdrift_command: Path) -> Iterator[Callable[..., str]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> str:
-        command = [snapdrift_command, "standin", *map(str, arguments)]
+        command = [str(snapdrift_command), "standin", *map(str, arguments)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None
@@ -106,7 +106,7 @@ def standin_of_module(snapdrift_command: Path) -> Iterator[Callable[..., str]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> str:
-        command = [snapdrift_command, "standin", *map(str, arguments)]
+        command = [str(snapdrift_command), "standin", *map(str, arguments)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None

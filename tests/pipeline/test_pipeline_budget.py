@@ -65,7 +65,7 @@ def test_two_runs_at_once_never_spend_more_than_the_day_has(
 ) -> None:
     root = workspace(cases=40, max_blind=0.9, more="budget: {usd: 5, per_day: 0.004}\n")
     url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--latency", "20")
-    command = [snapdrift_command, "run", "evals/capitals.yaml", "--base-url", url, "--fresh", "--quiet"]
+    command = [str(snapdrift_command), "run", "evals/capitals.yaml", "--base-url", url, "--fresh", "--quiet"]
     started = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=400)[0] for process in started]
 

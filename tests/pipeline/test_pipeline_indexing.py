@@ -212,7 +212,7 @@ def test_what_another_command_ends_with_meanwhile_is_in_the_list(root: Path, mon
 
 
 def test_two_commands_at_once_leave_a_whole_list_and_a_whole_memory(root: Path, snapdrift_command: Path) -> None:
-    command = [snapdrift_command, "report", "--index"]
+    command = [str(snapdrift_command), "report", "--index"]
     started = [
         subprocess.Popen(command, cwd=root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)
