@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from tests.nursery import WarmProcess
+from tests.nursery import WarmProcess, command_script
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,12 +32,33 @@ for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
 
+# As the command line has it: threads for our small arrays take half a second of processor time in every process.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Coverage is that of the workers. Measuring what they start (stand-ins, mostly) would double what that takes.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Python told to keep no compiled code would compile all modules and templates anew in every worker and in everything
+# that the tests start, hundreds of times: it is kept, but where caches of tests are and not beside the sources.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(REPOSITORY / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
 SHARED = REPOSITORY.parent / "shared"
+
+# As the command line has it too; what collecting ten thousand tests makes is hardly ever garbage.
+gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Tests and modules stay to the end: no search for cycles looks at them again, which took it half a second."""
+    gc.collect()
+    gc.freeze()
+
 
 Snapdrift = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,15 +77,32 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "160", "NO_COLOR": "1", **(extra or {})}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm_standins() -> Iterator[Callable[..., object]]:
+    """Every stand-in that is started in this process is born warm; gives what starts one otherwise."""
+    from snapdrift.standin import ahead
+
+    otherwise = ahead.start_server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "start_server", WarmProcess)
+        yield otherwise
+
+
 @pytest.fixture(scope="session")
-def snapdrift_process() -> Snapdrift:
+def snapdrift_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that is `snapdrift`, for whoever starts it as a process of its own: it is carried out by a warm one."""
+    return command_script(tmp_path_factory.mktemp("bin") / "snapdrift")
+
+
+@pytest.fixture(scope="session")
+def snapdrift_process(snapdrift_command: Path) -> Snapdrift:
     """Runs `snapdrift ARGUMENTS` as a process of its own, in `cwd`."""
 
     def run(
         *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "snapdrift", *map(str, arguments)],
+            [snapdrift_command, *map(str, arguments)],
             cwd=cwd,
             env=clean_environment(env),
             capture_output=True,
@@ -90,7 +129,6 @@ def snapdrift() -> Snapdrift:
         imported = set(sys.modules)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", argv)
-            patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
             patch.setattr(sys, "path", sys.path[:])
             patch.chdir(cwd)
             wanted = clean_environment(env)

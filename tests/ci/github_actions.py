@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.nursery import command_script
 
 ROOT = Path(__file__).parents[2]
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|&&|\|\||==|!=|!|\(|\)|[A-Za-z_][\w.-]*)")
@@ -227,9 +227,6 @@ class _Expression:
 
 
 def command_on_path(folder: Path) -> str:
-    """A PATH on which `snapdrift` is this checkout's, run by this Python."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = folder / "snapdrift"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT / "src"}" exec "{sys.executable}" -m snapdrift "$@"\n')
-    command.chmod(0o755)
+    """A PATH on which `snapdrift` is this checkout's, carried out by warm processes."""
+    command_script(folder / "snapdrift")
     return f"{folder}:{os.environ['PATH']}"

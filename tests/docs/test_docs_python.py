@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.nursery import WarmProcess
 from tests.pytest_plugin.conftest import run_pytest  # noqa: F401  a fixture
 
 from snapdrift.api import RunSettings
@@ -34,8 +33,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
-    monkeypatch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
+def inside(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
     monkeypatch.chdir(workspace)
 
 
@@ -43,7 +41,7 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.+?)^```$", PAGE, re.M | re.S)
 
 
-def test_the_examples_run_in_their_order(warm, capsys):
+def test_the_examples_run_in_their_order(inside, capsys):
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "docs/python.md", "exec"), names)  # noqa: S102

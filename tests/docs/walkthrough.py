@@ -18,6 +18,7 @@ from typing import Any
 import typer.main
 import yaml
 from tests.conftest import Snapdrift, clean_environment
+from tests.nursery import command_script
 
 from docs.fences import Fence
 from snapdrift.cli import app
@@ -199,9 +200,7 @@ class Reader:
     def _process(self, words: list[str], given: str = "") -> Ended:
         shim = self.folder.parent / "bin" / "snapdrift"
         if not shim.exists():
-            shim.parent.mkdir(exist_ok=True)
-            shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m snapdrift "$@"\n')
-            shim.chmod(0o755)
+            command_script(shim)
         path = os.pathsep.join([str(shim.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = clean_environment({**READER, "PATH": path})
         done = subprocess.run(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 import pytest
 from tests.conftest import clean_environment
 from tests.faults.cutting_proxy import CuttingProxy
-from tests.nursery import WarmProcess
 from tests.pipeline.conftest import workspace, write_rows  # noqa: F401  a fixture
 
 from snapdrift.execution.clock import SystemClock
@@ -43,10 +41,8 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     ]
     write_rows(recordings, rows)
     config = StandinConfig(profiles=(Profile(recordings=(recordings,), fallback="judge"),), latency="5", log=log)
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
-        yield stack.enter_context(StandinProcess(config)).base_url, log
+    with StandinProcess(config) as process:
+        yield process.base_url, log
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tests.nursery import load_program
+
 CAP_DAC_OVERRIDE = 1
 """By which root writes where nobody may; `capabilities(7)`."""
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -130,13 +132,7 @@ def live(order: dict[str, Any]) -> None:
 
 def main() -> None:
     """Takes orders until there are none."""
-    import openai  # noqa: F401  imported once for all
-    import pandas  # noqa: F401
-    import scipy.stats  # noqa: F401
-
-    from snapdrift import pipeline  # noqa: F401
-    from snapdrift.openai_api import client  # noqa: F401
-
+    load_program()  # once for all
     child = 0
     for line in sys.stdin:
         order = json.loads(line)

@@ -13,11 +13,10 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-import openai  # noqa: F401  imported once for all
+from tests.nursery import load_program
 
 from snapdrift.cli import main
 from snapdrift.openai_api.batches import BatchClient
-from snapdrift.pipeline import run_suites  # noqa: F401  as above
 
 LINES_READ = 80
 """More than are stored in one transaction, fewer than there are."""
@@ -74,4 +73,5 @@ def ended(point: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    load_program()  # once for all
     print(json.dumps([ended(point, arguments) for point, arguments in json.loads(sys.argv[1])]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
@@ -82,12 +81,12 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture
-def standin() -> Iterator[Callable[..., str]]:
+def standin(snapdrift_command: Path) -> Iterator[Callable[..., str]]:
     """Starts `snapdrift standin ARGUMENTS` and gives its URL; it lives until the test ends."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "snapdrift", "standin", *map(str, arguments)]
+        command = [str(snapdrift_command), "standin", *map(str, arguments)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None
@@ -102,12 +101,12 @@ def standin() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture(scope="module")
-def standin_of_module() -> Iterator[Callable[..., str]]:
+def standin_of_module(snapdrift_command: Path) -> Iterator[Callable[..., str]]:
     """The same for a whole module."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "snapdrift", "standin", *map(str, arguments)]
+        command = [str(snapdrift_command), "standin", *map(str, arguments)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None

@@ -31,6 +31,7 @@ from snapdrift.standin.server import serve
 from snapdrift.store import RunState, open_run
 
 KILLER = Path(__file__).with_name("batch_killer.py")
+PYTHONPATH = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
 CASES = 100
 
 JUDGED = """\
@@ -121,6 +122,7 @@ def test_a_run_that_is_killed_at_every_step_submits_no_call_twice_and_loses_none
     done = subprocess.run(
         [sys.executable, str(KILLER), json.dumps(deaths)],
         cwd=root,
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,12 @@ def test_a_provider_that_bills_more_than_asked_for_is_found_out_and_overruns_by_
     assert "was exceeded by" in page
 
 
-def test_two_runs_at_once_never_spend_more_than_the_day_has(workspace, standin, snapdrift: Command) -> None:
+def test_two_runs_at_once_never_spend_more_than_the_day_has(
+    workspace, standin, snapdrift: Command, snapdrift_command: Path
+) -> None:
     root = workspace(cases=40, max_blind=0.9, more="budget: {usd: 5, per_day: 0.004}\n")
     url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--latency", "20")
-    command = [sys.executable, "-m", "snapdrift", "run", "evals/capitals.yaml", "--base-url", url, "--fresh", "--quiet"]
+    command = [str(snapdrift_command), "run", "evals/capitals.yaml", "--base-url", url, "--fresh", "--quiet"]
     started = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=400)[0] for process in started]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from snapdrift.pipeline.carrying_out import what_is_loaded_left_alone
 
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 RUN = ("run", "evals/capitals.yaml", "--recordings", "datasets/recordings.jsonl")
@@ -343,3 +348,20 @@ def test_plan_tells_calls_tokens_and_cost_and_sends_nothing(workspace, snapdrift
     assert "60 cases" in done.stdout
     assert "$" in done.stdout
     assert nothing_was_run(root)
+
+
+def test_what_a_program_has_frozen_of_its_objects_stays_so():
+    before = gc.get_freeze_count()  # this suite's: `pytest_collection_finish`
+    with what_is_loaded_left_alone():
+        assert gc.get_freeze_count() == before
+    assert gc.get_freeze_count() == before > 10_000
+
+
+def test_what_is_loaded_is_left_alone_while_it_lasts():
+    program = (
+        "import gc\nfrom snapdrift.pipeline.carrying_out import what_is_loaded_left_alone\n"
+        "before = gc.get_freeze_count()\nwith what_is_loaded_left_alone():\n    print(gc.get_freeze_count() > 10_000)\n"
+        "print(gc.get_freeze_count() <= before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

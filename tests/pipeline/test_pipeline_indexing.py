@@ -7,7 +7,6 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,8 +211,8 @@ def test_what_another_command_ends_with_meanwhile_is_in_the_list(root: Path, mon
     assert "run file deleted" not in page_of(root)
 
 
-def test_two_commands_at_once_leave_a_whole_list_and_a_whole_memory(root: Path) -> None:
-    command = [sys.executable, "-m", "snapdrift", "report", "--index"]
+def test_two_commands_at_once_leave_a_whole_list_and_a_whole_memory(root: Path, snapdrift_command: Path) -> None:
+    command = [str(snapdrift_command), "report", "--index"]
     started = [
         subprocess.Popen(command, cwd=root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)

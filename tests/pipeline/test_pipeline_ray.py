@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 from tests.conftest import clean_environment
-from tests.nursery import WarmProcess
 from tests.pipeline.test_pipeline_kill import asked, run_file
 from tests.pipeline.test_pipeline_sharding import NOVEMBER, ROOT, SUITE, options, records, verdict
 
@@ -42,7 +41,6 @@ RAY = pipeline.EngineOptions(ray=True)
 def cluster() -> Iterator[str]:
     """A Ray of two cores; gives its address."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")  # on a busy machine the polite are never served
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))

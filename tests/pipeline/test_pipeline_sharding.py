@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.nursery import WarmProcess
 from tests.pipeline import conftest
 
 from snapdrift import pipeline
@@ -26,13 +25,6 @@ from snapdrift.store import RunState, RunWriter, open_run
 ROOT = Path(__file__).parents[2]
 NOVEMBER = "gpt-4o-2024-11-20"
 SUITE = Path("evals/capitals.yaml")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warm_standins() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
-        yield
 
 
 def options(root: Path, name: str = "state", **more: Any) -> pipeline.RunOptions:

@@ -1,25 +1,17 @@
-"""pytest as its users start it, and warm stand-ins for what is run in this process."""
+"""pytest as its users start it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from tests.conftest import clean_environment
-from tests.nursery import WarmProcess
 
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm_standins() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapdrift.standin.ahead.start_server", WarmProcess)
-        yield
 
 
 @pytest.fixture(scope="session")

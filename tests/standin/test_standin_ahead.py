@@ -6,7 +6,6 @@ import os
 
 import openai
 import pytest
-from tests.nursery import WarmProcess
 
 from snapdrift.standin import ahead
 from snapdrift.standin.config import StandinConfig
@@ -19,11 +18,6 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-@pytest.fixture(autouse=True)
-def _born_warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "start_server", WarmProcess)
 
 
 def test_the_first_to_need_a_server_gets_the_one_that_was_started_ahead() -> None:

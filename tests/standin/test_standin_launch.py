@@ -17,12 +17,18 @@ import pytest
 
 from snapdrift.errors import ConfigError
 from snapdrift.model import ClientRequestId
+from snapdrift.standin import ahead
 from snapdrift.standin.config import StandinConfig
 from snapdrift.standin.launch import StandinProcess
 from snapdrift.standin.server import listen
 
 AUGUST = "gpt-4o-2024-08-06"
 COMMAND = Path(__file__).parents[2] / "src" / "snapdrift" / "cli" / "standin.py"
+
+
+@pytest.fixture(autouse=True)
+def _as_the_program_starts_it(monkeypatch: pytest.MonkeyPatch, warm_standins: Callable[..., Any]) -> None:
+    monkeypatch.setattr(ahead, "start_server", warm_standins)
 
 
 def alive(pid: int) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,8 +52,9 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def versions() -> dict[str, str]:
-    """Versions of everything that can change a result."""
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of everything that can change a result; what is installed is looked up once."""
     found = {"snapdrift": __version__, "python": platform.python_version()}
     for name in RECORDED_DISTRIBUTIONS:
         try:
