@@ -217,16 +217,23 @@ def _sides(comparisons: Sequence[Comparison]) -> str:
 
 
 def _blind(evaluation: Evaluation, specs: Mapping[str, MetricSpec]) -> str:
+    """What a pass would not have seen: the largest of each unit, for points and preferences hide each other."""
+    of_units: dict[str, list[str]] = {}
+    for metric in evaluation.decision.would_miss:
+        spec = specs.get(metric)
+        of_units.setdefault(spec.unit if spec else POINTS, []).append(metric)
+    told = [_blind_of(evaluation, metrics, specs) for metrics in of_units.values()]
+    return f"; it would not have seen {', nor '.join(told)}" if told else ""
+
+
+def _blind_of(evaluation: Evaluation, metrics: Sequence[str], specs: Mapping[str, MetricSpec]) -> str:
     missed = evaluation.decision.would_miss
-    if not missed:
-        return ""
     # Metrics that read the same are blind to the same: one of them alone would hide the others.
-    largest = max(missed, key=lambda metric: missed[metric])
+    largest = max(metrics, key=lambda metric: missed[metric])
     shown = amount(missed[largest], specs.get(largest))
-    tied = [metric for metric, drop in missed.items() if amount(drop, specs.get(metric)) == shown]
+    tied = [metric for metric in metrics if amount(missed[metric], specs.get(metric)) == shown]
     named = next((metric for metric in tied if for_the_worse(specs.get(metric)) == "drop"), largest)
-    text = would_miss_text(names(tied), missed[largest], specs.get(named))
-    return f"; it would not have seen {text}{_differing(evaluation, tied)}"
+    return would_miss_text(names(tied), missed[largest], specs.get(named)) + _differing(evaluation, tied)
 
 
 def _differing(evaluation: Evaluation, metrics: Sequence[str]) -> str:
