@@ -152,7 +152,8 @@ def _largest_first(findings: Findings) -> list[Comparison]:
 
 def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
     """Too little was measured to decide, or what was not measured could change the decision."""
-    stopped = (findings.stopped_early, *findings.spending_notes) if findings.stopped_early else ()
+    why = findings.stopped_early
+    stopped = (words.stop_sentence(why), *findings.spending_notes) if why else ()
     reasons = (
         *stopped,
         *findings.shortfalls,

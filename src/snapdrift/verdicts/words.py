@@ -159,6 +159,11 @@ def resolution(comparison: Comparison) -> str:
     return f"about {cases(total)} in all ({total - comparison.n:,} more) would settle it if it stays as seen"
 
 
+def stop_sentence(why: str) -> str:
+    """Why asking ended early, as a sentence: the words of a host, or of the program, as a run keeps them."""
+    return f"{why[:1].upper()}{why[1:]}{'' if why.endswith(('.', '!', '?')) else '.'}"
+
+
 def alias_sentence(move: AliasMove) -> str:
     """How a variant's or a judge's model moved."""
     who = f"The judge of `{move.judge}`" if move.judge else f"`{move.variant}`"
