@@ -45,7 +45,7 @@ from snapdrift.reports import (
 )
 from snapdrift.reports.escaping import markdown, markdown_code, visible
 from snapdrift.reports.failures import FailureTally, GraderErrorTally
-from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
+from snapdrift.reports.figures import difference_interval, p_value, percent, seconds, signed, typeset, usd
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import comparison_sentence, render_junit
 from snapdrift.reports.junit_cases import BREAKS_ELSEWHERE, WITHIN
@@ -351,6 +351,18 @@ def test_verdict_json_survives_a_round_trip(make_run: MakeRun) -> None:
 def test_the_terminal_summary_keeps_its_width(make_run: MakeRun) -> None:
     text = render_terminal(build_view(make_run().build()), width=80)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_terminal_folds_no_interval_and_has_no_column_for_one_candidate(make_run: MakeRun) -> None:
+    data: RunData = make_run(cases=40).build()
+    november = tuple(c for c in data.evaluation.comparisons if c.candidate == "november")
+    alone = build_view(replace(data, evaluation=replace(data.evaluation, comparisons=november)))
+    for view in (alone, build_view(data)):
+        text = render_terminal(view, width=80)
+        for row in view.comparisons:
+            assert difference_interval(row.metric, row.comparison.ci) in text
+        assert (re.search("^metric +candidate", text, re.MULTILINE) is None) is (view is alone)
+    assert "\nnovember against august\n" in render_terminal(alone, width=80)
 
 
 def test_the_terminal_summary_has_styles_only_when_asked(make_run: MakeRun) -> None:
