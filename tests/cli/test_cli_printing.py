@@ -103,7 +103,7 @@ def test_batches_are_told_of_once_only_they_are_waited_for(monkeypatch, clock, c
 
 
 def test_once_asking_has_ended_a_line_says_what_is_done_and_not_what_is_left(monkeypatch, clock, capsys):
-    asked = {"answered": 9, "total": 10, "in_flight": 0, "suite": "s"}
+    asked: dict[str, float | str | None] = {"answered": 9, "total": 10, "in_flight": 0, "suite": "s"}
     with Printer() as printer:
         printer.progress(at(**asked))
         clock[0] += printing.PLAIN_INTERVAL_S
