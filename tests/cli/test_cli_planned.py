@@ -113,7 +113,7 @@ def test_a_batch_is_named_and_takes_up_to_a_day(suite):
 
 def test_models_that_are_shut_down_soon_are_warned_about_with_the_date(suite):
     (plan,) = pipeline.plan_suites([suite()], pipeline.RunOptions())
-    assert "warning: OpenAI shuts gpt-4o-2024-08-06 down on 2027-01-14" in planned.planned(plan)
+    assert "warning: OpenAI shuts gpt-4o-2024-08-06, gpt-4o-2024-11-20 down on 2027-01-14" in planned.planned(plan)
 
 
 def test_the_same_is_there_as_json(suite):

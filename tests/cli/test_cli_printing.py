@@ -102,6 +102,27 @@ def test_batches_are_told_of_once_only_they_are_waited_for(monkeypatch, clock, c
     assert capsys.readouterr().err.endswith("\r\x1b[K")
 
 
+def test_once_asking_has_ended_a_line_says_what_is_done_and_not_what_is_left(monkeypatch, clock, capsys):
+    asked: dict[str, float | str | None] = {"answered": 9, "total": 10, "in_flight": 0, "suite": "s"}
+    with Printer() as printer:
+        printer.progress(at(**asked))
+        clock[0] += printing.PLAIN_INTERVAL_S
+        printer.progress(at(**asked, phase=Phase.GRADING))
+    assert capsys.readouterr().err == "s: asking has ended; grading and comparing\n"
+    assert live.live_line(at(**asked, usd=0.5, phase=Phase.GRADING), live.Rates(310), 60) == (
+        "s  grading and comparing  $0.5000"
+    )
+
+
+def test_a_line_of_batches_that_says_nothing_new_is_printed_rarely(clock, capsys):
+    batches = BatchProgress((PartProgress(1, "gpt-4o", "finalizing", 60, 60),))
+    with Printer() as printer:
+        for _ in range(int(printing.REPEATED_S / printing.PLAIN_INTERVAL_S) + 1):
+            clock[0] += printing.PLAIN_INTERVAL_S
+            printer.batches(batches)
+    assert capsys.readouterr().err == "batches: 1 finalizing (60 of 60 done)\n" * 2
+
+
 def test_rates_are_those_of_the_last_minute_and_begin_anew_with_the_judges():
     speed = live.Speed()
     for second in range(301):

@@ -46,6 +46,15 @@ def test_a_suite_that_is_right_is_said_to_be_with_what_its_gate_sees(suite):
     assert "80% power" in lines[-1]
 
 
+def test_a_suite_that_no_host_could_be_asked_for_is_right_for_the_stand_in_only(suite):
+    path = suite(model="gpt-4o-2024-8-06", more="budget: {usd: 1}\n")
+    (prepared,) = pipeline.check_suites([path], pipeline.RunOptions())
+    (plan,) = pipeline.plan_suites([path], pipeline.RunOptions())
+    opening = "cannot be run against a host, with --standin it can: what gpt-4o-2024-8-06 costs at most is not known"
+    assert tables.checked(prepared).startswith(f"evals/greetings.yaml: ok, but {opening}, so the budget of $1 cannot")
+    assert plan.warnings[-1].startswith(opening)
+
+
 def test_one_case_and_one_variant_are_said_as_one(suite):
     (prepared,) = pipeline.check_suites([suite()], pipeline.RunOptions())
     one = replace(prepared, cases=prepared.cases[:1], variants=prepared.variants[:1])

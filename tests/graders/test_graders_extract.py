@@ -58,6 +58,16 @@ def test_a_step_yields_the_value(step: Any, text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [({"jsn": "queue"}, 'did you mean "json"? expected {json: PATH}'), ({"path": "a"}, "expected {json: PATH} or")],
+)
+def test_a_mapping_that_is_no_step_is_answered_with_the_mappings_that_are(written: Any, told: str) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        TypeAdapter(Alternatives).validate_python(written)
+    assert wrong.value.errors()[0]["msg"].startswith(f"Value error, {told}")
+
+
+@pytest.mark.parametrize(
     ("step", "text", "why"),
     [
         ({"json": "$"}, '```json\n{"a": 1}\n```', "not JSON"),

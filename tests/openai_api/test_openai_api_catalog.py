@@ -306,6 +306,15 @@ def test_a_coming_shutdown_is_counted_down_and_names_the_replacement(catalog: Ca
     )
 
 
+def test_models_that_go_on_one_day_are_one_sentence_with_what_they_judge(catalog: Catalog) -> None:
+    models = {AUGUST: (), "gpt-4o-2024-11-20": ("helpful",), "some-model": ()}
+    (sentence,) = catalog.shutdown_sentences(models)
+    assert sentence == (
+        "OpenAI shuts gpt-4o-2024-08-06, gpt-4o-2024-11-20 (judges helpful) down on 2027-01-14, in 53 days. "
+        "OpenAI names gpt-6-luna as their replacement."
+    )
+
+
 def test_on_the_day_of_the_shutdown_the_model_counts_as_shut_down() -> None:
     (sentence,) = load_catalog(today=date(2027, 1, 14)).warnings(AUGUST)
     assert "shut gpt-4o-2024-08-06 down on 2027-01-14" in sentence

@@ -277,7 +277,7 @@ def test_a_run_with_its_own_stand_in_submits_again_what_that_forgot(workspace):
     asked = pipeline.RunOptions(target=standin, limits=limits, batch=batch)
     (first,) = pipeline.run_suites([root / "evals" / "capitals.yaml"], asked)
     assert first.exit_code == ExitCode.INCOMPLETE
-    assert any("the deadline came" in reason for reason in first.evaluation.decision.reasons)
+    assert any("The deadline came" in reason for reason in first.evaluation.decision.reasons)
 
     (root / "snapdrift.toml").write_text('[standin.suites.capitals]\nrecordings = "datasets/recordings.jsonl"\n')
     second = pipeline.resume_run(first.run_id, pipeline.RunOptions(target=standin), root)

@@ -98,7 +98,7 @@ def test_a_deadline_gives_up_what_is_in_flight_and_still_reports(workspace, stan
     assert done.returncode == 3, done.stderr
     reasons = verdict(root)["decision"]["reasons"]
     assert reasons[0] == (
-        "the deadline came before every call was asked (5 requests in flight given up and counted at the worst case)"
+        "The deadline came before every call was asked (5 requests in flight given up and counted at the worst case)."
     )
     with open_run(run_files(root)[0]) as stored:
         given_up = [response for response in stored.responses() if response.attempts]

@@ -364,8 +364,11 @@ def test_a_wrong_figure_of_the_users_is_named_with_its_line(plan: Plan, tmp_path
 
 def test_the_models_of_judges_are_warned_about_too(plan: Plan) -> None:
     made = plan(graders=JUDGE.replace("gpt-4o-2024-08-06", "gpt-4o-2024-05-13"))
-    assert any(text.startswith("judge warm: OpenAI shut gpt-4o-2024-05-13 down") for text in made.warnings)
-    assert any("shuts gpt-4o-2024-08-06 down on 2027-01-14" in text for text in made.warnings)
+    gone, going = made.warnings[-2:]
+    assert gone.startswith("OpenAI shut gpt-4o-2024-05-13 (judges warm) down on ")
+    assert going.startswith("OpenAI shuts gpt-4o-2024-08-06, ")
+    assert " down on 2027-01-14" in going
+    assert sum("OpenAI shut" in text for text in made.warnings) == 2
 
 
 # --------------------------------------------------------------------------------------------------------- the wiring

@@ -28,6 +28,17 @@ def test_what_answers_cost_goes_on_counting_while_judges_are_asked() -> None:
     assert {(state.suite, state.budget_usd) for state in told} == {("s", 1.0)}
 
 
+def test_that_asking_has_ended_is_told_once_something_was_asked() -> None:
+    told: list[Progress] = []
+    telling = Telling("s", None, told.append)
+    telling.grade()
+    assert told == []
+    telling.begin(Phase.ANSWERS, 3)
+    telling(Progress(2, 0, 0, 1, 0.1, held_by="the limit"))
+    telling.grade()
+    assert (told[-1].phase, told[-1].in_flight, told[-1].held_by, told[-1].usd) == (Phase.GRADING, 0, "", 0.1)
+
+
 def test_suites_that_are_prepared_again_for_a_fallback_are_told_of_once() -> None:
     told: list[object] = []
     said, options = Said(), RunOptions(notice=told.append, settled=told.append)

@@ -410,7 +410,7 @@ def test_the_command_says_on_one_line_what_was_asked_and_what_it_promises(
     )
     for said in (
         "4 cases asked afresh of each side",
-        "of 20 (1 night, 4 cases",
+        ", alarm at 20 (1 night, 4 cases",
         "(not paid)",
         "at most 0.05 in its whole",
     ):

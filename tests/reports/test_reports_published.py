@@ -306,10 +306,13 @@ def test_metrics_without_a_margin_are_named_where_cases_newly_fail_on_them(make_
     view = build_view(replace(data, evaluation=replace(data.evaluation, comparisons=asked, attributions=())))
     november, alias = (sentence for _, sentence in view.change_sentences)
     assert november.startswith("november: 8 cases newly fail, none newly passes on metrics with a margin")
-    assert november.endswith("; without one, 9 newly fail on queue.")
+    assert november.endswith("; on metrics without a margin: 9 newly fail on queue.")
     assert alias == "alias: no case newly fails or newly passes on metrics with a margin."
-    for text in (render_terminal(view, width=200), render_markdown(view)):
-        assert text.count("(no margin asked)") == 2
+    terminal, summary = render_terminal(view, width=200), render_markdown(view)
+    assert summary.count("(no margin asked)") == 2
+    assert terminal.count(" *\n") + terminal.count(" * (") == 2
+    assert terminal.count("* no margin is asked") == 1
+    for text in (terminal, summary):
         assert text.count("(warns only)") == 2
 
 

@@ -13,14 +13,16 @@ import pytest
 from tests.reports.held import changed, held
 from tests.reports.planted import ANSWER, COLUMNS, PROMPT, STOPPED, TOOL, WORDS, planted, word
 
+from snapdrift.conclusions import Decision
 from snapdrift.execution.budget import Refusal
-from snapdrift.model import Outcome
+from snapdrift.model import DecisionWord, Outcome
 from snapdrift.privacy import Privacy
 from snapdrift.reports import RunData, View, build_view, render_terminal, render_verdict
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import render_junit
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.redaction import redacted
+from snapdrift.verdicts.words import stop_sentence
 
 EVERYTHING = (*ANSWER, *PROMPT, *WORDS, *COLUMNS, "expected", "tool_results")
 
@@ -99,6 +101,11 @@ def test_the_words_of_a_host_that_ended_the_run_are_not_in_its_decision(run) -> 
     shown = build_view(redacted(run, Privacy(("answer",)), STOPPED))
     assert STOPPED not in repr(shown)
     assert shown.decision.reasons[-1] == "asking ended early (redacted: host's words)"
+    sentence = Decision(DecisionWord.INCOMPLETE, (stop_sentence(STOPPED),))
+    told = build_view(
+        redacted(replace(run, evaluation=replace(run.evaluation, decision=sentence)), Privacy(("answer",)), STOPPED)
+    )
+    assert told.decision.reasons == ("Asking ended early (redacted: host's words).",)
     given_up = "the deadline came before every call was asked (5 requests in flight given up)"
     own = f"{given_up}; {Refusal(1.0, 0.9, ' a day (2026-11-27, UTC)')}"
     late = replace(run, evaluation=replace(run.evaluation, decision=replace(run.evaluation.decision, reasons=(own,))))

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -304,6 +305,11 @@ def test_an_application_is_not_priced_and_says_what_it_is(view: View) -> None:
     assert view.usd == pytest.approx(0.265)
     assert {label.word for label in view.labels} >= {"own program", "from a file"}
     assert "price unknown" not in html
+
+
+def test_where_nothing_has_a_price_no_sum_is_told(view: View) -> None:
+    alone = replace(view, variants=tuple(variant for variant in view.variants if not variant.priced))
+    assert "<span>not priced</span>" in render_html(alone)
 
 
 # ------------------------------------------------------------------------------------------------------ how calls ended

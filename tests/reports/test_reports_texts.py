@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from tests.reports.held import changed, held
 from tests.reports.hostile import HOSTILE
 
 from snapdrift.acceptances import Acceptance
@@ -44,12 +45,12 @@ from snapdrift.reports import (
 )
 from snapdrift.reports.escaping import markdown, markdown_code, visible
 from snapdrift.reports.failures import FailureTally, GraderErrorTally
-from snapdrift.reports.figures import p_value, percent, seconds, signed, typeset, usd
+from snapdrift.reports.figures import difference_interval, p_value, percent, seconds, signed, typeset, usd
 from snapdrift.reports.html import render_html
 from snapdrift.reports.junit import comparison_sentence, render_junit
-from snapdrift.reports.junit_cases import WITHIN
+from snapdrift.reports.junit_cases import BREAKS_ELSEWHERE, WITHIN
 from snapdrift.reports.markdown import LIMIT, render_markdown
-from snapdrift.reports.words import change_sentence
+from snapdrift.reports.words import Compared, change_sentence, disagreement_sentence
 from snapdrift.verdicts.words import p_text
 
 MakeRun = Callable[..., Any]
@@ -279,6 +280,47 @@ def test_junit_has_a_test_case_for_each_must_pass_case(make_run: MakeRun) -> Non
     }
 
 
+def test_junit_calls_no_newly_failing_case_within_the_gate_that_breaks_it_as_a_must_pass_case(
+    make_run: MakeRun,
+) -> None:
+    view = build_view(make_run(cases=12).build(must_pass=MustPass(cases=("delivery-002",))))
+    root = ET.fromstring(render_junit(view))  # noqa: S314
+    skipped = {t.get("name", ""): t.find("skipped") for t in root.iter("testcase") if t.find("skipped") is not None}
+    told = {name: str(found.get("message")) for name, found in skipped.items() if found is not None}
+    golden = [text for name, text in told.items() if name.startswith("delivery-002 ")]
+    assert golden
+    assert all(text.startswith(f"{BREAKS_ELSEWHERE}: ") for text in golden)
+    assert any(text.startswith(f"{WITHIN}: ") for text in told.values())
+
+
+def test_an_interval_that_seems_to_disagree_is_explained_by_what_makes_it_so(make_run: MakeRun) -> None:
+    one = make_run().build().evaluation.comparisons[0]
+    shown = replace(one, ci=(-0.4, 0.005), verdict=Verdict.REGRESSED, method="sign_flip_exact")
+    unclear = replace(one, ci=(-0.4, -0.005), verdict=Verdict.INCONCLUSIVE, gating=True, confidence=0.95)
+    adjusted = replace(unclear, p_value=0.02, p_adjusted=0.08, metric="b")
+    assert disagreement_sentence([replace(shown, metric="a"), adjusted]) == (
+        "Interval and verdict seem to disagree on a of november: the interval is another method than the test "
+        "(sign_flip_exact), and wider; on b of november: the p-value is adjusted for how many comparisons gate, the "
+        "interval is not. The verdict decides; an interval is for reading."
+    )
+    strict = replace(unclear, p_value=0.06, p_adjusted=0.08, method="mcnemar_exact")
+    assert "the test (mcnemar_exact) is another method than the interval, and stricter" in disagreement_sentence(
+        [strict]
+    )
+
+
+def test_a_run_that_is_short_of_answers_opens_with_why(make_run: MakeRun) -> None:
+    data: RunData = make_run(cases=12).build()
+    gone = Failure(FailureKind.MODEL_NOT_FOUND, "no such model", retryable=False, status=404, code="x")
+    unanswered = [replace(r, failure=gone) if r.outcome is Outcome.API_ERROR else r for r in held(data).responses]
+    short = Decision(DecisionWord.INCOMPLETE, ("`november` was measured on 91.7%.",))
+    evaluation = replace(data.evaluation, decision=short)
+    view = build_view(changed(data, responses=tuple(unanswered), evaluation=evaluation))
+    assert view.headline == "1 call of `november` got no answer (model_not_found)."
+    assert verdict_document(view)["headline"] == view.headline
+    assert view.reasons == short.reasons
+
+
 def test_verdict_json_has_the_fields_that_are_promised(make_run: MakeRun) -> None:
     document = verdict_document(build_view(make_run().build()))
     assert document["format"] == "snapdrift.verdict/1"
@@ -309,6 +351,18 @@ def test_verdict_json_survives_a_round_trip(make_run: MakeRun) -> None:
 def test_the_terminal_summary_keeps_its_width(make_run: MakeRun) -> None:
     text = render_terminal(build_view(make_run().build()), width=80)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_terminal_folds_no_interval_and_has_no_column_for_one_candidate(make_run: MakeRun) -> None:
+    data: RunData = make_run(cases=40).build()
+    november = tuple(c for c in data.evaluation.comparisons if c.candidate == "november")
+    alone = build_view(replace(data, evaluation=replace(data.evaluation, comparisons=november)))
+    for view in (alone, build_view(data)):
+        text = render_terminal(view, width=80)
+        for row in view.comparisons:
+            assert difference_interval(row.metric, row.comparison.ci) in text
+        assert (re.search("^metric +candidate", text, re.MULTILINE) is None) is (view is alone)
+    assert "\nnovember against august\n" in render_terminal(alone, width=80)
 
 
 def test_the_terminal_summary_has_styles_only_when_asked(make_run: MakeRun) -> None:
@@ -389,7 +443,17 @@ def test_the_change_sentence_counts_truly(reasons: list[str], passing: int, sent
         (["content"], "; the failing one is content"),
         (["code_fence"], "; the failing one is format (code fence)"),
         (["content"] * 3, "; all of the 3 are content"),
-        (["code_fence", "refused", "code_fence"], "; all of the 3 are format (code fence 2, refused 1)"),
+        (["code_fence", "prose", "code_fence"], "; all of the 3 are format (code fence 2, text around the JSON 1)"),
+        (["refused", "truncated"], "; all of the 2 gave no answer (refused 1, truncated 1)"),
+        (["content"] * 3 + ["refused"] * 2, "; mostly content: 3 of the 5, 2 gave no answer (refused)"),
+        (
+            ["refused", "refused", "prose"],
+            "; mostly without an answer: 2 of the 3 (refused), 1 is format (text around the JSON)",
+        ),
+        (
+            ["content", "refused", "prose"],
+            "; of the 3, 1 is content, 1 is format (text around the JSON), 1 gave no answer (refused)",
+        ),
         (["code_fence", "code_fence", "content"], "; mostly format: 2 of the 3 (code fence), 1 is content"),
         (["content", "content", "prose"], "; mostly content: 2 of the 3, 1 is format (text around the JSON)"),
         (["content", "prose"], "; half content: 1 of the 2, 1 is format (text around the JSON)"),
@@ -400,6 +464,29 @@ def test_the_change_sentence_says_what_is_form_where_that_is_known_of_every_case
     causes: list[str | None], why: str
 ) -> None:
     assert change_sentence(None, ["wrong"] * len(causes), 0, causes).endswith(f"none newly passes{why}.")
+
+
+@pytest.mark.parametrize(
+    ("compared", "failing", "sentence"),
+    [
+        (Compared(40, 0, 0), 0, "No case newly fails or newly passes."),
+        (
+            Compared(1, 0, 55),
+            0,
+            "Of 1 case measured on both sides, none newly fails or newly passes; 55 could not be compared.",
+        ),
+        (Compared(0, 0, 56), 0, "No case was measured on both sides; 56 could not be compared."),
+        (
+            Compared(9, 2, 1),
+            1,
+            "1 case newly fails, none newly passes; 1 could not be compared; 2 only on some metrics.",
+        ),
+    ],
+)
+def test_the_change_sentence_says_how_many_cases_could_not_be_compared(
+    compared: Compared, failing: int, sentence: str
+) -> None:
+    assert change_sentence(None, ["wrong"] * failing, 0, compared=compared) == sentence
 
 
 def test_calls_that_went_wrong_are_told_by_how() -> None:

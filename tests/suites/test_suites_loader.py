@@ -302,7 +302,7 @@ def test_mistakes_in_the_dataset_are_told_with_its_lines(mistakes: Mistakes, goo
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "evals/s.yaml:1:1: null; expected a mapping, beginning with suite: NAME"),
+        (b"", "evals/s.yaml:1:1: the file is empty; expected a mapping, beginning with suite: NAME"),
         (b"- a\n", "evals/s.yaml:1:1: a list; expected a mapping"),
         (b"a: [\n", "evals/s.yaml:2:1: not YAML: "),
         (b"a: \xff\n", "evals/s.yaml: evals/s.yaml is not UTF-8 (line 1); "),

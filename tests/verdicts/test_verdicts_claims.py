@@ -73,7 +73,7 @@ def test_what_could_be_seen_is_said_by_metric_beside_what_is_asked(
     unseen = replace(repeated, metric="tone", detectable_difference=None)
     seen = replace(repeated, detectable_difference=0.2)
     said = sight_sentence(make_gate(policy=policy), [seen, larger, unseen], {})
-    assert "drops from 30.0 points on right, no drop of any size on tone" in said
+    assert "drops of at least 30.0 points on right, no drop of any size on tone" in said
     assert ("`max_blind` asks for 10.0 points" in said) is blind
 
 
@@ -83,8 +83,9 @@ def test_what_less_is_better_of_rises_where_it_gets_worse(repeated: Comparison, 
     unseen = replace(invented, detectable_difference=None)
     specs = {"right.invented": less}
 
-    assert "drops from 30.0 points on right, rises from 20.0 points on right.invented; " in sight_sentence(
-        make_gate(), [replace(repeated, detectable_difference=0.3), invented], specs
+    assert (
+        "drops of at least 30.0 points on right, rises of at least 20.0 points on right.invented; "
+        in sight_sentence(make_gate(), [replace(repeated, detectable_difference=0.3), invented], specs)
     )
     assert "no rise of any size on right.invented" in sight_sentence(make_gate(), [unseen], specs)
 

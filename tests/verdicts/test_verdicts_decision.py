@@ -148,6 +148,21 @@ def test_the_reason_of_a_regression_names_variants_metric_and_figures(decide_tab
     assert reason == f"`cand` is worse than `base` on right: {figures}."
 
 
+def test_the_first_reason_is_the_metric_that_got_worst_also_where_less_is_better(
+    make_results: MakeResults, make_gate: MakeGate
+) -> None:
+    scores = {
+        "base": {"right": [1] * 60, "invented": [0.1, 0.2] * 30},
+        "cand": {"right": [0] * 8 + [1] * 52, "invented": [0.6, 0.7] * 30},
+    }
+    less = MetricSpec("invented", "invented", ScoreKind.GRADED, higher_is_better=False)
+    results = make_results(scores, specs=(MetricSpec("right", "right", ScoreKind.PASS_FAIL), less))
+    gate = make_gate(metrics=[MetricGate("right", margin=0.03), MetricGate("invented", margin=0.03)])
+    first, second = evaluate(results, gate, RunFacts()).decision.reasons
+    assert "on invented: +50.0 points" in first
+    assert "on right: -13.3 points" in second
+
+
 def test_worse_within_the_margin_passes_with_a_warning(decide_table: Decide) -> None:
     decision = decide_table(WITHIN_MARGIN, margin=0.02)
     assert decision.exit_code == 0

@@ -192,8 +192,7 @@ def test_a_metric_with_a_unit_of_its_own_is_explained_in_it(make_results: MakeRe
     results = make_results({"base": {"right": [0.75] * 60}, "cand": {"right": [0.5] * 60}}, specs=[spec])
     gate = make_gate(metrics=[MetricGate("right", 0.05)])
     sentence = why_sentence(only(evaluate(results, gate, RunFacts(), nothing_more)), spec)
-    assert "content -1.00 stars" in sentence
-    assert sentence.endswith("(60 cases worse), no format.")
+    assert sentence.endswith("on right: content -1.00 stars (60 cases worse), no format.")
 
 
 def test_every_cause_has_a_word_and_a_sentence_for_a_case_each_way() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from snapdrift.conclusions import Control, Decision, Draw, Evaluation, LedgerEntry, MetricSummary, VariantSummary
-from snapdrift.model import DecisionWord, Endpoint, Gate, Source, Usage
+from snapdrift.model import DecisionWord, Endpoint, Gate, Outcome, Reason, Source, Usage
 from snapdrift.stats.intervals import wilson_interval
-from snapdrift.verdicts.history import FinishedRun, build_series, find_moves
+from snapdrift.verdicts.history import FinishedRun, build_series, find_moves, measured_levels
 from snapdrift.verdicts.repeated import CaseScore, RunScores, find_flaky, find_noise
 
 AUGUST, NOVEMBER = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
@@ -72,6 +73,17 @@ def test_a_series_is_in_the_order_of_time_with_its_intervals() -> None:
     assert [(point.run_id, point.mean) for point in series.points] == [("run-01", 0.9), ("run-02", 0.8)]
     assert (series.points[1].low, series.points[1].high) == (interval.low, interval.high)
     assert (series.model, series.source) == ("gpt-4o", Source.OPENAI)
+
+
+def test_a_level_of_which_too_little_was_measured_is_none() -> None:
+    variants = (variant("alias", "gpt-4o", AUGUST), replace(variant("other", "gpt-4o", AUGUST), coverage=0.07))
+    evaluation = run(1, variants=variants).evaluation
+    queue = evaluation.metrics[0]
+    judged = {"passed": 10, Reason.GRADER_ERROR.value: 190}
+    helpful = replace(queue, metric="helpful", endings=judged)
+    whole = replace(queue, metric="valid", endings={"passed": 190, "wrong": 8, Outcome.API_ERROR.value: 2})
+    found = measured_levels(replace(evaluation, metrics=(*evaluation.metrics, helpful, whole)))
+    assert [(level.variant, level.metric) for level in found] == [("alias", "queue"), ("alias", "valid")]
 
 
 def test_simulated_and_measured_runs_are_never_in_one_series() -> None:

@@ -61,7 +61,7 @@ def test_an_open_end_of_the_interval_is_called_open() -> None:
 
 def test_an_interval_that_is_open_on_both_sides_says_so() -> None:
     nothing = measured("latency_p95", 1000, 1100, interval=(None, None))
-    assert operational_text(nothing) == "p95 latency +10% [open]"
+    assert operational_text(nothing) == "p95 latency +10%, interval not known"
 
 
 def test_the_interval_of_another_ratio_is_shown_with_that_ratio() -> None:

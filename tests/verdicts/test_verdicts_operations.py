@@ -218,7 +218,7 @@ def test_a_limit_of_severity_fail_is_on_the_observed_ratio_whatever_chance_could
     assert evaluation.decision.exit_code == 1
     (reason,) = evaluation.decision.reasons
     assert reason == (
-        "p95 latency of `cand` against `base`: +50.0% [open] (100 ms to 150 ms), limit +20%: "
+        "p95 latency of `cand` against `base`: +50.0%, interval not known (100 ms to 150 ms), limit +20%: "
         "over it as observed, not shown: it may be chance."
     )
 

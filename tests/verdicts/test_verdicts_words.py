@@ -199,6 +199,17 @@ def test_the_headline_names_all_metrics_that_miss_as_much() -> None:
     assert found.endswith("; it would not have seen drops under 6.0 points on queue, tone.")
 
 
+def test_the_headline_names_what_each_unit_misses_most() -> None:
+    preferred = MetricSpec("better", "better", ScoreKind.GRADED, unit="in preference", pairwise=True)
+    decision = Decision(DecisionWord.PASSED, would_miss={"better": 0.244, "polite": 0.234, "valid": 0.04})
+    found = words.headline(
+        evaluation(decision, replace(COMPARISON, verdict=Verdict.INCONCLUSIVE)), {"better": preferred}
+    )
+    assert found.endswith(
+        "not have seen drops under 0.24 in preference on better, nor drops under 23.4 points on polite."
+    )
+
+
 def test_the_headline_calls_the_worse_of_what_less_is_better_of_a_rise() -> None:
     less = {"invented": MetricSpec("invented", "invented", ScoreKind.GRADED, higher_is_better=False)}
     unclear = replace(COMPARISON, verdict=Verdict.INCONCLUSIVE)

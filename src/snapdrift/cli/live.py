@@ -24,6 +24,8 @@ SAMPLE_S = 0.5
 SETTLED_S = 3.0
 """Before that a rate says more about the start than about the run."""
 _BAR = 12
+GRADING = "grading and comparing"
+"""What a run does once it asks nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Speed:
 
 def plain_line(progress: Progress, rates: Rates) -> str:
     """One line for logs: `s: 120 of 400 answered, 2 failed, 16 in flight; 310 requests/min; $0.01 so far`."""
+    if progress.phase is Phase.GRADING:
+        return ": ".join(filter(None, (readable(progress.suite), f"asking has ended; {GRADING}")))
     counts = [_counted(progress)]
     if progress.reused:
         counts.append(f"{progress.reused:,} of them reused")
@@ -98,6 +102,9 @@ def plain_line(progress: Progress, rates: Rates) -> str:
 
 def live_line(progress: Progress, rates: Rates, width: int, *, bar: str = "█░") -> str:
     """The line for a terminal so many columns wide; what does not fit is left out, the least important first."""
+    if progress.phase is Phase.GRADING:
+        cost = _cost(progress) if progress.usd else None
+        return "  ".join(filter(None, (readable(progress.suite)[:40], GRADING, cost)))[: max(0, width)]
     asked = "judging " if progress.phase is Phase.JUDGES else ""
     share = None if not progress.total else min(1.0, progress.done / progress.total)
     count = f"{asked}{progress.done:,}" + (f"/{progress.total:,}" if progress.total is not None else " answered")

@@ -13,6 +13,7 @@ import typer
 
 from snapdrift.cli import live
 from snapdrift.cli.readable import readable
+from snapdrift.execution.records import Phase
 from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 10.0
 """How often a line of progress is printed where there is no terminal to redraw."""
+REPEATED_S = 600.0
+"""How often a line of batches that says nothing new is printed all the same: a log shows that somebody looks."""
 WIDTH = 100
 
 
@@ -46,6 +49,7 @@ class Printer:
         self._next_line = live.clock() + next(self._pauses)
         self._next_draw = 0.0
         self._statuses: tuple[tuple[int, str], ...] = ()
+        self._said_batches = "", 0.0
         self._unasked: list[Unasked] = []
 
     def __enter__(self) -> Self:
@@ -99,7 +103,10 @@ class Printer:
             elif now >= self._next_line:
                 self._next_line = now + next(self._pauses)
                 batches = self._batches_that_are_left()
-                self._say(_batches_line(batches) if batches else live.plain_line(state, self._speed.rates(now)))
+                if batches is not None:
+                    self._say_batches(batches)
+                else:
+                    self._say(live.plain_line(state, self._speed.rates(now)))
 
     def _draw(self) -> None:
         """Draws the live line."""
@@ -113,6 +120,8 @@ class Printer:
     def _batches_that_are_left(self) -> BatchProgress | None:
         """The batches, where only they are waited for: calls that are asked one by one are told of first."""
         state = self._state
+        if state is not None and state.phase is Phase.GRADING:
+            return None
         return self._batches if state is None or state.in_flight == 0 or state.done == state.total else None
 
     def batches(self, progress: BatchProgress) -> None:
@@ -127,7 +136,14 @@ class Printer:
                 self._draw()
             elif went_on or live.clock() >= self._next_line:
                 self._next_line = live.clock() + PLAIN_INTERVAL_S
-                self._say(_batches_line(progress))
+                self._say_batches(progress)
+
+    def _say_batches(self, progress: BatchProgress) -> None:
+        """A line where it says something new: batches take hours, and most looks find them as they were."""
+        said, now = _batches_line(progress), live.clock()
+        if self._said_batches[0] != said or now - self._said_batches[1] >= REPEATED_S:
+            self._said_batches = said, now
+            self._say(said)
 
     @staticmethod
     def _say(text: str) -> None:

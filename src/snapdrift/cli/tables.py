@@ -16,14 +16,15 @@ WIDTH = 120
 
 def checked(prepared: Prepared) -> str:
     """One suite that is right: what it holds, and what its gate can see."""
+    from snapdrift.pipeline.allowance import host_obstacle
     from snapdrift.pipeline.references import reference_lines
 
-    suite = prepared.suite
+    suite, obstacle = prepared.suite, host_obstacle(prepared)
     graders = ", ".join(grader.name for grader in suite.graders)
     asked, variants = len(prepared.cases), len(prepared.variants)
     held = f"{asked} case{'' if asked == 1 else 's'}, {variants} variant{'' if variants == 1 else 's'}"
     lines = [
-        f"{suite.path}: ok",
+        f"{suite.path}: ok{f', but {obstacle}' if obstacle else ''}",
         f"  {held}, gate {prepared.gate.name}, graders {graders}",
         *([f"  {_accepted(len(suite.accepted))} of this suite"] if suite.accepted else []),
         *(f"  warning: {text}" for text in suite.warnings),

@@ -21,7 +21,7 @@ def watched(night: Night) -> str:
     opening = f"{night.suite}, gate {night.gate}{label}: night {night.number}"
     cost = f"{usd(night.usd)}{' (not paid)' if night.label else ''}"
     if night.failed:
-        return f"{opening} counts for nothing: {night.failed}; {cost}. Wealth stays as it was"
+        return f"{opening} counts for nothing: {night.failed}; {cost}. The evidence stays as it was"
     parts = [*_asked(night), *_wealth(night.canaries), cost, promise(night)]
     if night.tripped:
         return f"{opening} ALARM: {'; '.join(night.tripped)}. {'; '.join(parts)}. The whole suite ran:"
@@ -109,7 +109,7 @@ def _wealth(canaries: Sequence[WatchedCanary]) -> list[str]:
         what, canary = one.watched, one.canary
         nights = f"{canary.nights} {'night' if canary.nights == 1 else 'nights'}, {canary.values} cases"
         new = f", began anew: {one.why_new}" if one.why_new else ""
-        wealth = f"wealth {one.wealth:.3g} of {1 / canary.alpha:.3g}"
+        wealth = f"evidence {one.wealth:.3g}, alarm at {1 / canary.alpha:.3g}"
         told.append(f"{what.metric} of `{what.candidate}` against `{what.baseline}`: {wealth} ({nights}{new})")
     return told
 

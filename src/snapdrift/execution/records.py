@@ -61,10 +61,11 @@ class EngineSettings:
 
 
 class Phase(StrEnum):
-    """What a run is asking."""
+    """What a run is asking, or that it asks nothing any more and grades what it has."""
 
     ANSWERS = "answers"
     JUDGES = "judges"
+    GRADING = "grading"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from snapdrift.graders.json_text import JsonMode, read_json, unfenced
 from snapdrift.graders.marks import InvalidJsonError, NotExtractedError
 from snapdrift.graders.paths import ABSENT, look_up, parse_path
 from snapdrift.graders.patterns import compiled, first_match, matches
+from snapdrift.suites.wording import listed, nearest, quoted
 
 
 class TextStep(StrEnum):
@@ -104,8 +105,18 @@ def _kind_of_step(value: Any) -> str:
     return "@text"
 
 
+def _no_mapping(value: Any) -> Any:
+    """Refuses a mapping that is neither form of one: the steps in a word would not be what was meant."""
+    if not isinstance(value, dict):
+        return value
+    near = next((near for key in value if (near := nearest(str(key), ("json", "regex")))), None)
+    meant = f"did you mean {quoted(near)}? " if near else ""
+    raise ValueError(f"{meant}expected {{json: PATH}} or {{regex: PATTERN}}, or one of {listed(list(TextStep))}")
+
+
+TextForm = Annotated[TextStep, BeforeValidator(_no_mapping, json_schema_input_type=TextStep)]
 Step = Annotated[
-    Annotated[JsonStep, Tag("@json")] | Annotated[RegexStep, Tag("@regex")] | Annotated[TextStep, Tag("@text")],
+    Annotated[JsonStep, Tag("@json")] | Annotated[RegexStep, Tag("@regex")] | Annotated[TextForm, Tag("@text")],
     Discriminator(_kind_of_step),
 ]
 

@@ -7,7 +7,7 @@ never zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -148,6 +148,19 @@ class Catalog:
                 return _shutdown_warning(name, info, self.today)
         return None
 
+    def shutdown_sentences(self, models: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """When models are shut down: a sentence for each day and replacement, with all that go then.
+
+        Each model comes with the names of what it judges: `gpt-4o-2024-11-20 (judges helpful)`.
+        """
+        found: dict[tuple[date, str | None], list[str]] = {}
+        for model, judged in models.items():
+            info = self.get(model)
+            if info is not None and info.shutdown is not None:
+                named = f"{model} (judges {', '.join(judged)})" if judged else model
+                found.setdefault((info.shutdown, info.replacement), []).append(named)
+        return tuple(_shutdown_of(named, *key, self.today) for key, named in sorted(found.items(), key=_first_day))
+
     def reasons(self, model: str, endpoint: Endpoint) -> bool:
         """Whether the model is known to reason before it answers."""
         info = self.get(model)
@@ -182,6 +195,10 @@ def load_catalog(overrides: Mapping[str, Any] | None = None, today: date | None 
     return Catalog(read_models(overrides or {}), today)
 
 
+def _first_day(item: tuple[tuple[date, str | None], list[str]]) -> date:
+    return item[0][0]
+
+
 def _stored(info: ModelInfo) -> dict[str, Any]:
     said = info.model_fields_set & set(Facts.model_fields)
     facts = Facts.model_validate({name: getattr(info, name) for name in said})
@@ -189,13 +206,16 @@ def _stored(info: ModelInfo) -> dict[str, Any]:
 
 
 def _shutdown_warning(model: str, info: ModelInfo, today: date) -> str | None:
-    if info.shutdown is None:
-        return None
-    instead = f" OpenAI names {info.replacement} as its replacement." if info.replacement else ""
-    if today >= info.shutdown:
+    return None if info.shutdown is None else _shutdown_of([model], info.shutdown, info.replacement, today)
+
+
+def _shutdown_of(models: Sequence[str], shutdown: date, replacement: str | None, today: date) -> str:
+    who, their = ", ".join(models), "its" if len(models) == 1 else "their"
+    instead = f" OpenAI names {replacement} as {their} replacement." if replacement else ""
+    if today >= shutdown:
         return (
-            f"OpenAI shut {model} down on {info.shutdown}: requests to OpenAI fail with model_not_found. "
+            f"OpenAI shut {who} down on {shutdown}: requests to OpenAI fail with model_not_found. "
             f"Recorded answers can still be compared.{instead}"
         )
-    days = (info.shutdown - today).days
-    return f"OpenAI shuts {model} down on {info.shutdown}, in {days} {'day' if days == 1 else 'days'}.{instead}"
+    days = (shutdown - today).days
+    return f"OpenAI shuts {who} down on {shutdown}, in {days} {'day' if days == 1 else 'days'}.{instead}"

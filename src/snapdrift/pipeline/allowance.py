@@ -15,6 +15,7 @@ from snapdrift.pipeline.targets import Target
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.planning import SuitePlan
+    from snapdrift.pipeline.prepare import Prepared
     from snapdrift.suites.resolved import Suite
 
 
@@ -181,18 +182,38 @@ def per_day(suite: Suite, gate: str, target: Target) -> float | None:
 
 def require_prices(spender: Spender, catalog: Catalog, limit: float | None) -> None:
     """Raises `CatalogError` when there is a ceiling and what a model costs at most is not known."""
+    if limit is not None and (why := _unkept_budget(spender, catalog, limit)):
+        raise CatalogError(f"{spender.suite.path}: {why}")
+
+
+def host_obstacle(one: Prepared) -> str:
+    """Why `run` would refuse to ask a host for a suite that is right otherwise; empty where it would not."""
+    from snapdrift.pipeline.suite_graders import judge_variants
+
+    gate = one.gate.name
+    limit = one.suite.budget_for(gate)
+    limit = one.suite.budget_per_day_for(gate) if limit is None else limit
+    if limit is None or one.idle:
+        return ""
+    why = _unkept_budget(Spender(one.suite, gate, one.variants, judge_variants(one.suite)), one.catalog, limit)
+    return f"cannot be run against a host, with --standin it can: {why}" if why else ""
+
+
+def _unkept_budget(spender: Spender, catalog: Catalog, limit: float) -> str:
+    """That a budget in dollars cannot be kept, because what a model costs at most is not known; else empty."""
     from snapdrift.openai_api.tokens import upper_bound_tokens
 
-    for variant in spender.asked if limit is not None else ():
+    for variant in spender.asked:
         tier, info = variant.request.get("service_tier"), catalog.get(variant.model)
         cap = output_cap(variant.request)
         bound = upper_bound_tokens(variant.request, None, info.context_window if info else None)
         worst = catalog.worst_usd(variant.model, bound, cap, service_tier=tier, batched=variant.batch)
         if variant.endpoint.over_http and worst is None:
             how = " by the Batch API" if variant.batch else f" in the service tier {tier}" if tier else ""
-            raise CatalogError(
-                f"{spender.suite.path}: what {variant.model} costs at most{how} is not known, so the budget of "
+            return (
+                f"what {variant.model} costs at most{how} is not known, so the budget of "
                 f'${limit:g} cannot be kept; set its price under [prices."{variant.model}"] in snapdrift.toml'
                 + (f', its context_window under [models."{variant.model}"]' if bound is None else "")
                 + ", and max_output_tokens in the suite"
             )
+    return ""

@@ -182,6 +182,8 @@ async def _ask_answers_and_judges(loop: _Loop) -> Ended:
         runner = await stack.enter_async_context(loop.batches())
         ways = loop.ways(ask, beside, runner)
         ended = await _ask_answers(ways, looking, loop.calls) if settings.answers else Ended()
+        if ways.telling is not None:
+            ways.telling.grade()
         if beside is not None:
             # Who interrupts does not wait for what can be graded when the run goes on.
             await asyncio.to_thread(beside.close, drop=ended.stopped is StopReason.CANCELLED)
@@ -190,6 +192,8 @@ async def _ask_answers_and_judges(loop: _Loop) -> Ended:
             # Batches that are left at the provider stay so, and no new ones would come back in time.
             ways = ways.until(settings.times.judges, batches=ended.stopped is None)
             ended = first_stop(ended, await _ask_judges(loop, ways))
+            if ways.telling is not None:
+                ways.telling.grade()
     return ended
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from snapdrift.verdicts.history import FinishedRun, History
     from snapdrift.verdicts.repeated import CaseScore, RunScores
 
-PARTIAL, UNFINISHED, UNREADABLE = "partial", "unfinished", "unreadable"
+PARTIAL, UNFINISHED, UNREADABLE, INCOMPLETE = "partial", "unfinished", "unreadable", "incomplete"
 
 
 def read_history(
@@ -25,8 +26,9 @@ def read_history(
 ) -> History:
     """The history of the suites (names or paths; none: of all) in the workspace's state folder.
 
-    Only whole runs that came to a conclusion count; `last` takes the newest so many of each suite and gate. Raises
-    `UsageError` where there is nothing to show, naming what there is.
+    Only whole runs that came to a conclusion count, and of them only what was measured as far as the gate asks; `last`
+    takes the newest so many of each suite and gate. Raises `UsageError` where there is nothing to show, naming what
+    there is.
     """
     from snapdrift.suites.workspace import find_workspace
     from snapdrift.verdicts.history import History, build_series, find_moves
@@ -47,7 +49,8 @@ def read_history(
         return _scores(paths[run_id])
 
     def scores_of(run: FinishedRun) -> RunScores:
-        return scores_of_run(run.run_id)
+        levels = {(level.variant, level.metric) for level in run.evaluation.metrics}
+        return {key: scores for key, scores in scores_of_run(run.run_id).items() if key in levels}
 
     return History(
         runs=len(runs),
@@ -99,13 +102,16 @@ def _inside(suite: str, workspace: Workspace) -> tuple[str, ...]:
 
 def finished_run(stored: StoredRun, header: RunHeader) -> FinishedRun | str:
     """The run as history reads it, or why it does not count."""
-    from snapdrift.verdicts.history import FinishedRun
+    from snapdrift.verdicts.history import FinishedRun, measured_levels
 
     if header.partial:
         return PARTIAL
     evaluation = stored.evaluation if stored.state is RunState.FINISHED else None
     if evaluation is None:
         return UNFINISHED
+    levels = measured_levels(evaluation)
+    if evaluation.metrics and not levels:
+        return INCOMPLETE
     # A run that stopped early has a level of the cases that it asked, not of all.
     cases = sha256([header.dataset_hash, sorted(set(stored.case_ids()) - stored.spared_cases())])
     return FinishedRun(
@@ -119,7 +125,7 @@ def finished_run(stored: StoredRun, header: RunHeader) -> FinishedRun | str:
         asked=sha256([header.suite_hash, cases, header.planned_repeats]),
         suite_hash=header.suite_hash,
         versions=_versions(header.suite_stored, {level.metric for level in evaluation.metrics}),
-        evaluation=evaluation,
+        evaluation=replace(evaluation, metrics=levels),
     )
 
 

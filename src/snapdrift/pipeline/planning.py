@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.conclusions import Sufficiency
 from snapdrift.model import Variant
+from snapdrift.pipeline.allowance import host_obstacle
 from snapdrift.pipeline.daily import DayLeft, day_left
 from snapdrift.pipeline.estimating import (
     Estimate,
@@ -152,7 +153,7 @@ def plan_suite(one: Prepared, options: RunOptions, tier: UsageTier | None = None
         variants=variants,
         judges=judged,
         sufficiency=one.sufficiency,
-        warnings=one.suite.warnings,
+        warnings=(*one.suite.warnings, *filter(None, [host_obstacle(one)])),
         calibration=one.calibration,
         looks=tuple(_looks(one, pace, runs_dir)),
         day=day_left(runs_dir.parent, one.suite.name, one.suite.budget_per_day_for(one.gate.name)),

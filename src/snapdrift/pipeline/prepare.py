@@ -13,6 +13,7 @@ from snapdrift.model import Case, Gate, Source, Variant
 from snapdrift.pipeline.accepting import suites_only, with_acceptances
 from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
 from snapdrift.pipeline.options import RunOptions
+from snapdrift.pipeline.shutdowns import shutdowns_last
 from snapdrift.unasked import Unasked
 
 if TYPE_CHECKING:
@@ -135,11 +136,20 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
     suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
-    return replace(under_gate(workspace, suite, catalog, options), loaded=suite)
+    one = under_gate(workspace, suite, catalog, options)
+    return replace(one, suite=_ordered(one.suite, catalog), loaded=suite)
+
+
+def _ordered(suite: Suite, catalog: Catalog) -> Suite:
+    """The suite with what is said of shutdowns behind its other warnings."""
+    return replace(suite, warnings=shutdowns_last(suite.warnings, suite, suite.variants.values(), catalog))
 
 
 def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
-    """What is to be known about judges: what is with their models, settings that say little, judging one's own."""
+    """What is to be known about judges: what is with their models, settings that say little, judging one's own.
+
+    Not when they are shut down: that is said of all models of a suite together.
+    """
     from snapdrift.pipeline.suite_graders import judges_of
 
     under_test: dict[str, list[str]] = {}
@@ -151,7 +161,8 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
     for grader in judges_of(suite):
         notes += grader.notes()
         for judge in grader.judges:
-            for text in catalog.warnings(judge.model):
+            gone = catalog.shutdown_sentences({judge.model: ()})
+            for text in (text for text in catalog.warnings(judge.model) if text not in gone):
                 told.setdefault(text, {})[grader.name] = None
             own = under_test.get(catalog.resolve_alias(judge.model))
             if own:

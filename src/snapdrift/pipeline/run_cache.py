@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from snapdrift.reports.runs_index import IndexedRun
 
 FILE_NAME = "runs_index.jsonl"
-_HEAD = {"format": 1, "snapdrift": __version__}
+_HEAD = {"format": 2, "snapdrift": __version__}
 """The first line: what another version wrote is read anew."""
 
 Stamp = tuple[int, int]

@@ -53,6 +53,7 @@ from snapdrift.pipeline.said import Said
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
 from snapdrift.pipeline.sharding import part_of, require_shardable, with_own_budget
 from snapdrift.pipeline.sharing import JUDGES, finishing_seconds, judge_share
+from snapdrift.pipeline.shutdowns import shutdowns_of
 from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.pipeline.unanswered import unanswered_warning
@@ -237,11 +238,15 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
 
 
 def _tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
-    """Says what is to be known of the suites, once it is known what they are compared with."""
+    """Says what is to be known of the suites, once it is known what they are compared with; of shutdowns once."""
+    shutdowns = shutdowns_of([one.suite for one in prepared], prepared[0].catalog) if prepared else ()
     for one in prepared:
-        warnings = (f"warning: {warning}" for warning in one.suite.warnings)
+        own = shutdowns_of([one.suite], one.catalog)
+        warnings = (f"warning: {warning}" for warning in one.suite.warnings if warning not in own)
         for text in (*warnings, *_of_standin(one, options), *one.calibration, *reference_lines(one.suite)):
             options.notice(f"{one.suite.path}: {text}")
+    for text in shutdowns:
+        options.notice(f"warning: {text}")
 
 
 def _of_standin(one: Prepared, options: RunOptions) -> list[str]:

@@ -23,6 +23,7 @@ class Telling:
     _total: int | None = None
     _before_usd: float = 0.0
     _usd: float = field(default=0.0)
+    _last: Progress | None = None
 
     def begin(self, phase: Phase, total: int | None) -> None:
         """From now on calls of this kind are asked, so many of them (None: it is not known)."""
@@ -30,19 +31,24 @@ class Telling:
         self._before_usd += self._usd
         self._usd = 0.0
 
+    def grade(self) -> None:
+        """Tells that asking has ended: the last state of it would say for as long as grading takes that it goes on."""
+        if self._last is not None:
+            last = replace(self._last, phase=Phase.GRADING, in_flight=0, paused_for=0.0, held_by="")
+            self.tell(last)
+
     def __call__(self, progress: Progress) -> None:
         """Tells one state of the engine."""
         self._usd = progress.usd
-        self.tell(
-            replace(
-                progress,
-                usd=self._before_usd + progress.usd,
-                suite=self.suite,
-                phase=self._phase,
-                total=self._total,
-                budget_usd=self.budget_usd,
-            )
+        self._last = replace(
+            progress,
+            usd=self._before_usd + progress.usd,
+            suite=self.suite,
+            phase=self._phase,
+            total=self._total,
+            budget_usd=self.budget_usd,
         )
+        self.tell(self._last)
 
 
 def open_telling(

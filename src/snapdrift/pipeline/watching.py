@@ -274,7 +274,7 @@ def _moves(known: Models, now: Models, when: str, *, only: str | None = None) ->
 def _alarms(canaries: Sequence[WatchedCanary]) -> tuple[str, ...]:
     return tuple(
         f"{one.watched.metric} of `{one.watched.candidate}` has moved {'below' if one.lower else 'above'} that of "
-        f"`{one.watched.baseline}` (wealth {one.wealth:,.3g}, the alarm is at {1 / one.canary.alpha:,.3g})"
+        f"`{one.watched.baseline}` (evidence {one.wealth:,.3g}, the alarm is at {1 / one.canary.alpha:,.3g})"
         for one in canaries
         if one.canary.alarmed
     )

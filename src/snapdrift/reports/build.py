@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from snapdrift.conclusions import Evaluation
-from snapdrift.model import MetricSpec, ScoreKind
+from snapdrift.model import DecisionWord, MetricSpec, Outcome, ScoreKind
 from snapdrift.reports.case_list import CaseList
 from snapdrift.reports.case_views import CaseGroup, Change, Lens
 from snapdrift.reports.confusions import confusion_views
@@ -29,7 +29,7 @@ from snapdrift.reports.view import (
     VariantView,
     View,
 )
-from snapdrift.reports.words import change_sentence, verdict_word
+from snapdrift.reports.words import Compared, change_sentence, verdict_word
 from snapdrift.verdicts import claims
 from snapdrift.verdicts.acceptance_words import standing_of
 from snapdrift.verdicts.asides import control_opening, control_sentence, looks_assumed, parity_sentence
@@ -51,10 +51,12 @@ def build_view(data: RunData) -> View:
     variants = _variant_views(data)
     comparisons = _comparison_views(data)
     causes = cases_by_cause(evaluation.attributions, lenses)
+    unanswered = found.cause if _short_of_answers(evaluation) else ""
     reruns = rerun_sentences(evaluation, data.run.attempt)
     return View(
         run=data.run,
-        headline=typeset(headline(evaluation, {metric.name: metric for metric in data.metrics})),
+        headline=typeset(unanswered or headline(evaluation, {metric.name: metric for metric in data.metrics})),
+        unanswered=unanswered,
         reasons=tuple(typeset(reason) for reason in evaluation.decision.reasons),
         change_sentences=_change_sentences(found.cases, data, lenses, causes),
         resolutions=resolutions_of(evaluation),
@@ -96,6 +98,14 @@ def build_view(data: RunData) -> View:
         reference=data.reference,
         baseline=data.baseline,
     )
+
+
+def _short_of_answers(evaluation: Evaluation) -> bool:
+    """Whether a run that asked all its calls is incomplete because too few were answered: then why not comes first."""
+    sides = evaluation.variants
+    asked_all = not any(one.outcomes.get(Outcome.MISSING.value) for one in sides)
+    short = any(one.coverage < evaluation.gate.coverage for one in sides)
+    return evaluation.decision.word is DecisionWord.INCOMPLETE and asked_all and short
 
 
 def _of_baseline(data: RunData) -> tuple[str, ...]:
@@ -145,9 +155,23 @@ def _change_sentences(
         reasons = [changes[0].reason for changes in failing.values()]
         why = [_cause(case_id, changes, numbers, causes) for case_id, changes in failing.items()]
         elsewhere = _failing_elsewhere(cases, lenses, (baseline, candidate))
-        sentence = change_sentence(named, reasons, len(passing), why, on_others=elsewhere)
+        compared = _compared(cases, lenses, (baseline, candidate))
+        sentence = change_sentence(named, reasons, len(passing), why, on_others=elsewhere, compared=compared)
         sentences.append((candidate, sentence + _accepted_of(failing, data.evaluation, (baseline, candidate))))
     return tuple(sentences)
+
+
+def _compared(cases: CaseList, lenses: Sequence[Lens], pair: tuple[str, str]) -> Compared:
+    """How many cases of a pair could be compared, on the metrics that the gate compares."""
+    places = [place for place, lens in enumerate(lenses) if lens.compared and (lens.baseline, lens.candidate) == pair]
+    measured = partly = lacking = 0
+    for one in cases.outlines:
+        states = [state for place in places if (state := one.states[place]) not in (None, CaseGroup.NOT_NEEDED)]
+        errors = states.count(CaseGroup.ERROR)
+        measured += errors < len(states)
+        partly += 0 < errors < len(states)
+        lacking += 0 < errors == len(states)
+    return Compared(measured, partly, lacking)
 
 
 def _accepted_of(failing: Mapping[str, Sequence[Change]], evaluation: Evaluation, pair: tuple[str, str]) -> str:

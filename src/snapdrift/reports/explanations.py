@@ -15,10 +15,12 @@ from snapdrift.reports.view import ComparisonView, ExplanationView
 from snapdrift.verdicts.causes import (
     CAUSE_WORDS,
     CONTENT,
+    FORMAT,
     broken_gain_sentence,
     case_sentence,
     cause_code,
     gain_sentence,
+    kind_of,
     why_sentence,
 )
 from snapdrift.verdicts.increases import operational_sentence
@@ -104,7 +106,7 @@ def cause_words(found: Mapping[str, Sequence[tuple[int, str]]]) -> tuple[CauseWo
     words = []
     for code in codes:
         passing, graded = (case_sentence(code, graded=graded) for graded in (False, True))
-        words.append(CauseWord(code, CAUSE_WORDS[code], passing, graded, form=code != CONTENT))
+        words.append(CauseWord(code, CAUSE_WORDS[code], passing, graded, form=kind_of(code) == FORMAT))
     for code in codes:
         told = gain_sentence(code)
         words.append(CauseWord(code + GAINED, f"gained: {CAUSE_WORDS[code]}", told, told, form=False))

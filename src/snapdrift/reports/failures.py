@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from snapdrift.model import Failure, Outcome, Purpose, Reason, Response, Score
@@ -53,6 +53,22 @@ class FailureTally:
         rest = sum(hit.calls for hit in ordered[_SHOWN:])
         return (*sentences, f"{_calls(rest)} for other reasons.") if rest else tuple(sentences)
 
+    def cause(self) -> str:
+        """How many calls got no answer, of whom, and why most of them: `56 calls of luna got no answer (quota)`.
+
+        In the program's own words, none of the host's: it stands where no text of anybody may. Empty without failures.
+        """
+        hits = list(self._kinds.values())
+        if not hits:
+            return ""
+        kinds: Counter[str] = Counter()
+        for hit in hits:
+            kinds[hit.told.kind.value] += hit.calls
+        kind, number = kinds.most_common(1)[0]
+        calls, variants = sum(kinds.values()), sorted(set().union(*(hit.variants for hit in hits)))
+        mostly = "" if number == calls else "mostly "
+        return f"{_calls(calls)} of {_who(variants)} got no answer ({mostly}{kind})."
+
 
 class GraderErrorTally:
     """Counts the answers that graders could not grade; of each grader one score is kept."""
@@ -101,11 +117,14 @@ def _ungraded(grader: str, number: int, score: Score) -> str:
 
 
 def _sentence(hit: _Failed) -> str:
-    variants = sorted(hit.variants)
-    who = f"`{variants[0]}`" if len(variants) == 1 else f"{len(variants)} variants"
+    who = _who(sorted(hit.variants))
     first = "" if hit.calls == 1 else ", the first"
     told = hit.told.message.rstrip(".")
     return f"{_calls(hit.calls)} of {who}{first} on case `{hit.first.call.case_id}`: {told}."
+
+
+def _who(variants: Sequence[str]) -> str:
+    return f"`{variants[0]}`" if len(variants) == 1 else f"{len(variants)} variants"
 
 
 def _calls(number: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from snapdrift.reports.escaping import line
 from snapdrift.reports.view import SOURCE_LABELS
 from snapdrift.verdicts.history import History, Move, Noise, Point, Series
+from snapdrift.verdicts.words import cases
 
 FORMAT = "snapdrift.history/1"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -99,7 +100,7 @@ def _series_lines(group: Sequence[Series]) -> Iterator[str]:
         runs = f"{len(series.points)} {'run' if len(series.points) == 1 else 'runs'}"
         level = f"{last.mean:.1%} [{last.low:.1%}, {last.high:.1%}]"
         shown_at = line(last.started_at[:10])
-        yield f"  {name:<{width}}  {bars}  {level}, {last.n} cases, {shown_at}, {runs}"
+        yield f"  {name:<{width}}  {bars}  {level}, {cases(last.n)}, {shown_at}, {runs}"
         for point in series.points:
             told = [_CHANGED[what] for what in point.changed]
             if told:

@@ -309,6 +309,8 @@ def _context(view: View) -> dict[str, Any]:
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),
         "batch_sentence": words.batch_sentence(view),
         "cause_words": causes.CAUSE_WORDS,
+        "kind_of": causes.kind_of,
+        "format_word": causes.format_word,
         "verdict_words": VERDICT_WORDS,
         "cause_code": causes.cause_code,
         "worse": WORSE,

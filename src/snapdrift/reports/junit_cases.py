@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from snapdrift.reports.case_views import CaseGroup, CaseOutline, Change
+from snapdrift.model import Severity
+from snapdrift.reports.case_views import CaseGroup, CaseOutline, Change, MustPassStatus
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.excerpts import Excerpt, excerpts, with_texts
 from snapdrift.reports.view import View
@@ -15,6 +16,7 @@ LISTED = 1_000
 
 WITHIN = "newly fails, within the gate"
 ACCEPTED = "newly fails, accepted"
+BREAKS_ELSEWHERE = "newly fails; this comparison does not break the gate, the must-pass case does"
 _NAME = 300
 
 Compared = tuple[str, str, str]
@@ -52,6 +54,11 @@ def newly_failing(view: View, broken: Collection[Compared]) -> Iterator[Failing]
         for one in view.acceptances
         for case, candidate in ((one.acceptance.case, name) for name in one.candidates)
     }
+    red = {
+        (one.case_id, one.variant)
+        for one in view.must_pass
+        if one.status is MustPassStatus.FAILED and one.severity is Severity.FAIL
+    }
 
     def breaks(one: CaseOutline, change: Change) -> bool:
         return _key(change) in broken and (one.id, change.metric, change.candidate) not in accepted
@@ -62,12 +69,13 @@ def newly_failing(view: View, broken: Collection[Compared]) -> Iterator[Failing]
     for (one, case), (_, change) in zip(texts, found, strict=False):
         against = f" against {change.baseline}" if several else ""
         fine = accepted.get((one.id, change.metric, change.candidate))
-        within = WITHIN if fine is None else f"{ACCEPTED} by {shortened(fine.by, _NAME)} until {fine.until}"
+        within = BREAKS_ELSEWHERE if (one.id, change.candidate) in red else WITHIN
+        within = within if fine is None else f"{ACCEPTED} by {shortened(fine.by, _NAME)} until {fine.until}"
         yield _failing(one.id, against, change, excerpts(case, [change]), "" if breaks(one, change) else within)
     if rest := found[LISTED:]:
-        red = any(breaks(*pair) for pair in rest)
+        breaking = any(breaks(*pair) for pair in rest)
         told = f"{len(rest)} more newly failing: they are in the report"
-        yield Failing("newly_failing", f"{len(rest)} more", red, told, CaseGroup.NEWLY_FAILING.value)
+        yield Failing("newly_failing", f"{len(rest)} more", breaking, told, CaseGroup.NEWLY_FAILING.value)
 
 
 def _failing(case_id: str, against: str, change: Change, told: Sequence[Excerpt], within: str) -> Failing:

@@ -20,6 +20,7 @@ from snapdrift.privacy import ANSWER, EXPECTED, PROMPT, TOOL_RESULTS, Privacy, R
 from snapdrift.references import Reference
 from snapdrift.reports.data import RunData
 from snapdrift.reports.records import CaseRecord, Records
+from snapdrift.verdicts.words import stop_sentence
 
 WORD = "redacted: "
 """Every placeholder begins with it; `templates/js/data.js` knows them by it."""
@@ -146,7 +147,11 @@ class Redactor:
     def _sentences(self, sentences: Iterable[str]) -> tuple[str, ...]:
         if not self.stopped or _OWN_STOP.fullmatch(self.stopped):
             return tuple(sentences)
-        return tuple(each.replace(self.stopped, f"asking ended early ({_HOST})") for each in sentences)
+        told = stop_sentence(self.stopped)
+        return tuple(
+            each.replace(told, f"Asking ended early ({_HOST}).").replace(self.stopped, f"asking ended early ({_HOST})")
+            for each in sentences
+        )
 
     def _call(self, call: ToolCall, hide: Hide) -> ToolCall:
         known = not self.answers or call.name in self.tools

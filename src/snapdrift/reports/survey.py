@@ -16,12 +16,13 @@ from snapdrift.reports.must_pass import MustPassChecks
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The cases, and what was counted over them: as in `View`."""
+    """The cases, and what was counted over them: as in `View`; `cause` is why most unanswered calls are so."""
 
     cases: CaseList
     must_pass: tuple[MustPassView, ...]
     failures: tuple[str, ...]
     ungraded: tuple[str, ...]
+    cause: str
     distributions: tuple[DistributionView, ...]
 
 
@@ -47,5 +48,6 @@ def survey(data: RunData, lenses: tuple[Lens, ...]) -> Survey:
         must_pass=tuple(must_pass),
         failures=failures.sentences(),
         ungraded=ungraded.sentences(),
+        cause=failures.cause(),
         distributions=spread.views(data.evaluation.variants),
     )

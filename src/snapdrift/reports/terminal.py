@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from snapdrift.model import DecisionWord, Verdict
 from snapdrift.reports import figures
@@ -75,9 +75,12 @@ def render_terminal(view: View, *, width: int = 100, color: bool = False) -> str
         console.print(Text(line(text)))
     if view.comparisons:
         baselines = ", ".join(dict.fromkeys(row.comparison.baseline for row in view.comparisons))
-        console.print(Text(f"\nagainst {line(baselines)}", "bold"))
+        sides = " ".join(filter(None, (line(_only_candidate(view)), f"against {line(baselines)}")))
+        console.print(Text(f"\n{sides}", "bold"))
         console.print(_comparison_table(view))
-        console.print(Text(interval_note(view)))
+        for note in (_unasked_note(view), interval_note(view)):
+            if note:
+                console.print(Text(note))
     for paragraph in (view.claims.short, operational_lines(view), confusion_lines(view)):
         if paragraph:
             console.print(Text("\n" + "\n".join(map(line, paragraph))))
@@ -134,17 +137,36 @@ def _judging(view: View) -> Iterator[str]:
     yield from (f"orders: {figures.typeset(one.sentence)}" for one in view.orders)
 
 
+_UNASKED = "*"
+"""Marks a verdict that no margin is asked of."""
+
+
+def _unasked_note(view: View) -> str:
+    unasked = any(row.comparison.margin is None for row in view.comparisons)
+    return f"{_UNASKED} no margin is asked: shown for reading" if unasked else ""
+
+
+def _only_candidate(view: View) -> str:
+    """The candidate where there is one: it needs no column; else nothing."""
+    candidates = {row.comparison.candidate for row in view.comparisons}
+    return candidates.pop() if len(candidates) == 1 else ""
+
+
 def _comparison_table(view: View) -> object:
     rows = []
+    named = [] if _only_candidate(view) else ["candidate"]
     for row in view.comparisons:
         c = row.comparison
         levels = f"{figures.side(row.metric, c.baseline_mean)} → {figures.side(row.metric, c.candidate_mean)}"
         change = f"{figures.difference(row.metric, c.difference)} {figures.difference_interval(row.metric, c.ci)}"
         verdict = f"{VERDICT_SHAPES[c.verdict]} {row.word}"
         style = _VERDICT_STYLES.get(c.verdict, "")
-        verdict = " ".join(filter(None, (verdict, standing_note(c)))) + left_out(c)
-        rows.append(([c.metric, c.candidate, levels, change.strip(), verdict], style))
-    return _table(["metric", "candidate", "level", "difference", "verdict"], {2, 3}, rows)
+        standing = _UNASKED if c.margin is None else standing_note(c)
+        verdict = " ".join(filter(None, (verdict, standing))) + left_out(c)
+        who = [c.candidate] if named else []
+        rows.append(([c.metric, *who, levels, change.strip(), verdict], style))
+    figures_at = {1 + len(named), 2 + len(named)}
+    return _table(["metric", *named, "level", "difference", "verdict"], figures_at, rows, whole=figures_at)
 
 
 def _variant_table(view: View) -> object:
@@ -166,14 +188,19 @@ def _variant_table(view: View) -> object:
     return _table(headers, {1, *range(3, len(headers))}, rows)
 
 
-def _table(headers: list[str], right: set[int], rows: Iterable[tuple[list[str], str]]) -> object:
+def _table(
+    headers: list[str], right: set[int], rows: Iterable[tuple[list[str], str]], *, whole: Container[int] = ()
+) -> object:
+    """`right` are the columns that stand to the right, `whole` those never folded: an interval is one thing."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for place, header in enumerate(headers):
-        table.add_column(Text(header), justify="right" if place in right else "left", overflow="fold")
+        table.add_column(
+            Text(header), justify="right" if place in right else "left", overflow="fold", no_wrap=place in whole
+        )
     for cells, style in rows:
         table.add_row(*(Text(line(cell)) for cell in cells), style=style)
     return table

@@ -62,7 +62,7 @@ def verdict_document(view: View) -> dict[str, Any]:
         "run": _run(run),
         "report_url": view.report_url or None,
         "reference": None if view.reference is None else _reference(view.reference, view.reference_sentences),
-        "headline": headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
+        "headline": view.unanswered or headline(view.evaluation, {metric.name: metric for metric in view.metrics}),
         "labels": [{"word": label.word, "meaning": label.meaning} for label in view.labels],
         "baseline": baseline_document(view.baseline, run.started_at),
         "reused": sum(

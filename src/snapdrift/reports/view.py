@@ -181,6 +181,7 @@ class View:
     """Everything that a report shows.
 
     `cases` are in the order of their group, then of the dataset; what they say is read when it is asked for.
+    `unanswered` is the headline of a run that is incomplete because calls got no answer, else empty.
     `judged` are the variants that floors and must-pass cases are asked of, with how grave a breach is;
     `change_sentences` are pairs of a candidate and the sentence that counts what changed with it;
     `failures` say why calls got no answer, with a host's own words in them, `ungraded` why answers got no score;
@@ -197,6 +198,7 @@ class View:
 
     run: Provenance
     headline: str
+    unanswered: str
     reasons: tuple[str, ...]
     change_sentences: tuple[tuple[str, str], ...]
     resolutions: tuple[str, ...]

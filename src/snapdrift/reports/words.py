@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from snapdrift.calibrations import LABEL_METHODS
 from snapdrift.conclusions import Comparison, Decision
@@ -13,8 +14,8 @@ from snapdrift.reports.cases import LOST
 from snapdrift.reports.figures import count, percent, usd
 from snapdrift.reports.view import VariantView, View
 from snapdrift.verdicts.acceptance_words import AcceptanceStanding, AcceptanceState
-from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT
-from snapdrift.verdicts.words import VERDICT_WORDS, names
+from snapdrift.verdicts.causes import CAUSE_WORDS, CONTENT, FORMAT, KIND_WORDS, NO_ANSWER, kind_of
+from snapdrift.verdicts.words import VERDICT_WORDS, cases, names
 
 VERDICT_SHAPES: Mapping[Verdict, str] = {
     Verdict.REGRESSED: "◀",
@@ -123,20 +124,31 @@ def interval_note(view: View) -> str:
 
 
 def disagreement_sentence(comparisons: Sequence[Comparison]) -> str:
-    """Where interval and verdict seem to say different things, which of them decides; empty where they nowhere do.
+    """Where interval and verdict seem to say different things, and why; empty where they nowhere do.
 
-    They can: a verdict rests on tests that are exact or adjusted for how many there are, an interval on neither.
+    They can: a verdict rests on tests, which are exact or adjusted for how many there are, and an interval is neither.
     """
-    seeming = [c for c in comparisons if _seems_to_disagree(c)]
-    if not seeming:
+    found: dict[str, list[str]] = {}
+    for one in comparisons:
+        if _seems_to_disagree(one):
+            found.setdefault(_why_disagreeing(one), []).append(f"{one.metric} of {one.candidate}")
+    if not found:
         return ""
-    named = [f"{c.metric} of {c.candidate}" for c in seeming[:_DISAGREEING_NAMED]]
-    more = len(seeming) - len(named)
-    listed = ", ".join(named) + (f" and {count(more)} more" if more else "")
-    return (
-        f"Interval and verdict seem to disagree on {listed}: the tests decide, adjusted for how many there are; "
-        "an interval is for reading and is not."
-    )
+    told = "; ".join(f"on {names(who, _DISAGREEING_NAMED)}: {why}" for why, who in found.items())
+    return f"Interval and verdict seem to disagree {told}. The verdict decides; an interval is for reading."
+
+
+def _why_disagreeing(c: Comparison) -> str:
+    """Adjusting only makes p larger: it never explains a difference that is shown though the interval holds 0."""
+    if c.capped:
+        return "the judge's verdict does not count until people's labels show how it errs"
+    if c.verdict in _DIFFERS:
+        return f"the interval is another method than the test ({c.method}), and wider"
+    alpha = 1 - c.confidence
+    known = c.p_value is not None and c.p_adjusted is not None
+    if c.gating and known and (c.p_value or 0.0) <= alpha < (c.p_adjusted or 0.0):
+        return "the p-value is adjusted for how many comparisons gate, the interval is not"
+    return f"the test ({c.method}) is another method than the interval, and stricter"
 
 
 _DISAGREEING_NAMED = 4
@@ -183,6 +195,18 @@ def batch_sentence(view: View) -> str:
     return f"Of {usd(view.usd)}, {live} went live and {batch} by the Batch API, at half the price."
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many cases were `measured` on both sides by some compared metric, and `partly`: by some but not by all.
+
+    `lacking` ones were measured by none.
+    """
+
+    measured: int
+    partly: int
+    lacking: int
+
+
 def change_sentence(
     candidate: str | None,
     failing_reasons: Sequence[str],
@@ -190,20 +214,22 @@ def change_sentence(
     causes: Sequence[str | None] = (),
     *,
     on_others: Mapping[str, int] | None = None,
+    compared: Compared | None = None,
 ) -> str:
     """How many cases newly fail and newly pass, and why the former do.
 
     `failing_reasons` has one reason code for each newly failing case, `causes` what it is attributed to (None: not
     known; the reasons are told then); `candidate` is named where there are several. `on_others` counts the newly
     failing cases of metrics without a margin, None where there is no such metric: the sentence then says what it is of.
+    `compared` is how many cases could be compared at all: that none changed says nothing of the others.
     """
     who = f"{candidate}: " if candidate else ""
     failing = len(failing_reasons)
     of = "" if on_others is None else " on metrics with a margin"
-    others = _on_others(on_others or {})
+    others = _not_compared(compared) + _on_others(on_others or {})
     none = "no" if candidate else "No"
     if not failing and not passing:
-        return f"{who}{none} case newly fails or newly passes{of}{others}."
+        return f"{who}{_nothing_changed(none, compared, of)}{others}."
     fails = f"{count(failing) if failing else none} {'cases newly fail' if failing > 1 else 'case newly fails'}"
     passes = f"{count(passing) if passing else 'none'} newly pass{'' if passing > 1 else 'es'}"
     known = [cause for cause in causes if cause is not None]
@@ -211,31 +237,59 @@ def change_sentence(
     return f"{who}{fails}, {passes}{of}{why}{others}."
 
 
+def _nothing_changed(none: str, compared: Compared | None, of: str) -> str:
+    if compared is None or not compared.lacking:
+        return f"{none} case newly fails or newly passes{of}"
+    if not compared.measured:
+        return f"{none} case was measured on both sides"
+    of_them = f"{'Of' if none == 'No' else 'of'} {cases(compared.measured)} measured on both sides"
+    return f"{of_them}, none newly fails or newly passes{of}"
+
+
+def _not_compared(compared: Compared | None) -> str:
+    if compared is None:
+        return ""
+    told = [f"; {count(compared.lacking)} could not be compared"] if compared.lacking else []
+    told += [f"; {count(compared.partly)} only on some metrics"] if compared.partly else []
+    return "".join(told)
+
+
 def _on_others(counts: Mapping[str, int]) -> str:
-    """What newly fails on metrics without a margin: `; without one, 4 newly fail on tone`."""
+    """What newly fails on metrics without a margin: `; on metrics without a margin: 4 newly fail on tone`."""
     told = [f"{count(n)} newly {'fails' if n == 1 else 'fail'} on {metric}" for metric, n in counts.items() if n]
-    return f"; without one, {names(told)}" if told else ""
+    return f"; on metrics without a margin: {names(told)}" if told else ""
 
 
 def _attributed(causes: Sequence[str]) -> str:
-    """Whether the newly failing cases are form or content: `; mostly format: 27 of the 31 (code fence)`."""
-    total, content = len(causes), causes.count(CONTENT)
+    """Whether the newly failing cases are form, content or no answer: `; mostly format: 27 of the 31 (code fence)`."""
+    total, kinds = len(causes), [kind_of(cause) for cause in causes]
+    # Content first among equals: it is what nobody can mend by reading answers with more tolerance.
+    counted = Counter(kind for kind in (CONTENT, FORMAT, NO_ANSWER) for each in kinds if each == kind).most_common()
+    listed = {kind: _listed([c for c, of in zip(causes, kinds, strict=True) if of == kind]) for kind, _ in counted}
+    first, number = counted[0]
+    if len(counted) == 1:
+        who = "the failing one" if total == 1 else f"all of the {count(total)}"
+        return f"; {who} {_IS[first][total > 1]}{listed[first]}"
+    rest = ", ".join(f"{count(n)} {_IS[kind][n > 1]}{listed[kind]}" for kind, n in counted[1:])
+    if 2 * number < total:
+        return f"; of the {count(total)}, {count(number)} {_IS[first][number > 1]}{listed[first]}, {rest}"
+    most = "mostly" if 2 * number > total else "half"
+    return f"; {most} {KIND_WORDS[first]}: {count(number)} of the {count(total)}{listed[first]}, {rest}"
+
+
+def _listed(causes: Sequence[str]) -> str:
+    """Which causes, with how many cases where there are several: ` (code fence 3, malformed JSON 1)`."""
     counted = Counter(cause for cause in causes if cause != CONTENT).most_common()
-    listed = ", ".join(CAUSE_WORDS[cause] if len(counted) == 1 else f"{CAUSE_WORDS[cause]} {n}" for cause, n in counted)
-    form = total - content
-    if not form:
-        return "; the failing one is content" if total == 1 else f"; all of the {count(total)} are content"
-    if not content:
-        one = "; the failing one is format"
-        return f"{one} ({listed})" if total == 1 else f"; all of the {count(total)} are format ({listed})"
-    if form > content:
-        return f"; mostly format: {count(form)} of the {count(total)} ({listed}), {_are(content)} content"
-    most = "mostly content" if content > form else "half content"
-    return f"; {most}: {count(content)} of the {count(total)}, {_are(form)} format ({listed})"
+    told = [CAUSE_WORDS[cause] if len(counted) == 1 else f"{CAUSE_WORDS[cause]} {n}" for cause, n in counted]
+    return f" ({', '.join(told)})" if told else ""
 
 
-def _are(number: int) -> str:
-    return "1 is" if number == 1 else f"{count(number)} are"
+_IS: Mapping[str, tuple[str, str]] = {
+    CONTENT: ("is content", "are content"),
+    FORMAT: ("is format", "are format"),
+    NO_ANSWER: ("gave no answer", "gave no answer"),
+}
+"""What one newly failing case is, or several, by the kind of its cause."""
 
 
 _WHY: Mapping[str, tuple[str, str]] = {

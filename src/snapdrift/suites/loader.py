@@ -64,9 +64,13 @@ def load_suite(path: Path, workspace: Workspace, registry: GraderRegistry, catal
         raise SuiteError(error.problems) from None
     if not isinstance(document.value, dict):
         raise SuiteError(
-            [document.problem((), quoted(document.value), "expected a mapping, beginning with suite: NAME")]
+            [document.problem((), _whole(document.value), "expected a mapping, beginning with suite: NAME")]
         )
     return _Loader(document, source, workspace, registry, catalog).load()
+
+
+def _whole(value: object) -> str:
+    return "the file is empty" if value is None else quoted(value)
 
 
 @dataclass(frozen=True, slots=True)

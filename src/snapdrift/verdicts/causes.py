@@ -9,7 +9,10 @@ from snapdrift.explanations import Attribution, Explanation, Part, Slice
 from snapdrift.model import FormatCause, MetricSpec, Verdict
 from snapdrift.verdicts.words import amount, cases, change_text, names, points, quoted
 
-CONTENT = "content"
+CONTENT, FORMAT, NO_ANSWER = "content", "format", "no answer"
+KIND_WORDS: Mapping[str, str] = {CONTENT: "content", FORMAT: "format", NO_ANSWER: "without an answer"}
+"""What kinds of causes there are, and how cases of one are called."""
+_UNANSWERED = {FormatCause.TRUNCATED, FormatCause.REFUSED, FormatCause.FILTERED, FormatCause.UNFINISHED}
 CAUSE_WORDS: Mapping[str, str] = {
     CONTENT: "content",
     FormatCause.CODE_FENCE: "code fence",
@@ -33,10 +36,10 @@ CASE_SENTENCES: Mapping[str, str] = {
     FormatCause.MISSING_FIELD: "a field that is asked for is not in the answer",
     FormatCause.MALFORMED: "not JSON by the letter (raw control characters); read leniently, the same answer {passes}",
     FormatCause.TOOL_CALL_AS_TEXT: "the tool call was written out as text; made as a call, it {passes}",
-    FormatCause.TRUNCATED: "the answer was cut off: nothing in it can be judged",
-    FormatCause.REFUSED: "the model refused: nothing in the answer can be judged",
-    FormatCause.FILTERED: "the answer was filtered: nothing in it can be judged",
-    FormatCause.UNFINISHED: "the call ended at a tool call or at its step limit: there is no answer to judge",
+    FormatCause.TRUNCATED: "no answer: it was cut off, so nothing in it can be judged",
+    FormatCause.REFUSED: "no answer: the model refused, which this grader does not accept",
+    FormatCause.FILTERED: "no answer: it was filtered, so nothing in it can be judged",
+    FormatCause.UNFINISHED: "no answer: the call ended at a tool call or at its step limit",
     FormatCause.UNREADABLE: "no reading, however tolerant, finds in the answer what is asked for",
 }
 """What a cause means for a case that it made worse; `{passes}` is how the answer fares without it."""
@@ -46,6 +49,17 @@ _NAMED_SLICES = 3
 def cause_code(part: Part) -> str:
     """The code of a part: its cause, or `content`."""
     return CONTENT if part.cause is None else part.cause.value
+
+
+def kind_of(code: str) -> str:
+    """What a cause is: content, format, or no answer; a refusal has no form that a tolerant reading could mend."""
+    return CONTENT if code == CONTENT else NO_ANSWER if code in _UNANSWERED else FORMAT
+
+
+def format_word(a: Attribution) -> str:
+    """What the part of a difference that is not content is called, by what is in it."""
+    kinds = {kind_of(cause_code(part)) for part in a.causes}
+    return " and ".join(kind for kind in (FORMAT, NO_ANSWER) if kind in kinds) or FORMAT
 
 
 def case_sentence(code: str, *, graded: bool) -> str:
@@ -61,9 +75,13 @@ def gain_sentence(code: str) -> str:
 
 
 def why_sentence(explanation: Explanation, spec: MetricSpec | None = None) -> str:
-    """What a difference is made of, and where it concentrates: amounts, intervals and numbers of cases."""
+    """What a difference is made of, and where it concentrates: amounts, intervals and numbers of cases.
+
+    Where all is content, that is the comparison's difference: its interval stands there, and a second one, by the
+    method of parts, would be of the same number.
+    """
     a = explanation.attribution
-    content = f"content {change_text(a.content, a.content_ci, spec)}{_moved(a.content_part)}"
+    content = f"content {change_text(a.content, a.content_ci if a.causes else None, spec)}{_moved(a.content_part)}"
     parts = f"{_format(a, spec)}, {content}" if a.causes else f"{content}, no format"
     return f"`{a.candidate}` against `{a.baseline}` on {a.metric}: {parts}{_where(explanation.slices.slices, spec)}."
 
@@ -72,7 +90,7 @@ def _format(a: Attribution, spec: MetricSpec | None) -> str:
     listed = ", ".join(
         f"{CAUSE_WORDS[cause_code(part)]} in {cases(len(part.worse) + len(part.better))}" for part in a.causes
     )
-    return f"format {change_text(a.format, a.format_ci, spec)} ({listed})"
+    return f"{format_word(a)} {change_text(a.format, a.format_ci, spec)} ({listed})"
 
 
 def _moved(part: Part) -> str:

@@ -63,13 +63,15 @@ def sight_sentence(gate: Gate, comparisons: Sequence[Comparison], specs: Mapping
     for metric, size in largest.items():
         if size is not None:
             sizes.setdefault(kind[metric], []).append(f"{amount(size, specs.get(metric))} on {metric}")
-    seen_of = [*(f"{word}s from {', '.join(told)}" for word, told in sizes.items()), *unseen]
+    seen_of = [f"{word}s of at least {', '.join(told)}" for word, told in sizes.items()] + unseen
     # In the terms of what was seen, where that is one thing.
     units = {spec.unit: spec for metric in largest if (spec := specs.get(metric)) is not None}
     one = next(iter(units.values())) if len(units) == 1 else None
     asked = f"; `max_blind` asks for {amount(gate.max_blind, one)}" if gate.policy is Policy.CATCH else ""
-    assumed = f"if {percent(gate.discordance)} of results differ, or as many as did where that is more"
-    return f"Seen with 80% power, {assumed}: {', '.join(seen_of)}{asked}."
+    assumed = (
+        f"Reckoned for {percent(gate.discordance)} of results that differ, or for as many as did where that is more"
+    )
+    return f"Large enough to be noticed (with 80% power): {', '.join(seen_of)}{asked}. {assumed}."
 
 
 def variance_sentences(comparisons: Sequence[Comparison], specs: Mapping[str, MetricSpec]) -> tuple[str, ...]:

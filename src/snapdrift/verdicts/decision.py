@@ -6,7 +6,7 @@ that could never tell) are errors raised before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from snapdrift.conclusions import AliasMove, Comparison, Decision, Operational
@@ -129,7 +129,7 @@ def can_fail(gate: Gate) -> bool:
 def regression_reasons(findings: Findings) -> tuple[str, ...]:
     """What was measured is worse than the gate allows, however much else is missing."""
     return (
-        *(findings.sentence(c) for c in _largest_first(findings.gating) if c.verdict is Verdict.REGRESSED),
+        *(findings.sentence(c) for c in _largest_first(findings) if c.verdict is Verdict.REGRESSED),
         *(findings.floor_sentence(floor) for floor in findings.floors if floor.broken and _fails(floor.severity)),
         *(operational_sentence(o) for o in findings.operational if increase_broken(o) and _fails(o.severity)),
         *_must_pass_sentences(findings, Severity.FAIL),
@@ -137,14 +137,23 @@ def regression_reasons(findings: Findings) -> tuple[str, ...]:
     )
 
 
-def _largest_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """By how far the candidate fell: the first sentence that a reader sees is about the worst."""
-    return sorted(comparisons, key=lambda comparison: comparison.difference or 0.0)
+def _largest_first(findings: Findings) -> list[Comparison]:
+    """By how far the candidate got worse: the first sentence that a reader sees is about the worst.
+
+    A preference is the share won less the share lost, as a difference of passes is: both are on one scale.
+    """
+
+    def change(comparison: Comparison) -> float:
+        spec, difference = findings.specs.get(comparison.metric), comparison.difference or 0.0
+        return difference if spec is None or spec.higher_is_better else -difference
+
+    return sorted(findings.gating, key=change)
 
 
 def incomplete_reasons(findings: Findings) -> tuple[str, ...]:
     """Too little was measured to decide, or what was not measured could change the decision."""
-    stopped = (findings.stopped_early, *findings.spending_notes) if findings.stopped_early else ()
+    why = findings.stopped_early
+    stopped = (words.stop_sentence(why), *findings.spending_notes) if why else ()
     reasons = (
         *stopped,
         *findings.shortfalls,

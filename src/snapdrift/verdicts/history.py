@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from snapdrift.conclusions import Evaluation, LedgerEntry, MetricSummary, VariantSummary
-from snapdrift.model import DecisionWord, Source
+from snapdrift.model import DecisionWord, Outcome, Reason, Source
 from snapdrift.stats.history import segments
 from snapdrift.stats.intervals import normal_quantile
 
 _REALITY = (Source.SIMULATED, Source.RECORDED, Source.OUTPUTS, Source.PYTHON, Source.HOST, Source.OPENAI)
 """From the least to the most real, as reports label them: a series is named by the least real of its answers."""
+
+_UNMEASURED = (Reason.GRADER_ERROR.value, Outcome.OK.value, Outcome.API_ERROR.value, Outcome.MISSING.value)
+"""How calls end that have no score; `ok` is an answer that nothing graded."""
+
+_ROUNDING = 1e-12
 
 # ------------------------------------------------------------------------------------------------------ what goes in
 
@@ -166,6 +171,23 @@ class History:
     flaky: tuple[FlakyCase, ...] = ()
     noise: tuple[Noise, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def measured_levels(evaluation: Evaluation) -> tuple[MetricSummary, ...]:
+    """The levels of which as much was measured as the gate asks for; one over the few cases that came is no level."""
+    coverage = {one.name: one.coverage for one in evaluation.variants}
+    asked = evaluation.gate.coverage - _ROUNDING
+    return tuple(
+        level
+        for level in evaluation.metrics
+        if coverage.get(level.variant, 0.0) >= asked and _measured_share(level) >= asked
+    )
+
+
+def _measured_share(level: MetricSummary) -> float:
+    """The share of the planned calls that have a score; 1 in a run file that does not say how they ended."""
+    planned = sum(level.endings.values())
+    return 1.0 - sum(level.endings.get(ending, 0) for ending in _UNMEASURED) / planned if planned else 1.0
 
 
 def build_series(runs: Iterable[FinishedRun]) -> tuple[Series, ...]:

@@ -92,6 +92,10 @@ def change_text(operational: Operational, digits: int = 1) -> str:
     interval = _interval(o, digits)
     if not interval:
         return change
+    if o.interval == (None, None):
+        if o.interval_is_of_ratio or o.tested_ratio is None:
+            return f"{change}, interval not known"
+        return f"{change} (case by case {_percent(o.tested_ratio, digits)}, interval not known)"
     if o.interval_is_of_ratio or o.tested_ratio is None:
         return f"{change} {interval}"
     return f"{change} (case by case {_percent(o.tested_ratio, digits)} {interval})"
@@ -141,8 +145,6 @@ def _percent(ratio: float, digits: int) -> str:
 def _interval(o: Operational, digits: int) -> str:
     if o.interval is None:
         return ""
-    if o.interval == (None, None):
-        return "[open]"
     low, high = ("open" if end is None else _percent(end, digits) for end in o.interval)
     return f"[{low}, {high}]"
 

@@ -159,6 +159,11 @@ def resolution(comparison: Comparison) -> str:
     return f"about {cases(total)} in all ({total - comparison.n:,} more) would settle it if it stays as seen"
 
 
+def stop_sentence(why: str) -> str:
+    """Why asking ended early, as a sentence: the words of a host, or of the program, as a run keeps them."""
+    return f"{why[:1].upper()}{why[1:]}{'' if why.endswith(('.', '!', '?')) else '.'}"
+
+
 def alias_sentence(move: AliasMove) -> str:
     """How a variant's or a judge's model moved."""
     who = f"The judge of `{move.judge}`" if move.judge else f"`{move.variant}`"
@@ -217,16 +222,23 @@ def _sides(comparisons: Sequence[Comparison]) -> str:
 
 
 def _blind(evaluation: Evaluation, specs: Mapping[str, MetricSpec]) -> str:
+    """What a pass would not have seen: the largest of each unit, for points and preferences hide each other."""
+    of_units: dict[str, list[str]] = {}
+    for metric in evaluation.decision.would_miss:
+        spec = specs.get(metric)
+        of_units.setdefault(spec.unit if spec else POINTS, []).append(metric)
+    told = [_blind_of(evaluation, metrics, specs) for metrics in of_units.values()]
+    return f"; it would not have seen {', nor '.join(told)}" if told else ""
+
+
+def _blind_of(evaluation: Evaluation, metrics: Sequence[str], specs: Mapping[str, MetricSpec]) -> str:
     missed = evaluation.decision.would_miss
-    if not missed:
-        return ""
     # Metrics that read the same are blind to the same: one of them alone would hide the others.
-    largest = max(missed, key=lambda metric: missed[metric])
+    largest = max(metrics, key=lambda metric: missed[metric])
     shown = amount(missed[largest], specs.get(largest))
-    tied = [metric for metric, drop in missed.items() if amount(drop, specs.get(metric)) == shown]
+    tied = [metric for metric in metrics if amount(missed[metric], specs.get(metric)) == shown]
     named = next((metric for metric in tied if for_the_worse(specs.get(metric)) == "drop"), largest)
-    text = would_miss_text(names(tied), missed[largest], specs.get(named))
-    return f"; it would not have seen {text}{_differing(evaluation, tied)}"
+    return would_miss_text(names(tied), missed[largest], specs.get(named)) + _differing(evaluation, tied)
 
 
 def _differing(evaluation: Evaluation, metrics: Sequence[str]) -> str:
