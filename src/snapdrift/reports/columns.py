@@ -97,6 +97,11 @@ class Numbers:
             for number, mean in enumerate(means, place * len(self._metrics)):
                 values[number].append(_NOTHING if mean is None else mean)
 
+    @property
+    def known(self) -> list[str]:
+        """The keys under which there is more than nothing and 0: an order by any other would say nothing."""
+        return [key for key, columns in self._columns.items() if any(max(column, default=0) > 0 for column in columns)]
+
     def json(self, first: int, end: int) -> Iterator[str]:
         """The rows from `first` to `end` as JSON text, in pieces."""
         opening = "{"

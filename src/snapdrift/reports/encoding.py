@@ -222,7 +222,8 @@ class CaseEncoder:
         media = [
             [m.kind, m.name, m.address, m.detail, m.size, self.thumbnail(m.thumbnail), m.note] for m in prompt.media
         ]
-        return {"text": prompt.text, "media": media, "tools": prompt.tools}
+        said = {"said": prompt.said} if prompt.said else {}
+        return {"text": prompt.text, "media": media, "tools": prompt.tools, **said}
 
     def thumbnail(self, data_url: str | None) -> int:
         """The number of a thumbnail, the same for the same picture; -1 for none."""

@@ -231,6 +231,7 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
         return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  a template's own source
 
     environment.filters |= {"inline_style": inline.style, "inline_script": inline.script, "named": named, **_filters()}
+    environment.filters["breakable"] = breakable
     environment.filters["urlencode"] = lambda text: quote(encodable(str(text)), safe="")
     environment.globals |= {"source": source}
     return environment
@@ -252,6 +253,14 @@ def named(sentence: str) -> Any:
     )
 
 
+def breakable(name: str) -> Any:
+    """A name as markup that may go on in a new line after each `.` and `_`, so that no word of it is cut."""
+    from markupsafe import Markup, escape
+
+    return Markup(_SEAM.sub(r"\g<0><wbr>", str(escape(name))))  # noqa: S704  it is escaped already
+
+
+_SEAM = re.compile(r"[._](?=\w)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z]{1,12}(?:-[a-z]{1,12}){0,2}\b")
 
 
