@@ -45,7 +45,7 @@ def passes(view: CaseView, lenses: Sequence[Lens]) -> list[list[Any]]:
     return [
         [number, _passed(view, lens.metric, lens.baseline), _passed(view, lens.metric, lens.candidate)]
         for number, (lens, state) in enumerate(zip(lenses, view.states, strict=True))
-        if state is CaseGroup.FLAKY
+        if state is CaseGroup.FLAKY and lens.marked
     ]
 
 

@@ -14,8 +14,9 @@ from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView
 from snapdrift.reports.columns import alike, passes
 from snapdrift.reports.embed_review import said_of
 from snapdrift.reports.explanations import cause_words, is_graded
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.view import SOURCE_LABELS, View
-from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
+from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES
 from snapdrift.verdicts.speed import tokens_per_second
 
 _ONE_LINE = 90
@@ -136,6 +137,7 @@ class CaseEncoder:
 
     def index(self, view: View) -> dict[str, Any]:
         """What the list, the filters and the rerun command need, once every case is encoded."""
+        called = group_words(view.metrics)
         return {
             "run": view.run.run_id,
             "suite": view.run.suite_path or view.run.suite,
@@ -162,6 +164,8 @@ class CaseEncoder:
                     "judge": view.judge_label(m.name) if m.judged else None,
                     "graded": is_graded(m),
                     "pairwise": m.pairwise,
+                    **({} if m.scale == (0.0, 1.0) else {"scale": list(m.scale)}),
+                    **({} if m.has_pass_mark else {"unmarked": 1}),
                 }
                 for m in view.metrics
             ],
@@ -176,7 +180,7 @@ class CaseEncoder:
                 for lens in view.lenses
             ],
             "prices": list(self.prices),
-            "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
+            "groups": [[STATE_CODES[g], g.value, called[g], GROUP_SHAPES[g]] for g in CaseGroup],
             "words": ENDING_WORDS,
             "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
             "tags": list(self.tags),

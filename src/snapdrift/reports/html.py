@@ -32,6 +32,7 @@ from snapdrift.reports.kept_baseline import baseline_rows
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
 from snapdrift.reports.pieces import Piece, Spool
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
@@ -310,8 +311,8 @@ def _context(view: View) -> dict[str, Any]:
         "baselines": baselines,
         "operational_note": OPERATIONAL_NOTE,
         "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
-        "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
-        "group_words": words.GROUP_WORDS,
+        "groups": [(group, group_words(view.metrics)[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
+        "group_words": group_words(view.metrics),
         "endings": endings,
         "ending_words": words.ENDING_WORDS,
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),

@@ -52,12 +52,15 @@ async function drawCase() {
   if (focused) caseElement.querySelector(`[data-at="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
+const nameOfLens = (lens) => index.metrics[lens.metric].name + (manyCandidates ? ` (${index.variants[lens.candidate].name})` : "");
+
 function caseHead(entry) {
   const changes = changesOf(entry), active = activeLenses(), group = groupThrough(entry, active) ?? unchanged;
   const said = groups.slice(0, 2).map((kind) => {
-    const metrics = changes.filter((each) => each.group === kind).map(({ lens }) => index.metrics[lens.metric].name + (manyCandidates ? ` (${index.variants[lens.candidate].name})` : ""));
-    return metrics.length ? make("span", { class: `said ${kind.name}` }, `${kind.shape} ${kind.rank ? "newly passes" : "newly fails"}: `, shown(metrics.join(", "))) : null;
-  }).filter(Boolean);
+    const through = changes.filter((each) => each.group === kind).map(({ lens }) => lens);
+    return [[through.filter(({ metric }) => isMarked(metric)), kind.rank ? "newly passes" : "newly fails"], [through.filter(({ metric }) => !isMarked(metric)), kind.rank ? "better" : "worse"]]
+      .map(([some, verb]) => some.length ? make("span", { class: `said ${kind.name}` }, `${kind.shape} ${verb}: `, shown(some.map(nameOfLens).join(", "))) : null);
+  }).flat().filter(Boolean);
   const row = shownRows[rowOf(entry.id)], peers = shownGroups.find((each) => each.group === row?.group)?.entries.length;
   return make("header", { class: "case-head" },
     make("h3", {}, shown(entry.id)),

@@ -17,7 +17,7 @@ function scoresTable(detail, columns, open) {
   const answers = answered.map(({ side, repeat }) => answerOf(detail, side, repeat));
   const metrics = [...new Set(answers.flatMap((answer) => (answer?.scores ?? []).map((score) => score[0])))];
   const scoresOf = (metric) => answers.map((answer) => answer?.scores.find((score) => score[0] === metric) ?? null);
-  const passing = new Set(metrics.filter((metric) => !index.metrics[metric]?.judge && scoresOf(metric).every((score, _, all) => score?.[2] && score[1] === all[0]?.[1])));
+  const passing = new Set(metrics.filter((metric) => !index.metrics[metric]?.judge && isMarked(metric) && scoresOf(metric).every((score, _, all) => score?.[2] && score[1] === all[0]?.[1])));
   const ordered = [...metrics.filter((metric) => !passing.has(metric)), ...passing];
   const firstOf = new Map([...ordered].reverse().map((metric) => [index.metrics[metric]?.grader, metric])), told = new Set();
   const rows = ordered.map((metric) => make("tr", {}, make("th", { scope: "row" }, named(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
@@ -42,8 +42,8 @@ const named = (name) => name.split(/(?<=[._])(?=\w)/).flatMap((part, at) => [at 
 function scoreCell(score, fresh, judged) {
   if (!score) return make("td", { class: "muted" }, "–");
   const [, value, , reason, detail, extracted, alternative, evidence] = score;
-  const graded = value !== null && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
-  return make("td", {}, scoreMark(score, true), graded, " ", reason === "passed" ? null : make("span", { class: "code-of", title: "reason code" }, reason),
+  const graded = value !== null && !levelInWords(score[0], value) && isMarked(score[0]) && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
+  return make("td", {}, scoreMark(score, true), graded, " ", reason === "passed" || (reason === "wrong" && !isMarked(score[0])) ? null : make("span", { class: "code-of", title: "reason code" }, reason),
     detail ? cutText("span", "under", detail, 2000) : null,
     extracted === null || !fresh ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
     evidence.filter((each) => !detail.endsWith(each)).map((each) => cutText("span", "under", String(each), 2000)), judged(score));
