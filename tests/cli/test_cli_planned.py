@@ -122,7 +122,8 @@ def test_models_that_are_shut_down_soon_are_warned_about_with_the_date(suite):
 def test_what_will_be_shut_down_is_said_once_of_all_suites_of_a_command(suite):
     said: list[str] = []
     options = pipeline.RunOptions(notice=said.append)
-    tell_warnings(pipeline.check_suites([suite(), suite()], options), options)
+    (one,) = pipeline.check_suites([suite()], options)
+    tell_warnings([one, one], options)
     assert [text.startswith("warning: OpenAI shuts ") for text in said if "OpenAI shuts" in text] == [True]
 
 
