@@ -124,7 +124,7 @@ def test_the_plot_says_margins_less_is_better_and_cuts_no_name_inside_a_word(at:
     assert all(
         not text.startswith(("+", "−")) for text in opened.page.locator(".forest .axis text").all_text_contents()
     )
-    assert opened.text(".forest .unit").split() == ["points", "·", "margin"]
+    assert opened.text(".forest .unit").split() == ["points", "margin"]
     told = opened.page.locator(".forest tbody tr", has_text="invented")
     assert "less is better" in told.locator("th").inner_text()
     assert told.locator(".interval .under").inner_text() == "margin 5.0"
