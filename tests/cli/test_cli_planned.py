@@ -10,7 +10,6 @@ import pytest
 
 from snapdrift import pipeline
 from snapdrift.cli import planned, tables
-from snapdrift.pipeline.running import tell_warnings
 
 SUITE = """\
 suite: greetings
@@ -114,17 +113,7 @@ def test_a_batch_is_named_and_takes_up_to_a_day(suite):
 
 def test_models_that_are_shut_down_soon_are_warned_about_with_the_date(suite):
     (plan,) = pipeline.plan_suites([suite()], pipeline.RunOptions())
-    (told,) = [line for line in planned.planned(plan).splitlines() if "OpenAI shut" in line]
-    assert told.lstrip().startswith("warning: OpenAI shuts ")
-    assert told.index("gpt-4o-2024-08-06") < told.index("down on 2027-01-14")
-
-
-def test_what_will_be_shut_down_is_said_once_of_all_suites_of_a_command(suite):
-    said: list[str] = []
-    options = pipeline.RunOptions(notice=said.append)
-    (one,) = pipeline.check_suites([suite()], options)
-    tell_warnings([one, one], options)
-    assert [text.startswith("warning: OpenAI shuts ") for text in said if "OpenAI shuts" in text] == [True]
+    assert "warning: OpenAI shuts gpt-4o-2024-08-06 down on 2027-01-14" in planned.planned(plan)
 
 
 def test_the_same_is_there_as_json(suite):

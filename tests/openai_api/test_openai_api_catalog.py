@@ -327,14 +327,3 @@ def test_the_table_that_a_warning_of_an_unknown_price_names_is_one_that_sets_it(
     assert any("price" in sentence and table in sentence for sentence in catalog.warnings(model))
     config = parse_config(f"{table}\ninput = 1\noutput = 4\n", "snapdrift.toml")
     assert not any("price" in sentence for sentence in load_catalog(config.catalog_overrides).warnings(model))
-
-
-def test_models_that_are_shut_down_on_one_day_are_told_in_one_sentence_with_what_else_they_do() -> None:
-    uses = {"gpt-4o-2024-08-06": [], "gpt-6-luna": [], "gpt-4o-2024-11-20": ["also judges helpful"]}
-    before, after = (load_catalog(today=date(*day)).shutdown_warnings(uses) for day in ((2026, 11, 22), (2027, 1, 14)))
-    assert (len(before), len(after)) == (1, 1)
-    assert before[0] == (
-        "OpenAI shuts gpt-4o-2024-08-06 and gpt-4o-2024-11-20 (also judges helpful) down on 2027-01-14, in 53 days. "
-        "OpenAI names gpt-6-luna as their replacement."
-    )
-    assert "OpenAI shut gpt-4o-2024-08-06 and gpt-4o-2024-11-20 (also judges helpful) down on 2027-01-14" in after[0]

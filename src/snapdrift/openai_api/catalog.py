@@ -7,7 +7,7 @@ never zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -153,26 +153,6 @@ class Catalog:
         info = self.get(model)
         return info is not None and info.can("reasoning", endpoint) is True
 
-    def shutdown_warning(self, model: str) -> str | None:
-        """That the model was or will be shut down; None where that is not known. It is among its `warnings`."""
-        info = self.get(model)
-        return None if info is None else _shutdown_warning(model, info, self.today)
-
-    def shutdown_warnings(self, models: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """The shutdowns of several models, those of one day in one sentence.
-
-        `models` has for each what is to be said of it besides (`also judges helpful`), which stands in brackets.
-        """
-        days: dict[tuple[date, str], list[str]] = {}
-        for model, remarks in models.items():
-            info = self.get(model)
-            if info is not None and info.shutdown is not None:
-                named = f"{model} ({', '.join(remarks)})" if remarks else model
-                days.setdefault((info.shutdown, info.replacement or ""), []).append(named)
-        return tuple(
-            _shutdown_sentence(named, day, replacement, self.today) for (day, replacement), named in days.items()
-        )
-
     def warnings(self, model: str) -> tuple[str, ...]:
         """Sentences about the model that a user should read: unknown, price unknown, shut down, soon shut down."""
         info = self.get(model)
@@ -209,17 +189,13 @@ def _stored(info: ModelInfo) -> dict[str, Any]:
 
 
 def _shutdown_warning(model: str, info: ModelInfo, today: date) -> str | None:
-    return None if info.shutdown is None else _shutdown_sentence([model], info.shutdown, info.replacement or "", today)
-
-
-def _shutdown_sentence(named: Sequence[str], day: date, replacement: str, today: date) -> str:
-    whose = "its" if len(named) == 1 else "their"
-    models = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
-    instead = f" OpenAI names {replacement} as {whose} replacement." if replacement else ""
-    if today >= day:
+    if info.shutdown is None:
+        return None
+    instead = f" OpenAI names {info.replacement} as its replacement." if info.replacement else ""
+    if today >= info.shutdown:
         return (
-            f"OpenAI shut {models} down on {day}: requests to OpenAI fail with model_not_found. "
+            f"OpenAI shut {model} down on {info.shutdown}: requests to OpenAI fail with model_not_found. "
             f"Recorded answers can still be compared.{instead}"
         )
-    days = (day - today).days
-    return f"OpenAI shuts {models} down on {day}, in {days} {'day' if days == 1 else 'days'}.{instead}"
+    days = (info.shutdown - today).days
+    return f"OpenAI shuts {model} down on {info.shutdown}, in {days} {'day' if days == 1 else 'days'}.{instead}"

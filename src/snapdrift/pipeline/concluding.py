@@ -19,7 +19,6 @@ from snapdrift.pipeline.options import Output
 from snapdrift.pipeline.own_code import refusal
 from snapdrift.pipeline.prepare import applicable_cases, judges_warnings, narrowed
 from snapdrift.pipeline.reruns import REACHED, remembered
-from snapdrift.pipeline.retirements import retirements
 from snapdrift.pipeline.sequences import looks_of, record_of, spared_cases
 from snapdrift.pipeline.spending import stored_notes
 from snapdrift.pipeline.targets import STANDIN
@@ -176,10 +175,9 @@ def _evaluations_before(stored: StoredRun, directory: Path) -> Iterator[Evaluati
 
 def model_warnings(stored: StoredRun, suite: Suite, catalog: Catalog) -> tuple[str, ...]:
     """What a reader should know about the run's models, judges' among them."""
-    variants = stored.header.variants
-    models = (variant.model for variant in variants if variant.endpoint.over_http)
-    found = [text for model in models for text in catalog.warnings(model) if text != catalog.shutdown_warning(model)]
-    return tuple(dict.fromkeys((*found, *judges_warnings(suite, catalog), *retirements([(suite, variants)], catalog))))
+    models = (variant.model for variant in stored.header.variants if variant.endpoint.over_http)
+    found = [text for model in models for text in catalog.warnings(model)]
+    return tuple(dict.fromkeys((*found, *judges_warnings(suite, catalog))))
 
 
 def require_finished(stored: StoredRun) -> None:

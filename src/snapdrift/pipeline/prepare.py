@@ -116,7 +116,6 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     """
     from snapdrift.graders.registry import Registry
     from snapdrift.pipeline.own_code import refusal, require_code_allowed
-    from snapdrift.pipeline.retirements import retirements
     from snapdrift.pipeline.under_gate import under_gate
     from snapdrift.suites.loader import load_suite
     from snapdrift.suites.trees import TracedWorkspace
@@ -134,10 +133,7 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
         require_touched(suite, workspace, options)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
-    shut = {catalog.shutdown_warning(variant.model) for variant in suite.variants.values()}
-    own = (text for text in suite.warnings if text not in shut)
-    going = retirements([(suite, suite.variants.values())], catalog)
-    told = (*own, *judges_warnings(suite, catalog), *misfit_warnings(suite), *going)
+    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
     suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
     return replace(under_gate(workspace, suite, catalog, options), loaded=suite)
 
@@ -156,8 +152,7 @@ def judges_warnings(suite: Suite, catalog: Catalog) -> list[str]:
         notes += grader.notes()
         for judge in grader.judges:
             for text in catalog.warnings(judge.model):
-                if text != catalog.shutdown_warning(judge.model):
-                    told.setdefault(text, {})[grader.name] = None
+                told.setdefault(text, {})[grader.name] = None
             own = under_test.get(catalog.resolve_alias(judge.model))
             if own:
                 text = (

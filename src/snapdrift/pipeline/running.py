@@ -36,10 +36,9 @@ from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
 from snapdrift.pipeline.planning import SuitePlan, plan_suite
-from snapdrift.pipeline.prepare import Prepared, require_sufficient, to_be_run, workspace_catalog
+from snapdrift.pipeline.prepare import Prepared, require_sufficient, to_be_run
 from snapdrift.pipeline.references import reference_lines
 from snapdrift.pipeline.reruns import REACHED
-from snapdrift.pipeline.retirements import retirements
 from snapdrift.pipeline.run_files import (
     earlier_run,
     header_of,
@@ -149,7 +148,7 @@ def _require_ready(command: _Command, target: Target) -> None:
     prepared, catalog = command.prepared, command.prepared[0].catalog
     require_batch_hosts(command.asked, target)
     require_baselines(prepared, target)
-    tell_warnings(prepared, command.options)
+    _tell_warnings(prepared, command.options)
     require_budget(command.spenders, catalog, target, command.allowance)
     for spender, one in zip(command.spenders, prepared, strict=True):
         require_honest_judges(spender, target, measured=True if one.judges_real_answers_of_then else None)
@@ -235,18 +234,12 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             return replace(outcome, index=refresh_index(workspace, options))
 
 
-def tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
+def _tell_warnings(prepared: Sequence[Prepared], options: RunOptions) -> None:
     """Says what is to be known of the suites, once it is known what they are compared with."""
-    uses = [(one.suite, one.suite.variants.values()) for one in prepared]
-    several = len(prepared) > 1
-    for one, use in zip(prepared, uses, strict=True):
-        # What will be shut down is the same for every suite: of several it is said once.
-        known = retirements([use], workspace_catalog(one.workspace)) if several else ()
-        warnings = (f"warning: {text}" for text in one.suite.warnings if text not in known)
+    for one in prepared:
+        warnings = (f"warning: {warning}" for warning in one.suite.warnings)
         for text in (*warnings, *_of_standin(one, options), *one.calibration, *reference_lines(one.suite)):
             options.notice(f"{one.suite.path}: {text}")
-    for text in retirements(uses, workspace_catalog(prepared[0].workspace)) if several else ():
-        options.notice(f"warning: {text}")
 
 
 def _of_standin(one: Prepared, options: RunOptions) -> list[str]:
