@@ -118,6 +118,11 @@ def test_a_verdict_becomes_a_score(
     assert score.extracted is None  # it is the whole answer
 
 
+def test_a_scale_has_a_pass_mark_where_the_rubric_says_what_passes_or_knows_nothing_else(parse: Parse) -> None:
+    rubrics = (LEVELS, {**LEVELS, "pass_at": 3}, RUBRIC)
+    assert [judge(parse, rubric).metrics[0].has_pass_mark for rubric in rubrics] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     "text",
     [

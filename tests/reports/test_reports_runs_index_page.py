@@ -59,17 +59,20 @@ def test_filters_hide_rows_and_suites_and_have_an_address_that_back_undoes(
     assert shown_rows(opened) == 7
     opened.page.select_option("#decision", "regression")
     assert (shown_rows(opened), opened.text("#shown")) == (1, "1 shown")
-    assert opened.page.locator(".none-left:visible").count() == 1
+    assert opened.page.locator(".of-suite:visible").count() == 1
     opened.page.select_option("#suite", "triage")
     assert opened.page.locator(".of-suite:visible").count() == 1
     assert opened.page.url.endswith("#suite=triage&decision=regression")
     opened.page.go_back()
-    assert opened.page.locator(".of-suite:visible").count() == 2
+    assert opened.page.url.endswith("#decision=regression")
     opened.page.go_back()
-    assert shown_rows(opened) == 7
+    assert (shown_rows(opened), opened.page.locator(".of-suite:visible").count()) == (7, 2)
 
     again = opened_at(context, page_path, "#suite=triage&decision=passed")
     assert (shown_rows(again), again.page.input_value("#decision")) == (5, "passed")
+    nothing = opened_at(context, page_path, "#suite=triage&decision=unfinished")
+    assert (shown_rows(nothing), nothing.page.locator(".lines:visible").count()) == (0, 0)
+    assert nothing.text("#shown") == "no run was decided so"
     unknown = opened_at(context, page_path, "#suite=nobody")
     assert shown_rows(unknown) == 7
     assert opened.complaints == again.complaints == unknown.complaints == []
@@ -136,3 +139,7 @@ def test_the_list_of_runs_can_be_used_by_everybody(
     opened.page.emulate_media(color_scheme=scheme)
     opened.page.set_viewport_size({"width": width, "height": 900})
     assert violations(opened.page) == []
+    for told in (".num.strong", ".interval", ".cases-of"):
+        box = opened.page.locator(f".lines > tbody > tr > {told}").first.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width

@@ -37,6 +37,7 @@ from snapdrift.model import (
     Variant,
 )
 from snapdrift.reports import View, build_view, render_terminal, run_data, verdict_document, write_reports
+from snapdrift.reports.asked import read_prompt
 from snapdrift.reports.html import render_html
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.thumbnails import ROOM, SIDE, Album
@@ -348,6 +349,14 @@ def test_both_endpoints_show_the_same_prompt(view: View) -> None:
 
     assert prompts["chat"] == prompts["responses"]
     assert prompts["chat"].tools == json.dumps([{"type": "function", **TOOL}], indent=2)
+
+
+def test_a_prompt_is_told_at_a_glance_by_what_the_user_says_last() -> None:
+    turns = [("user", "First?"), ("assistant", "Yes."), ("user", "My parcel \n is late. " * 99), ("assistant", "Hm.")]
+    asked = {"instructions": "Be brief.", "input": [{"role": role, "content": text} for role, text in turns]}
+    bodies: list[dict[str, Any]] = [asked, {"input": "Only this."}]
+    requests = [Request(CallKey("c", "v", 0), 0, Endpoint.RESPONSES, "", body, "") for body in bodies]
+    assert [read_prompt(each, {}, Album()).said for each in requests] == [("My parcel is late. " * 99)[:240], ""]
 
 
 def test_a_thumbnail_is_a_small_jpeg() -> None:

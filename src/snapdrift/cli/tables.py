@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.pipeline import CheckedAcceptances, Demo, Migration
     from snapdrift.pipeline.prepare import Prepared
+    from snapdrift.suites import Suite
 
 WIDTH = 120
 
@@ -32,8 +33,16 @@ def checked(prepared: Prepared) -> str:
         *(f"  {text}" for text in prepared.calibration),
         *(f"  {text}" for text in reference_lines(suite)),
         *([f"  {prepared.idle}"] if prepared.idle else []),
+        *(f"  {name}: no `pass_at` says what passes, so cases are worse or better on it" for name in _scales(suite)),
     ]
     return joined(lines)
+
+
+def _scales(suite: Suite) -> list[str]:
+    """The judges' scales on which nothing passes or fails."""
+    from snapdrift.pipeline.suite_graders import judges_of
+
+    return [metric.name for grader in judges_of(suite) for metric in grader.metrics if not metric.has_pass_mark]
 
 
 def checked_gate(prepared: Prepared) -> str:

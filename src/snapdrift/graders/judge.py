@@ -6,6 +6,7 @@ The grader asks nobody itself: `needs` says what to ask, `read` makes scores of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -125,6 +126,7 @@ grader:
         else:
             parts = {}
         head = self._metric(self.name, ScoreKind.GRADED, (0.0, 1.0) if rubric.lists else rubric.ends)
+        head = replace(head, has_pass_mark=rubric.lists or rubric.pass_at is not None)
         return (head, *(self._metric(f"{self.name}.{part}", kind) for part, kind in parts.items()))
 
     def versioned(self) -> dict[str, Any]:

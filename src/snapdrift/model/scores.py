@@ -16,7 +16,8 @@ class MetricSpec:
     `unit` is what a difference is shown in ("points"); `scale` the grader's own scale (1 to 5, say). `labels` is the
     closed set that answers are sorted into, where there is one. A `pairwise` metric is of a candidate against a
     baseline, 0.5 where neither is better; the baseline has no score of its own, and differences are preferences from
-    -1 (always lost) to 1 (always won), as they are shown.
+    -1 (always lost) to 1 (always won), as they are shown. One without a pass mark is a scale on which nobody said what
+    passes: its answers are better or worse, and `passed` of its scores says no more than that they have the highest.
     """
 
     name: str
@@ -28,6 +29,7 @@ class MetricSpec:
     judged: bool = False
     labels: tuple[str, ...] = ()
     pairwise: bool = False
+    has_pass_mark: bool = True
 
     @property
     def reach(self) -> float:

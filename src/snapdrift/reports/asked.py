@@ -11,6 +11,7 @@ from snapdrift.model import Request
 from snapdrift.reports.thumbnails import Album, decoded, kilobytes
 
 _DATA = "data:"
+_GLANCE = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,16 @@ class MediaView:
 
 @dataclass(frozen=True, slots=True)
 class PromptView:
-    """What a request asks, for a person: its text, its images and files, and its tool definitions as JSON text."""
+    """What a request asks, for a person: its text, its images and files, and its tool definitions as JSON text.
+
+    `said` is the beginning of what the user says last, in one line: what tells one case from another at a glance.
+    Instructions, which are the same for all of them, stand before it in `text`. It is empty where `text` begins so too.
+    """
 
     text: str
     media: tuple[MediaView, ...] = ()
     tools: str = ""
+    said: str = ""
 
 
 @dataclass
@@ -97,7 +103,13 @@ def read_prompt(request: Request, names: Mapping[str, str], album: Album) -> Pro
     turns = [(role, reader.content(content)) for role, content in _turns(body)]
     lone = len(turns) == 1 and turns[0][0] == "user"
     text = turns[0][1] if lone else "\n\n".join(f"[{role}]\n{content}" for role, content in turns)
-    return PromptView(text, tuple(reader.media), _tools_text(body.get("tools")))
+    said = "" if lone else next((content for role, content in reversed(turns) if role == "user"), "")
+    return PromptView(text, tuple(reader.media), _tools_text(body.get("tools")), _at_a_glance(said))
+
+
+def _at_a_glance(text: str) -> str:
+    """The beginning of a text in one line; of a long one not more is looked at than it takes."""
+    return " ".join(text[: 8 * _GLANCE].split())[:_GLANCE]
 
 
 def _turns(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

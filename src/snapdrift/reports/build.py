@@ -18,6 +18,7 @@ from snapdrift.reports.kept_baseline import baseline_note
 from snapdrift.reports.labels import labels_of, resolutions_of, source_of
 from snapdrift.reports.must_pass import judged_variants
 from snapdrift.reports.operations import operational_view
+from snapdrift.reports.scales import scale_sentence, without_mark
 from snapdrift.reports.survey import survey
 from snapdrift.reports.view import (
     CalibrationView,
@@ -122,14 +123,25 @@ def _lenses(data: RunData) -> tuple[Lens, ...]:
     pairs = [pair for pair in pairs if ran.issuperset(pair)]
     if not pairs:
         return tuple(
-            Lens(m.name, None, v.name, compared=True, pairwise=m.pairwise) for v in data.variants for m in data.metrics
+            Lens(m.name, None, v.name, compared=True, pairwise=m.pairwise, marked=m.has_pass_mark)
+            for v in data.variants
+            for m in data.metrics
         )
     return tuple(
-        Lens(m.name, baseline, candidate, not asked or (m.name, baseline, candidate) in asked, m.pairwise)
+        Lens(
+            m.name,
+            baseline,
+            candidate,
+            not asked or (m.name, baseline, candidate) in asked,
+            m.pairwise,
+            m.has_pass_mark,
+        )
         for baseline, candidate in pairs
         for m in data.metrics
     )
 
+
+MOVED = (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING)
 
 # ---------------------------------------------------------------------------------------------------------------- words
 
@@ -142,10 +154,15 @@ def _change_sentences(
 ) -> tuple[tuple[str, str], ...]:
     """For each candidate: how many cases newly fail and pass on some compared metric, and why; then on the others."""
     pairs = dict.fromkeys((c.baseline, c.candidate) for c in data.evaluation.comparisons)
+    scales = without_mark(data.metrics)
     numbers = {(lens.metric, lens.baseline, lens.candidate): number for number, lens in enumerate(lenses)}
     moved: dict[tuple[str, str, CaseGroup], dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
+    on_scales: Counter[tuple[str, str, str, CaseGroup]] = Counter()
     for one in cases.outlines:
         for change in one.changes:
+            if change.metric in scales:
+                on_scales[change.metric, change.baseline, change.candidate, change.group] += 1
+                continue
             moved[change.baseline, change.candidate, change.group][one.id].append(change)
     sentences = []
     for baseline, candidate in pairs:
@@ -157,8 +174,22 @@ def _change_sentences(
         elsewhere = _failing_elsewhere(cases, lenses, (baseline, candidate))
         compared = _compared(cases, lenses, (baseline, candidate))
         sentence = change_sentence(named, reasons, len(passing), why, on_others=elsewhere, compared=compared)
-        sentences.append((candidate, sentence + _accepted_of(failing, data.evaluation, (baseline, candidate))))
+        sentence += _accepted_of(failing, data.evaluation, (baseline, candidate))
+        scaled, all_scales = _moved_on_scales(lenses, (baseline, candidate), on_scales)
+        if all_scales:
+            sentence = f"{named}:" if named else ""
+        sentences.append((candidate, " ".join(text for text in (sentence, *scaled) if text)))
     return tuple(sentences)
+
+
+def _moved_on_scales(
+    lenses: Sequence[Lens], pair: tuple[str, str], moved: Mapping[tuple[str, str, str, CaseGroup], int]
+) -> tuple[list[str], bool]:
+    """A sentence for each scale without `pass_at` that a pair is compared on, and whether it is compared on no other."""
+    compared = [lens for lens in lenses if lens.compared and (lens.baseline, lens.candidate) == pair]
+    scales = [lens.metric for lens in compared if not lens.marked]
+    told = [scale_sentence(name, *(moved.get((name, *pair, group), 0) for group in MOVED)) for name in scales]
+    return told, bool(scales) and len(scales) == len(compared)
 
 
 def _compared(cases: CaseList, lenses: Sequence[Lens], pair: tuple[str, str]) -> Compared:
@@ -191,7 +222,7 @@ def _failing_elsewhere(cases: CaseList, lenses: Sequence[Lens], pair: tuple[str,
     places = [
         place
         for place, lens in enumerate(lenses)
-        if not lens.compared and not lens.pairwise and (lens.baseline, lens.candidate) == pair
+        if not lens.compared and not lens.pairwise and lens.marked and (lens.baseline, lens.candidate) == pair
     ]
     if not places:
         return None

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from snapdrift.calibrations import HumanLabel
 from snapdrift.conclusions import Comparison
-from snapdrift.model import CallKey, Purpose, Response, Score
+from snapdrift.model import CallKey, Purpose, Reason, Response, Score
 from snapdrift.reports.case_views import (
+    BETTER,
     WON,
     AnswerView,
     CaseGroup,
@@ -17,7 +18,7 @@ from snapdrift.reports.case_views import (
     Change,
     Lens,
 )
-from snapdrift.reports.cases import LOST, AnswerIndex, case_state, overall_group, reason_code
+from snapdrift.reports.cases import LOST, WORSE, AnswerIndex, case_state, overall_group, reason_code
 from snapdrift.reports.data import RunData
 from snapdrift.reports.judging import replies_by_answer
 from snapdrift.reports.records import CaseRecord
@@ -101,8 +102,10 @@ def _changes(
         if state in (CaseGroup.NEWLY_FAILING, CaseGroup.NEWLY_PASSING) and lens.compared and lens.baseline is not None:
             fails = state is CaseGroup.NEWLY_FAILING
             failing = lens.candidate if fails else lens.baseline
-            preferred = (LOST if fails else WON) if lens.pairwise else None
+            preferred = (LOST if fails else WON) if lens.pairwise else None if lens.marked or fails else BETTER
             code = preferred or reason_code(index, case_id, failing, lens.metric)
+            if not lens.marked and code == Reason.WRONG.value:
+                code = WORSE
             changes.append(Change(lens.metric, lens.baseline, lens.candidate, state, code))
     return tuple(changes)
 

@@ -13,6 +13,9 @@ from snapdrift.reports.asked import PromptView
 WON = "won"
 """Why a case newly passes a pairwise metric: its candidate's answer is preferred. The baseline had no score."""
 
+BETTER = "better"
+"""Why a case is among those that newly pass where nothing passes: it has more on a scale."""
+
 
 class CaseGroup(StrEnum):
     """How a case differs between two variants, in the order in which a reviewer wants to see them."""
@@ -39,7 +42,8 @@ class Lens:
     """One way to look at the cases: a metric of a candidate against a baseline (None: the variant for itself).
 
     `compared` tells the metrics that the gate has a margin for from those that are only measured; `pairwise` ones are
-    of the candidate's answer over the baseline's, which has no score of its own.
+    of the candidate's answer over the baseline's, which has no score of its own. One that is not `marked` is a scale on
+    which nothing passes or fails: what newly fails is worse on it, what newly passes better.
     """
 
     metric: str
@@ -47,6 +51,7 @@ class Lens:
     candidate: str
     compared: bool
     pairwise: bool = False
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,11 @@ class Change:
     @property
     def told(self) -> str:
         """The reason as it is listed: of a case that newly passes, what it was before."""
-        return f"was {self.reason}" if self.group is CaseGroup.NEWLY_PASSING and self.reason != WON else self.reason
+        return (
+            f"was {self.reason}"
+            if self.group is CaseGroup.NEWLY_PASSING and self.reason not in (WON, BETTER)
+            else self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from statistics import fmean
 
 from snapdrift.model import CallKey, Outcome, Reason, Response, Score
 from snapdrift.reports.case_views import CaseGroup, Lens
 
 LOST = "lost"
 """Why a case newly fails a pairwise metric: the baseline's answer is preferred."""
+
+WORSE = "worse"
+"""Why a case is among those that newly fail where nothing fails: it has less on a scale."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ def case_state(
     """
     if not _applies(index, case_id, lens.metric):
         return None
+    if not lens.marked:
+        return _on_scale(index, case_id, lens, movers)
     if movers and case_id in movers[0]:
         return CaseGroup.NEWLY_FAILING
     if movers and case_id in movers[1]:
@@ -96,6 +103,32 @@ def _preference(index: AnswerIndex, case_id: str, lens: Lens) -> CaseGroup | Non
     values = [score.facts.get("against", {}).get(lens.baseline, {}).get("value") for score in scores]
     unanswered = any(not o.measured and o is not Outcome.NOT_NEEDED for of_side in outcomes for o in of_side)
     return CaseGroup.ERROR if not values or None in values or unanswered else CaseGroup.UNCHANGED
+
+
+def _on_scale(
+    index: AnswerIndex, case_id: str, lens: Lens, movers: tuple[frozenset[str], frozenset[str]] | None
+) -> CaseGroup:
+    """The group of a case on a scale on which nothing passes: by the means of its repeats, as comparisons pair them.
+
+    A run that was concluded from when such cases still counted by their passes is grouped by its values all the same.
+    """
+    sides = [variant for variant in (lens.baseline, lens.candidate) if variant is not None]
+    outcomes = [index.outcomes(case_id, variant) for variant in sides]
+    if any(all(outcome is Outcome.NOT_NEEDED for outcome in of_side) for of_side in outcomes):
+        return CaseGroup.NOT_NEEDED
+    scores = [index.scores_of(case_id, variant).get(lens.metric, ()) for variant in sides]
+    values = [[score.value for score in of_side if score.value is not None] for of_side in scores]
+    if not all(values):
+        return CaseGroup.ERROR
+    gain = fmean(values[-1]) - fmean(values[0])
+    if abs(gain) > _ROUNDING:
+        counted = movers is None or any(case_id in of_group for of_group in movers)
+        if not counted and index.unanswered(case_id, "") is Outcome.NOT_NEEDED:
+            return CaseGroup.NOT_NEEDED
+        return CaseGroup.NEWLY_FAILING if gain < 0 else CaseGroup.NEWLY_PASSING
+    if not all(o.measured or o is Outcome.NOT_NEEDED for of_side in outcomes for o in of_side):
+        return CaseGroup.ERROR
+    return CaseGroup.FLAKY if any(len(set(of_side)) > 1 for of_side in values) else CaseGroup.UNCHANGED
 
 
 def _applies(index: AnswerIndex, case_id: str, metric: str) -> bool:

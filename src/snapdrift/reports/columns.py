@@ -45,7 +45,7 @@ def passes(view: CaseView, lenses: Sequence[Lens]) -> list[list[Any]]:
     return [
         [number, _passed(view, lens.metric, lens.baseline), _passed(view, lens.metric, lens.candidate)]
         for number, (lens, state) in enumerate(zip(lenses, view.states, strict=True))
-        if state is CaseGroup.FLAKY
+        if state is CaseGroup.FLAKY and lens.marked
     ]
 
 
@@ -96,6 +96,11 @@ class Numbers:
             means = _means(by_variant[name], self._metrics)
             for number, mean in enumerate(means, place * len(self._metrics)):
                 values[number].append(_NOTHING if mean is None else mean)
+
+    @property
+    def known(self) -> list[str]:
+        """The keys under which there is more than nothing and 0: an order by any other would say nothing."""
+        return [key for key, columns in self._columns.items() if any(max(column, default=0) > 0 for column in columns)]
 
     def json(self, first: int, end: int) -> Iterator[str]:
         """The rows from `first` to `end` as JSON text, in pieces."""

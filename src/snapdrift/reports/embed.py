@@ -106,6 +106,7 @@ class Embedder:
             self._end_chunk()
         view, encoder = self._view, self._encoder
         head = encoder.index(view) | review_index(view, encoder.metrics, encoder.variants, self._labelled)
+        head["known"] = self._numbers.known
         sheets = Piece((_pack(as_json(sheets_to_label(view, encoder.variants))),)) if view.sheets else Piece()
         return Embedded(tuple(self._chunks), head, self._numbers, sheets, tuple(encoder.thumbnails))
 

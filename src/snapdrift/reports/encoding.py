@@ -14,8 +14,9 @@ from snapdrift.reports.case_views import AnswerView, CaseGroup, CaseView, Lens
 from snapdrift.reports.columns import alike, passes
 from snapdrift.reports.embed_review import said_of
 from snapdrift.reports.explanations import cause_words, is_graded
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.view import SOURCE_LABELS, VariantView, View
-from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES, GROUP_WORDS
+from snapdrift.reports.words import ENDING_WORDS, GROUP_SHAPES
 from snapdrift.verdicts.speed import tokens_per_second
 
 _ONE_LINE = 90
@@ -132,6 +133,8 @@ def _metric(metric: MetricSpec, view: View) -> dict[str, Any]:
         "judge": view.judge_label(metric.name) if metric.judged else None,
         "graded": is_graded(metric),
         "pairwise": metric.pairwise,
+        **({} if metric.scale == (0.0, 1.0) else {"scale": list(metric.scale)}),
+        **({} if metric.has_pass_mark else {"unmarked": 1}),
     }
 
 
@@ -156,6 +159,7 @@ class CaseEncoder:
 
     def index(self, view: View) -> dict[str, Any]:
         """What the list, the filters and the rerun command need, once every case is encoded."""
+        called = group_words(view.metrics)
         return {
             "run": view.run.run_id,
             "suite": view.run.suite_path or view.run.suite,
@@ -170,7 +174,7 @@ class CaseEncoder:
             "causes": [[w.code, w.word, w.passing, w.graded, int(w.form)] for w in self.causes],
             "lenses": [self._lens(lens) for lens in view.lenses],
             "prices": list(self.prices),
-            "groups": [[STATE_CODES[g], g.value, GROUP_WORDS[g], GROUP_SHAPES[g]] for g in CaseGroup],
+            "groups": [[STATE_CODES[g], g.value, called[g], GROUP_SHAPES[g]] for g in CaseGroup],
             "words": ENDING_WORDS,
             "sources": {source.value: word for source, word in SOURCE_LABELS.items()},
             "tags": list(self.tags),
@@ -224,7 +228,8 @@ class CaseEncoder:
         media = [
             [m.kind, m.name, m.address, m.detail, m.size, self.thumbnail(m.thumbnail), m.note] for m in prompt.media
         ]
-        return {"text": prompt.text, "media": media, "tools": prompt.tools}
+        said = {"said": prompt.said} if prompt.said else {}
+        return {"text": prompt.text, "media": media, "tools": prompt.tools, **said}
 
     def thumbnail(self, data_url: str | None) -> int:
         """The number of a thumbnail, the same for the same picture; -1 for none."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from snapdrift.reports.figures import signed
 from snapdrift.reports.view import ComparisonView
 
 _STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -15,7 +14,10 @@ _MOST_TICKS = 7
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on the axis: its place in percent of the width and its label in points."""
+    """A mark on the axis: its place in percent of the width, and how many points it is from 0.
+
+    It has no sign: left is worse, which is less of one metric and more of another.
+    """
 
     x: float
     label: str
@@ -66,7 +68,7 @@ def lay_out(rows: Sequence[ComparisonView]) -> Forest:
         low=low,
         high=high,
         zero=place(0.0),
-        ticks=tuple(Tick(place(n), signed(n, digits) if abs(n) > step / 2 else "0") for n in numbers),
+        ticks=tuple(Tick(place(n), f"{abs(n):.{digits}f}" if abs(n) > step / 2 else "0") for n in numbers),
         marks=tuple(_mark(row, place) for row in rows),
     )
 

@@ -32,6 +32,7 @@ from snapdrift.reports.kept_baseline import baseline_rows
 from snapdrift.reports.operations import NOTE as OPERATIONAL_NOTE
 from snapdrift.reports.operations import strips_of
 from snapdrift.reports.pieces import Piece, Spool
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.top import FIRST_NOTES, FIRST_REASONS, sections, top_of
 from snapdrift.reports.view import View
 from snapdrift.verdicts import causes
@@ -231,6 +232,7 @@ def _environment(templates_dir: Path | None, inline: _Inline) -> Environment:
         return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  a template's own source
 
     environment.filters |= {"inline_style": inline.style, "inline_script": inline.script, "named": named, **_filters()}
+    environment.filters["breakable"] = breakable
     environment.filters["urlencode"] = lambda text: quote(encodable(str(text)), safe="")
     environment.globals |= {"source": source}
     return environment
@@ -252,6 +254,14 @@ def named(sentence: str) -> Any:
     )
 
 
+def breakable(name: str) -> Any:
+    """A name as markup that may go on in a new line after each `.` and `_`, so that no word of it is cut."""
+    from markupsafe import Markup, escape
+
+    return Markup(_SEAM.sub(r"\g<0><wbr>", str(escape(name))))  # noqa: S704  it is escaped already
+
+
+_SEAM = re.compile(r"[._](?=\w)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z]{1,12}(?:-[a-z]{1,12}){0,2}\b")
 
 
@@ -302,8 +312,8 @@ def _context(view: View) -> dict[str, Any]:
         "baselines": baselines,
         "operational_note": OPERATIONAL_NOTE,
         "shapes": {verdict.value: shape for verdict, shape in words.VERDICT_SHAPES.items()},
-        "groups": [(group, words.GROUP_WORDS[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
-        "group_words": words.GROUP_WORDS,
+        "groups": [(group, group_words(view.metrics)[group], words.GROUP_SHAPES[group]) for group in CaseGroup],
+        "group_words": group_words(view.metrics),
         "endings": endings,
         "ending_words": words.ENDING_WORDS,
         "streamed": any(v.summary.first_token_p50 is not None for v in view.variants),

@@ -21,6 +21,7 @@ from snapdrift.reports import figures
 from snapdrift.reports.case_views import MustPassStatus, MustPassView
 from snapdrift.reports.escaping import line, shortened, visible
 from snapdrift.reports.junit_cases import Failing, newly_failing
+from snapdrift.reports.scales import moved_counts
 from snapdrift.reports.view import ComparisonView, View
 from snapdrift.reports.words import badge
 from snapdrift.unasked import Unasked
@@ -210,7 +211,7 @@ def comparison_sentence(row: ComparisonView) -> str:
     seen = f"{figures.side(row.metric, c.baseline_mean)} to {figures.side(row.metric, c.candidate_mean)}"
     interval = figures.difference_interval(row.metric, c.ci)
     margin = f", margin {figures.magnitude(row.metric, c.margin)}" if c.margin is not None else ""
-    moved = f"; {len(c.newly_failing)} newly fail, {len(c.newly_passing)} newly pass"
+    moved = f"; {moved_counts(c, row.metric)}"
     change = f"{figures.difference(row.metric, c.difference)} {interval}".strip()
     sure = f"Holm-adjusted {p_text(c.p_adjusted)}" if c.gating else f"one-sided {p_text(c.p_value)}"
     return (

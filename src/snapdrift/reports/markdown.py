@@ -14,9 +14,9 @@ from snapdrift.reports.excerpts import excerpts, with_texts
 from snapdrift.reports.explanations import WORSE
 from snapdrift.reports.kept_baseline import unpaired_sentences
 from snapdrift.reports.operations import operational_lines
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.view import View
 from snapdrift.reports.words import (
-    GROUP_WORDS,
     VERDICT_SHAPES,
     accepted_lines,
     badge,
@@ -182,7 +182,7 @@ def _changed(view: View, group: CaseGroup, room: int) -> str:
     cases = [one for one in view.cases.outlines if one.group is group]
     if not cases:
         return ""
-    opening = f"<details><summary>{len(cases)} {GROUP_WORDS[group]}</summary>\n\n"
+    opening = f"<details><summary>{len(cases)} {group_words(view.metrics)[group]}</summary>\n\n"
     told = with_texts(view, cases[:_LISTED])
     lines = _fitting((_case_lines(one, case, group) for one, case in told), room - len(opening) - 200)
     if len(lines) < len(cases):

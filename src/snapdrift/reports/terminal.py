@@ -15,6 +15,7 @@ from snapdrift.reports.kept_baseline import ARCHIVED
 from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.reuse import REUSED
+from snapdrift.reports.scales import group_words
 from snapdrift.reports.view import View
 from snapdrift.reports.words import (
     VERDICT_SHAPES,
@@ -121,7 +122,7 @@ def _newly_failing(view: View) -> Iterator[str]:
     ids = [one.id for one in view.changed if one.group is CaseGroup.NEWLY_FAILING] if view.reference else []
     if ids:
         more = f" and {len(ids) - _CASES} more" if len(ids) > _CASES else ""
-        yield f"newly failing: {', '.join(ids[:_CASES])}{more}"
+        yield f"{group_words(view.metrics)[CaseGroup.NEWLY_FAILING]}: {', '.join(ids[:_CASES])}{more}"
 
 
 def _judging(view: View) -> Iterator[str]:

@@ -162,12 +162,18 @@ def _movers(
     """Ids of cases that most repeats of the baseline pass and most of the candidate do not, and the reverse.
 
     Half is not most. With one repeat these are the discordant cells of the table. Of a pairwise metric they are the
-    cases that the candidate loses and wins.
+    cases that the candidate loses and wins, and of a scale without a pass mark those that are worse and better on it.
     """
     if scores.spec.pairwise:
         preference = mean_of_repeats(scores.compared[candidate])
         lost, won = np.flatnonzero(preference < -ROUNDING), np.flatnonzero(preference > ROUNDING)
         return tuple(case_ids[index] for index in lost), tuple(case_ids[index] for index in won)
+
+    if not scores.spec.has_pass_mark and not scores.binary:
+        sides = (mean_of_repeats(scores.compared[variant]) for variant in (baseline, candidate))
+        gains = np.subtract(*reversed(tuple(sides))) * (1 if scores.spec.higher_is_better else -1)
+        worse, better = np.flatnonzero(pairs & (gains < -ROUNDING)), np.flatnonzero(pairs & (gains > ROUNDING))
+        return tuple(case_ids[index] for index in worse), tuple(case_ids[index] for index in better)
 
     def passes(variant: int) -> FloatArray:
         return mean_of_repeats(scores.passed[variant])

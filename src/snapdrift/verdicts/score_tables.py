@@ -242,7 +242,7 @@ def _empty_metrics(results: Results, gate: Gate, positions: _Positions, planned:
 def as_compared(metrics: Sequence[MetricSpec], gate: Gate) -> tuple[MetricSpec, ...]:
     """The metrics as the gate compares them: one that is compared by its passes is a share, on no scale of its own."""
     passes = {entry.metric for entry in gate.metrics if entry.on == "passed"}
-    return tuple(replace(one, scale=(0.0, 1.0)) if one.name in passes else one for one in metrics)
+    return tuple(replace(one, scale=(0.0, 1.0), has_pass_mark=True) if one.name in passes else one for one in metrics)
 
 
 def _is_binary(spec: MetricSpec, on: str | None) -> bool:

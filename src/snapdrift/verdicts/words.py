@@ -132,6 +132,8 @@ def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
     if spec is not None and spec.pairwise:
         tied = comparison.n - failing - passing
         return f"of {cases(comparison.n)} it loses {failing:,}, wins {passing:,} and ties {tied:,}"
+    if spec is not None and not spec.has_pass_mark:
+        return f"{cases(failing)} {'is' if failing == 1 else 'are'} worse, {passing:,} better"
     verb = "fails" if failing == 1 else "fail"
     moved = f"{cases(failing)} newly {verb}, {passing:,} newly {'passes' if passing == 1 else 'pass'}"
     if comparison.method in LABEL_METHODS:

@@ -74,16 +74,30 @@ function answerBody(answer) {
   return long("pre", text);
 }
 
+// Whether answers pass or fail on a metric: on a scale without `pass_at` they are better or worse.
+const isMarked = (metric) => !index.metrics[metric]?.unmarked;
+
+// A value on its metric's own scale: `4 of 5`; empty where that is from 0 to 1.
+function levelInWords(metric, value) {
+  const scale = index.metrics[metric]?.scale;
+  if (!scale || value === null) return "";
+  const [low, high] = scale, level = Number((low + value * (high - low)).toFixed(2));
+  return low === 0 || low === 1 ? `${level} of ${high}` : `${level} (${low} to ${high})`;
+}
+
 // What a score means in a word.
 function scoreMeaning(metric, value, passed) {
   if (passed === null) return "not graded";
+  if (!isMarked(metric)) return levelInWords(metric, value) || value.toFixed(3);
   if (index.metrics[metric]?.pairwise) return value > 0.5 ? "wins" : value < 0.5 ? "loses" : "ties";
   return passed ? "passes" : "fails";
 }
 
 // A sign and the metric's name; with `spell`, a sign and what it means.
 function scoreMark([metric, value, passed, reason], spell = false) {
-  const meaning = scoreMeaning(metric, value, passed), sign = passed === null ? "!" : passed ? "✓" : "✗";
+  const meaning = scoreMeaning(metric, value, passed), name = index.metrics[metric]?.name ?? "?", level = levelInWords(metric, value);
+  if (passed !== null && !isMarked(metric)) return make("span", { class: "level" }, spell ? meaning : shown(`${name} ${meaning}`), passed || reason === "wrong" ? "" : ` (${word(reason)})`);
+  const sign = passed === null ? "!" : passed ? "✓" : "✗";
   return make("span", { class: passed === null ? "ungraded" : passed ? "passes" : "fails", title: meaning }, `${sign} `,
-    spell ? meaning : shown(index.metrics[metric]?.name ?? "?"), passed || reason === "wrong" ? "" : ` (${word(reason)})`);
+    spell ? meaning : shown(name), level && ` ${level}`, passed || reason === "wrong" ? "" : ` (${word(reason)})`);
 }

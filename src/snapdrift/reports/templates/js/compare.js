@@ -74,22 +74,59 @@ function markColumns(saids, result) {
   return result.mode === "words" ? byWords(saids, result) : result;
 }
 
+// What of long texts is compared: all that lies between what all of them begin and end with, and a little around it.
+// `{from, of, end, same, note}`: where it begins in each, what it is of a text, where it ends there, a word for the rest.
+const AROUND = 300;
+function windowOf(texts) {
+  const whole = { from: 0, of: (text) => text, end: (text) => text.length, note: "" };
+  if (texts.length < 2 || texts.every(({ length }) => length <= LONG)) return whole;
+  const [first, ...others] = texts;
+  const start = Math.min(...others.map((other) => commonStart(first, other)));
+  const tail = Math.min(...others.map((other) => commonEnd(first, other, start)));
+  const gap = first.slice(Math.max(start - AROUND, 0), start).search(/\s/);
+  const from = start <= 2 * AROUND ? 0 : gap < 0 || gap === AROUND - 1 ? start - AROUND - Number(isLow(first, start - AROUND)) : start - AROUND + gap + 1;
+  const kept = tail <= 2 * AROUND ? 0 : tail - AROUND - Number(isLow(first, first.length - tail + AROUND));
+  const end = (text) => { const last = Math.min(text.length - kept, from + LONG); return last + Number(isLow(text, last)); };
+  const cut = texts.some((text) => end(text) < text.length - kept);
+  return {
+    from, end, of: (text) => text.slice(from, end(text)),
+    same: (rest) => `… ${number(rest.length)} ${cut && rest.length > kept ? "more characters" : "characters that all have"}`,
+    note: `The answers first differ at character ${number(start + 1)}; what all of them have before and after is left out.`,
+  };
+}
+
+const isLow = (text, at) => /[\udc00-\udfff]/.test(text.charAt(at));
+
+function commonStart(one, other) {
+  const most = Math.min(one.length, other.length);
+  let at = 0;
+  while (at < most && one.charCodeAt(at) === other.charCodeAt(at)) at += 1;
+  return at;
+}
+
+function commonEnd(one, other, start) {
+  const most = Math.min(one.length, other.length) - start;
+  let at = 0;
+  while (at < most && one.charCodeAt(one.length - 1 - at) === other.charCodeAt(other.length - 1 - at)) at += 1;
+  return at;
+}
+
 function byWords(saids, result) {
-  const [first, ...others] = saids, tokens = first.text.length <= LONG ? words(first.text) : [];
+  const [first, ...others] = saids, view = windowOf(saids.filter(({ given, text }) => given && text).map(({ text }) => text));
+  const tokens = words(view.of(first.text));
   const kept = new Uint8Array(tokens.length).fill(1);
-  let short = true, complete = true, some = false;
+  let complete = true, some = false;
   others.forEach((said, at) => {
     if (!said.given || !said.text || !first.given || !first.text) return;
-    if (Math.max(first.text.length, said.text.length) > LONG) { short = false; return; }
-    const diff = wordDiff(first.text, said.text);
+    const diff = wordDiff(view.of(first.text), view.of(said.text));
     complete &&= diff.complete;
     some = true;
     diff.kept.forEach((same, place) => { kept[place] &= same; });
-    if (said.text !== first.text) result.bodies[at + 1] = markedText(said.text, diff.right);
+    if (said.text !== first.text) result.bodies[at + 1] = markedText(said.text, diff.right, view);
   });
-  if (some) result.bodies[0] = markedText(first.text, runs(tokens, kept));
-  if (!short) result.notes.push("The answers are too long to mark single words.");
-  else if (!complete) result.notes.push("The answers differ too much to mark single words.");
+  if (some) result.bodies[0] = markedText(first.text, runs(tokens, kept), view);
+  if (view.note) result.notes.push(view.note);
+  if (!complete) result.notes.push("The answers differ too much to mark single words.");
   othersNoted(saids, result, ({ text }) => text === first.text);
   return result;
 }
@@ -102,7 +139,16 @@ function othersNoted(saids, result, isAlike) {
   result.notes.push(`Each is compared with ${inWords(saids, [first])}${alike.length ? `; ${inWords(saids, alike)} ${alike.length > 1 ? "are" : "is"} the same` : ""}.`);
 }
 
-const markedText = (text, pieces) => long("pre", text, pieces.flatMap(([same, run]) => same ? shown(run) : [make("mark", {}, shown(run))]));
+// An answer with its marks; what the window leaves out of it stands behind buttons.
+function markedText(text, pieces, view) {
+  const end = view.end(text), before = text.slice(0, view.from), after = text.slice(end);
+  const inside = pieces.flatMap(([same, run]) => same ? shown(run) : [marked(run)]);
+  return long("pre", text, [before ? leftOut(before, view.same(before)) : "", ...inside, after ? leftOut(after, view.same(after)) : ""]);
+}
+
+const leftOut = (text, told) => make("button", {
+  type: "button", class: "more", on: { click: ({ currentTarget }) => currentTarget.replaceWith(...partsOf(text).map((part) => make("span", { class: "part" }, shown(part)))) },
+}, told);
 
 function asJson(saids, result) {
   const [first, ...others] = saids;

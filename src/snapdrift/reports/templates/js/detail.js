@@ -7,10 +7,13 @@ let drawn = 0;
 // Characters that act instead of showing (controls, bidirectional overrides, lone surrogates) are spelled out.
 const ACTING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu;
 
-function shown(text) {
+// What looks like nothing or like a space: spelled out too where it is what differs, but for what joins emoji to one.
+const UNSEEN = new RegExp(`${ACTING.source}|[\\u00a0\\u00ad\\u2007\\u202f\\u200c]|(?<![\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d`, "gu");
+
+function shown(text, acting = ACTING) {
   const pieces = [];
   let from = 0;
-  for (const match of String(text).matchAll(ACTING)) {
+  for (const match of String(text).matchAll(acting)) {
     if (match.index > from) pieces.push(document.createTextNode(text.slice(from, match.index)));
     const code = match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
     pieces.push(make("span", { class: "acting", title: "a character that does not show" }, `U+${code}`));
@@ -20,6 +23,7 @@ function shown(text) {
   return pieces;
 }
 
+const marked = (text) => make("mark", {}, shown(text, UNSEEN));
 const number = (value) => value.toLocaleString("en-US");
 const seconds = (ms) => ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
 
@@ -43,17 +47,20 @@ async function drawCase() {
   if (turn !== drawn) return;
   const columns = columnsOf(entry), open = (kind) => caseElement.querySelector(`details.${kind}`)?.open ?? false;
   const focused = caseElement.contains(document.activeElement) ? document.activeElement.dataset.at : null;
-  caseElement.replaceChildren(caseHead(entry), asked(detail, columns, { prompt: open("prompt"), tools: open("tool-definitions") }), answersBeside(detail, columns),
-    whyMoved(entry, columns), callsTable(detail, columns), repeatsTable(detail, columns), scoresTable(detail, columns), factsTable(detail, columns), rerun(entry));
+  caseElement.replaceChildren(caseHead(entry), asked(detail, columns, { prompt: open("prompt"), tools: open("tool-definitions"), expected: open("expected") }), answersBeside(detail, columns),
+    whyMoved(entry, columns), callsTable(detail, columns), repeatsTable(detail, columns), scoresTable(detail, columns, open("passing")), factsTable(detail, columns), rerun(entry));
   if (focused) caseElement.querySelector(`[data-at="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
+
+const nameOfLens = (lens) => index.metrics[lens.metric].name + (manyCandidates ? ` (${index.variants[lens.candidate].name})` : "");
 
 function caseHead(entry) {
   const changes = changesOf(entry), active = activeLenses(), group = groupThrough(entry, active) ?? unchanged;
   const said = groups.slice(0, 2).map((kind) => {
-    const metrics = changes.filter((each) => each.group === kind).map(({ lens }) => index.metrics[lens.metric].name + (manyCandidates ? ` (${index.variants[lens.candidate].name})` : ""));
-    return metrics.length ? make("span", { class: `said ${kind.name}` }, `${kind.shape} ${kind.rank ? "newly passes" : "newly fails"}: `, shown(metrics.join(", "))) : null;
-  }).filter(Boolean);
+    const through = changes.filter((each) => each.group === kind).map(({ lens }) => lens);
+    return [[through.filter(({ metric }) => isMarked(metric)), kind.rank ? "newly passes" : "newly fails"], [through.filter(({ metric }) => !isMarked(metric)), kind.rank ? "better" : "worse"]]
+      .map(([some, verb]) => some.length ? make("span", { class: `said ${kind.name}` }, `${kind.shape} ${verb}: `, shown(some.map(nameOfLens).join(", "))) : null);
+  }).flat().filter(Boolean);
   const row = shownRows[rowOf(entry.id)], peers = shownGroups.find((each) => each.group === row?.group)?.entries.length;
   return make("header", { class: "case-head" },
     make("h3", {}, shown(entry.id)),
@@ -91,13 +98,23 @@ function asked(detail, columns, open) {
   const texts = prompts.map((prompt) => prompt?.text ?? null);
   const written = texts.filter((text) => text !== null), same = new Set(written).size < 2;
   const first = written[0] ?? detail.variables ?? "";
-  const preview = first.replace(/\s+/g, " ").trim().slice(0, 240);
+  const preview = prompts.find((prompt) => typeof prompt?.text === "string")?.said ?? inOneLine(first, 240);
   const body = same ? [long("pre", first)] : texts.flatMap((text, at) => text === null ? [] : [make("h4", {}, shown(index.variants[variants[at]].name)), long("pre", text)]);
   return make("div", { class: "asked" },
     make("details", { class: "prompt", open: open.prompt },
       make("summary", {}, make("span", { class: "key" }, texts.some(Boolean) ? (same ? "Prompt" : "Prompts") : "Case"), make("span", { class: "preview" }, shown(preview))), body),
     pictures(prompts), toolDefinitions(prompts, variants, open.tools),
-    detail.expected === null ? null : make("div", { class: "expected" }, make("span", { class: "key" }, "Expected"), long("pre", detail.expected)));
+    detail.expected === null ? null : expectedShown(detail.expected, open.expected));
+}
+
+const inOneLine = (text, most) => text.slice(0, 8 * most).replace(/\s+/g, " ").trim().slice(0, most);
+
+// What was expected: whole where it is short, else its beginning, so that the answers stay in sight.
+const GLANCE_LINES = 6, AT_A_GLANCE = 480;
+function expectedShown(text, open) {
+  const key = make("span", { class: "key" }, "Expected");
+  if (text.length <= AT_A_GLANCE && text.split("\n").length <= GLANCE_LINES) return make("div", { class: "expected" }, key, long("pre", text));
+  return make("details", { class: "expected", open }, make("summary", {}, key, make("span", { class: "preview lines" }, shown(inOneLine(text, 1200)))), long("pre", text));
 }
 
 // The images and files that either prompt holds. Only pictures that this page carries are shown: an address stays text.

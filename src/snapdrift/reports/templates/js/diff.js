@@ -2,8 +2,11 @@
 
 const MOST_EDITS = 1500;
 
+// A word has its accents and joiners in it; what is drawn as one emoji, a flag or a sign with its accents is one word.
+const WORD = /\r?\n|[^\S\n]+|[\p{L}\p{N}_][\p{L}\p{M}\p{N}_\u200c\u200d]*|\p{RI}\p{RI}|\p{Extended_Pictographic}[\p{M}\p{EMod}\u{e0020}-\u{e007f}]*(?:\u200d\p{Extended_Pictographic}[\p{M}\p{EMod}]*)*|[^\s\p{L}\p{N}_]\p{M}*/gu;
+
 function words(text) {
-  return text.match(/\r?\n|[^\S\n]+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
+  return text.match(WORD) ?? [];
 }
 
 // Runs of `[same, text]` for each side: `{left: [...], right: [...], complete, kept}`; `kept` has a 1 for each word of the

@@ -8,23 +8,44 @@ function table(caption, columns, rows) {
     make("thead", {}, make("tr", {}, make("td", {}), heads)), make("tbody", {}, rows)));
 }
 
-function scoresTable(detail, columns) {
+// What fails or differs comes first; what passes everywhere alike is folded where there is much of it. What a grader
+// extracted is told once for each answer, however many metrics it gives.
+const FOLDED_FROM = 4;
+
+function scoresTable(detail, columns, open) {
   const answered = columns.filter(({ side }) => side !== EXPECTED);
   const answers = answered.map(({ side, repeat }) => answerOf(detail, side, repeat));
   const metrics = [...new Set(answers.flatMap((answer) => (answer?.scores ?? []).map((score) => score[0])))];
-  const firstOf = new Map([...metrics].reverse().map((metric) => [index.metrics[metric]?.grader, metric]));
-  return table("Scores", answered, metrics.map((metric) => make("tr", {}, make("th", { scope: "row" }, shown(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
-    answers.map((answer, at) => scoreCell(answer?.scores.find((score) => score[0] === metric),
-      (score) => firstOf.get(index.metrics[metric]?.grader) === metric ? judgesAnswers(detail, answer, score, answered[at]) : null)))));
+  const scoresOf = (metric) => answers.map((answer) => answer?.scores.find((score) => score[0] === metric) ?? null);
+  const passing = new Set(metrics.filter((metric) => !index.metrics[metric]?.judge && isMarked(metric) && scoresOf(metric).every((score, _, all) => score?.[2] && score[1] === all[0]?.[1])));
+  const ordered = [...metrics.filter((metric) => !passing.has(metric)), ...passing];
+  const firstOf = new Map([...ordered].reverse().map((metric) => [index.metrics[metric]?.grader, metric])), told = new Set();
+  const rows = ordered.map((metric) => make("tr", {}, make("th", { scope: "row" }, named(index.metrics[metric]?.name ?? "?"), index.metrics[metric]?.judge ? make("span", { class: "label" }, shown(index.metrics[metric].judge)) : null),
+    scoresOf(metric).map((score, at) => scoreCell(score, toldOnce(told, score, at),
+      () => firstOf.get(index.metrics[metric]?.grader) === metric ? judgesAnswers(detail, answers[at], score, answered[at]) : null))));
+  if (passing.size < FOLDED_FROM) return table("Scores", answered, rows);
+  const first = ordered.length - passing.size, where = { 1: "", 2: " on both" }[answered.length] ?? " on all";
+  return make("div", {}, table("Scores", answered, rows.slice(0, first)), make("details", { class: "passing", open },
+    make("summary", {}, first ? null : "Scores: ", `${number(passing.size)} pass${where}`), table("", answered, rows.slice(first))));
 }
 
-function scoreCell(score, judged) {
+// Whether a score's extraction is yet to be told of the answer in this column.
+function toldOnce(told, score, at) {
+  const key = JSON.stringify([at, index.metrics[score?.[0]]?.grader, score?.[5], score?.[6]]), fresh = !told.has(key);
+  told.add(key);
+  return fresh;
+}
+
+// A name that may go on in a new line after a dot or an underscore, so that no word of it is cut.
+const named = (name) => name.split(/(?<=[._])(?=\w)/).flatMap((part, at) => [at ? make("wbr") : "", ...shown(part)]);
+
+function scoreCell(score, fresh, judged) {
   if (!score) return make("td", { class: "muted" }, "–");
   const [, value, , reason, detail, extracted, alternative, evidence] = score;
-  const graded = value !== null && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
-  return make("td", {}, scoreMark(score, true), graded, " ", reason === "passed" ? null : make("span", { class: "code-of", title: "reason code" }, reason),
+  const graded = value !== null && !levelInWords(score[0], value) && isMarked(score[0]) && value !== 0 && value !== 1 ? ` ${value.toFixed(3)}` : "";
+  return make("td", {}, scoreMark(score, true), graded, " ", reason === "passed" || (reason === "wrong" && !isMarked(score[0])) ? null : make("span", { class: "code-of", title: "reason code" }, reason),
     detail ? cutText("span", "under", detail, 2000) : null,
-    extracted === null ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
+    extracted === null || !fresh ? null : make("span", { class: "under" }, "extracted ", make("code", {}, shown(extracted.slice(0, 500))), alternative ? ` by alternative ${alternative + 1}` : ""),
     evidence.filter((each) => !detail.endsWith(each)).map((each) => cutText("span", "under", String(each), 2000)), judged(score));
 }
 

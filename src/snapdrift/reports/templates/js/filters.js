@@ -41,7 +41,7 @@ function fillFilters() {
   options(filterElements.cause, "format or content", [...forms, ...causes.map((cause) => cause.code)], [...forms.map(() => "any format"), ...causes.map((cause) => cause.word)]);
   countedOptions(filterElements.tag, "every tag", (entry) => entry.tags);
   options(filterElements.review, "reviewed or not", ["unmarked", "marked", "disagree", "accepted"], ["not marked", "marked", "marked otherwise than graded", "accepted"]);
-  options(filterElements.sort, "in order as judged", Object.keys(SORTS), Object.values(SORTS).map((sort) => sort.word));
+  options(filterElements.sort, "changed cases first", Object.keys(SORTS), Object.values(SORTS).map((sort) => sort.word));
   filterElements.differs.closest("label").hidden = index.variants.length < 2;
 }
 

@@ -82,7 +82,7 @@ function referenceLine({ reference, references, states, paths, moved }, saids) {
 
 // A printed line. What is the matter with it is a sign for the eye and words for a screen reader.
 function codeLine({ depth, head, body, tail, runs }, how, words) {
-  const value = !how ? shown(body) : runs ? runs.flatMap(([same, run]) => same ? shown(run) : [make("mark", {}, shown(run))]) : [make("mark", {}, shown(body))];
+  const value = !how ? shown(body) : runs ? runs.flatMap(([same, run]) => same ? shown(run) : [marked(run)]) : [marked(body)];
   const alone = how === ONLY_LEFT || how === ONLY_RIGHT || how === "moved";
   const code = make("span", { class: "code" }, alone ? make("mark", {}, shown(head), shown(body)) : [...shown(head), ...value], shown(tail));
   code.style.marginLeft = `${2 * depth}ch`;

@@ -24,14 +24,16 @@ function countedPasses(metric, graded, scores) {
     const wins = graded.filter((score) => score[1] > 0.5).length, losses = graded.filter((score) => score[1] < 0.5).length;
     return `wins ${wins}, ties ${graded.length - wins - losses}, loses ${losses}${rest}`;
   }
+  if (graded.length && !isMarked(metric)) return `mean ${scoreMeaning(metric, graded.reduce((sum, score) => sum + score[1], 0) / graded.length, true)}${rest}`;
   return graded.length ? `passes ${graded.filter((score) => score[2]).length} of ${graded.length}${rest}` : "not graded";
 }
 
 function repeatDot(columns, at, metric, score, repeat) {
-  const sign = !score ? "–" : score[2] === null ? "!" : score[2] ? "✓" : "✗";
+  const plain = score && score[2] !== null && !isMarked(metric);
+  const sign = !score ? "–" : score[2] === null ? "!" : plain ? scoreMeaning(metric, score[1], true).split(" ")[0] : score[2] ? "✓" : "✗";
   const meaning = !score ? "no score" : scoreMeaning(metric, score[1], score[2]);
   return make("button", {
-    type: "button", class: `plain dot ${!score || score[2] === null ? "ungraded" : score[2] ? "passes" : "fails"}`, "data-at": `dot-${at}-${metric}-${repeat}`,
+    type: "button", class: `plain dot ${!score || score[2] === null || plain ? "ungraded" : score[2] ? "passes" : "fails"}`, "data-at": `dot-${at}-${metric}-${repeat}`,
     "aria-pressed": String(columns[at].repeat === repeat), "aria-label": `repeat ${repeat + 1}: ${meaning}`, title: `repeat ${repeat + 1}: ${meaning}`,
     on: { click: () => showColumns(withColumn(columns, at, { repeat })) },
   }, sign);

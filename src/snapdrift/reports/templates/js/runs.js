@@ -20,17 +20,16 @@ function show() {
   const suite = fieldOf.suite.value, decision = fieldOf.decision.value;
   let shown = 0;
   for (const section of document.querySelectorAll(".of-suite")) {
-    section.hidden = suite !== "" && section.dataset.suite !== suite;
+    const isOther = suite !== "" && section.dataset.suite !== suite;
     let left = 0;
     for (const row of section.querySelectorAll("tr[data-decision]")) {
       row.hidden = decision !== "" && row.dataset.decision !== decision;
       if (!row.hidden) left += 1;
     }
-    section.querySelector(".runs").hidden = left === 0;
-    section.querySelector(".none-left").hidden = left > 0;
+    section.hidden = isOther || left === 0;
     if (!section.hidden) shown += left;
   }
-  document.getElementById("shown").textContent = suite || decision ? `${shown.toLocaleString("en-US")} shown` : "";
+  document.getElementById("shown").textContent = suite || decision ? shown ? `${shown.toLocaleString("en-US")} shown` : "no run was decided so" : "";
 }
 
 function followAddress() { readAddress(); show(); }

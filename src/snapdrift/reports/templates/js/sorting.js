@@ -1,13 +1,15 @@
 // The orders of the list other than the usual one: flat, with the number that it goes by in each row.
 
 const micro = (usd) => `$${(usd / 1e6).toFixed(6)}`;
-const SORTS = {
+const comparesScores = lenses.some(({ metric, baseline }) => metric >= 0 && (baseline >= 0 || index.metrics[metric].pairwise));
+// An order by what was nowhere measured says nothing: it is not offered.
+const SORTS = Object.fromEntries(Object.entries({
   id: { word: "by id" },
   difference: { word: "largest difference", of: differenceOf, shown: (value) => (value / 1e4).toFixed(3) },
   latency: { word: "slowest", of: largestOf("latency"), shown: (value) => seconds(value) },
   usd: { word: "most expensive", of: largestOf("usd"), shown: micro },
   length: { word: "longest answer", of: largestOf("length"), shown: (value) => `${number(value)} chars` },
-};
+}).filter(([key]) => key === "id" || (key === "difference" ? comparesScores : index.known.includes(key))));
 let loadedColumns = null;
 
 // The order asked for, null for the usual one; one that no report knows is the usual one.
