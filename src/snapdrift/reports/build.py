@@ -185,7 +185,7 @@ def _change_sentences(
 def _moved_on_scales(
     lenses: Sequence[Lens], pair: tuple[str, str], moved: Mapping[tuple[str, str, str, CaseGroup], int]
 ) -> tuple[list[str], bool]:
-    """A sentence for each scale without `pass_at` that a pair is compared on, and whether it is compared on no other."""
+    """A sentence for each scale without `pass_at` that a pair is compared on, and whether on nothing else."""
     compared = [lens for lens in lenses if lens.compared and (lens.baseline, lens.candidate) == pair]
     scales = [lens.metric for lens in compared if not lens.marked]
     told = [scale_sentence(name, *(moved.get((name, *pair, group), 0) for group in MOVED)) for name in scales]
