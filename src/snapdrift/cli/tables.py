@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from snapdrift.conclusions import Sufficiency
     from snapdrift.pipeline import CheckedAcceptances, Demo, Migration
     from snapdrift.pipeline.prepare import Prepared
-    from snapdrift.suites import Suite
+    from snapdrift.suites.resolved import Suite
 
 WIDTH = 120
 

@@ -10,7 +10,7 @@ from snapdrift.pipeline.suite_graders import judges_of
 if TYPE_CHECKING:
     from snapdrift.model import Variant
     from snapdrift.openai_api.catalog import Catalog
-    from snapdrift.suites import Suite
+    from snapdrift.suites.resolved import Suite
 
 Use = tuple["Suite", "Iterable[Variant]"]
 """A suite, whose judges are asked, and the variants that are."""
