@@ -15,6 +15,7 @@ from snapdrift.conclusions import Comparison
 from snapdrift.errors import Problem, SnapdriftError
 from snapdrift.model import DecisionWord
 from snapdrift.reports.escaping import shortened, visible
+from snapdrift.reports.scales import without_mark
 from snapdrift.reports.view import View
 from snapdrift.suites.document import Position
 from snapdrift.suites.gate_lines import GateLines
@@ -148,13 +149,14 @@ def _cases_of(view: View) -> dict[str, str]:
     """By sentence of the decision: the ids of the cases that newly fail, as far as there is room."""
     specs = {metric.name: metric for metric in view.metrics}
     failing = [c for c in view.evaluation.comparisons if c.newly_failing]
-    return {comparison_sentence(c, specs.get(c.metric)): _listed(c) for c in failing}
+    scales = without_mark(view.metrics)
+    return {comparison_sentence(c, specs.get(c.metric)): _listed(c, on_scale=c.metric in scales) for c in failing}
 
 
-def _listed(comparison: Comparison) -> str:
+def _listed(comparison: Comparison, *, on_scale: bool) -> str:
     ids = comparison.newly_failing
     more = f" and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
-    return f" Newly failing: {', '.join(ids[:_IDS])}{more}."
+    return f" {'Worse' if on_scale else 'Newly failing'}: {', '.join(ids[:_IDS])}{more}."
 
 
 def _place(text: str, metrics: dict[str, str], lines: GateLines) -> Position:
