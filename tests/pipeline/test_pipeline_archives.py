@@ -379,6 +379,9 @@ def test_a_simulated_run_is_a_baseline_for_the_stand_in_alone(workspace, snapdri
     asked = ("evals/capitals.yaml", "--gate", "kept")
     done = snapdrift("check", *asked, cwd=workspace)
     assert (done.returncode, "No baseline but for the stand-in: its answers are simulated" in done.stdout) == (0, True)
+    verdict = verdict_of(snapdrift("run", *asked, "--standin", "--json", cwd=workspace))
+    assert [label["word"] for label in verdict["labels"]][:2] == ["simulated", "baseline of an earlier run"]
+    assert "by force" not in json.dumps(verdict)
     live = ("--base-url", "http://127.0.0.1:9/v1", "--max-usd", "1")
     with monkeypatch.context() as patch:
         patch.setattr("snapdrift.pipeline.targets._measures", lambda _: True)  # as if a model were behind it

@@ -243,7 +243,7 @@ def test_a_defects_traceback_has_no_key(tmp_path: Path, snapdrift: Callable[...,
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"Authorization: Bearer {KEY}, {OPENAI_KEY} and \x1b[2Jmore")
 
-    monkeypatch.setattr("snapdrift.pipeline.check_suites", broken)
+    monkeypatch.setattr("snapdrift.pipeline.check_each", broken)
     done = snapdrift("check", "x.yaml", cwd=tmp_path, env={"ECHO_KEY": KEY})
 
     assert done.returncode == 2

@@ -86,8 +86,10 @@ def test_a_killed_run_resumes_to_the_full_result_and_asks_nothing_again_that_was
 def test_an_interrupted_run_stores_what_is_in_flight_and_says_how_to_go_on(workspace, standin, snapdrift, tmp_path):
     root, log = workspace(cases=150), tmp_path / "requests.jsonl"
     recordings = root / "datasets" / "recordings.jsonl"
+    later = (root / "evals" / "capitals.yaml").read_text().replace("suite: capitals", "suite: later")
+    (root / "evals" / "later.yaml").write_text(later)
     url = standin("--recordings", recordings, "--latency", "15", "--log", log)
-    command = ["run", "evals/capitals.yaml", "--base-url", url, "--concurrency", str(CONCURRENCY)]
+    command = ["run", "evals/capitals.yaml", "evals/later.yaml", "--base-url", url, "--concurrency", str(CONCURRENCY)]
     process = subprocess.Popen(
         [sys.executable, "-m", "snapdrift", *command],
         cwd=root,
@@ -101,6 +103,7 @@ def test_an_interrupted_run_stores_what_is_in_flight_and_says_how_to_go_on(works
 
     assert process.returncode == 130
     assert f"snapdrift resume {run_file(root).stem}" in said
+    assert "\nnot started: later; the same command goes on with capitals and then asks them\n" in said
     assert not (root / "reports").exists()
     with open_run(run_file(root)) as stored:
         assert len(stored.answered_keys()) == sum(asked(log).values())

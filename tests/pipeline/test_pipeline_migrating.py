@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from snapdrift import pipeline
+from snapdrift.cli import tables
 from snapdrift.errors import UsageError
 from snapdrift.model import Endpoint, Policy, Variant
 from snapdrift.openai_api.catalog import load_catalog
@@ -164,7 +165,9 @@ def test_the_old_model_that_goes_is_told_with_how_to_freeze_it_and_the_new_one_w
     assert "OpenAI shuts gpt-4o-2024-08-06 down on 2027-01-14" in notes
     assert "`snapdrift archive --repeats 3 evals/ticket-triage.yaml`" in notes
     assert "`baseline: {variant: august, fallback: {archive: FILE}}`" in notes
-    unknown = "\n".join(migrated(root, "ticket-triage", "gpt-7-nova").notes)
+    made = migrated(root, "ticket-triage", "gpt-7-nova")
+    assert ": written; gpt-7-nova is not in the catalogue (did you mean " in tables.migrated(made).partition("\n")[0]
+    unknown = "\n".join(made.notes)
     assert "gpt-7-nova is not in the catalogue" in unknown
     assert "Which settings gpt-7-nova takes is not known: none was set to null for it." in unknown
 

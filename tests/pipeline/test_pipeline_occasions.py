@@ -9,8 +9,9 @@ import pytest
 from snapdrift import pipeline
 from snapdrift.errors import InsufficientError, UsageError
 from snapdrift.model import Policy
+from snapdrift.pipeline.checking import check_other_gates
 from snapdrift.pipeline.options import RunOptions, TargetOptions
-from snapdrift.pipeline.prepare import check_other_gates, check_suites, prepare
+from snapdrift.pipeline.prepare import check_suites, prepare
 
 ROOT = Path(__file__).parents[2]
 GATES = """\

@@ -22,6 +22,17 @@ def prepared(path: Path, gate: str | None = None, **selection) -> Prepared:
     return prepare(path, RunOptions(gate=gate, selection=Selection(**selection)))
 
 
+def test_a_suite_that_is_right_is_outlined_beside_one_that_is_not(workspace, snapdrift):
+    root = workspace()
+    few = suite_of(root).read_text().replace("suite: capitals", "suite: few\nsample: 3")
+    (root / "evals" / "few.yaml").write_text(few)
+    (root / "evals" / "bad.yaml").write_text("suite: bad\nvariant: 1\n")
+    done = snapdrift("check", "evals/bad.yaml", "evals/few.yaml", "evals/capitals.yaml", cwd=root)
+    assert (done.returncode, done.stdout.startswith("evals/capitals.yaml: ok\n")) == (2, True)
+    assert "evals/bad.yaml:2:1: variant: " in done.stderr
+    assert "gate default could never tell:" in done.stderr
+
+
 def test_a_whole_suite_is_prepared_with_what_its_gate_says(workspace):
     one = prepared(suite_of(workspace()))
     assert (len(one.cases), [v.name for v in one.variants], one.repeats) == (60, ["august", "november"], 1)

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 from tests.reports.held import changed, embed, held
 
+from snapdrift import reports
 from snapdrift.errors import ConfigError
 from snapdrift.model import Source
 from snapdrift.reports import RunData, build_view, write_junit_and_summary, write_reports
 from snapdrift.reports.html import named, render_html
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+TEMPLATES = Path(reports.__file__).parent / "templates"
 MakeRun = Callable[..., Any]
 
 
@@ -160,6 +163,22 @@ def test_a_workspace_template_can_replace_one_block(make_run: MakeRun, tmp_path:
     assert "<p>ours: ticket-triage</p>" in page
     assert 'id="provenance-title"' not in page
     assert 'id="comparisons-title"' in page
+
+
+def test_the_template_of_the_reference_and_its_names_of_blocks_are_right(make_run: MakeRun, tmp_path: Path) -> None:
+    section = REFERENCE.read_text(encoding="utf-8").partition("### Your own pages")[2].partition("\n### ")[0]
+    example = section.partition("```jinja reports/templates/index.html.j2\n")[2].partition("```")[0]
+    (tmp_path / "index.html.j2").write_text(example)
+    page = render_html(build_view(make_run().build()), tmp_path)
+    assert "<p>The owner of ticket-triage is the triage team.</p>" in page
+    assert 'id="provenance-title"' in page
+    blocks = {
+        block
+        for name in ("index", "cases_page", "runs")
+        for block in re.findall(r"\{% block (\w+)", (TEMPLATES / f"{name}.html.j2").read_text(encoding="utf-8"))
+    }
+    told = section.partition("Blocks are")[2].partition("Templates see")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == blocks - {"sections"}
 
 
 def test_a_style_added_by_a_workspace_template_is_allowed_by_the_policy(make_run: MakeRun, tmp_path: Path) -> None:

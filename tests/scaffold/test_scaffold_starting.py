@@ -270,3 +270,22 @@ def test_without_a_terminal_and_without_yes_it_says_what_to_do(tmp_path):
     assert done.exit_code != 0
     assert isinstance(done.exception, UsageError)
     assert "--yes" in str(done.exception)
+
+
+def test_git_ignores_the_pages_and_not_the_users_own_templates_of_them(tmp_path):
+    pipeline.start_workspace(tmp_path, Answers(kinds=("chat",)))
+    for path in ("reports/index.html", "reports/customer-replies/1/index.html", "reports/templates/index.html.j2"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    subprocess.run(["git", "init", "--quiet", "."], cwd=tmp_path, check=True)
+    shown = subprocess.run(
+        ["git", "status", "--porcelain", "-uall", "reports"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert shown.stdout == "?? reports/templates/index.html.j2\n"
+
+
+def test_a_judge_without_a_price_says_where_it_goes(tmp_path, snapdrift):
+    done = snapdrift("init", "--yes", "--template", "chat", "--judge", "gpt-6-luna", cwd=tmp_path)
+    assert "stands as a comment to fill in" in done.stdout
+    assert '# [prices."gpt-6-luna"]' in (tmp_path / "snapdrift.toml").read_text()
+    assert '[prices."gpt-6-luna"] in snapdrift.toml' in (tmp_path / "graders" / "helpfulness.yaml").read_text()

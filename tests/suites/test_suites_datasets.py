@@ -16,7 +16,7 @@ from snapdrift.errors import DatasetError
 from snapdrift.model import Case
 from snapdrift.suites import datasets
 from snapdrift.suites.datasets import dataset_hash, load_cases
-from snapdrift.suites.rows import MAX_PROBLEMS
+from snapdrift.suites.row_mistakes import MAX_PROBLEMS
 
 
 def written(tmp_path: Path, name: str, content: str | bytes) -> Path:
@@ -145,8 +145,23 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, name: str, content: str
     assert [line.startswith(start) for line, start in zip(found, expected, strict=True)] == [True] * len(expected)
 
 
-def test_a_dataset_with_a_thousand_mistakes_tells_the_first_ones(tmp_path: Path) -> None:
-    assert len(problems_of(written(tmp_path, "d.jsonl", "x\n" * 1000))) == MAX_PROBLEMS
+def test_the_same_mistake_of_a_column_is_told_five_times_and_then_counted(tmp_path: Path) -> None:
+    rows = "".join(f'{{"id": {number}}}\n' for number in range(60)) + '{"id": "a", "tags": 1}\n'
+    found = problems_of(written(tmp_path, "d.jsonl", rows))
+    assert [line.partition(";")[0] for line in found[4:]] == [
+        "d.jsonl:5:1: id: 4",
+        "d.jsonl:6:1: id: 55 more rows like these, the last at line 60",
+        "d.jsonl:61:1: tags: 1",
+    ]
+
+
+def test_no_dataset_has_more_mistakes_than_fit_on_a_page_and_the_rest_is_counted(tmp_path: Path) -> None:
+    rows = "".join(f'{{"id": "{number}", "x{number}": NaN}}\n' for number in range(1000))
+    text = "".join(f'{{"id": "{number}", "x{number}": {"[" * 70 + "]" * 70}}}\n' for number in range(1000))
+    assert len(problems_of(written(tmp_path, "d.jsonl", rows))) == 6
+    found = problems_of(written(tmp_path, "d.jsonl", text))
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[-1].startswith("d.jsonl:51:1: 950 more mistakes, the last at line 1000; ")
 
 
 def test_a_dataset_larger_than_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,11 @@ def test_each_gate_has_its_sample_repeats_and_budget(load: Load) -> None:
     assert [(suite.repeats_for(name), suite.budget_for(name)) for name in ("base", "few")] == [(3, 7.0), (4, 2.0)]
 
 
+def test_the_sample_of_a_suite_may_be_a_number_as_that_of_a_gate(load: Load) -> None:
+    suite = load(HEAD.replace("{n: 2, seed: 5}", "2") + EXTENDED, FILES)
+    assert (suite.sample, suite.gate_samples["base"], len(suite.cases_for("base"))) == (Sample(2), Sample(2), 2)
+
+
 def test_a_gate_may_hold_floors_alone(load: Load) -> None:
     gate = gates_of(load, "gate: {metrics: {right: {at_least: 0.9}}}\n")["default"]
     assert (gate.pairs, gate.metrics) == ((), (MetricGate("right", at_least=0.9),))

@@ -97,10 +97,10 @@ def test_inconclusive_that_cannot_be_resolved_says_so() -> None:
     assert "cannot be resolved" in said(verdict=Verdict.INCONCLUSIVE)
 
 
-def test_insufficient_says_that_nothing_was_scored() -> None:
+def test_a_pair_of_which_nothing_was_scored_was_not_compared() -> None:
     found = said(verdict=Verdict.INSUFFICIENT, n=0, difference=None, ci=None, unmeasured=20)
     reason = "no case was scored on both sides (20 cases unmeasured)"
-    assert found == f"queue could never tell `mini` from `august`: {reason}."
+    assert found == f"`mini` was not compared with `august` on queue: {reason}."
 
 
 def test_insufficient_says_that_there_are_too_few_cases() -> None:

@@ -68,9 +68,12 @@ def check(
         if accepted is not None:
             typer.echo(tables.checked_acceptances(accepted), nl=False)
             suites = pipeline.suites_only(suites)
-        for prepared in pipeline.check_suites(suites, options) if suites else ():
-            others = () if gate is not None or variant else pipeline.check_other_gates(prepared, options)
-            typer.echo(tables.checked(prepared), nl=False)
-            annotator.warnings(prepared.suite.path, prepared.suite.warnings)
-            for other in others:
+        if not suites:
+            return
+        found = pipeline.check_each(suites, options, other_gates=gate is None and not variant)
+        for one in found.right:
+            typer.echo(tables.checked(one.prepared), nl=False)
+            annotator.warnings(one.prepared.suite.path, one.prepared.suite.warnings)
+            for other in one.others:
                 typer.echo(tables.checked_gate(other), nl=False)
+        found.require_right()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapdrift.cli.tables import joined
+from snapdrift.scaffold.writing import Fate
 
 if TYPE_CHECKING:
     from snapdrift.pipeline.starting import Started
@@ -18,9 +19,11 @@ def started(done: Started, folder: Path) -> str:
     lines = [f"  {one.fate.value:<{width}}  {one.path}" for one in done.written]
     lines = [f"workspace {done.root}", *lines, "", *_compared(done)]
     lines += [f"note: {text}" for text in done.warnings]
+    kept = any(one.path == done.config and one.fate is Fate.KEPT for one in done.written)
+    there = "" if kept else ", where it stands as a comment to fill in"
     lines += [
-        f'note: the price of {name} is not known. A live run that asks it needs [prices."{name}"] in snapdrift.toml; '
-        "the stand-in does not."
+        f'note: the price of {name} is not known. A live run that asks it needs [prices."{name}"] in {done.config}'
+        f"{there}; the stand-in does not."
         for name in done.plan.unpriced
     ]
     if done.config_lines:

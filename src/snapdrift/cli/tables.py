@@ -78,7 +78,8 @@ def _accepted(number: int) -> str:
 
 def migrated(made: Migration) -> str:
     """A suite that was written to judge a replacement: whom it compares, what is other and why, what comes next."""
-    lines = [f"{made.path}: written, and right: `{made.baseline}` against `{made.candidate}`"]
+    right = f"written; {made.unknown}" if made.unknown else "written, and right"
+    lines = [f"{made.path}: {right}: `{made.baseline}` against `{made.candidate}`"]
     rows = [
         [
             change.place,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
     from snapdrift.pipeline.archiving import ArchiveWords
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
+    from snapdrift.pipeline.checking import check_each
     from snapdrift.pipeline.checkup import Checkup, examine_machine
     from snapdrift.pipeline.demo import Demo, run_demo
     from snapdrift.pipeline.drawing import DrawnSheet, DrawRequest, draw_sheet
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
     from snapdrift.pipeline.overdue import LastReport, last_reports
     from snapdrift.pipeline.planning import SuitePlan, plan_suites
-    from snapdrift.pipeline.prepare import check_other_gates, check_suites
+    from snapdrift.pipeline.prepare import check_suites
     from snapdrift.pipeline.reading import ReadRun, read_run, read_suite
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.starting import Started, start_workspace
@@ -85,7 +86,7 @@ __all__ = [
     "archive_suite",
     "calibrate_run",
     "check_acceptances",
-    "check_other_gates",
+    "check_each",
     "check_suites",
     "compare_run",
     "compare_runs",
@@ -130,6 +131,7 @@ _STEPS = {
         "Calibrated",
         "calibrate_run",
     ),
+    "checking": ("check_each",),
     "checkup": ("Checkup", "examine_machine"),
     "demo": (
         "Demo",
@@ -165,7 +167,7 @@ _STEPS = {
         "SuitePlan",
         "plan_suites",
     ),
-    "prepare": ("check_other_gates", "check_suites"),
+    "prepare": ("check_suites",),
     "reading": ("ReadRun", "read_run", "read_suite"),
     "running": (
         "resume_run",

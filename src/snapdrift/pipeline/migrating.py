@@ -18,6 +18,7 @@ from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.prepare import Prepared, check_suites, prepare
 from snapdrift.pipeline.suite_graders import judges_of
 from snapdrift.suites.migration_text import Line, blocks_of, dumped, entry_text, written_out
+from snapdrift.suites.wording import nearest
 
 if TYPE_CHECKING:
     from snapdrift.suites.document import Document
@@ -33,13 +34,17 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The suite that was written: whom it compares, what is other than before and why, and what else to know."""
+    """The suite that was written: whom it compares, what is other than before and why, and what else to know.
+
+    `unknown` says of a new model that is not in the catalogue so, and which name may be meant; empty of one that is.
+    """
 
     path: Path
     baseline: str
     candidate: str
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    unknown: str = ""
 
 
 def migrate_suite(
@@ -71,7 +76,7 @@ def migrate_suite(
         check_suites([target], replace(options, gate=None))  # it has one gate, whatever that of the suite is called
     except SnapdriftError as error:
         raise UsageError(f"{error}\n{target} is written, and has to be mended there before it can be run") from None
-    return Migration(target, baseline.name, made.candidate, changes, made.notes())
+    return Migration(target, baseline.name, made.candidate, changes, made.notes(), made.unknown())
 
 
 def _baseline(suite: Suite, gate: Gate, of: str | None) -> Variant:
@@ -206,6 +211,13 @@ class _Made:
     def _freezing(self) -> str:
         going = self._catalog.retires_within(self._baseline.model, _SOON_DAYS)
         return "" if going is None else "when it is gone: fallback: {archive: FILE}, made by `snapdrift archive`"
+
+    def unknown(self) -> str:
+        """That the new model is not in the catalogue, which a slip in its name would be, too; empty where it is."""
+        if self._catalog.get(self._to) is not None:
+            return ""
+        meant = nearest(self._to, [info.name for info in self._catalog.models()])
+        return f"{self._to} is not in the catalogue" + (f" (did you mean {meant}?)" if meant else "")
 
     def notes(self) -> tuple[str, ...]:
         """What to know of both models and of judges."""

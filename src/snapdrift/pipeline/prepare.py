@@ -191,6 +191,25 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
     With `options.changed` only those that something touched, which may be none. Raises `UsageError` when there are no
     suites, when two have one name, and when they are of several workspaces.
     """
+    each = prepare_each(paths, options)
+    require_none(each.errors)
+    require_together(each.prepared)
+    return each.prepared
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEach:
+    """The suites of a command that are right, and what is wrong with each of the others."""
+
+    prepared: tuple[Prepared, ...]
+    errors: tuple[SnapdriftError, ...]
+
+
+def prepare_each(paths: Sequence[Path], options: RunOptions) -> PreparedEach:
+    """Every suite of a command by itself; those that nothing touched are told where none is wrong.
+
+    Raises `UsageError` when there are no suites.
+    """
     paths = suites_only(paths)
     if not paths:
         raise UsageError("no suites: expected at least one YAML file, such as evals/*.yaml")
@@ -206,15 +225,23 @@ def prepare_all(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, .
             errors.append(error)
     if untouched and not errors:
         options.settled(Unasked(untouched_sentence(untouched)))
+    return PreparedEach(tuple(prepared), tuple(errors))
+
+
+def require_none(errors: Sequence[SnapdriftError]) -> None:
+    """Raises the error, or one with all of them."""
     if errors:
         raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
+
+
+def require_together(prepared: Sequence[Prepared]) -> None:
+    """Raises `UsageError` for suites that one command cannot have together."""
     names = [one.suite.name for one in prepared]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"found two suites named {', '.join(twice)}; expected a name of its own for each")
     if len({one.workspace.root for one in prepared}) > 1:
         raise UsageError("found suites of several workspaces in one command; run those of each workspace apart")
-    return tuple(prepared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,30 +283,6 @@ def check_suites(paths: Sequence[Path], options: RunOptions) -> tuple[Prepared, 
     for one in prepared:
         require_sufficient(one)
     return prepared
-
-
-def check_other_gates(prepared: Prepared, options: RunOptions) -> tuple[Prepared, ...]:
-    """The suite under each of its other gates, which have to be right as well: nights and releases come later.
-
-    Raises one `SnapdriftError` with what is wrong with any of them.
-    """
-    from snapdrift.pipeline.under_gate import under_gate
-
-    found, errors = [], []
-    suite = prepared.loaded or prepared.suite
-    for name in suite.gates:
-        if name == prepared.gate.name:
-            continue
-        try:
-            one = under_gate(prepared.workspace, suite, prepared.catalog, replace(options, gate=name))
-            require_sufficient(one)
-        except SnapdriftError as error:
-            errors.append(error)
-        else:
-            found.append(one)
-    if errors:
-        raise errors[0] if len(errors) == 1 else UsageError("\n".join(map(str, errors)))
-    return tuple(found)
 
 
 def require_sufficient(prepared: Prepared) -> None:

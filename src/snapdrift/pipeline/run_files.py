@@ -105,11 +105,17 @@ def _after(first: Sequence[Call], then: Iterable[Call]) -> Iterator[Call]:
 
 def earlier_run(prepared: Prepared, header: RunHeader, options: RunOptions) -> Path | None:
     """The file of the same run made earlier, None where the run starts anew."""
-    fresh = options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never"
     # What an application answers depends on more than its file, whose hash is known: one that was tried to the end is
     # run anew.
     finished = all(variant.endpoint is not Endpoint.PYTHON for variant in prepared.variants)
-    return None if fresh else _same_run(runs_dir(prepared.workspace, options), header.identity, finished=finished)
+    if not takes_up(prepared, options):
+        return None
+    return _same_run(runs_dir(prepared.workspace, options), header.identity, finished=finished)
+
+
+def takes_up(prepared: Prepared, options: RunOptions) -> bool:
+    """Whether the same command again goes on with its earlier run, instead of starting anew."""
+    return not (options.fresh or prepared.gate.fresh or prepared.workspace.config.cache == "never")
 
 
 def _take_up(path: Path, prepared: Prepared, options: RunOptions) -> RunWriter:

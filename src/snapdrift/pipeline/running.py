@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import LeftRunning
+from snapdrift.errors import Interrupted, LeftRunning
 from snapdrift.model import Variant
 from snapdrift.pipeline.allowance import (
     Allowance,
@@ -47,6 +47,7 @@ from snapdrift.pipeline.run_files import (
     open_writer,
     require_same_target,
     runs_dir,
+    takes_up,
     with_stored_target,
 )
 from snapdrift.pipeline.said import Said
@@ -58,6 +59,7 @@ from snapdrift.pipeline.suite_graders import graders_of, judge_variants
 from snapdrift.pipeline.targets import Target, open_target
 from snapdrift.pipeline.unanswered import unanswered_warning
 from snapdrift.store import RunWriter, open_run
+from snapdrift.suites.wording import listed
 
 if TYPE_CHECKING:
     from snapdrift.graders.base import Grader
@@ -181,7 +183,20 @@ def _carry_out_each(command: _Command, target: Target) -> tuple[list[RunOutcome]
             except LeftRunning as running:
                 left.append(str(running))
                 command.options.notice(left[-1])
+            except Interrupted as cut:
+                raise Interrupted(f"{cut}{_not_started(command, one)}") from None
     return outcomes, left
+
+
+def _not_started(command: _Command, cut: Prepared) -> str:
+    """A line on the suites that were to come after the one that was cut off; empty where it was the last."""
+    later = command.prepared[command.prepared.index(cut) + 1 :]
+    if not later:
+        return ""
+    names = listed([one.suite.name for one in later])
+    if all(takes_up(one, command.options) for one in command.prepared):
+        return f"\nnot started: {names}; the same command goes on with {cut.suite.name} and then asks them"
+    return f"\nnot started: {names}; then run them too: {listed([one.suite.path for one in later])}"
 
 
 @contextmanager

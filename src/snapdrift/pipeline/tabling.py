@@ -13,9 +13,11 @@ from snapdrift.pipeline.exporting import rules_of
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.run_files import locate_run
 from snapdrift.store import open_run
+from snapdrift.suites.wording import quoted
 
 RUN_FILE = "db"
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".db": RUN_FILE}
+_ZIPPED = (".csv", ".jsonl", ".ndjson")
 FORMATS = (RUN_FILE, "csv", "parquet", "jsonl")
 ROWS = ("score", "call")
 
@@ -39,13 +41,26 @@ class Tabled:
 
 
 def format_of(out: Path, written: str | None) -> str:
-    """What a file is to be: as asked for, else by its name, else `db`, a run file. Raises `UsageError`."""
+    """What a file is to be: as asked for, else by its name. Raises `UsageError` for a name that does not say it.
+
+    A whole run file, with every prompt in it, is never what a slip in a name comes to.
+    """
     if written is not None:
         if written not in FORMATS:
             raise UsageError(f"--format: found {written!r}; expected one of {', '.join(FORMATS)}")
         return written
-    name = out.name.lower().removesuffix(".gz")
-    return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), RUN_FILE)
+    name = out.name.lower()
+    bare = name.removesuffix(".gz")
+    suffix = next((suffix for suffix in _SUFFIXES if bare.endswith(suffix)), None)
+    if suffix is None or (bare != name and suffix not in _ZIPPED):
+        expected = "expected .csv, .parquet, .jsonl (.csv.gz, .jsonl.gz) or .db, or say which with --format"
+        raise UsageError(f"-o {out}: found {_ending(name)}; {expected}")
+    return _SUFFIXES[suffix]
+
+
+def _ending(name: str) -> str:
+    """How a file's name ends, for a message."""
+    return f"a name that ends in {quoted(''.join(Path(name).suffixes[-2:]))}" if Path(name).suffix else "no ending"
 
 
 def export_table(

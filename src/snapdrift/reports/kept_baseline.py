@@ -12,8 +12,8 @@ from snapdrift.reports.figures import count
 from snapdrift.reports.reuse import age_days, age_of
 
 ARCHIVED = "archived baseline"
-"""The label of a run whose baseline was not asked beside the candidates."""
-FORCED = "archived by force"
+EARLIER = "baseline of an earlier run"
+"""The labels of a run whose baseline was not asked beside the candidates, by where its answers are kept."""
 _IDS = 10
 _SAID = 300
 _CONFOUNDED = (
@@ -26,7 +26,10 @@ def baseline_label(facts: BaselineFacts | None, started_at: str) -> tuple[str, s
     """The word and the sentences for a run that started then; None where its baseline was asked like any variant."""
     if facts is None or facts.kept is None:
         return None
-    return (f"{ARCHIVED}, by force" if facts.kept.forced else ARCHIVED), " ".join(_sentences(facts, started_at))
+    word = f"{ARCHIVED}, by force" if facts.kept.forced else ARCHIVED
+    if facts.kind is not BaselineKind.ARCHIVE:  # nobody archived it, and so nobody forced anything
+        word = EARLIER
+    return word, " ".join(_sentences(facts, started_at))
 
 
 def baseline_note(facts: BaselineFacts | None) -> str:
@@ -65,7 +68,7 @@ def baseline_rows(facts: BaselineFacts | None) -> tuple[tuple[str, str], ...]:
         ("commit", kept.git_commit or "none"),
         ("kept by", _said(kept.by)),
         ("why", _said(kept.why)),
-        ("by force", "; ".join(kept.forced)),
+        (_how_forced(facts).lower(), "; ".join(kept.forced)),
         ("texts", "" if kept.answers else "left out by privacy: scores of then are compared"),
         ("judged then", ", ".join(kept.reused)),
         ("judged again", ", ".join(kept.regraded)),
@@ -99,7 +102,7 @@ def _sentences(facts: BaselineFacts, started_at: str) -> Iterator[str]:
         why = f": “{_said(kept.why)}”" if kept.why else ", nor why" if not kept.by else ", and not why"
         yield f"{who}{why}; of run {kept.run}."
     if kept.forced:
-        yield f"Archived by force, although {'; '.join(kept.forced)}."
+        yield f"{_how_forced(facts)}: {'; '.join(kept.forced)}."
     yield from (f"{text}." for _, text in _left_out(kept.unpaired, _IDS))
     if not kept.answers:
         yield "Their texts were left out: scores of then are compared, by graders that are the same."
@@ -110,6 +113,11 @@ def _sentences(facts: BaselineFacts, started_at: str) -> Iterator[str]:
     if kept.other_prompt:
         yield f"`{kept.variant}` has another prompt or other settings now than these answers were asked with."
     yield _CONFOUNDED
+
+
+def _how_forced(facts: BaselineFacts) -> str:
+    """Why there is a baseline although something speaks against it: of a run, only a stand-in's answers do not mind."""
+    return "Archived by force" if facts.kind is BaselineKind.ARCHIVE else "No baseline but for the stand-in"
 
 
 def _whose(facts: BaselineFacts, kept: KeptAnswers, started_at: str) -> str:

@@ -11,7 +11,7 @@ from snapdrift.reports.case_views import CaseGroup
 from snapdrift.reports.confusions import confusion_lines
 from snapdrift.reports.escaping import line
 from snapdrift.reports.explanations import WORSE
-from snapdrift.reports.kept_baseline import ARCHIVED
+from snapdrift.reports.kept_baseline import ARCHIVED, EARLIER
 from snapdrift.reports.labels import STOPPED_EARLY
 from snapdrift.reports.operations import operational_lines
 from snapdrift.reports.reuse import REUSED
@@ -99,7 +99,7 @@ def _opening(view: View) -> Iterator[str]:
     yield from dict.fromkeys((view.headline, *view.reasons, *changes, *view.resolutions))
     yield from (f"baseline: {sentence}" for sentence in view.reference_sentences)
     yield from _newly_failing(view)
-    told = (STOPPED_EARLY, REUSED, ARCHIVED)
+    told = (STOPPED_EARLY, REUSED, ARCHIVED, EARLIER)
     yield from (f"{label.word}: {label.meaning}" for label in view.labels if label.word.startswith(told))
     yield from (f"why: {one.sentence}" for one in view.explanations if one.row.comparison.verdict in WORSE)
     yield from (f"unanswered: {failure}" for failure in view.failures)

@@ -21,8 +21,8 @@ SCHEMA = "evals/suite.schema.json"
 RUBRIC = "graders/helpfulness.yaml"
 CONFIG = "snapdrift.toml"
 WORKFLOW = ".github/workflows/snapdrift.yml"
-IGNORED = (".snapdrift/", "reports/")
-"""What git should not see: the state of this machine, and pages that are made anew."""
+IGNORED = (".snapdrift/", "reports/*", "!reports/templates/")
+"""What git should not see: the state of this machine, and pages that are made anew, but not templates of them."""
 _PLACE = re.compile(r"<<(\w+)>>")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 REASONING_REQUEST = "{temperature: null, max_output_tokens: 2000}"
@@ -55,7 +55,9 @@ def workspace_files(plan: Plan, schema: str, catalog: Catalog) -> dict[str, str]
         for name in kind.copied:
             files[f"graders/{name}"] = (bundled / "graders" / name).read_text(encoding="utf-8")
     if plan.judge is not None:
-        files[RUBRIC] = _filled("rubric.yaml", judge=_judge_lines(plan.judge))
+        files[RUBRIC] = _filled(
+            "rubric.yaml", judge=_judge_lines(plan.judge, priced=plan.judge.model not in plan.unpriced)
+        )
     files[SCHEMA] = schema
     return files
 
@@ -109,8 +111,12 @@ def _reasons(model: str, catalog: Catalog) -> bool:
     return info is not None and info.can("reasoning") is True
 
 
-def _judge_lines(judge: Judge) -> str:
+def _judge_lines(judge: Judge, *, priced: bool) -> str:
     lines = [f"model: {_yaml(judge.model)}"]
+    if not priced:
+        lines += [
+            f"# No price of it is known. A live run needs one: fill in [prices.{json.dumps(judge.model)}] in {CONFIG}."
+        ]
     if not judge.pinned:
         lines += [
             "# No dated snapshot of it is known. Name one here as soon as there is: a judge that changes moves scores."

@@ -41,11 +41,11 @@ def write_new(root: Path, files: Mapping[str, str], replace: frozenset[str]) -> 
 
 
 def add_lines(path: Path, shown: str, lines: tuple[str, ...], head: str) -> Written:
-    """Adds to a text file the lines that it lacks, under a comment; the rest of it stays as it is, line ends too."""
+    """Adds to a `.gitignore` the lines that it lacks, under a comment; the rest stays as it is, line ends too."""
     try:
         there = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
         present = {line.strip().strip("/") for line in there.splitlines()}
-        missing = [line for line in lines if line.strip("/") not in present]
+        missing = [line for line in lines if not _covered(line, present)]
         if not missing:
             return Written(shown, Fate.KEPT)
         end = "\r\n" if "\r\n" in there else "\n"
@@ -56,6 +56,12 @@ def add_lines(path: Path, shown: str, lines: tuple[str, ...], head: str) -> Writ
     except OSError as error:
         raise UsageError(f"{shown}: cannot be written ({error.strerror})") from None
     return Written(shown, Fate.ADDED_TO if there else Fate.WRITTEN, len(missing))
+
+
+def _covered(line: str, present: set[str]) -> bool:
+    """Whether the line is there, or one for its whole folder: git looks at nothing inside of what is ignored whole."""
+    folder = line.lstrip("!/").partition("/")[0]
+    return line.strip("/") in present or folder in present
 
 
 def _require_place(root: Path, path: str) -> None:

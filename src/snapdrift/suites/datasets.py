@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import DatasetError, DocumentError, Problem
 from snapdrift.model import Case, canonical_json
 from snapdrift.suites.document import parse_document
-from snapdrift.suites.rows import MAX_PROBLEMS, CasesRead, Row, read_cases, rows_of_document
+from snapdrift.suites.row_mistakes import RowMistakes, told_briefly
+from snapdrift.suites.rows import CasesRead, Row, read_cases, rows_of_document
 from snapdrift.suites.strict_json import loads_strictly
 from snapdrift.suites.wording import did_you_mean, quoted
 
@@ -125,7 +126,7 @@ def _not_utf8(data: bytes, shown: str, error: UnicodeDecodeError, line: int = 0)
 
 
 def _jsonl_rows(data: bytes, shown: str) -> Iterator[Row]:
-    problems: list[Problem] = []
+    mistakes = RowMistakes()
     number_of_rows = 0
     for number, line in enumerate(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), start=1):
         if not line.strip():
@@ -135,14 +136,12 @@ def _jsonl_rows(data: bytes, shown: str) -> Iterator[Row]:
             raise _too_many_rows(shown)
         number_of_rows += 1
         if isinstance(row, Row):
-            if not problems:
+            if not mistakes:
                 yield row
         else:
-            problems.append(row)
-            if len(problems) >= MAX_PROBLEMS:
-                break
-    if problems:
-        raise DatasetError(problems)
+            mistakes.add([row])
+    if mistakes:
+        raise DatasetError(mistakes.told())
 
 
 def _jsonl_row(line: bytes, number: int, shown: str) -> Row | Problem:
@@ -197,7 +196,7 @@ def _csv_rows(text: str, shown: str) -> list[Row]:
     except csv.Error as error:
         problems.append(Problem(shown, line, 1, "", f"not CSV: {error}", "expected quoted fields to be closed"))
     if problems:
-        raise DatasetError(problems[:MAX_PROBLEMS])
+        raise DatasetError(told_briefly(problems))
     return rows
 
 

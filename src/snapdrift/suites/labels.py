@@ -19,7 +19,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from snapdrift.errors import DatasetError, LabelsError, Problem
 from snapdrift.suites.datasets import read_rows
 from snapdrift.suites.document import format_location
-from snapdrift.suites.rows import MAX_PROBLEMS, Row
+from snapdrift.suites.row_mistakes import RowMistakes
+from snapdrift.suites.rows import Row
 from snapdrift.suites.shapes import Entry, Shape, mistakes_of
 
 FORMATS = (".jsonl", ".jsonl.gz")
@@ -106,17 +107,15 @@ def read_labels(path: Path, shown: str) -> tuple[WrittenLabel, ...]:
     if not rows:
         raise LabelsError([Problem(shown, 0, 0, "", "no labels", "expected at least one row")])
     written: list[WrittenLabel] = []
-    problems: list[Problem] = []
+    mistakes = RowMistakes()
     for row in rows:
         entry = _entry(row)
         if isinstance(entry, Entry):
             written.append(WrittenLabel(entry, row))
         else:
-            problems.extend(entry)
-        if len(problems) >= MAX_PROBLEMS:
-            break
-    if problems:
-        raise LabelsError(problems)
+            mistakes.add(entry)
+    if mistakes:
+        raise LabelsError(mistakes.told())
     return tuple(written)
 
 

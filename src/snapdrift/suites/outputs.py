@@ -9,7 +9,8 @@ from typing import Any
 
 from snapdrift.errors import DatasetError, Problem
 from snapdrift.suites.datasets import read_rows
-from snapdrift.suites.rows import MAX_PROBLEMS, Row
+from snapdrift.suites.row_mistakes import RowMistakes
+from snapdrift.suites.rows import Row
 from snapdrift.suites.wording import listed, quoted
 
 MAX_REPEAT = 1000
@@ -38,7 +39,7 @@ def read_outputs(path: Path, shown: str | None = None) -> Outputs:
     rows = read_rows(path, name)
     if not rows:
         raise DatasetError([Problem(name, 0, 0, "", "no outputs", "expected at least one row")])
-    problems: list[Problem] = []
+    mistakes = RowMistakes()
     made: dict[tuple[str, int], RecordedOutput] = {}
     first: dict[tuple[str, int], Row] = {}
     for row in rows:
@@ -48,14 +49,12 @@ def read_outputs(path: Path, shown: str | None = None) -> Outputs:
             found = f"the output of {quoted(key[0])}, repeat {key[1]}, a second time"
             expected = f"expected each once; it is first at {first[key].place} (`repeat` tells several apart)"
             wrong = [row.problem("id", found, expected)]
-        problems += wrong
-        if len(problems) >= MAX_PROBLEMS:
-            break
+        mistakes.add(wrong)
         if not wrong:
             first[key] = row
             made[key] = RecordedOutput(_text(row.values["output"]), row.values.get("model") or None)
-    if problems:
-        raise DatasetError(problems)
+    if mistakes:
+        raise DatasetError(mistakes.told())
     return made
 
 

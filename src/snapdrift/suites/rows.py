@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,12 +13,11 @@ from snapdrift.suites.case_list import CaseList
 from snapdrift.suites.document import Document, Position, format_location
 from snapdrift.suites.messages import message_findings
 from snapdrift.suites.registry import Finding, Location
+from snapdrift.suites.row_mistakes import RowMistakes, told_briefly
 from snapdrift.suites.strict_json import loads_strictly
 from snapdrift.suites.tool_results import check_tool_results
 from snapdrift.suites.wording import quoted
 
-MAX_PROBLEMS = 50
-"""After so many mistakes the rest of a dataset is not looked at."""
 MAX_ID = 300
 MAX_LEVELS = 64
 _STRUCTURED: Mapping[str, Callable[[Any], tuple[Finding, ...]]] = {
@@ -75,7 +73,7 @@ def rows_of_document(document: Document, location: Location) -> list[Row]:
         if not isinstance(row, dict)
     ]
     if wrong:
-        raise DatasetError(wrong[:MAX_PROBLEMS])
+        raise DatasetError(told_briefly(wrong))
     return [_row_of(document, (*location, index), row) for index, row in enumerate(value)]
 
 
@@ -95,10 +93,9 @@ class CasesRead:
 
 def read_cases(rows: Iterable[Row], file: str) -> CasesRead:
     """Makes cases of rows, and keeps none of these. No rows at all is a mistake."""
-    problems: list[Problem] = []
+    mistakes = RowMistakes()
     first: dict[str, int | str] = {}
     cases = CaseList()
-    rows = iter(rows)
     for written in rows:
         row, wrong = _structured(written)
         wrong += _mistakes_in(row)
@@ -112,13 +109,10 @@ def read_cases(rows: Iterable[Row], file: str) -> CasesRead:
             first[str(case_id)] = row.line or row.path
             cases.append(_case_of(row.values))
             continue
-        problems.extend(wrong)
-        if len(problems) >= MAX_PROBLEMS:
-            deque(rows, maxlen=0)  # what is no row at all is told in place of what is wrong in rows
-            break
-    if not (cases or problems):
+        mistakes.add(wrong)
+    if not (cases or mistakes):
         return CasesRead((), (Problem(file, 0, 0, "", "no cases", "expected at least one row"),))
-    return CasesRead(cases, tuple(problems))
+    return CasesRead(cases, mistakes.told())
 
 
 def _case_of(values: Mapping[str, Any]) -> Case:

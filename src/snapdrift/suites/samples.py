@@ -12,8 +12,12 @@ from snapdrift.suites.sampling import Sample, stratum_of
 from snapdrift.suites.wording import quoted
 
 
-def resolve_sample(written: SampleEntry, location: Location, cases: Sequence[Case], loading: Loading) -> Sample | None:
+def resolve_sample(
+    written: SampleEntry | int, location: Location, cases: Sequence[Case], loading: Loading
+) -> Sample | None:
     """A sample as written; None, with the mistake noted, when the dataset cannot give it."""
+    if isinstance(written, int):
+        return fitting_sample(Sample(written), location, cases, loading)
     sample = Sample(written.n, written.seed or 0, written.stratify)
     if sample.stratify is not None and cases:
         missing = [case.id for case in cases if not _has_stratum(case, sample.stratify)]

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Tag, WithJsonSchema
 from snapdrift.suites.gate_entries import Budget, GateEntry, SampleEntry
 from snapdrift.suites.privacy import PrivacyEntry
 from snapdrift.suites.scope import check_endpoint
-from snapdrift.suites.shapes import LIST, MAPPING, TEXT, Entry, LacksKeyError, forms
+from snapdrift.suites.shapes import LIST, MAPPING, NUMBER, TEXT, Entry, LacksKeyError, forms
 
 
 def _file_name(name: str) -> str:
@@ -215,7 +215,13 @@ class SuiteFile(Entry):
     models: list[Label] | None = None
     matrix: MatrixEntry | None = None
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
-    sample: SampleEntry | None = None
+    sample: (
+        Annotated[
+            Annotated[int, Field(ge=1), Tag(NUMBER)] | Annotated[SampleEntry, Tag(MAPPING)],
+            forms("a number of cases, or {n, seed, stratify}"),
+        ]
+        | None
+    ) = None
     extract: Any = None
     graders: list[dict[str, Any]] | None = None
     gate: GateEntry | None = None

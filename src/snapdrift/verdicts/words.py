@@ -119,7 +119,11 @@ def comparison_sentence(comparison: Comparison, spec: MetricSpec | None = None) 
     if c.verdict is Verdict.INCONCLUSIVE:
         seen = f"{change} over {cases(c.n)}"
         return f"{candidate} against {baseline} on {c.metric} is inconclusive: {seen}; {resolution(c)}."
-    return f"{c.metric} could never tell {candidate} from {baseline}: {_too_little(c)}."
+    if c.n == 0:
+        unscored = f"no case was scored on both sides ({cases(c.unmeasured)} unmeasured)"
+        return f"{candidate} was not compared with {baseline} on {c.metric}: {unscored}."
+    few = f"{cases(c.n)} are too few, or share too few clusters, for any outcome to show something"
+    return f"{c.metric} could never tell {candidate} from {baseline}: {few}."
 
 
 def movement(comparison: Comparison, spec: MetricSpec | None = None) -> str:
@@ -254,9 +258,3 @@ def _differing(evaluation: Evaluation, metrics: Sequence[str]) -> str:
 
 def _total(table: PairTable) -> int:
     return table.both_pass + table.only_baseline + table.only_candidate + table.both_fail
-
-
-def _too_little(c: Comparison) -> str:
-    if c.n == 0:
-        return f"no case was scored on both sides ({cases(c.unmeasured)} unmeasured)"
-    return f"{cases(c.n)} are too few, or share too few clusters, for any outcome to show something"
