@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances, suites_only
     from snapdrift.pipeline.across import Across, compare_runs
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+    from snapdrift.pipeline.against import compare_with_run
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
     from snapdrift.pipeline.archiving import ArchiveWords
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.running import resume_run, run_suites
     from snapdrift.pipeline.starting import Started, start_workspace
     from snapdrift.pipeline.state_sync import Synced, pull_state, push_state
+    from snapdrift.pipeline.two_runs import Sides
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "Shard",
+    "Sides",
     "Started",
     "SuitePlan",
     "Synced",
@@ -87,6 +90,7 @@ __all__ = [
     "check_suites",
     "compare_run",
     "compare_runs",
+    "compare_with_run",
     "draw_sheet",
     "examine_machine",
     "exit_code_of",
@@ -117,6 +121,7 @@ __all__ = [
 _STEPS = {
     "accepting": ("CheckedAcceptances", "check_acceptances", "suites_only"),
     "across": ("Across", "compare_runs"),
+    "against": ("compare_with_run",),
     "again": (
         "compare_run",
         "regrade_run",
@@ -171,6 +176,7 @@ _STEPS = {
     ),
     "starting": ("Started", "start_workspace"),
     "state_sync": ("Synced", "pull_state", "push_state"),
+    "two_runs": ("Sides",),
     "watching": (
         "Night",
         "WatchOptions",
