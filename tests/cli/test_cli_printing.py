@@ -55,6 +55,16 @@ def test_progress_names_only_what_there_is(capsys, clock):
     assert capsys.readouterr().err == expected
 
 
+def test_grading_has_a_line_of_its_own_also_after_batches(capsys, clock):
+    with Printer() as printer:
+        printer.batches(BatchProgress((PartProgress(1, "gpt-4o", "completed", 400, 400),), 400, 0))
+        capsys.readouterr()
+        printer.progress(at(answered=0, in_flight=0, suite="s", phase=Phase.GRADING, total=4_000))
+        clock[0] += printing.PLAIN_INTERVAL_S
+        printer.progress(at(answered=1_000, in_flight=0, suite="s", phase=Phase.GRADING, total=4_000))
+    assert capsys.readouterr().err == "s: grading, 1,000 of 4,000; about 30 s left\n"
+
+
 def test_quiet_shows_no_progress_but_every_notice(capsys, clock):
     with Printer(quiet=True) as printer:
         clock[0] += printing.PLAIN_INTERVAL_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snapdrift.execution.records import Phase, Progress
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.said import Said
-from snapdrift.pipeline.telling import Telling
+from snapdrift.pipeline.telling import GradingTold, Telling
 from snapdrift.unasked import Unasked
 
 
@@ -26,6 +26,18 @@ def test_what_answers_cost_goes_on_counting_while_judges_are_asked() -> None:
         (Phase.JUDGES, 1),
     ]
     assert {(state.suite, state.budget_usd) for state in told} == {("s", 1.0)}
+
+
+def test_grading_is_told_of_where_it_takes_longer_than_a_few_seconds() -> None:
+    told: list[Progress] = []
+    moments = iter([0.0, 2.9, 3.0, 9.0])
+    graded = GradingTold("s", 200, told.append, lambda: next(moments))
+    for _ in range(4):
+        graded.add(64)
+    assert [(state.suite, state.phase, state.done, state.total) for state in told] == [
+        ("s", Phase.GRADING, 192, 200),
+        ("s", Phase.GRADING, 200, 200),
+    ]
 
 
 def test_suites_that_are_prepared_again_for_a_fallback_are_told_of_once() -> None:

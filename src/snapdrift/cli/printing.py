@@ -13,6 +13,7 @@ import typer
 
 from snapdrift.cli import live
 from snapdrift.cli.readable import readable
+from snapdrift.execution.records import Phase
 from snapdrift.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -98,13 +99,19 @@ class Printer:
                     self._draw()
             elif now >= self._next_line:
                 self._next_line = now + next(self._pauses)
-                batches = self._batches_that_are_left()
-                self._say(_batches_line(batches) if batches else live.plain_line(state, self._speed.rates(now)))
+                batches, rates = self._batches_that_are_left(), self._speed.rates(now)
+                if state.phase is Phase.GRADING:
+                    self._say(_grading_line(state, rates))
+                else:
+                    self._say(_batches_line(batches) if batches else live.plain_line(state, rates))
 
     def _draw(self) -> None:
         """Draws the live line."""
         state, batches = self._state, self._batches_that_are_left()
-        if batches is not None:
+        if state is not None and state.phase is Phase.GRADING:
+            told = _grading_line(state, self._speed.rates(live.clock()))
+            self._line.draw(lambda width: told[:width])
+        elif batches is not None:
             self._line.draw(lambda width: _batches_line(batches)[:width])
         elif state is not None:
             rates, bar = self._speed.rates(live.clock()), live.bar_of(sys.stderr.encoding)
@@ -198,6 +205,13 @@ class Printer:
                 self._ticking = None
             self._state = self._batches = None
             self._line.clear()
+
+
+def _grading_line(progress: Progress, rates: live.Rates) -> str:
+    """`capitals: grading, 120 of 4,000; about 3 min left`: all answers are there, and nothing is asked any more."""
+    rest = f"; about {live.duration(rates.left_s)} left" if rates.left_s and progress.done != progress.total else ""
+    of = "" if progress.total is None else f" of {progress.total:,}"
+    return f"{readable(progress.suite)}: grading, {progress.answered:,}{of}{rest}"
 
 
 def _batches_line(progress: BatchProgress) -> str:

@@ -60,10 +60,11 @@ class EngineSettings:
 
 
 class Phase(StrEnum):
-    """What a run is asking."""
+    """What a run is asking, or doing when nothing is left to ask."""
 
     ANSWERS = "answers"
     JUDGES = "judges"
+    GRADING = "grading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Progress:
     `held_by` by what, in words (empty where nothing holds them back). `tokens` are those of the answers, input and
     output, and `reused` the calls among the answered that nobody was asked for. The rest is what an engine does not
     know: the suite, what is asked of it and how many calls that are (None: not known), and its ceiling in dollars.
+    While answers are graded (`phase`), the answered are those that are graded, and the total all of them.
     """
 
     answered: int

@@ -210,7 +210,7 @@ def _batch_settings(stored: StoredRun, work: Work, times: Schedule) -> BatchSett
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
     began = time.monotonic()
-    store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
+    store_scores(writer, stored, work.suite, work.target.code, work.options.notice, work.options.progress)
     outcome = settle(writer, stored, work, stopped)
     calls = sum(sum(variant.outcomes.values()) for variant in outcome.evaluation.variants)
     writer.set_meta(FINISHING, finishing_record(began, calls))
