@@ -62,11 +62,11 @@ def test_each_variant_is_judged_against_its_namesake_on_the_cases_that_both_aske
     code, verdict = compared(snapdrift, two)
     kept = verdict["baseline"]["kept"]
     assert (kept["added"], kept["removed"], kept["changed"], kept["paired"]) == (["new"], ["c0"], ["c5"], CASES - 2)
-    found = {c["candidate"]: (c["baseline"], c["n"], c["verdict"]) for c in verdict["comparisons"]}
+    found = {c["candidate"]: (c["baseline"], c["n"], c["verdict"], c["severity"]) for c in verdict["comparisons"]}
     assert found == {
-        "august": (f"august@{two.then}", CASES - 2, "no_worse"),
-        "november": (f"november@{two.then}", CASES - 2, "regressed"),
-    }
+        "august": (f"august@{two.then}", CASES - 2, "no_worse", "warn"),
+        "november": (f"november@{two.then}", CASES - 2, "regressed", "fail"),
+    }, "the gate asks nothing of its own baseline"
     assert (code, verdict["run"]["id"]) == (1, two.now)
     assert {variant["source"] for variant in verdict["variants"]} == {"recorded"}
     assert two.stored() == before, "nothing is written"

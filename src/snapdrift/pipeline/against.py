@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from snapdrift.baselines import BaselineFacts, BaselineKind, KeptAnswers
 from snapdrift.errors import UsageError
-from snapdrift.model import Call, CallKey, Endpoint, Gate, Pair, Response, Reused, Score, Severity, Target, Variant
+from snapdrift.model import Call, CallKey, Endpoint, Gate, Pair, Response, Reused, Score, Target, Variant
 from snapdrift.pipeline.archiving import prompt_hash
 from snapdrift.pipeline.concluding import STOPPED, EarlierModels, evaluate_stored, load_stored_suite, stored_data
 from snapdrift.pipeline.frozen_words import sentence_of
 from snapdrift.pipeline.kept_scores import BASELINE
+from snapdrift.pipeline.labelling import JUDGE_RECORDS
 from snapdrift.pipeline.options import Compared, RunOptions
 from snapdrift.pipeline.prepare import require_enough
 from snapdrift.pipeline.reruns import REACHED
@@ -32,7 +33,7 @@ from snapdrift.store.exports import Records, write_records
 if TYPE_CHECKING:
     from snapdrift.suites.resolved import Suite
 
-_META = ("state", "finished_at", "evaluation", REACHED, STOPPED)
+_META = ("state", "finished_at", "evaluation", REACHED, STOPPED, JUDGE_RECORDS)
 """What of the later run as a whole the file keeps, beside its header; what was concluded from it is replaced."""
 
 
@@ -68,9 +69,8 @@ def compare_with_run(earlier: str, later: str, sides: Sides, options: RunOptions
 def _suite(plan: TwoRuns) -> tuple[Suite, Gate]:
     """The later run's suite and gate over the pairs. Raises `InsufficientError` where these could never tell."""
     now = plan.now
-    gate, known = now.gate, now.variants
-    severities = gate.judged(known)
-    pairs = tuple(Pair(plan.named(old), new, severities.get(new, Severity.FAIL)) for old, new in plan.pairs)
+    gate = now.gate
+    pairs = tuple(Pair(plan.named(old), new, plan.severity(new)) for old, new in plan.pairs)
     graders = tuple(one for one in now.suite.graders if one.name in {grader.name for grader in plan.graders})
     dropped = {metric.name for metric in now.suite.metrics} - {m.name for grader in graders for m in grader.metrics}
     entries = tuple(entry for entry in gate.metrics if entry.metric not in dropped)

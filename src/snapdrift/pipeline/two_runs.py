@@ -67,11 +67,15 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class TwoRuns:
-    """What is compared: pairs of names as (earlier, later), cases, and by which graders."""
+    """What is compared: pairs of names as (earlier, later), cases, and by which graders.
+
+    `chosen` says that somebody named the candidates: then all of them count as the gate's do.
+    """
 
     then: ComparedRun
     now: ComparedRun
     pairs: tuple[tuple[str, str], ...]
+    chosen: bool
     paired: frozenset[str]
     unpaired: Unpaired
     graders: tuple[Grader, ...]
@@ -86,6 +90,16 @@ class TwoRuns:
     def partial(self) -> bool:
         """Whether one of them is a partial run: what they come to together is not gated either."""
         return self.then.stored.header.partial or self.now.stored.header.partial
+
+    def severity(self, candidate: str) -> Severity:
+        """How gravely a variant of the later run is judged: as its gate does.
+
+        One that this gate asks nothing of (its own baseline, say) turns nothing red, unless nobody else is compared.
+        """
+        judged = self.now.gate.judged(self.now.variants)
+        if candidate in judged or self.chosen or judged.keys().isdisjoint(new for _, new in self.pairs):
+            return judged.get(candidate, Severity.FAIL)
+        return Severity.WARN
 
     def named(self, variant: str) -> str:
         """What a variant of the earlier run is called beside those of the later."""
@@ -126,7 +140,7 @@ def two_runs(then: ComparedRun, now: ComparedRun, sides: Sides) -> TwoRuns:
     if not paired:
         raise UsageError(f"runs {then.id} and {now.id} asked no case alike: {counts_of(unpaired)}")
     graders, left_out = _graders(then, now)
-    return TwoRuns(then, now, pairs, paired, unpaired, graders, left_out)
+    return TwoRuns(then, now, pairs, bool(sides.candidates), paired, unpaired, graders, left_out)
 
 
 # ------------------------------------------------------------------------------------------------------- what is paired
