@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.pipeline.conftest import write_rows
+
+from snapdrift.store import RunWriter, open_run
 
 NOVEMBER = "gpt-4o-2024-11-20"
 CASES = 60
@@ -107,14 +110,13 @@ def test_options_for_two_runs_are_refused_with_one_and_a_run_is_not_compared_wit
     assert f"found run {two.now} twice" in twice.stderr
 
 
-def test_runs_of_two_suites_are_not_compared(snapdrift, two, module_workspace):
-    other = module_workspace()
-    suite = other / "evals" / "capitals.yaml"
-    suite.write_text(suite.read_text().replace("suite: capitals", "suite: towns"))
-    towns = other / ".snapdrift" / "runs" / f"{run(snapdrift, other)}.db"
+def test_runs_of_two_suites_are_not_compared(snapdrift, two, tmp_path):
+    towns = Path(shutil.copy(two.root / ".snapdrift" / "runs" / f"{two.now}.db", tmp_path / "towns.db"))
+    with RunWriter.open(towns) as writer, open_run(towns) as stored:
+        writer.replace_header(replace(stored.header, suite="towns", run_id=f"{two.now}-towns"))
     done = snapdrift("compare", two.then, towns, cwd=two.root)
     assert done.returncode == 2
-    assert f"run {two.then} is of the suite capitals" in done.stderr
+    assert f"run {two.then} is of the suite capitals, run {two.now}-towns of towns" in done.stderr
     assert "expected two runs of one suite" in done.stderr
 
 
