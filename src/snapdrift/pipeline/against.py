@@ -140,8 +140,13 @@ def _responses(plan: TwoRuns) -> Iterator[Response]:
 
 def _as_of_then(response: Response, key: CallKey, run: str) -> Response:
     """An answer of the earlier run beside those of the later, which paid nothing for it."""
-    of = response.reused or Reused(run, str(response.call), response.finished_at, response.usd, response.latency_ms)
-    return replace(response, call=key, usd=0.0, reused=replace(of, run=run, call=str(response.call)))
+    steps = tuple(replace(step, usd=0.0) for step in response.steps)
+    here = replace(response, call=key, usd=0.0, steps=steps)
+    if not response.outcome.measured:
+        return here
+    call, requests = str(response.call), 1 + len(steps)
+    then = Reused(run, call, response.finished_at, response.usd, response.latency_ms, requests)
+    return replace(here, reused=replace(response.reused or then, run=run, call=call))
 
 
 def _scores(plan: TwoRuns) -> Iterator[Score]:
