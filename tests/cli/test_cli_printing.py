@@ -55,6 +55,16 @@ def test_progress_names_only_what_there_is(capsys, clock):
     assert capsys.readouterr().err == expected
 
 
+def test_grading_has_a_line_of_its_own_also_after_batches(capsys, clock):
+    with Printer() as printer:
+        printer.batches(BatchProgress((PartProgress(1, "gpt-4o", "completed", 400, 400),), 400, 0))
+        capsys.readouterr()
+        printer.progress(at(answered=0, in_flight=0, suite="s", phase=Phase.GRADING, total=4_000))
+        clock[0] += printing.PLAIN_INTERVAL_S
+        printer.progress(at(answered=1_000, in_flight=0, suite="s", phase=Phase.GRADING, total=4_000))
+    assert capsys.readouterr().err == "s: grading, 1,000 of 4,000; about 30 s left\n"
+
+
 def test_quiet_shows_no_progress_but_every_notice(capsys, clock):
     with Printer(quiet=True) as printer:
         clock[0] += printing.PLAIN_INTERVAL_S
@@ -103,9 +113,9 @@ def test_batches_are_told_of_once_only_they_are_waited_for(monkeypatch, clock, c
 
 
 def test_once_asking_has_ended_a_line_says_what_is_done_and_not_what_is_left(monkeypatch, clock, capsys):
-    asked: dict[str, float | str | None] = {"answered": 9, "total": 10, "in_flight": 0, "suite": "s"}
+    asked: dict[str, float | str | None] = {"answered": 0, "in_flight": 0, "suite": "s"}
     with Printer() as printer:
-        printer.progress(at(**asked))
+        printer.progress(at(**{**asked, "answered": 9, "total": 10}))
         clock[0] += printing.PLAIN_INTERVAL_S
         printer.progress(at(**asked, phase=Phase.GRADING))
     assert capsys.readouterr().err == "s: asking has ended; grading and comparing\n"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from snapdrift.graders import patterns
 from snapdrift.graders.base import Grader
 from snapdrift.graders.exact import Exact
+from snapdrift.graders.marks import CannotGradeError
 from snapdrift.model import CallKey, Case, NormaliseStep, Outcome, Reason, Response, Score
 
 Scored = Callable[..., Score]
@@ -101,6 +102,29 @@ def test_a_pattern_that_runs_out_of_time_is_a_grader_error(score: Scored, monkey
     monkeypatch.setattr(patterns, "TIMEOUT_SECONDS", 0.05)
 
     assert score({"regex": "(?:(a|a)+)+$"}, "a" * 40 + "!").reason is Reason.GRADER_ERROR
+
+
+class Endless:
+    """A pattern whose time always runs out, which counts how often it was looked for."""
+
+    pattern, flags, searched = "(a+)+$", 0, 0
+
+    def search(self, text: str, timeout: float) -> None:  # noqa: ARG002
+        self.searched += 1
+        raise TimeoutError
+
+    finditer = fullmatch = search
+
+
+@pytest.mark.parametrize(
+    "look", [patterns.first_match, patterns.matches_whole, lambda *of: list(patterns.matches(*of))]
+)
+def test_a_search_that_ran_out_of_time_is_not_made_again_in_an_equal_answer(look: Callable[..., Any]) -> None:
+    endless, answers = Endless(), [f"the same answer, {look}", f"another, {look}"]
+    for text in [answers[0]] * 3 + [answers[1]]:
+        with pytest.raises(CannotGradeError, match=r"took more than 1 s on this answer; make it simpler"):
+            look(endless, text)
+    assert endless.searched == 2
 
 
 def test_matching_the_whole_text_is_bounded_in_time_too(score: Scored, monkeypatch: pytest.MonkeyPatch) -> None:

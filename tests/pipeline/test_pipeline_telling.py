@@ -5,7 +5,7 @@ from __future__ import annotations
 from snapdrift.execution.records import Phase, Progress
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.said import Said
-from snapdrift.pipeline.telling import Telling
+from snapdrift.pipeline.telling import GradingTold, Telling
 from snapdrift.unasked import Unasked
 
 
@@ -37,6 +37,18 @@ def test_that_asking_has_ended_is_told_once_something_was_asked() -> None:
     telling(Progress(2, 0, 0, 1, 0.1, held_by="the limit"))
     telling.grade()
     assert (told[-1].phase, told[-1].in_flight, told[-1].held_by, told[-1].usd) == (Phase.GRADING, 0, "", 0.1)
+
+
+def test_grading_is_told_of_where_it_takes_longer_than_a_few_seconds() -> None:
+    told: list[Progress] = []
+    moments = iter([0.0, 2.9, 3.0, 9.0])
+    graded = GradingTold("s", 200, told.append, lambda: next(moments))
+    for _ in range(4):
+        graded.add(64)
+    assert [(state.suite, state.phase, state.done, state.total) for state in told] == [
+        ("s", Phase.GRADING, 192, 200),
+        ("s", Phase.GRADING, 200, 200),
+    ]
 
 
 def test_suites_that_are_prepared_again_for_a_fallback_are_told_of_once() -> None:

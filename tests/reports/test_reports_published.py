@@ -287,6 +287,15 @@ def test_a_suite_takes_as_long_as_its_run_and_no_time_is_made_up(make_run: MakeR
     assert times == ["151.000", None]
 
 
+def test_a_suite_takes_as_long_as_the_attempt_that_took_its_run_up(make_run: MakeRun) -> None:
+    view = build_view(make_run(cases=6).build())
+    began = "2030-01-02T00:00:00+00:00"
+    taken_up = replace(view.run, attempt_started_at=began, finished_at="2030-01-02T00:00:07+00:00")
+    suite = ET.fromstring(render_junit(replace(view, run=taken_up))).find("testsuite")  # noqa: S314
+    assert suite is not None
+    assert (suite.get("time"), suite.get("timestamp")) == ("7.000", began)
+
+
 # -------------------------------------------------------------------------------------------------------------- words
 
 

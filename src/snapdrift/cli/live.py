@@ -78,7 +78,9 @@ class Speed:
 def plain_line(progress: Progress, rates: Rates) -> str:
     """One line for logs: `s: 120 of 400 answered, 2 failed, 16 in flight; 310 requests/min; $0.01 so far`."""
     if progress.phase is Phase.GRADING:
-        return ": ".join(filter(None, (readable(progress.suite), f"asking has ended; {GRADING}")))
+        return ": ".join(
+            filter(None, (readable(progress.suite), "; ".join(("asking has ended", *_graded(progress, rates)))))
+        )
     counts = [_counted(progress)]
     if progress.reused:
         counts.append(f"{progress.reused:,} of them reused")
@@ -100,11 +102,21 @@ def plain_line(progress: Progress, rates: Rates) -> str:
     return f"{readable(progress.suite)}: {'; '.join(parts)}" if progress.suite else "; ".join(parts)
 
 
+def _graded(progress: Progress, rates: Rates) -> list[str]:
+    """How far a run is that asks nothing any more; where it takes long: `grading, 120 of 4,000`, `about 3 min left`."""
+    if progress.total is None:
+        return [GRADING]
+    rest = rates.left_s if progress.done != progress.total else None
+    told = [f"grading, {progress.answered:,} of {progress.total:,}"]
+    return told if rest is None else [*told, f"about {duration(rest)} left"]
+
+
 def live_line(progress: Progress, rates: Rates, width: int, *, bar: str = "█░") -> str:
     """The line for a terminal so many columns wide; what does not fit is left out, the least important first."""
     if progress.phase is Phase.GRADING:
         cost = _cost(progress) if progress.usd else None
-        return "  ".join(filter(None, (readable(progress.suite)[:40], GRADING, cost)))[: max(0, width)]
+        pieces = (readable(progress.suite)[:40], *_graded(progress, rates), cost)
+        return "  ".join(filter(None, pieces))[: max(0, width)]
     asked = "judging " if progress.phase is Phase.JUDGES else ""
     share = None if not progress.total else min(1.0, progress.done / progress.total)
     count = f"{asked}{progress.done:,}" + (f"/{progress.total:,}" if progress.total is not None else " answered")

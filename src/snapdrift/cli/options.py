@@ -52,7 +52,7 @@ Behaviour = Annotated[
 ]
 Faults = Annotated[
     str | None,
-    typer.Option("--faults", help="Faults that the stand-in injects, `429=0.02,500=0.01`.", metavar="SPEC"),
+    typer.Option("--faults", help="Faults that the stand-in injects, `429=0.02,500=0.01`; `none`.", metavar="SPEC"),
 ]
 StandinLog = Annotated[
     Path | None, typer.Option("--standin-log", help="Where the stand-in logs requests (JSONL).", metavar="FILE")

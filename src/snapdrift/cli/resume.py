@@ -14,6 +14,7 @@ def resume(
     standin: o.Standin = False,
     recordings: o.Recordings = None,
     behaviour: o.Behaviour = None,
+    faults: o.Faults = None,
     host: o.HostName = None,
     base_url: o.BaseUrl = None,
     key_env: o.KeyEnv = None,
@@ -45,6 +46,7 @@ def resume(
       snapdrift resume latest
       snapdrift resume 20261122-140305-8f3a --max-usd 2
       snapdrift resume latest --no-wait
+      snapdrift resume latest --faults none
       snapdrift resume latest --extend --max-usd 2
     """
     from snapdrift import pipeline
@@ -55,7 +57,7 @@ def resume(
     with annotating(annotations, env) as annotator, Printer(quiet=quiet, json=json) as printer:
         options = pipeline.RunOptions(
             env=env,
-            target=o.target(standin, recordings, behaviour, host, base_url, key_env),
+            target=o.target(standin, recordings, behaviour, host, base_url, key_env, faults),
             limits=pipeline.Limits(max_usd, o.seconds(deadline), concurrency),
             output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split, verdict=verdict),
             batch=pipeline.BatchOptions(

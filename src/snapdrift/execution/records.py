@@ -76,6 +76,8 @@ class Progress:
     `held_by` by what, in words (empty where nothing holds them back). `tokens` are those of the answers, input and
     output, and `reused` the calls among the answered that nobody was asked for. The rest is what an engine does not
     know: the suite, what is asked of it and how many calls that are (None: not known), and its ceiling in dollars.
+    While answers are graded (`phase`), the answered are those that are graded, and the total all of them, or None at
+    first: most are graded while others are waited for.
     """
 
     answered: int

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances, suites_only
     from snapdrift.pipeline.across import Across, compare_runs
     from snapdrift.pipeline.again import compare_run, regrade_run, report_runs
+    from snapdrift.pipeline.against import compare_with_run
     from snapdrift.pipeline.archive_command import Archived, ArchiveRequest, archive_run, archive_suite, show_archive
     from snapdrift.pipeline.archiving import ArchiveWords
     from snapdrift.pipeline.calibrating import Calibrated, calibrate_run
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from snapdrift.pipeline.state_pull import pull_state
     from snapdrift.pipeline.state_push import push_state
     from snapdrift.pipeline.state_sync import Synced
+    from snapdrift.pipeline.two_runs import Sides
     from snapdrift.pipeline.watching import Night, WatchOptions, watch_suites
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "RunOutcome",
     "Selection",
     "Shard",
+    "Sides",
     "Started",
     "SuitePlan",
     "Synced",
@@ -90,6 +93,7 @@ __all__ = [
     "check_suites",
     "compare_run",
     "compare_runs",
+    "compare_with_run",
     "draw_sheet",
     "examine_machine",
     "exit_code_of",
@@ -120,6 +124,7 @@ __all__ = [
 _STEPS = {
     "accepting": ("CheckedAcceptances", "check_acceptances", "suites_only"),
     "across": ("Across", "compare_runs"),
+    "against": ("compare_with_run",),
     "again": (
         "compare_run",
         "regrade_run",
@@ -177,6 +182,7 @@ _STEPS = {
     "state_pull": ("pull_state",),
     "state_push": ("push_state",),
     "state_sync": ("Synced",),
+    "two_runs": ("Sides",),
     "watching": (
         "Night",
         "WatchOptions",

@@ -14,7 +14,7 @@ from snapdrift.model import Gate, Variant, sha256
 from snapdrift.model import Target as ClaimTarget
 from snapdrift.pipeline.accepting import require_bounded, with_acceptances
 from snapdrift.pipeline.allowance import Allowance, Spender, require_budget, require_honest_judges
-from snapdrift.pipeline.carrying_out import Work, ask, finish
+from snapdrift.pipeline.carrying_out import Work, ask, begin_attempt, finish
 from snapdrift.pipeline.concluding import (
     STOPPED,
     earlier_models,
@@ -121,6 +121,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_budget([spender], catalog, target, allowance)
             require_honest_judges(spender, target, measured=_measured_a_model(stored))
             _adopt(writer, stored, suite, gate)
+            begin_attempt(writer)
             stopped = ask(writer, stored, work, answers=False) if judges else ""
             outcome = finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
             write_ci_files([outcome.view], options.output)

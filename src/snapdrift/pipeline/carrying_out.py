@@ -40,6 +40,7 @@ from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, uns
 from snapdrift.pipeline.suite_graders import judge_variants
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
+from snapdrift.store.format import ATTEMPT_STARTED
 from snapdrift.suites.media import Media
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Work:
 
 def carry_out(writer: RunWriter, work: Work) -> RunOutcome:
     """Asks what is left to ask of a run, and finishes it. `Interrupted` and `LeftRunning` leave one to resume."""
+    begin_attempt(writer)
     with open_run(writer.path) as stored:
         try:
             stopped = ask(writer, stored, work)
@@ -77,6 +79,11 @@ def carry_out(writer: RunWriter, work: Work) -> RunOutcome:
             return finish(writer, stored, work, stopped)
         except KeyboardInterrupt:
             raise Interrupted(_where_it_stands(stored)) from None
+
+
+def begin_attempt(writer: RunWriter) -> None:
+    """Notes when this command began to work on the run: what came before it, maybe days ago, is not its time."""
+    writer.set_meta(ATTEMPT_STARTED, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _where_it_stands(stored: StoredRun) -> str:
@@ -211,7 +218,7 @@ def _batch_settings(stored: StoredRun, work: Work, times: Schedule) -> BatchSett
 def finish(writer: RunWriter, stored: StoredRun, work: Work, stopped: str) -> RunOutcome:
     """Grade, compare, decide, render what is stored. `stopped` says why asking ended early, empty when it did not."""
     began = time.monotonic()
-    store_scores(writer, stored, work.suite, work.target.code, work.options.notice)
+    store_scores(writer, stored, work.suite, work.target.code, work.options.notice, work.options.progress)
     outcome = settle(writer, stored, work, stopped)
     calls = sum(sum(variant.outcomes.values()) for variant in outcome.evaluation.variants)
     writer.set_meta(FINISHING, finishing_record(began, calls))

@@ -18,12 +18,13 @@ from snapdrift.privacy import PROMPT, Privacy, columns_of
 from snapdrift.references import Reference
 from snapdrift.store import SPARED, RunHeader, StoredRun, codec, open_run
 from snapdrift.store.exports import Records, write_copy, write_records
+from snapdrift.store.format import ATTEMPT_STARTED
 from snapdrift.suites.privacy import wrong_name
 
 if TYPE_CHECKING:
     from snapdrift.reports.redaction import Redactor
 
-_KEPT = ("state", "finished_at", REACHED, SPARED, BASELINE)
+_KEPT = ("state", "finished_at", ATTEMPT_STARTED, REACHED, SPARED, BASELINE)
 """What an export says of the run as a whole beside its header and its conclusions: what reports read, and no more."""
 
 

@@ -231,7 +231,7 @@ def _paired(archive: Archive, suite: Suite, cases: Sequence[Case]) -> tuple[froz
     for case in cases:
         if case.id not in then:
             added.append(case.id)
-        elif then[case.id] != case.hash or _names(case, files):
+        elif then[case.id] != case.hash or names_one_of(case, files):
             changed.append(case.id)
         else:
             paired.add(case.id)
@@ -240,7 +240,7 @@ def _paired(archive: Archive, suite: Suite, cases: Sequence[Case]) -> tuple[froz
     return frozenset(paired), Unpaired(tuple(added), removed, tuple(changed))
 
 
-def _names(case: Case, files: set[str]) -> bool:
+def names_one_of(case: Case, files: set[str]) -> bool:
     """Whether a text of the case is the path of one of these files."""
 
     def within(value: Any) -> bool:

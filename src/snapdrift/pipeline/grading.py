@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -98,12 +98,14 @@ def judge_request(stored: StoredRun, call: Call, question: JudgeQuestion, target
     return build_request(call.key, question.variant, question.conversation, run_label(stored), base_url)
 
 
-def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator[Score]:
+def grade_answers(
+    stored: StoredRun, suite: Suite, code: GraderCode, graded: Callable[[int], None] = lambda _: None
+) -> Iterator[Score]:
     """Every score of the stored answers: one for each response, applicable grader and metric.
 
     Cases are as the run file has them: a run that is graded again adopts those of its suite first. A judge whose
     verdict is not there, or is about another question, makes a grader error, never a fail. `code` calls the functions
-    of the workspace that graders need.
+    of the workspace that graders need; `graded` is told how many more answers are.
     """
     cases, graders = stored.known_cases(), graders_of(suite)
     found = judgements_of(stored, judges_of(suite), cases, run_baselines(stored, suite))
@@ -116,14 +118,16 @@ def grade_answers(stored: StoredRun, suite: Suite, code: GraderCode) -> Iterator
             )
         for response in portion:
             yield from scores_of(found, graders, cases[response.call.case_id], response, code)
+            graded(1)
 
 
-def grade_ungraded(stored: StoredRun, suite: Suite) -> Iterator[Score]:
-    """The scores of the stored answers that have none, by graders that grade alone."""
+def grade_ungraded(stored: StoredRun, suite: Suite, graded: Callable[[int], None] = lambda _: None) -> Iterator[Score]:
+    """The scores of the stored answers that have none, by graders that grade alone; `graded` as in `grade_answers`."""
     cases, graders = stored.known_cases(), graders_of(suite)
     for response in stored.ungraded():
         for grader in graders:
             yield from read_scores(grader, cases[response.call.case_id], response)
+        graded(1)
 
 
 @contextmanager

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from snapdrift.pipeline.grading import collecting_paused, grade_answers, grade_ungraded
 from snapdrift.pipeline.kept_scores import BASELINE_SCORES
 from snapdrift.pipeline.suite_graders import graders_of
+from snapdrift.pipeline.telling import GradingTold
 from snapdrift.store.score_frames import END, ROWS, WorkerFailedError, portions, read_frame, unpacked
 
 if TYPE_CHECKING:
+    from snapdrift.execution.records import Progress
     from snapdrift.pipeline.grader_code import GraderCode
     from snapdrift.store import RunWriter, StoredRun
     from snapdrift.store.score_rows import ScoreRow
@@ -50,33 +52,41 @@ class WorkerTimes:
 
 
 def store_scores(
-    writer: RunWriter, stored: StoredRun, suite: Suite, code: GraderCode, notice: Callable[[str], None]
+    writer: RunWriter,
+    stored: StoredRun,
+    suite: Suite,
+    code: GraderCode,
+    notice: Callable[[str], None],
+    progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Grades the stored answers and puts the scores in the place of those there are, by several processes if it pays.
 
-    Where one of them fails, this one grades all by itself.
+    Where one of them fails, this one grades all by itself. Where it takes long, `progress` is told how far it is.
     """
     from snapdrift.pipeline.grading_beside import GRADED_BY, grading_key
+
+    def told(answers: int) -> Callable[[int], None]:
+        return GradingTold(stored.header.suite, answers, progress).add
 
     by = stored.meta(GRADED_BY)
     if by and by == grading_key(suite) and all(grader.grades_alone for grader in graders_of(suite)):
         # Most were graded while others were waited for; those that are left have no score yet.
         with collecting_paused():
-            writer.complete_scores(grade_ungraded(stored, suite), GRADED_BY)
+            writer.complete_scores(grade_ungraded(stored, suite, told(stored.ungraded_count())), GRADED_BY)
         return
     if by:
         writer.set_meta(GRADED_BY, "")
     count = workers_for(stored, suite)
     if count > 1:
         try:
-            store_scores_of_workers(writer, stored, count)
+            store_scores_of_workers(writer, stored, count, told(len(stored.answer_ids())))
         except (WorkerFailedError, OSError) as error:
             notice(f"grading goes on in one process: a process that graded a part failed ({error})")
         else:
             return
     # A function of the user's may make any cycles of objects: beside one, nothing is held off.
     with nullcontext() if code else collecting_paused():
-        writer.replace_scores(grade_answers(stored, suite, code))
+        writer.replace_scores(grade_answers(stored, suite, code, told(len(stored.answer_ids()))))
 
 
 def workers_for(stored: StoredRun, suite: Suite) -> int:
@@ -120,24 +130,32 @@ def _as_stored(suite: Suite) -> dict[str, Any]:
     return found
 
 
-def store_scores_of_workers(writer: RunWriter, stored: StoredRun, count: int) -> tuple[WorkerTimes, ...]:
+def store_scores_of_workers(
+    writer: RunWriter, stored: StoredRun, count: int, graded: Callable[[int], None] = lambda _: None
+) -> tuple[WorkerTimes, ...]:
     """Has so many processes grade the answers of the run as its file has it, and stores what they send.
+
+    `graded` is told how many more answers are.
 
     Raises `WorkerFailedError` where one fails; the scores in the file are then those that were there before.
     """
     times: list[WorkerTimes] = []
     with started_workers(stored, count) as workers:
-        writer.replace_score_rows(rows_of_workers(stored, workers, times))
+        writer.replace_score_rows(rows_of_workers(stored, workers, times, graded))
     return tuple(times)
 
 
 def rows_of_workers(
-    stored: StoredRun, workers: Sequence[subprocess.Popen[bytes]], times: list[WorkerTimes]
+    stored: StoredRun,
+    workers: Sequence[subprocess.Popen[bytes]],
+    times: list[WorkerTimes],
+    graded: Callable[[int], None] = lambda _: None,
 ) -> Iterator[ScoreRow]:
     """What the workers send, in the order in which one process would make it; `times` are added when all is there."""
     streams = [_stream(worker) for worker in workers]
     for portion in range(len(portions(stored.answer_ids(), PORTION))):
         yield from unpacked(read_frame(streams[portion % len(streams)], ROWS))
+        graded(PORTION)
     times += [_times(read_frame(stream, END)) for stream in streams]
 
 

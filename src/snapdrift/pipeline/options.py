@@ -51,7 +51,8 @@ class Selection:
 class TargetOptions:
     """Where requests go: at most one of `standin`, `base_url` and `host`; each holds for every variant of a suite.
 
-    `recordings` and `behaviour` are for the stand-in and override what the workspace says of the suite.
+    `recordings` and `behaviour` are for the stand-in and override what the workspace says of the suite; so do `faults`,
+    of which `none` are none.
     """
 
     standin: bool = False

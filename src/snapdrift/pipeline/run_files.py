@@ -205,12 +205,12 @@ def assumptions_of(gate: Gate) -> dict[str, float]:
 
 
 def with_stored_target(stored: StoredRun, options: RunOptions) -> RunOptions:
-    """The options with the run's own target where they name none.
+    """The options with the run's own target where they name none; faults are no target, and stand for the run's.
 
     A run file may be somebody else's: it cannot make this machine send the value of a variable that it names, nor
     write where it says. Raises `UsageError` when the target has to be said again.
     """
-    if options.target != TargetOptions():
+    if replace(options.target, faults=None) != TargetOptions():
         return options
     target = TargetOptions.from_json(stored.meta(TARGET) or "{}")
     if target.key_env:
@@ -218,7 +218,14 @@ def with_stored_target(stored: StoredRun, options: RunOptions) -> RunOptions:
             f"run {stored.header.run_id} asked {target.base_url} with the key in {target.key_env}; "
             f"say so again: --base-url {target.base_url} --key-env {target.key_env}"
         )
-    return replace(options, target=replace(target, standin_log=None))
+    faults = options.target.faults or target.faults
+    return replace(options, target=replace(target, standin_log=None, faults=faults))
+
+
+def tell_faults(named: TargetOptions, options: RunOptions) -> None:
+    """Says that the stand-in injects what it did when the run was begun, where this command `named` no faults."""
+    if options.target.faults and named == TargetOptions():
+        options.notice(f"with the faults of the run: {options.target.faults} (`resume --faults none` leaves them out)")
 
 
 def require_same_target(path: Path, now: tuple[str, ...], before: str | None) -> None:

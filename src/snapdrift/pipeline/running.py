@@ -48,6 +48,7 @@ from snapdrift.pipeline.run_files import (
     require_same_target,
     runs_dir,
     takes_up,
+    tell_faults,
     with_stored_target,
 )
 from snapdrift.pipeline.said import Said
@@ -229,7 +230,8 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             suite = with_own_budget(suite, stored.header)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
-            options = with_stored_target(stored, options)
+            named, options = options.target, with_stored_target(stored, options)
+            tell_faults(named, options)
             before = stored.meta(REACHED)
             if options.extend:
                 require_extendable(stored)

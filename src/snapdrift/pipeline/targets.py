@@ -34,6 +34,9 @@ STANDIN = "stand-in"
 STANDIN_KEY = "standin"
 """What is sent where no key is wanted: a header has to be there, a key must not."""
 
+NO_FAULTS = "none"
+"""What `--faults` is where the stand-in is to inject none, whatever the run or `snapdrift.toml` says."""
+
 Ask = Callable[[Request], Awaitable[Answer]]
 
 
@@ -247,7 +250,7 @@ def _standin_config(
 
     more: dict[str, Any] = {}
     if options.faults:
-        more["faults"] = options.faults
+        more["faults"] = "" if options.faults == NO_FAULTS else options.faults
     if options.standin_log:
         more["log"] = options.standin_log.resolve()
     for path in options.recordings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from snapdrift.execution.records import Phase, Progress
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
+
+QUIET_S = 3.0
+"""Grading that takes less is not told of."""
 
 
 @dataclass(slots=True)
@@ -34,8 +38,8 @@ class Telling:
     def grade(self) -> None:
         """Tells that asking has ended: the last state of it would say for as long as grading takes that it goes on."""
         if self._last is not None:
-            last = replace(self._last, phase=Phase.GRADING, in_flight=0, paused_for=0.0, held_by="")
-            self.tell(last)
+            none = Progress(0, 0, 0, 0, self._last.usd)
+            self.tell(replace(none, suite=self.suite, phase=Phase.GRADING, budget_usd=self.budget_usd))
 
     def __call__(self, progress: Progress) -> None:
         """Tells one state of the engine."""
@@ -49,6 +53,26 @@ class Telling:
             budget_usd=self.budget_usd,
         )
         self.tell(self._last)
+
+
+@dataclass(slots=True)
+class GradingTold:
+    """Tells how many answers are graded, where that takes longer than a few seconds. Times are those of `clock`."""
+
+    suite: str
+    total: int
+    tell: Callable[[Progress], None] | None
+    clock: Callable[[], float] = time.monotonic
+    _graded: int = 0
+    _began: float | None = None
+
+    def add(self, answers: int) -> None:
+        """So many more are graded."""
+        now = self.clock()
+        self._began = now if self._began is None else self._began
+        self._graded = min(self.total, self._graded + answers)
+        if self.tell is not None and now - self._began >= QUIET_S:
+            self.tell(Progress(self._graded, 0, 0, 0, 0.0, suite=self.suite, phase=Phase.GRADING, total=self.total))
 
 
 def open_telling(

@@ -20,7 +20,10 @@ PriceOf = Callable[[Response], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a run comes from: enough to make it again. Times are ISO 8601 in UTC; `suite_path` is what is typed."""
+    """Where a run comes from: enough to make it again. Times are ISO 8601 in UTC; `suite_path` is what is typed.
+
+    `attempt_started_at` is when the command began that worked on it last, None where nobody noted it.
+    """
 
     run_id: str
     suite: str
@@ -37,6 +40,7 @@ class Provenance:
     git_commit: str | None = None
     git_dirty: bool = False
     partial: bool = False
+    attempt_started_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

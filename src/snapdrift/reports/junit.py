@@ -111,7 +111,7 @@ def _run(view: View, counts: Counter[str | None]) -> Iterator[str]:
     name = line(f"{view.run.suite} ({view.run.gate})")
     took = _seconds(view)
     time = {} if took is None else {"time": f"{took:.3f}"}
-    attributes = {"name": name, **_counts(counts), **time, "timestamp": line(view.run.started_at)}
+    attributes = {"name": name, **_counts(counts), **time, "timestamp": line(_started_at(view))}
     yield _opened("testsuite", attributes, 1)
     facts = {
         "run": view.run.run_id,
@@ -142,10 +142,15 @@ def _whole(element: ET.Element) -> str:
     return f"    {ET.tostring(element, encoding='unicode')}\n"
 
 
+def _started_at(view: View) -> str:
+    """When the attempt began: what a run that was taken up took before, and the days in between, are not its time."""
+    return view.run.attempt_started_at or view.run.started_at
+
+
 def _seconds(view: View) -> float | None:
-    """From the run's start to its end; None where they are not known. Its test cases take no time of their own."""
+    """From the start of the attempt to its end; None where they are not known. Test cases take no time of their own."""
     try:
-        start, end = (datetime.fromisoformat(text or "") for text in (view.run.started_at, view.run.finished_at))
+        start, end = (datetime.fromisoformat(text or "") for text in (_started_at(view), view.run.finished_at))
         return max(0.0, (end - start).total_seconds())
     except (TypeError, ValueError):  # TypeError: one with a time zone, one without
         return None

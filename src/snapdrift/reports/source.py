@@ -53,6 +53,7 @@ def run_data(
             gate=header.gate,
             started_at=header.started_at,
             finished_at=stored.finished_at,
+            attempt_started_at=stored.attempt_started_at,
             description=str(stored.suite.get("description") or ""),
             suite_path=str(stored.suite.get("path") or ""),
             seed=header.seed,

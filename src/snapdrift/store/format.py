@@ -53,6 +53,8 @@ LARGEST_VALUE = 256 * 2**20
 """Bytes that one stored value may have, compressed or not: a bound for files that want to fill our memory."""
 SUPERSEDED_USD = "superseded_usd"
 """The name in `meta` of what responses cost in dollars that later ones stand in the place of: it stays spent."""
+ATTEMPT_STARTED = "attempt_started_at"
+"""Under this name a run file keeps when the command began that worked on it last (ISO 8601, UTC)."""
 SPARED = "spared"
 """The name in `meta` of the cases whose unanswered calls were not needed, because the run was stopped before them."""
 _BUSY_TIMEOUT_S = 5.0

@@ -115,6 +115,10 @@ class StoredRun(RunFile):
         """The responses of answer calls without any score, in planned order."""
         return map(self._response, self._reading.in_order(self._reading.ids(rows.UNGRADED), rows.RESPONSES))
 
+    def ungraded_count(self) -> int:
+        """How many these are."""
+        return len(self._reading.ids(rows.UNGRADED))
+
     def responses_of(self, ids: Sequence[int]) -> list[Response]:
         """The responses of a few calls (some hundreds at most) by row id, in planned order."""
         places = ",".join("?" * len(ids))

@@ -14,7 +14,7 @@ from snapdrift.conclusions import Evaluation
 from snapdrift.errors import StoreError
 from snapdrift.model import Case
 from snapdrift.store import codec, rows
-from snapdrift.store.format import explained
+from snapdrift.store.format import ATTEMPT_STARTED, explained
 from snapdrift.store.header import RunHeader, RunState, require_file_names
 from snapdrift.store.streams import Reading
 
@@ -69,6 +69,11 @@ class RunFile(Closable):
     def finished_at(self) -> str | None:
         """When it was finished (ISO 8601), None before."""
         return self.meta("finished_at")
+
+    @property
+    def attempt_started_at(self) -> str | None:
+        """When the command began that worked on it last (ISO 8601), None where the file does not say."""
+        return self.meta(ATTEMPT_STARTED)
 
     @property
     def suite(self) -> dict[str, Any]:
