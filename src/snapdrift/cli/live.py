@@ -78,9 +78,8 @@ class Speed:
 def plain_line(progress: Progress, rates: Rates) -> str:
     """One line for logs: `s: 120 of 400 answered, 2 failed, 16 in flight; 310 requests/min; $0.01 so far`."""
     if progress.phase is Phase.GRADING:
-        return ": ".join(
-            filter(None, (readable(progress.suite), "; ".join(("asking has ended", *_graded(progress, rates)))))
-        )
+        told = f"asking has ended; {GRADING}" if progress.total is None else "; ".join(_graded(progress, rates))
+        return ": ".join(filter(None, (readable(progress.suite), told)))
     counts = [_counted(progress)]
     if progress.reused:
         counts.append(f"{progress.reused:,} of them reused")
@@ -115,8 +114,8 @@ def live_line(progress: Progress, rates: Rates, width: int, *, bar: str = "â–ˆâ–
     """The line for a terminal so many columns wide; what does not fit is left out, the least important first."""
     if progress.phase is Phase.GRADING:
         cost = _cost(progress) if progress.usd else None
-        pieces = (readable(progress.suite)[:40], *_graded(progress, rates), cost)
-        return "  ".join(filter(None, pieces))[: max(0, width)]
+        graded = (readable(progress.suite)[:40], *_graded(progress, rates), cost)
+        return "  ".join(filter(None, graded))[: max(0, width)]
     asked = "judging " if progress.phase is Phase.JUDGES else ""
     share = None if not progress.total else min(1.0, progress.done / progress.total)
     count = f"{asked}{progress.done:,}" + (f"/{progress.total:,}" if progress.total is not None else " answered")
