@@ -310,11 +310,12 @@ ROWS = [
         waits=(1.65, 1.65),
     ),
     Row(
-        "429 with more than is waited for",
+        "429 with more than two minutes",
         Reply(429, LIMIT, {"retry-after": "300"}),
         LIMITED,
-        1,
+        ATTEMPTS,
         f"{REACHED}. It asks to wait 300 s; f{SLOWER}",
+        waits=(300.5, 300.5),
     ),
     Row(
         "429 insufficient_quota",

@@ -80,7 +80,7 @@ def test_two_runs_at_once_never_spend_more_than_the_day_has(
     assert abs(standing.spent - sum(spent) * NANO) < 1000
     assert standing.held == standing.unsettled == 0
     reasons = " ".join(verdict(root)["decision"]["reasons"])
-    assert "the budget of $0.004 a day (" in reasons
+    assert "The budget of $0.004 a day (" in reasons
 
     (plan,) = json.loads(snapdrift("plan", "evals/capitals.yaml", "--json", cwd=root).stdout)["suites"]
     assert plan["day"]["limit_usd"] == 0.004

@@ -156,7 +156,7 @@ def test_the_report_says_how_pairs_were_judged_and_shows_the_difference_on_its_s
     text = " ".join(render_terminal(outcome.view).split())
     page = outcome.reports.html.read_text()
     document = json.loads(outcome.reports.verdict.read_text())
-    assert "better november 0.00 → −0.25 −0.25 [" in text
+    assert "better 0.00 → −0.25 −0.25 [" in text
     assert "of 48 cases it loses 24, wins 12 and ties 12." in text
     assert "24 cases newly fail, 12 newly pass; all of the 24 are lost to the baseline." in text
     assert "orders: `november` against `august` on better: of 36 pairs of answers that were judged in both" in text

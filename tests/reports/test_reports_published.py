@@ -256,7 +256,7 @@ def test_a_newly_failing_case_is_red_where_its_comparison_breaks_the_gate_and_sk
     root = ET.fromstring(render_junit(view))  # noqa: S314
     found = {test.get("name"): [(r.tag, r.get("message")) for r in test] for test in root.iter("testcase")}
     assert found["delivery-002 [valid, november]"] == [("failure", "unextracted")]
-    assert found["delivery-002 [queue, november]"] == [("skipped", f"{WITHIN}: unextracted")]
+    assert found["delivery-002 [queue, november]"] == [("skipped", f"newly fails{WITHIN}: unextracted")]
 
 
 @pytest.mark.parametrize("word", list(DecisionWord))

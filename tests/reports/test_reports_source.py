@@ -74,6 +74,7 @@ def test_a_stored_run_gives_the_same_reports_as_the_run_itself_also_when_its_fil
     if not kept:
         monkeypatch.setattr(source, "_FEW", 0)
     data: RunData = make_run(cases=12).build()
+    data = replace(data, run=replace(data.run, attempt_started_at=stored.attempt_started_at))
     view, expected = build_view(run_data(stored, data.metrics, data.warnings)), build_view(data)
     stored.close()
     for render in (render_html, render_csv, render_junit, render_verdict, render_terminal):

@@ -201,7 +201,7 @@ def test_junit_of_a_pass_is_green(make_run: MakeRun) -> None:
     evaluation = replace(data.evaluation, decision=Decision(DecisionWord.PASSED), comparisons=alike, gate=gate)
     root = ET.fromstring(render_junit(build_view(replace(data, evaluation=evaluation))))  # noqa: S314
     assert (root.get("failures"), root.get("errors")) == ("0", "0")
-    assert {test.get("message", "").partition(":")[0] for test in root.iter("skipped")} == {WITHIN}
+    assert {test.get("message", "").partition(":")[0] for test in root.iter("skipped")} == {f"newly fails{WITHIN}"}
 
 
 @pytest.mark.parametrize(
@@ -289,8 +289,8 @@ def test_junit_calls_no_newly_failing_case_within_the_gate_that_breaks_it_as_a_m
     told = {name: str(found.get("message")) for name, found in skipped.items() if found is not None}
     golden = [text for name, text in told.items() if name.startswith("delivery-002 ")]
     assert golden
-    assert all(text.startswith(f"{BREAKS_ELSEWHERE}: ") for text in golden)
-    assert any(text.startswith(f"{WITHIN}: ") for text in told.values())
+    assert all(text.startswith(f"newly fails{BREAKS_ELSEWHERE}: ") for text in golden)
+    assert any(text.startswith(f"newly fails{WITHIN}: ") for text in told.values())
 
 
 def test_an_interval_that_seems_to_disagree_is_explained_by_what_makes_it_so(make_run: MakeRun) -> None:

@@ -113,4 +113,4 @@ def test_it_is_said_which_decides_where_interval_and_verdict_seem_to_disagree(
     told = disagreement_sentence([one])
 
     assert bool(told) is seems
-    assert (f"{one.metric} of {one.candidate}: the tests decide" in told) is seems
+    assert (f"seem to disagree on {one.metric} of {one.candidate}: " in told) is seems

@@ -117,7 +117,8 @@ def test_a_change_by_an_outcome_that_is_not_accepted_names_the_outcome(make_run:
 def test_the_change_sentence_says_how_many_and_why(make_run: MakeRun) -> None:
     sentences = dict(build_view(make_run(cases=140).build()).change_sentences)
     assert sentences["november"] == (
-        "november: 36 cases newly fail, 17 newly pass; mostly format: 28 of the 36 (code fence), 8 are content."
+        "november: 36 cases newly fail, 17 newly pass; mostly format: 28 of the 36 (code fence), 8 are content; "
+        "1 could not be compared."
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from snapdrift.reports.case_views import CaseGroup, CaseView, Change, MustPassStatus, MustPassView
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.excerpts import excerpts
+from snapdrift.reports.scales import without_mark
 
 if TYPE_CHECKING:
     from snapdrift.api import Run
@@ -94,14 +95,15 @@ def _worst(view: View, metric: str, candidate: str, *, texts: bool) -> Iterator[
         yield f"accepted, and left out: {_listed(sorted(accepted))}"
     if not found:
         return
+    moved = "worse" if metric in without_mark(view.metrics) else "newly failing"
     if not texts:
-        yield f"newly failing ({len(found)}): {_listed([one.id for one, _ in found])}"
+        yield f"{moved} ({len(found)}): {_listed([one.id for one, _ in found])}"
         return
     looked_at = list(islice(found, _LOOKED_AT))
     cases = list(view.cases.pick(one.place for one, _ in looked_at))
     ranked = sorted(zip(cases, looked_at, strict=True), key=lambda pair: -_loss(pair[0], pair[1][1][0]))
     worst = ranked[:SHOWN]
-    yield f"worst cases ({len(worst)} of {len(found)} newly failing):"
+    yield f"worst cases ({len(worst)} of {len(found)} {moved}):"
     for case, (_, changes) in worst:
         yield from _case_lines(case, changes, "  ")
 

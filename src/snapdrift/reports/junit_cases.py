@@ -9,14 +9,15 @@ from snapdrift.model import Severity
 from snapdrift.reports.case_views import CaseGroup, CaseOutline, Change, MustPassStatus
 from snapdrift.reports.escaping import shortened
 from snapdrift.reports.excerpts import Excerpt, excerpts, with_texts
+from snapdrift.reports.scales import without_mark
 from snapdrift.reports.view import View
 
 LISTED = 1_000
 """How many newly failing cases get a test case of their own; the rest is counted in one more."""
 
-WITHIN = "newly fails, within the gate"
-ACCEPTED = "newly fails, accepted"
-BREAKS_ELSEWHERE = "newly fails; this comparison does not break the gate, the must-pass case does"
+WITHIN = ", within the gate"
+ACCEPTED = ", accepted"
+BREAKS_ELSEWHERE = "; this comparison does not break the gate, the must-pass case does"
 _NAME = 300
 
 Compared = tuple[str, str, str]
@@ -65,13 +66,16 @@ def newly_failing(view: View, broken: Collection[Compared]) -> Iterator[Failing]
 
     found.sort(key=lambda pair: not breaks(*pair))
     several = len({change.baseline for _, change in found}) > 1
+    scales = without_mark(view.metrics)
     texts = with_texts(view, [one for one, _ in found[:LISTED]])
     for (one, case), (_, change) in zip(texts, found, strict=False):
         against = f" against {change.baseline}" if several else ""
         fine = accepted.get((one.id, change.metric, change.candidate))
         within = BREAKS_ELSEWHERE if (one.id, change.candidate) in red else WITHIN
         within = within if fine is None else f"{ACCEPTED} by {shortened(fine.by, _NAME)} until {fine.until}"
-        yield _failing(one.id, against, change, excerpts(case, [change]), "" if breaks(one, change) else within)
+        moved = "is worse" if change.metric in scales else "newly fails"
+        why = "" if breaks(one, change) else moved + within
+        yield _failing(one.id, against, change, excerpts(case, [change]), why)
     if rest := found[LISTED:]:
         breaking = any(breaks(*pair) for pair in rest)
         told = f"{len(rest)} more newly failing: they are in the report"
