@@ -23,6 +23,7 @@ from snapdrift.store.reader import StoredRun, open_run
 from snapdrift.store.writer import RunWriter
 
 MakeRun = Callable[..., Any]
+INSTRUCTIONS = "Answer only with the JSON asked for."
 
 
 def _write(path: Path, data: RunData, *, concluded: bool) -> None:
@@ -52,7 +53,7 @@ def _write(path: Path, data: RunData, *, concluded: bool) -> None:
     calls = [Call(response.call, place) for place, response in enumerate(answers)]
     with RunWriter.create(path, header, held(data).cases, calls) as writer:
         for response in answers:
-            body = {"instructions": "Answer only with the JSON asked for.", "input": response.call.case_id}
+            body = {"instructions": INSTRUCTIONS, "input": response.call.case_id}
             writer.record_now(response, Request(response.call, 0, Endpoint.RESPONSES, "http://x", body, ""))
         writer.add_scores(held(data).scores)
         if concluded:
@@ -75,6 +76,9 @@ def test_a_stored_run_gives_the_same_reports_as_the_run_itself_also_when_its_fil
         monkeypatch.setattr(source, "_FEW", 0)
     data: RunData = make_run(cases=12).build()
     data = replace(data, run=replace(data.run, attempt_started_at=stored.attempt_started_at))
+    data = changed(
+        data, prompt=lambda case, _: PromptView(f"[instructions]\n{INSTRUCTIONS}\n\n[user]\n{case}", said=case)
+    )
     view, expected = build_view(run_data(stored, data.metrics, data.warnings)), build_view(data)
     stored.close()
     for render in (render_html, render_csv, render_junit, render_verdict, render_terminal):
