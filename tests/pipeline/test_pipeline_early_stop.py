@@ -71,7 +71,7 @@ def test_a_run_whose_drop_shows_early_is_stopped_and_the_rest_is_not_asked(looke
     assert (comparison.units_fed, comparison.units_planned, comparison.stopped_early) == (25, 200, True)
     assert comparison.n == went.fed == 25
     requests = asked(log, outcome.run_id)
-    assert 50 <= len(requests) <= 50 + 2 * CONCURRENCY
+    assert 50 <= len(requests) < 100  # others go on while an answer that is early in the order is slow
     answered = sum(variant.outcomes["ok"] for variant in evaluation.variants)
     spared = sum(variant.outcomes[Outcome.NOT_NEEDED] for variant in evaluation.variants)
     assert (answered, spared) == (len(requests), 400 - len(requests))

@@ -19,9 +19,12 @@ from snapdrift import pipeline
 from snapdrift.conclusions import Comparison
 from snapdrift.errors import InsufficientError, Interrupted, SuiteError, UsageError
 from snapdrift.execution.engine import Progress
-from snapdrift.model import Outcome, Purpose, Verdict
+from snapdrift.model import CallKey, Outcome, Purpose, Verdict
 from snapdrift.pipeline.drawing import DrawRequest, draw_sheet
+from snapdrift.pipeline.judgements import Judgements
+from snapdrift.pipeline.prepare import prepare
 from snapdrift.pipeline.sequences import order_of
+from snapdrift.pipeline.suite_graders import graders_of
 from snapdrift.reports.markdown import render_markdown
 from snapdrift.reports.terminal import render_terminal
 from snapdrift.standin.behaviours import Behaviour
@@ -308,6 +311,23 @@ def test_a_run_stops_early_on_preferences_whatever_comes_back_first(suite, ask) 
         assert received(log, outcome.run_id) < 4 * len(cases)
     assert concluded(one.evaluation.comparisons[0]) == concluded(many.evaluation.comparisons[0])
     assert received(log, one.run_id) <= 4 * 25 + 4
+
+
+def test_an_answer_whose_rival_is_stored_while_it_is_taken_in_is_asked_about_once(lost, monkeypatch) -> None:
+    (path,) = lost.run_path.parents[2].glob("evals/*.yaml")
+    prepared = prepare(path, pipeline.RunOptions())
+    case, graders = prepared.cases[2], tuple(graders_of(prepared.suite))  # of which the two say different things
+    with open_run(lost.run_path) as stored:
+        answer = stored.response(CallKey(case.id, "november", 0))
+        assert answer is not None
+        rival, reads = stored.response, iter([None])  # at first it is not there, from then on it is
+        monkeypatch.setattr(stored, "response", lambda key: next(reads, rival(key)) if not key.grader else None)
+        judgements = Judgements(stored, "test", {"november": ("august",)})
+        assert judgements.to_ask(graders, case, answer, 0) == ([], [])
+        asked, awaited = judgements.to_ask(graders, case, answer, 0)
+        assert [call.key for call, _ in asked] == awaited
+        assert len(awaited) == 2
+        assert judgements.to_ask(graders, case, answer, 0) == ([], awaited)
 
 
 def test_what_never_comes_back_holds_up_no_look(suite, ask) -> None:

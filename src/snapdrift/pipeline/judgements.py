@@ -6,7 +6,7 @@ answer, the same things shown. The first in the order of the answers is asked, u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,10 @@ class Judgements:
 
     def take_in(self, graders: tuple[Grader, ...], case: Case, response: Response, position: int) -> None:
         """Notes the questions of an answer, and which of them the run file has a reply to."""
-        for grader, key, question in self._asked_of(graders, case, response):
+        self._note(self._asked_of(graders, case, response), case, position)
+
+    def _note(self, asked: Iterable[tuple[Grader, CallKey, JudgeQuestion]], case: Case, position: int) -> None:
+        for grader, key, question in asked:
             request = self._request(key, question)
             identity = _identity(request)
             self._identities[key] = identity
@@ -94,15 +97,18 @@ class Judgements:
                 yield known.call, question, known.measured
 
     def to_ask(
-        self, graders: tuple[Grader, ...], case: Case, response: Response
+        self, graders: tuple[Grader, ...], case: Case, response: Response, position: int
     ) -> tuple[list[tuple[Call, JudgeQuestion]], list[CallKey]]:
-        """What is to be asked now about an answer that was taken in, and the calls of its own that a reply is due to.
+        """Takes an answer in; what is to be asked about it now, and the calls of its own that a reply is due to.
 
         A question that is under way already is not asked again, but its reply is waited for.
         """
+        # Once for both: while a run asks, the answer that this one is compared with may be stored at any moment.
+        asked = list(self._asked_of(graders, case, response))
+        self._note(asked, case, position)
         ask: list[tuple[Call, JudgeQuestion]] = []
         awaited: list[CallKey] = []
-        for _, key, question in self._asked_of(graders, case, response):
+        for _, key, question in asked:
             known = self._questions[self._identities[key]]
             if known.settled or (known.asked >= MOST_ASKED and not known.waiting):
                 continue

@@ -158,8 +158,7 @@ class Looking:
         self, answer: Response, judges: tuple[Grader, ...]
     ) -> tuple[list[tuple[Call, JudgeQuestion]], list[CallKey]]:
         case = self._cases[answer.call.case_id]
-        self._judgements.take_in(judges, case, answer, self._positions[answer.call])
-        return self._judgements.to_ask(judges, case, answer)
+        return self._judgements.to_ask(judges, case, answer, self._positions[answer.call])
 
     def _compared_with(self, baseline: CallKey) -> Iterator[Response]:
         """The answers taken in before whose baseline an answer is."""
