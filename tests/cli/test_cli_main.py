@@ -82,6 +82,27 @@ def test_help_and_version_load_nothing_heavy_and_no_other_command(arguments, com
     assert done.stderr.splitlines()[-1] == f"{[*commands]} []"
 
 
+def test_checking_a_suite_of_floors_loads_nothing_that_reads_runs_asks_or_draws(tmp_path):
+    (tmp_path / "snapdrift.toml").write_text("")
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "evals" / "s.yaml").write_text(
+        "suite: s\ncases: [{id: a, q: x}]\nprompt: {input: '{{ q }}'}\nvariants: {v: {model: gpt-4o-2024-11-20}}\n"
+        "graders: [{name: any, regex: .}]\ngate: {metrics: {any: {at_least: 0.5}}}\n"
+    )
+    packages = ("snapdrift.store.reader", "snapdrift.conclusions", "snapdrift.reports", "snapdrift.execution")
+    program = (
+        "import sys\nsys.argv = ['snapdrift', 'check', 'evals/s.yaml']\n"
+        "from snapdrift.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        f"print(sorted({{*{packages!r}, 'pandas', 'scipy', 'openai'}} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert "evals/s.yaml: ok" in done.stdout, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
 def test_the_version_is_that_of_the_package(snapdrift, tmp_path):
     from snapdrift import __version__
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import CatalogError, UsageError
 from snapdrift.model import Endpoint, Request, Variant
 from snapdrift.pipeline.options import Limits
-from snapdrift.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.planning import SuitePlan
     from snapdrift.pipeline.prepare import Prepared
+    from snapdrift.pipeline.targets import Target
     from snapdrift.suites.resolved import Suite
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import CallKey, Case, Gate, MetricSpec, OnInconclusive, Results, Variant, sha256
 from snapdrift.stats.case_order import Unit, drawn_order
-from snapdrift.store import RunHeader, StoredRun, codec
+from snapdrift.store import codec
 from snapdrift.suites.stopping import Looked, design_obstacles, rest_of
 
 if TYPE_CHECKING:
     from snapdrift.stats.sequential import StoppingRule
+    from snapdrift.store import RunHeader, StoredRun
     from snapdrift.suites.resolved import Suite
     from snapdrift.verdicts.looks import Looks
     from snapdrift.verdicts.planned import PlannedComparison

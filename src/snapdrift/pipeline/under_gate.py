@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 def under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: RunOptions) -> Prepared:
     """What is to be run of a loaded suite under the gate that the options name."""
-    from snapdrift.pipeline.failed import failed_cases
     from snapdrift.pipeline.references import refer
     from snapdrift.pipeline.sequences import design_of, require_design
 
@@ -39,6 +38,8 @@ def under_gate(workspace: Workspace, suite: Suite, catalog: Catalog, options: Ru
     require_calibratable_metrics(suite, gate)
     again = None
     if options.selection.failed:
+        from snapdrift.pipeline.failed import failed_cases
+
         again = failed_cases(options.selection.failed, suite, options.selection.variants, _runs_dir(workspace, options))
         options.notice(f"{suite.path}: --failed: {again.sentence()}")
     cases = _cases(suite, gate, options.selection, again)
