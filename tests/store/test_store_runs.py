@@ -23,9 +23,15 @@ def runs_dir(tmp_path: Path, create: Create) -> Path:
     return tmp_path
 
 
-def test_a_run_id_is_its_start_in_utc_and_four_drawn_digits() -> None:
-    now = datetime(2026, 11, 22, 15, 3, 5, tzinfo=timezone(timedelta(hours=1)))
-    assert new_run_id(now, random.Random(3)) == f"20261122-140305-{random.Random(3).getrandbits(16):04x}"
+def test_a_run_id_is_its_start_in_utc_and_two_drawn_digits() -> None:
+    now = datetime(2026, 11, 22, 15, 3, 5, 500_000, tzinfo=timezone(timedelta(hours=1)))
+    assert new_run_id(now, random.Random(3)) == f"20261122-140305-80{random.Random(3).getrandbits(8):02x}"
+
+
+def test_ids_of_runs_that_start_in_one_second_sort_as_they_start() -> None:
+    second, rng = datetime(2026, 11, 22, 14, 3, 5, tzinfo=UTC), random.Random(3)
+    ids = [new_run_id(second + timedelta(microseconds=n), rng) for n in range(0, 1_000_000, 10_000)]
+    assert ids == sorted(ids)
 
 
 def test_run_ids_of_one_moment_differ() -> None:

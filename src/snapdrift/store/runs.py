@@ -35,8 +35,13 @@ class RunSummary:
 
 
 def new_run_id(now: datetime, rng: random.Random) -> str:
-    """An id that sorts by its start (UTC) and is a plain file name: `20261122-140305-8f3a`."""
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{rng.getrandbits(16):04x}"
+    """An id that sorts by its start (UTC) and is a plain file name: `20261122-140305-8f3a`.
+
+    Of the last four digits two are the part of the second, in 256ths, so that `latest` is the latest of runs that take
+    less than a second (of kept answers, say), and two are drawn.
+    """
+    start = now.astimezone(UTC)
+    return f"{start:%Y%m%d-%H%M%S}-{start.microsecond * 256 // 1_000_000:02x}{rng.getrandbits(8):02x}"
 
 
 def run_path(run_id: str, runs_dir: Path) -> Path:
