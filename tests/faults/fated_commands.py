@@ -6,6 +6,7 @@ imports behind it. It answers with the process id, and with the exit code once i
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
@@ -81,12 +82,16 @@ def told_what_is_stored(path: str) -> None:
     record = RunWriter.record
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    async def told(self: RunWriter, response: Any, request: Any) -> None:
-        await record(self, response, request)
-        key = response.call
-        if response.outcome.measured:
-            line = json.dumps([self.path.name, key.case_id, key.variant, key.repeat, key.grader, len(response.raw)])
-            os.write(out, f"{line}\n".encode())
+    def told(self: RunWriter, response: Any, request: Any) -> asyncio.Future[None]:
+        def tell(stored: asyncio.Future[None]) -> None:
+            key = response.call
+            if response.outcome.measured and not stored.cancelled() and stored.exception() is None:
+                line = json.dumps([self.path.name, key.case_id, key.variant, key.repeat, key.grader, len(response.raw)])
+                os.write(out, f"{line}\n".encode())
+
+        storing = record(self, response, request)
+        storing.add_done_callback(tell)
+        return storing
 
     RunWriter.record = told  # type: ignore[method-assign]
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -121,6 +124,27 @@ def test_a_wrong_type_deep_inside_is_an_error_that_names_the_place() -> None:
 def test_only_a_whole_number_is_a_whole_number(value: object) -> None:
     with pytest.raises(StoreError, match="expected a whole number"):
         codec.from_json(int, value)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    one: str | None = None
+    several: tuple[str, ...] = ()
+    pair: tuple[str, int] = ("", 0)
+    distinct: frozenset[str] = frozenset()
+    named: Mapping[str, float] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("name", ["several", "pair", "distinct", "named"])
+def test_a_text_is_read_only_where_a_text_is_meant(name: str) -> None:
+    assert codec.from_json(Kinds, {"one": "text"}) == Kinds("text")
+    with pytest.raises(StoreError, match=f"k.{name}: found 'text', expected a (list|mapping)"):
+        codec.from_json(Kinds, {name: "text"}, "k")
+
+
+def test_a_wrong_value_of_a_mapping_is_named() -> None:
+    with pytest.raises(StoreError, match=r"k\.named\.b: found 'x', expected a number"):
+        codec.from_json(Kinds, {"named": {"a": 1, "b": "x"}}, "k")
 
 
 def test_an_unknown_word_of_a_closed_set_is_an_error_that_lists_the_set() -> None:

@@ -70,6 +70,19 @@ def test_the_header_reads_back_as_it_was_written(path: Path, make_header: Callab
         assert run.header == make_header(run_id="run")
 
 
+def test_items_are_given_on_while_their_cases_are_read_a_few_at_a_time(tmp_path: Path, create: Create) -> None:
+    cases = [Case(f"c{n}", {"n": n}) for n in range(50)]
+    with create(tmp_path / "many.db") as writer:
+        writer.add_cases(cases)
+    asked = [f"c{n * 7 % 50}" for n in range(120)]
+    with open_run(tmp_path / "many.db") as run:
+        known = run.known_cases()
+        found = [(case_id, known[case_id]) for case_id in known.ahead(iter(asked), str)]
+        assert found == [(case_id, cases[int(case_id[1:])]) for case_id in asked]
+        with pytest.raises(StoreError, match="damaged, it has calls of case gone and no such case"):
+            [known[case_id] for case_id in known.ahead(["c1", "gone"], str)]
+
+
 def test_cases_read_back_in_the_order_of_the_dataset(path: Path, cases: tuple[Case, ...]) -> None:
     with open_run(path) as run:
         assert run.cases() == cases
@@ -242,6 +255,12 @@ def test_a_packed_text_that_would_fill_the_memory_is_refused(monkeypatch: pytest
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_packed_text_unpacks_to_itself(text: str) -> None:
+    assert decompress(compress(text)) == text
+
+
+@pytest.mark.parametrize("length", [8191, 8192, 8193, 200_000])
+def test_a_text_unpacks_to_itself_however_long_it_is(length: int) -> None:
+    text = "".join(str(n * n) for n in range(length))[:length]
     assert decompress(compress(text)) == text
 
 

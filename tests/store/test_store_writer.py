@@ -30,12 +30,16 @@ def score(value: float, metric: str = "exact") -> Score:
     return Score("one", "a", 0, metric, value, value > 0, Reason.PASSED if value else Reason.WRONG)
 
 
+async def recorded(writer: RunWriter, response: Response, request: Request) -> None:
+    await writer.record(response, request)
+
+
 def test_what_was_recorded_is_there_for_a_reader_beside_the_writer(
     tmp_path: Path, create: Create, calls: Calls, request_of: RequestOf, response_of: ResponseOf
 ) -> None:
     key = calls[0].key
     with create(tmp_path / "run.db") as writer:
-        asyncio.run(writer.record(response_of(key), request_of(key)))
+        asyncio.run(recorded(writer, response_of(key), request_of(key)))
         with open_run(writer.path) as run:
             assert run.response(key) == response_of(key)
 

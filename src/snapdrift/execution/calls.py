@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from snapdrift.execution.asker import Asker, GivenUp
 from snapdrift.execution.steps import Onward, Stepping, step_of
@@ -110,16 +109,22 @@ class Caller:
             raise CutOff(Ending(job.request, cut.response, job.steps, asked=True)) from None
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Does what must not be left half done, also when the task is cancelled: it may have been paid for."""
+async def to_the_end(work: Awaitable[None], then: Callable[[], None] | None = None) -> None:
+    """Waits for what must not be left half done, and does what comes `then`, also when the task is cancelled.
+
+    It may have been paid for. A future is waited for as it is: a task for each answer takes longer than to store it.
+    """
     doing = asyncio.ensure_future(work)
     try:
         await asyncio.shield(doing)
     except asyncio.CancelledError:
         await asyncio.wait({doing})
-        if not doing.cancelled():
-            doing.exception()  # the run ends with the first such error; the others would be printed unread
+        # The run ends with the first error of this kind; the others would be printed unread.
+        if not doing.cancelled() and doing.exception() is None and then is not None:
+            then()
         raise
+    if then is not None:
+        then()
 
 
 def _ending(job: Job, response: Response) -> Ending:

@@ -39,4 +39,4 @@ class SystemClock:
 
 def timestamp(moment: datetime) -> str:
     """A moment as it is stored: ISO 8601 in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="milliseconds")

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from snapdrift.execution.asker import Ask, Asker, Costs, Price, Reuse, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
@@ -205,11 +206,11 @@ class _Run:
             try:
                 ending = await self._caller.make(job)
                 if ending is not None:
-                    await to_the_end(self._store(ending))
+                    await self._store(ending)
             except CutOff as cut:
                 # A resumed run has to know what may have been billed; the request itself is asked again then.
                 self._given_up += 1
-                await to_the_end(self._store(cut.ending))
+                await self._store(cut.ending)
                 raise
             finally:
                 self._in_flight -= 1
@@ -249,7 +250,9 @@ class _Run:
 
     async def _store(self, ending: Ending) -> None:
         response = with_steps(ending.response, ending.steps)
-        await self._record(response, ending.request)
+        await to_the_end(self._record(response, ending.request), partial(self._count, ending, response))
+
+    def _count(self, ending: Ending, response: Response) -> None:
         if response.outcome is Outcome.API_ERROR:
             self._count_failure(ending, response)
         else:

@@ -67,8 +67,10 @@ def _follow(stored: StoredRun, calls: BinaryIO, frames: BinaryIO) -> None:
     """Grades the answers to the calls that are read, a line of them at a time, until there are no more."""
     grade = _grading(stored)
     for line in calls:
-        answers = [stored.response(CallKey(*call)) for call in json.loads(line)]
-        write_frame(frames, ROWS, packed(rows_of(grade([answer for answer in answers if answer is not None]))))
+        with stored.at_one_moment():  # else each is read as if the file had changed
+            answers = [stored.response(CallKey(*call)) for call in json.loads(line)]
+            scores = grade([answer for answer in answers if answer is not None])
+        write_frame(frames, ROWS, packed(rows_of(scores)))
 
 
 def _grading(stored: StoredRun) -> Callable[[Sequence[Response]], list[Score]]:
@@ -80,7 +82,7 @@ def _grading(stored: StoredRun) -> Callable[[Sequence[Response]], list[Score]]:
     def grade(answers: Sequence[Response]) -> list[Score]:
         return [
             score
-            for answer in answers
+            for answer in cases.ahead(answers, lambda answer: answer.call.case_id)
             for grader in graders
             for score in read_scores(grader, cases[answer.call.case_id], answer)
         ]

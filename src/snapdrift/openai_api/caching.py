@@ -59,7 +59,7 @@ def prompt_cache_key(variant: Variant, body: Mapping[str, Any]) -> str | None:
 
 def cache_prefix(variant: Variant, body: Mapping[str, Any]) -> CachePrefix | None:
     """The prefix of a request body that others may share, None where none is long enough to be cached."""
-    if not variant.endpoint.over_http or _most_bytes(body) < MIN_PREFIX_BYTES:
+    if not variant.endpoint.over_http or _is_plainly_short(body) or _most_bytes(body) < MIN_PREFIX_BYTES:
         return None
     for shared in (_same_for_every_case(variant, body), _before_the_last_expression(variant, body)):
         if _prefix_bytes(shared) >= MIN_PREFIX_BYTES:
@@ -154,6 +154,16 @@ def _definitions(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(text, Mapping) and text.get("format"):
         found["text"] = {"format": text["format"]}
     return found
+
+
+def _is_plainly_short(body: Mapping[str, Any]) -> bool:
+    """Whether a body has texts alone, and so few that nothing needs to be read closer: most have."""
+    messages = body["input"] if "input" in body else body.get("messages", ())
+    told = [messages] if isinstance(messages, str) else [_content(message) for message in messages]
+    told.append(body.get("instructions") or "")
+    texts = [text for text in told if isinstance(text, str)]
+    # A character has four bytes at most.
+    return len(texts) == len(told) and 4 * sum(map(len, texts)) < MIN_PREFIX_BYTES and not _definitions(body)
 
 
 def _most_bytes(body: Mapping[str, Any]) -> int:

@@ -75,7 +75,7 @@ class Poster:
             async with self._opened.post(
                 url,
                 data=data,
-                headers={**self._headers, **more},
+                headers=more,
                 allow_redirects=False,
                 timeout=self._bounds,
             ) as reply:
@@ -104,7 +104,9 @@ class Poster:
             connector = aiohttp.TCPConnector(
                 limit=self._max_connections, ssl=self._tls, keepalive_timeout=_KEEP_ALIVE_SECONDS
             )
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=self._headers
+            )
         return self._session
 
 

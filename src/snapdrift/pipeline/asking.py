@@ -201,7 +201,7 @@ async def _ask_answers(ways: Ways, looking: Looking | None, calls: PlannedCalls)
     by_batch = partial(calls.requests, batched=True)
     if looking is not None:
         return await _ask_and_look(ways, looking, by_batch)
-    return await ways.ask(calls.requests(), by_batch)
+    return await ways.ask(await asyncio.to_thread(calls.requests), by_batch)
 
 
 def _recording(writer: RunWriter, beside: Beside | None) -> Record:

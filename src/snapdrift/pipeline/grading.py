@@ -110,7 +110,7 @@ def grade_answers(
     cases, graders = stored.known_cases(), graders_of(suite)
     found = judgements_of(stored, judges_of(suite), cases, run_baselines(stored, suite))
     found.kept = kept_of(stored, graders)
-    answers = _answers(stored)
+    answers = cases.ahead(_answers(stored), lambda answer: answer.call.case_id)
     while portion := list(islice(answers, PORTION if code else 1)):
         if code:
             code.call(
@@ -124,7 +124,7 @@ def grade_answers(
 def grade_ungraded(stored: StoredRun, suite: Suite, graded: Callable[[int], None] = lambda _: None) -> Iterator[Score]:
     """The scores of the stored answers that have none, by graders that grade alone; `graded` as in `grade_answers`."""
     cases, graders = stored.known_cases(), graders_of(suite)
-    for response in stored.ungraded():
+    for response in cases.ahead(stored.ungraded(), lambda answer: answer.call.case_id):
         for grader in graders:
             yield from read_scores(grader, cases[response.call.case_id], response)
         graded(1)

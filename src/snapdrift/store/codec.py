@@ -120,6 +120,14 @@ def _decoder(kind: Any) -> Decoder:
     raise TypeError(f"the store has no JSON form for fields of type {kind}")
 
 
+def _plain(kind: Any) -> type[Any] | None:
+    """The one type whose values are their own JSON form, in a field of such a type; None where there is none."""
+    if get_origin(kind) in (Union, types.UnionType):
+        inner = [argument for argument in get_args(kind) if argument is not type(None)]
+        kind = inner[0] if len(inner) == 1 else None
+    return kind if kind in (str, int, bool, float) else None
+
+
 def _exactly(kind: type[Any], expected: str) -> Decoder:
     def read(data: Any, place: str) -> Any:
         if type(data) is not kind:
@@ -161,7 +169,10 @@ def _sequence(item: Any) -> Callable[[Any, str], Sequence[Any]]:
     def read_all(data: Any, place: str) -> list[Any]:
         if type(data) is not list:
             raise CodecError(place, data, "a list")
-        return [read(entry, f"{place}[{index}]") for index, entry in enumerate(data)]
+        try:
+            return [read(entry, place) for entry in data]
+        except CodecError:  # only now is it worth saying of every entry where it stands; so below
+            return [read(entry, f"{place}[{index}]") for index, entry in enumerate(data)]
 
     return read_all
 
@@ -187,7 +198,10 @@ def _mapping(arguments: tuple[Any, ...]) -> Decoder:
     def read(data: Any, place: str) -> dict[str, Any]:
         if type(data) is not dict:
             raise CodecError(place, data, "a mapping")
-        return {key: read_value(value, f"{place}.{key}") for key, value in data.items()}
+        try:
+            return {key: read_value(value, place) for key, value in data.items()}
+        except CodecError:
+            return {key: read_value(value, f"{place}.{key}") for key, value in data.items()}
 
     return read
 
@@ -207,21 +221,30 @@ def _enum(kind: type[Enum]) -> Decoder:
 def _dataclass(kind: type[Any]) -> Decoder:
     hints = get_type_hints(kind)
     readers = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
-    required = [
+    plain = {name: _plain(hints[name]) for name in readers}
+    required = tuple(
         field.name
         for field in dataclasses.fields(kind)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
+    )
+    needed = frozenset(required)
 
     def read(data: Any, place: str) -> Any:
         if type(data) is not dict:
             raise CodecError(place, data, f"a {kind.__name__}")
-        for name in required:
-            if name not in data:
-                raise CodecError(f"{place}.{name}".lstrip("."), None, f"a value (it is missing in a {kind.__name__})")
+        if not needed <= data.keys():
+            name = next(name for name in required if name not in data)
+            raise CodecError(f"{place}.{name}".lstrip("."), None, f"a value (it is missing in a {kind.__name__})")
         try:
-            return kind(**{name: reader(data[name], place) for name, reader in readers.items() if name in data})
-        except CodecError:  # only now is it worth saying of every field where it stands
+            return kind(
+                **{
+                    # Most fields are what they should be, and to ask a reader takes longer than to see that.
+                    name: value if type(value) is plain[name] else readers[name](value, place)
+                    for name, value in data.items()
+                    if name in readers
+                }
+            )
+        except CodecError:
             known = {name: data[name] for name in readers if name in data}
             return kind(**{name: readers[name](value, f"{place}.{name}".lstrip(".")) for name, value in known.items()})
 

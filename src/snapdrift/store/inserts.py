@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from snapdrift.errors import StoreError
@@ -40,8 +41,10 @@ def put_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
 
 def put_response(connection: sqlite3.Connection, response: Response, request: Request) -> None:
     """Stores how a call ended and its last request, inside a transaction. Raises `StoreError` for an unplanned call."""
-    call, hashed = call_id(connection, response.call), response.request_hash or request.hash
-    _keep_cost(connection, call)
+    call, usd_before = _answered_call(connection, response.call)
+    hashed = response.request_hash or request.hash
+    if usd_before:
+        _keep_cost(connection, usd_before)
     connection.execute(
         "INSERT OR REPLACE INTO responses (call, outcome, usd, record, raw) VALUES (?, ?, ?, ?, ?)",
         (call, *response_columns(response, last_request_usd(response), hashed)),
@@ -70,35 +73,38 @@ def response_columns(
 
     `known_hash` is the hash in the row of its request, None where that is not known: it is not written twice.
     """
-    record = codec.to_json(response)
-    raw = compress(body_without_keys(record.pop("raw")))
-    del record["call"], record["outcome"]
-    for attempt in record["attempts"]:
+    # What is not there takes its default when it is read: most fields of most responses say nothing.
+    told: dict[str, Any] = {"requested_model": response.requested_model}
+    for name in _TOLD:
+        value = getattr(response, name)
+        if not _says_nothing(value):
+            told[name] = codec.to_json(value)
+    for attempt in told.get("attempts", ()):
         if attempt["failure"] is None:
             del attempt["failure"]
-    if record["usage"] is not None:
-        record["usage"] = {name: tokens for name, tokens in record["usage"].items() if tokens}
-    hashed = record.pop("request_hash")
-    # What is not there takes its default when it is read: most fields of most responses say nothing.
-    told = {name: value for name, value in record.items() if name in _ALWAYS or not _says_nothing(value)}
-    if hashed != known_hash:
-        told["request_hash"] = hashed
-    return response.outcome.value, usd, codec.text_of(told), raw
+    if "usage" in told:
+        told["usage"] = {name: tokens for name, tokens in told["usage"].items() if tokens}
+    if response.request_hash != known_hash:
+        told["request_hash"] = response.request_hash
+    return response.outcome.value, usd, codec.text_of(told), compress(body_without_keys(response.raw))
 
 
-_ALWAYS = ("requested_model",)
+_APART = ("call", "outcome", "raw", "requested_model", "request_hash")
+_TOLD = tuple(field.name for field in fields(Response) if field.name not in _APART)
+"""The fields that a record has where they say something."""
 
 
 def _says_nothing(value: Any) -> bool:
     """Whether a field is None, false, an empty text or an empty list: the defaults of those that may be left out."""
-    return value is None or value is False or value == "" or value == []
+    return value is None or value is False or value == "" or value == ()
 
 
 def _put_followed(connection: sqlite3.Connection, call: int, steps: tuple[Step, ...]) -> None:
-    connection.executemany(
-        "UPDATE steps SET followed = ? WHERE call = ? AND number = ?",
-        ((codec.dumps(step), call, step.number) for step in steps),
-    )
+    if steps:
+        connection.executemany(
+            "UPDATE steps SET followed = ? WHERE call = ? AND number = ?",
+            ((codec.dumps(step), call, step.number) for step in steps),
+        )
 
 
 def put_request(connection: sqlite3.Connection, call: int, request: Request, known_hash: str = "") -> None:
@@ -125,23 +131,27 @@ def put_request(connection: sqlite3.Connection, call: int, request: Request, kno
     )
 
 
-def _keep_cost(connection: sqlite3.Connection, call: int) -> None:
+def _keep_cost(connection: sqlite3.Connection, usd: float) -> None:
     """Adds what a response that is about to be replaced cost (a judge's, say, that is asked anew) to what is spent."""
-    row = connection.execute("SELECT usd FROM responses WHERE call = ?", (call,)).fetchone()
-    if row is None or not row[0]:
-        return
     kept = connection.execute("SELECT value FROM meta WHERE key = ?", (SUPERSEDED_USD,)).fetchone()
-    put_meta(connection, [(SUPERSEDED_USD, repr(row[0] + (float(kept[0]) if kept else 0.0)))])
+    put_meta(connection, [(SUPERSEDED_USD, repr(usd + (float(kept[0]) if kept else 0.0)))])
 
 
 def call_id(connection: sqlite3.Connection, key: CallKey) -> int:
     """The row id of a planned call; raises `StoreError` for one that is not planned."""
+    return _answered_call(connection, key)[0]
+
+
+def _answered_call(connection: sqlite3.Connection, key: CallKey) -> tuple[int, float | None]:
+    """The same, and what its stored response cost in dollars; None where that is not known, or there is none."""
     row = connection.execute(
-        "SELECT id FROM calls WHERE case_id = ? AND variant = ? AND repeat = ? AND grader = ?", _key_columns(key)
+        "SELECT c.id, r.usd FROM calls c LEFT JOIN responses r ON r.call = c.id"
+        " WHERE c.case_id = ? AND c.variant = ? AND c.repeat = ? AND c.grader = ?",
+        _key_columns(key),
     ).fetchone()
     if row is None:
         raise StoreError(f"call {key} is not planned in this run, so its response has no place")
-    return int(row[0])
+    return int(row[0]), row[1]
 
 
 def _key_columns(key: CallKey) -> tuple[str, str, int, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from snapdrift.closable import Closable
 from snapdrift.conclusions import Evaluation
@@ -18,8 +19,10 @@ from snapdrift.store.format import ATTEMPT_STARTED, explained
 from snapdrift.store.header import RunHeader, RunState, require_file_names
 from snapdrift.store.streams import Reading
 
-_RECENT = 4
+_RECENT = 16
 """Cases that are kept at hand."""
+_CASES = "SELECT id, record FROM cases WHERE id IN ({places})"
+T = TypeVar("T")
 
 
 class CasesById:
@@ -28,6 +31,20 @@ class CasesById:
     def __init__(self, stored: RunFile) -> None:
         self._stored = stored
         self._recent: dict[str, Case] = {}
+
+    def ahead(self, items: Iterable[T], case_of: Callable[[T], str]) -> Iterator[T]:
+        """Gives on what belongs to cases, a few of which are read at once; `case_of` tells the id of an item's case.
+
+        Beside a process that writes, every query reads anew what it needs of the file, so that a few cases take as
+        long as one.
+        """
+        left = iter(items)
+        while few := list(islice(left, _RECENT)):
+            wanted = {case_of(item) for item in few}
+            self._recent = {case_id: case for case_id, case in self._recent.items() if case_id in wanted}
+            if missing := wanted - self._recent.keys():
+                self._recent |= self._stored.cases_of(missing)
+            yield from few
 
     def __getitem__(self, case_id: str) -> Case:
         """The case. Raises `StoreError` for one that is not there: the file is damaged."""
@@ -104,6 +121,11 @@ class RunFile(Closable):
         """One case, None where there is none of that id."""
         row = self._one("SELECT record FROM cases WHERE id = ?", (case_id,))
         return None if row is None else codec.loads(Case, row[0], f"{self.path}: case {case_id}")
+
+    def cases_of(self, case_ids: Collection[str]) -> dict[str, Case]:
+        """Some cases (some hundreds at most) by id; one that is not there is left out."""
+        found = self._rows(_CASES.format(places=",".join("?" * len(case_ids))), [*case_ids])
+        return {case_id: codec.loads(Case, record, f"{self.path}: case {case_id}") for case_id, record in found}
 
     def known_cases(self) -> CasesById:
         """The cases by id, each read when it is asked for."""

@@ -88,12 +88,13 @@ class RunWriter(Closable):
         """How many commits this writer has made."""
         return self._committer.transactions
 
-    async def record(self, response: Response, request: Request) -> None:
+    def record(self, response: Response, request: Request) -> asyncio.Future[None]:
         """Stores how a call ended, and the request that was made for it, in place of an earlier ending of that call.
 
-        Cancelling the wait does not undo it: an answer that was paid for is stored.
+        What is returned is done once that is durable. Cancelling it does not undo it: an answer that was paid for is
+        stored.
         """
-        await self.apply(lambda connection: put_response(connection, response, request))
+        return self._committer.submit_from_loop(lambda connection: put_response(connection, response, request))
 
     async def record_step(self, request: Request, response: Response, steps: tuple[Step, ...]) -> None:
         """Stores the answer to one request of a call that may go on, and what its earlier `steps` were followed by.
@@ -115,7 +116,7 @@ class RunWriter(Closable):
 
         Cancelling the wait does not undo it.
         """
-        return await asyncio.shield(self._committer.submit_from_loop(work))
+        return await self._committer.submit_from_loop(work)
 
     def apply_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The same as `apply` for code outside the event loop."""
