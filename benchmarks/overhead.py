@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -122,6 +123,9 @@ def run(base_url: str, calls: int, in_flight: int) -> Used:
         return Used(used.cpu_s, used.wall_s, used.peak_mb, written / 1e6)
 
 
+WAYS: dict[str, Callable[[str, int, int], Used]] = {"bare SDK": bare, "snapdrift run": run}
+
+
 def told(name: str, few: list[Used], many: list[Used], calls: int, in_flight: int, ideal_s: float) -> dict[str, object]:
     """One line of figures: medians over the rounds."""
     per_call = [(m.cpu_s - f.cpu_s) / (calls - FEW) * 1000 for f, m in zip(few, many, strict=True)]
@@ -155,9 +159,14 @@ def main() -> None:
         for in_flight in options.in_flight:
             for calls in options.calls:
                 ideal = -(-calls // in_flight) * options.delay_ms / 1000
-                for name, one in (("bare SDK", bare), ("snapdrift run", run)):
-                    few = [one(base_url, FEW, in_flight) for _ in range(options.rounds)]
-                    many = [one(base_url, calls, in_flight) for _ in range(options.rounds)]
+                found: dict[str, tuple[list[Used], list[Used]]] = {name: ([], []) for name in WAYS}
+                # In turns: a machine that is slow for a minute is so for both.
+                for _ in range(options.rounds):
+                    for name, one in WAYS.items():
+                        few, many = found[name]
+                        few.append(one(base_url, FEW, in_flight))
+                        many.append(one(base_url, calls, in_flight))
+                for name, (few, many) in found.items():
                     print(json.dumps(told(name, few, many, calls, in_flight, ideal)), flush=True)
 
 

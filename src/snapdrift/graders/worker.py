@@ -9,6 +9,7 @@ suites whose graders all grade alone.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -32,6 +33,7 @@ from snapdrift.suites.resolved import suite_from_stored
 def main(arguments: Sequence[str]) -> None:
     """Grades and sends; whatever goes wrong ends the process, and what is missing tells the other one."""
     gc.disable()  # scores have no cycles, and of a million of them a search for some takes long
+    atexit.register(gc.freeze)
     with _frames() as frames, open_run(Path(arguments[0])) as stored:
         if arguments[1] == "follow":
             _follow(stored, sys.stdin.buffer, frames)

@@ -231,13 +231,13 @@ def planned_target(options: TargetOptions, workspace: Workspace, variants: Itera
 @contextmanager
 def _standin(options: TargetOptions, workspace: Workspace, variants: Iterable[Variant]) -> Iterator[Target]:
     from snapdrift.openai_api.hosts import Host
-    from snapdrift.openai_api.loading import load_sdk
+    from snapdrift.pipeline.loading import load_run
     from snapdrift.standin.launch import StandinProcess
 
     asked = tuple(variants)
     config, identity = _standin_config(options, workspace, asked)
     by_http = any(variant.endpoint.over_http for variant in asked)
-    with StandinProcess(config, meanwhile=load_sdk if by_http else lambda: None) as process:
+    with StandinProcess(config, meanwhile=load_run if by_http else lambda: None) as process:
         host = Host(STANDIN, process.base_url, STANDIN_KEY, is_openai=False)
         yield Target({STANDIN: host}, STANDIN, standin=identity, asking_is_over=process.let_end)
 

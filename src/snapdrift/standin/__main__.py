@@ -7,6 +7,8 @@ however that happens.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 import threading
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Reads, serves, ends. Returns the exit code."""
+    atexit.register(gc.freeze)  # nothing is left to be found by the search for cycles at the end
     try:
         load_server()  # the first line may come later: who starts it ahead does not know yet what is to be served
         config = StandinConfig.from_json(sys.stdin.readline())
