@@ -108,7 +108,12 @@ def test_nothing_moves_on_the_first_screen_while_the_page_loads(open_page: Open)
         observer.observe({ type: "layout-shift", buffered: true });
         requestAnimationFrame(() => requestAnimationFrame(() => { take(observer.takeRecords()); done(found); }));
     })"""
-    assert open_page().page.evaluate(shifts) == []
+    page = open_page().page
+    # On a slow machine a page is parsed in several portions, and what is drawn of the first must not move.
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    for _ in range(3):
+        page.reload()
+        assert page.evaluate(shifts) == []
 
 
 def test_verdicts_of_judged_metrics_are_whole_at_1280_and_tables_scroll_alone_on_a_phone(
