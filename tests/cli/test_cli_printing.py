@@ -65,10 +65,15 @@ def test_grading_has_a_line_of_its_own_also_after_batches(capsys, clock):
     assert capsys.readouterr().err == "s: grading, 1,000 of 4,000; about 30 s left\n"
 
 
+def test_without_quiet_the_printer_is_told_of_progress(clock):
+    with Printer() as printer:
+        assert printer.told == printer.progress
+
+
 def test_quiet_shows_no_progress_but_every_notice(capsys, clock):
     with Printer(quiet=True) as printer:
         clock[0] += printing.PLAIN_INTERVAL_S
-        printer.progress(at())
+        assert printer.told is None
         printer.notice("a warning")
     said = capsys.readouterr()
     assert said.err == "a warning\n"

@@ -98,7 +98,7 @@ def archive(
             code=not no_code,
             cache=not no_cache,
             command=o.command_line(),
-            progress=printer.progress,
+            progress=printer.told,
             notice=printer.notice,
         )
         made = pipeline.archive_suite(Path(what[0]), request, options, Path.cwd())

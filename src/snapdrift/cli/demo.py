@@ -29,7 +29,7 @@ def demo(
     from snapdrift.cli.printing import Printer
 
     with Printer(quiet=quiet) as printer:
-        options = pipeline.RunOptions(progress=printer.progress, command=o.command_line())
+        options = pipeline.RunOptions(progress=printer.told, command=o.command_line())
         shown = pipeline.run_demo(options, out)
     typer.echo(tables.demonstrated(shown), nl=False)
     if not quiet and shown and shown[0].outcome.index:

@@ -42,7 +42,7 @@ def grade(
             limits=pipeline.Limits(max_usd),
             output=pipeline.Output(out, junit, summary, report_url=report_url, split_mb=split),
             code=not no_code,
-            progress=printer.progress,
+            progress=printer.told,
             notice=printer.notice,
         )
         outcome = pipeline.regrade_run(run, options, Path.cwd())

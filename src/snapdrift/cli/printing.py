@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -79,10 +79,13 @@ class Printer:
         """What the results that took no run end the command with."""
         return [one.exit_code for one in self._unasked]
 
+    @property
+    def told(self) -> Callable[[Progress], None] | None:
+        """What is to be told how far the run is; None where nothing is printed of it, so that nobody reckons it."""
+        return None if self._quiet else self.progress
+
     def progress(self, progress: Progress) -> None:
         """How far the run is: redrawn in a terminal, a line now and then elsewhere."""
-        if self._quiet:
-            return
         with self._lock:
             self._state = progress
             self._speed.take(progress, live.clock())

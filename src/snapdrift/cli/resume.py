@@ -67,7 +67,7 @@ def resume(
             code=not no_code,
             cache=not no_cache,
             engine=o.engine(engine, ray_address),
-            progress=printer.progress,
+            progress=printer.told,
             notice=printer.notice,
         )
         outcome = pipeline.resume_run(run, options, Path.cwd())

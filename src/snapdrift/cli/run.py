@@ -104,7 +104,7 @@ def run(
             engine=o.engine(engine, ray_address),
             shard=o.shard(shard),
             command=o.command_line(),
-            progress=printer.progress,
+            progress=printer.told,
             notice=printer.notice,
             settled=printer.settled,
         )

@@ -85,7 +85,7 @@ def watch(
             output=pipeline.Output(out, junit, report_url=report_url),
             code=not no_code,
             command=o.command_line(),
-            progress=printer.progress,
+            progress=printer.told,
             notice=printer.notice,
         )
         if overdue is not None:
