@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 
 _TAKEN = ("openai", "snapdrift.openai_api.posting")
@@ -12,3 +13,6 @@ def load_sdk() -> None:
     """Imports what asking takes of the SDK."""
     for name in _TAKEN:
         import_module(name)
+    # What httpx2 imports when a client is opened, and there is an event loop by then; it is its affair and may change.
+    with suppress(ImportError):
+        import_module("httpcore2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,7 +13,7 @@ from contextlib import (
 )
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snapdrift.execution.asker import Ask
 from snapdrift.execution.batch import BatchRunner, Supply
@@ -89,7 +89,7 @@ class Asked:
     notes: SpendingNotes = field(default_factory=SpendingNotes)
 
 
-async def ask_all(
+def ask_all(
     writer: RunWriter,
     stored: StoredRun,
     suite: Suite,
@@ -98,7 +98,7 @@ async def ask_all(
     settings: AskSettings,
     media: Media,
     day: DayShare | None = None,
-) -> Asked:
+) -> Coroutine[Any, Any, Asked]:
     """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
 
     Where money or time for answers has run out, the judges of those that came are asked within their own share. `day`
@@ -108,16 +108,31 @@ async def ask_all(
     SIGINT, SIGTERM and SIGHUP stop it: what is in flight may finish, batches stay with the provider, nothing more is
     started.
     """
+    calls = PlannedCalls(writer, stored, target, media)
+    # Which calls are open is settled before there is a loop that it would hold up.
+    return _ask_all(writer, stored, suite, catalog, target, settings, calls, calls.requests(), day)
+
+
+async def _ask_all(
+    writer: RunWriter,
+    stored: StoredRun,
+    suite: Suite,
+    catalog: Catalog,
+    target: Target,
+    settings: AskSettings,
+    calls: PlannedCalls,
+    requests: Iterator[Request],
+    day: DayShare | None,
+) -> Asked:
     from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
 
-    calls = PlannedCalls(writer, stored, target, media)
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None
     money = Money.of(writer, catalog, target, settings, day)
     before = money.budget.spent_usd
     if looking is None:  # judges of a run that is looked at are asked between the answers
         money.budget.keep_for_later(settings.judge_share)
     cancel = asyncio.Event()
-    loop = _Loop(writer, stored, suite, target, settings, calls, looking, money, cancel)
+    loop = _Loop(writer, stored, suite, target, settings, calls, requests, looking, money, cancel)
     with ExitStack() as stack:
         stack.enter_context(stopping_on_signals(cancel))
         if settings.stop is not None:
@@ -141,6 +156,7 @@ class _Loop:
     target: Target
     settings: AskSettings
     calls: PlannedCalls
+    requests: Iterator[Request]
     looking: Looking | None
     money: Money
     cancel: asyncio.Event
@@ -181,7 +197,7 @@ async def _ask_answers_and_judges(loop: _Loop) -> Ended:
         beside = stack.enter_context(loop.grading())
         runner = await stack.enter_async_context(loop.batches())
         ways = loop.ways(ask, beside, runner)
-        ended = await _ask_answers(ways, looking, loop.calls) if settings.answers else Ended()
+        ended = await _ask_answers(ways, looking, loop.calls, loop.requests) if settings.answers else Ended()
         if ways.telling is not None:
             ways.telling.grade()
         if beside is not None:
@@ -197,11 +213,11 @@ async def _ask_answers_and_judges(loop: _Loop) -> Ended:
     return ended
 
 
-async def _ask_answers(ways: Ways, looking: Looking | None, calls: PlannedCalls) -> Ended:
+async def _ask_answers(ways: Ways, looking: Looking | None, calls: PlannedCalls, requests: Iterator[Request]) -> Ended:
     by_batch = partial(calls.requests, batched=True)
     if looking is not None:
         return await _ask_and_look(ways, looking, by_batch)
-    return await ways.ask(await asyncio.to_thread(calls.requests), by_batch)
+    return await ways.ask(requests, by_batch)
 
 
 def _recording(writer: RunWriter, beside: Beside | None) -> Record:
