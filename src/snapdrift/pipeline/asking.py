@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,7 +13,7 @@ from contextlib import (
 )
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snapdrift.execution.asker import Ask
 from snapdrift.execution.batch import BatchRunner, Supply
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.looking import Looking
     from snapdrift.store import RunWriter, StoredRun
-    from snapdrift.suites.media import Media
     from snapdrift.suites.resolved import Suite
 
 _ALLOWANCE = (StopReason.BUDGET, StopReason.DEADLINE)
@@ -89,31 +88,7 @@ class Asked:
     notes: SpendingNotes = field(default_factory=SpendingNotes)
 
 
-def ask_all(
-    writer: RunWriter,
-    stored: StoredRun,
-    suite: Suite,
-    catalog: Catalog,
-    target: Target,
-    settings: AskSettings,
-    media: Media,
-    day: DayShare | None = None,
-) -> Coroutine[Any, Any, Asked]:
-    """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
-
-    Where money or time for answers has run out, the judges of those that came are asked within their own share. `day`
-    is the run's share of what its suite may spend today.
-
-    `media` reads the images and files of prompts; a `SuiteError` names one that changed since the suite was loaded.
-    SIGINT, SIGTERM and SIGHUP stop it: what is in flight may finish, batches stay with the provider, nothing more is
-    started.
-    """
-    calls = PlannedCalls(writer, stored, target, media)
-    # Which calls are open is settled before there is a loop that it would hold up.
-    return _ask_all(writer, stored, suite, catalog, target, settings, calls, calls.requests(), day)
-
-
-async def _ask_all(
+async def ask_all(
     writer: RunWriter,
     stored: StoredRun,
     suite: Suite,
@@ -122,8 +97,18 @@ async def _ask_all(
     settings: AskSettings,
     calls: PlannedCalls,
     requests: Iterator[Request],
-    day: DayShare | None,
+    day: DayShare | None = None,
 ) -> Asked:
+    """Asks what is not answered yet, then the judges; returns how it ended. What came back is in the run file.
+
+    Where money or time for answers has run out, the judges of those that came are asked within their own share. `day`
+    is the run's share of what its suite may spend today.
+
+    `requests` are the first of the open `calls`, settled before there is a loop that it would hold up; they raise
+    `SuiteError` for an image or file that changed since the suite was loaded.
+    SIGINT, SIGTERM and SIGHUP stop it: what is in flight may finish, batches stay with the provider, nothing more is
+    started.
+    """
     from snapdrift.pipeline.looking import open_looking  # the looks take scipy, which other runs need later only
 
     looking = open_looking(writer, stored, suite, target, calls, extend=settings.extend) if settings.answers else None

@@ -37,6 +37,7 @@ from snapdrift.pipeline.sharing import (
     schedule,
 )
 from snapdrift.pipeline.spending import keep_notes, nothing_in_flight_after, unseen_usd
+from snapdrift.pipeline.stepping import PlannedCalls
 from snapdrift.pipeline.suite_graders import judge_variants
 from snapdrift.pipeline.targets import Target
 from snapdrift.store import RunState, RunWriter, StoredRun, open_run
@@ -155,7 +156,9 @@ def _asked(writer: RunWriter, stored: StoredRun, work: Work, settings: AskSettin
         what_is_loaded_left_alone(),
     ):
         settings = replace(settings, reusing=known)
-        report = asyncio.run(ask_all(writer, stored, work.suite, work.catalog, work.target, settings, media, day))
+        calls = PlannedCalls(writer, stored, work.target, media)
+        asking = ask_all(writer, stored, work.suite, work.catalog, work.target, settings, calls, calls.requests(), day)
+        report = asyncio.run(asking)
         if known is not None and known.taken:
             options.notice(taken_sentence(header.suite, known.taken))
     return report
