@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib import import_module
 
 _TAKEN = ("openai", "snapdrift.openai_api.posting")
@@ -13,6 +12,8 @@ def load_sdk() -> None:
     """Imports what asking takes of the SDK."""
     for name in _TAKEN:
         import_module(name)
-    # What httpx2 imports when a client is opened, and there is an event loop by then; it is its affair and may change.
-    with suppress(ImportError):
-        import_module("httpcore2")
+    import httpx2
+
+    # It imports the rest of itself when a transport is first made, which would be under a running event loop. This one
+    # connects to nothing; not to verify spares it from reading the certificates.
+    httpx2.HTTPTransport(verify=False).close()
