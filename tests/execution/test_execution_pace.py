@@ -273,6 +273,21 @@ def test_a_limit_that_takes_longer_than_a_minute_to_be_whole_again_is_the_day_s(
     assert virtually(main()) < 1.0
 
 
+def test_tokens_that_take_longer_than_a_minute_to_be_whole_again_are_no_day_s() -> None:
+    """OpenAI's documentation shows `6m0s` for the tokens of a minute, and other hosts send what it shows."""
+
+    async def main() -> float:
+        paced = pace()
+        start = await paced.admit(HOST, "gpt-4o", Taking(400))
+        paced.end(start, Lesson(400, told=ToldLimits(None, ToldLimit(30_000, 29_600, 360.0))))
+        began = now()
+        for _ in range(100):
+            await paced.admit(HOST, "gpt-4o", Taking(400))
+        return now() - began
+
+    assert 10.0 < virtually(main()) < 120.0
+
+
 # ------------------------------------------------------------------------------------------------------ holding it back
 
 

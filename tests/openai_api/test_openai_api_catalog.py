@@ -292,6 +292,24 @@ def test_stored_facts_give_the_same_facts_again(catalog: Catalog, models: list[s
         ]
 
 
+@pytest.mark.parametrize(
+    ("model", "counted_as"),
+    [
+        ("gpt-4o", "gpt-4o"),
+        (AUGUST, "gpt-4o"),
+        (MAY, "gpt-4o"),
+        (f"ft:{AUGUST}:acme::x", "gpt-4o"),
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("chatgpt-4o-latest", "chatgpt-4o-latest"),
+        ("some-model-2025-01-01", "some-model-2025-01-01"),
+        ("ft:some-model:acme::x", "ft:some-model:acme::x"),
+        ("ft:", "ft:"),
+    ],
+)
+def test_snapshots_count_towards_the_limits_of_their_alias(catalog: Catalog, model: str, counted_as: str) -> None:
+    assert catalog.counted_as(model) == counted_as
+
+
 # ------------------------------------------------------------------------------------------------------------- warnings
 
 

@@ -151,6 +151,8 @@ BILLED = "It may have been answered and billed"
 GONE = "The model `gpt-4o-2024-05-13` does not exist or you do not have access to it."
 LIMIT = error("Rate limit reached for gpt-4o: Limit 500, Used 500.", "rate_limit_exceeded", "requests")
 REACHED = "The rate limit was reached (429 rate_limit_exceeded): Rate limit reached for gpt-4o: Limit 500, Used 500"
+TOO_LARGE = "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 36278"
+NO_SMALLER = "Shorten the prompt, lower max_output_tokens, or ask for a higher usage tier"
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 FAILED = json.dumps({"status": "failed", "output": [], "error": {"code": "server_error", "message": "It broke."}})
 SERVER_ERROR = error("The server had an error", "server_error", "server_error")
@@ -373,6 +375,14 @@ ROWS = [
         "Check its base_url",
     ),
     Row(
+        "429 for one request that no minute has room for",
+        Reply(429, error(f"{TOO_LARGE}. ", "rate_limit_exceeded", "tokens"), {"x-should-retry": "true"}),
+        REFUSED,
+        1,
+        f"The request is larger than the account's limit for a minute (429 rate_limit_exceeded): {TOO_LARGE}. "
+        f"{NO_SMALLER}",
+    ),
+    Row(
         "x-should-retry says no",
         Reply(500, SERVER_ERROR, {"x-should-retry": "false"}),
         FailureKind.SERVER,
@@ -466,6 +476,13 @@ ROWS = [
         REFUSED,
         1,
         "The response failed (invalid_prompt): It broke.",
+    ),
+    Row(
+        "200 with status failed, for a request that is too large",
+        Reply(body=FAILED.replace("server_error", "rate_limit_exceeded").replace("It broke", TOO_LARGE)),
+        REFUSED,
+        1,
+        f"The response failed (rate_limit_exceeded): {TOO_LARGE}.",
     ),
     Row(
         "200 with status failed, for the rate",

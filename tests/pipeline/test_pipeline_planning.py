@@ -220,12 +220,36 @@ def test_limits_are_those_of_the_host_then_of_the_file_then_of_the_usage_tier() 
     assert account.shared_with("openai", "gpt-4o-2024-11-20") == "gpt-4o"
 
 
+def test_snapshots_share_the_limits_of_their_alias_at_openai_unless_the_file_says_otherwise() -> None:
+    def shared(text: str, host: str = "openai") -> list[str]:
+        account = Account(parse_config(text, "snapdrift.toml"), load_catalog())
+        return [account.shared_with(host, model) for model in ("gpt-4o-2024-08-06", "gpt-4o-2024-11-20", "gpt-4o")]
+
+    proxy = '[hosts.proxy]\nbase_url = "https://llm.example.com/v1"\n'
+    apart = ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20", "gpt-4o"]
+    assert shared("") == shared("", OPENAI_BASE_URL) == shared('[limits."gpt-4o"]\nrpm = 9\n') == ["gpt-4o"] * 3
+    assert shared(proxy, "proxy") == shared("", "https://llm.example.org/v1") == apart
+    assert shared('[limits."gpt-4o-2024-08-06"]\nrpm = 9\n') == ["gpt-4o-2024-08-06", "gpt-4o", "gpt-4o"]
+    itself = '[limits."gpt-4o-2024-11-20"]\nshared_with = "gpt-4o-2024-11-20"\n'
+    assert shared(itself) == ["gpt-4o", "gpt-4o-2024-11-20", "gpt-4o"]
+
+
+def test_two_snapshots_of_one_alias_take_as_long_as_one_with_twice_the_requests(plan: Plan, tmp_path: Path) -> None:
+    def seconds(text: str) -> float:
+        (tmp_path / "snapdrift.toml").write_text(f"[limits]\ntier = 1\n{text}")
+        return plan(cases=200, limits=pipeline.Limits(concurrency=1_000)).seconds
+
+    apart = '[limits."gpt-4o-2024-08-06"]\nshared_with = "gpt-4o-2024-08-06"\n'
+    assert seconds("") == pytest.approx(2 * seconds(apart), rel=0.05)
+
+
 def test_a_run_knows_the_limits_of_the_models_that_it_asks_but_not_on_its_own_standin() -> None:
     text = '[limits."gpt-4o"]\nrpm = 100\n[limits."gpt-4o-2024-11-20"]\nshared_with = "gpt-4o"\n'
     account = Account(parse_config(text, "snapdrift.toml"), load_catalog())
     host = Host("openai", OPENAI_BASE_URL, "key", is_openai=True)
-    asked = [Variant("november", "gpt-4o-2024-11-20", Endpoint.RESPONSES, {}, {})]
+    asked = [Variant(name, f"gpt-4o-2024-{name}", Endpoint.RESPONSES, {}, {}) for name in ("11-20", "08-06")]
     known = known_limits(account, Target({"openai": host}), asked)
+    assert known.pool(OPENAI_BASE_URL, "gpt-4o-2024-08-06") == known.pool(OPENAI_BASE_URL, "gpt-4o-2024-11-20")
     assert known.of(known.pool(OPENAI_BASE_URL, "gpt-4o-2024-11-20")) == RateLimits(rpm=100)
     assert known_limits(account, Target({"openai": host}, standin=[]), asked) == KnownLimits()
 

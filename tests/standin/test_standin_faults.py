@@ -181,6 +181,15 @@ def test_tokens_are_limited_too_and_the_headers_say_what_is_left() -> None:
         limits.take(AUGUST, 700)
 
 
+@pytest.mark.parametrize("settings", [{"tpm": 1000}, {"tpd": 1000}])
+def test_a_request_that_is_more_than_a_whole_limit_is_told_that_waiting_does_not_help(settings: dict[str, int]) -> None:
+    limits, _ = limiter(**settings)
+    with pytest.raises(ApiError, match=r"Request too large for .* Limit 1000, Requested 1001\.") as refused:
+        limits.take(AUGUST, 1001)
+    assert (refused.value.status, "retry-after" in refused.value.headers) == (429, False)
+    assert limits.take(AUGUST, 1000)
+
+
 def test_with_a_burst_a_minute_s_limit_is_enforced_in_slices() -> None:
     limits, now = limiter(rpm=3000, burst=2)
     for _ in range(2):

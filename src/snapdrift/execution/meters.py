@@ -162,5 +162,8 @@ class Meter:
 
 
 def is_of_a_day(reset_s: float | None) -> bool:
-    """Whether headers speak of a day's limit: one of a minute is whole again within a minute."""
+    """Whether headers of requests speak of a day's limit: one of a minute is whole again within a minute.
+
+    Of tokens they always speak of a minute's: `6m0s` is what OpenAI's documentation shows for those.
+    """
     return reset_s is not None and reset_s > _DAY_RESET

@@ -205,18 +205,20 @@ class Pool:
             self._requests.pause(until)
 
     def _learn(self, ticket: Ticket, told: ToldLimits, now: float) -> None:
-        by_minute = told.requests is not None and not is_of_a_day(told.requests.reset_s)
-        self._tell(ticket, told.requests, self._requests, self._day_requests, now)
-        self._tell(ticket, told.tokens, self._tokens, self._day_tokens, now)
-        if by_minute and self._requests.rate is not None:
+        if told.tokens is not None:
+            self._tell(ticket, told.tokens, self._tokens, now)
+        if told.requests is None:
+            return
+        if is_of_a_day(told.requests.reset_s):
+            if self._requests.told == told.requests.limit:
+                self._requests.forget()  # until now it was not to be seen that this is the day's limit
+            self._tell(ticket, told.requests, self._day_requests, now)
+            return
+        self._tell(ticket, told.requests, self._requests, now)
+        if self._requests.rate is not None:
             self._throttle.cap(self._requests.rate)
 
-    def _tell(self, ticket: Ticket, told: ToldLimit | None, minute: Meter, day: Meter, now: float) -> None:
-        if told is None:
-            return
-        meter = day if is_of_a_day(told.reset_s) else minute
-        if meter is day and minute.told == told.limit:
-            minute.forget()  # until now it was not to be seen that this is the day's limit
+    def _tell(self, ticket: Ticket, told: ToldLimit, meter: Meter, now: float) -> None:
         reading = ticket.readings[self._meters.index(meter)]
         meter.tell(told.limit, told.remaining, reading, ticket.at, now)
 

@@ -70,6 +70,18 @@ class Catalog:
         info = self._models.get(base)
         return info is not None and info.alias_of is None and _DATED.search(base) is not None
 
+    def counted_as(self, model: str) -> str:
+        """The model whose rate limits OpenAI counts a request towards: a snapshot's alias, where that is one it moves.
+
+        A fine-tuned model counts like what it was made of; any other name is returned as it is. Sources: the 429
+        "Rate limit reached for gpt-4o-2024-08-06 (for limit gpt-4o)"; OpenAI documentation, guides/fine-tuning.
+        """
+        base = model.split(":")[1] if model.startswith("ft:") else model
+        name = _DATED.sub("", base)
+        if self.is_alias(name):
+            return name
+        return base if base in self._models else model
+
     def limits(self, model: str, tier: UsageTier) -> TierLimits | None:
         """What an account in a usage tier may ask of a model, None where that is not known."""
         info = self.get(model)

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.keys import redact
 from snapdrift.model import Failure, FailureKind, ToldLimits
 from snapdrift.openai_api.answers import mapping_of, name_of, text_of
-from snapdrift.openai_api.statuses import QUOTA_CODES, failure_of, quota_message, shorten, status_failure, status_kind
+from snapdrift.openai_api.statuses import (
+    QUOTA_CODES,
+    failure_of,
+    is_too_large,
+    quota_message,
+    shorten,
+    status_failure,
+    status_kind,
+)
 
 if TYPE_CHECKING:
     from openai import APIConnectionError
@@ -152,18 +160,18 @@ def _carried(error: Mapping[str, Any], what: str) -> Failure:
         kind = status_kind(number, code, said)
         shown = f"{number} {code}" if code else str(number)
     else:
-        kind = _code_kind(code)
+        kind = _code_kind(code, said)
         shown = code or "no code"
     return failure_of(kind, f"{what} ({shown}): {said}", code=code, may_have_run=kind is not FailureKind.BAD_REQUEST)
 
 
-def _code_kind(code: str | None) -> FailureKind:
+def _code_kind(code: str | None, said: str) -> FailureKind:
     if code is None:
         return FailureKind.SERVER
     if code == "model_not_found":
         return FailureKind.MODEL_NOT_FOUND
     if code == "rate_limit_exceeded":
-        return FailureKind.RATE_LIMIT
+        return FailureKind.BAD_REQUEST if is_too_large(said) else FailureKind.RATE_LIMIT
     return FailureKind.BAD_REQUEST if _ABOUT_THE_PROMPT.match(code) else FailureKind.SERVER
 
 

@@ -36,6 +36,7 @@ _STOPPING_KINDS = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION})
 _LONGEST_QUOTE = 300
 """Characters of the host's own words in a message: they leave room for how to mend it."""
 
+_TOO_LARGE = re.compile(r"request too large\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
@@ -97,8 +98,9 @@ def status_failure(exc: APIStatusError, now: datetime, redacted: Callable[[str],
         location=redacted(headers.get("location", "")),
     )
     kind = status_kind(refusal.status, refusal.code, said)
-    # The server's word on trying again goes before the table, but never for what stops a run.
-    asked = None if kind in _STOPPING_KINDS else headers.get("x-should-retry")
+    # The server's word on trying again goes before the table, but never for what no other try can mend.
+    settled = kind in _STOPPING_KINDS or (refusal.status == 429 and kind is FailureKind.BAD_REQUEST)
+    asked = None if settled else headers.get("x-should-retry")
     message = _message(kind, refusal)
     if asked == "false" and kind in _RETRIED_KINDS:
         message += ". The host says that trying again does not help"
@@ -125,12 +127,20 @@ def status_kind(status: int, code: str | None, said: str) -> FailureKind:
     if status in (401, 403):
         return FailureKind.AUTHENTICATION
     if status == 429:
-        return FailureKind.RATE_LIMIT
+        return FailureKind.BAD_REQUEST if is_too_large(said) else FailureKind.RATE_LIMIT
     if status in (408, 504):
         return FailureKind.TIMEOUT
     if status == 503 or (status >= 500 and "overloaded" in said.lower()):
         return FailureKind.OVERLOADED
     return FailureKind.SERVER if status >= 500 or status == 409 else FailureKind.BAD_REQUEST
+
+
+def is_too_large(said: str) -> bool:
+    """Whether a 429 says that this one request is more than a minute's limit: waiting does not help it, nor slowness.
+
+    The code is that of any other 429; the text is OpenAI's, `Request too large for gpt-4o ... on tokens per min`.
+    """
+    return _TOO_LARGE.match(said) is not None
 
 
 def quota_message(shown: str, said: str) -> str:
@@ -217,6 +227,9 @@ def _refused(refusal: _Refusal) -> str:
         return f"The host has no such address ({shown}): {said}. Check its base_url, which usually ends in /v1"
     if refusal.status == 413:
         return f"The request is too large for the host ({shown}): {said}. Send less text, or smaller images or files"
+    if refusal.status == 429:
+        mend = "Shorten the prompt, lower max_output_tokens, or ask for a higher usage tier"
+        return f"The request is larger than the account's limit for a minute ({shown}): {said}. {mend}"
     if refusal.code == "context_length_exceeded":
         return f"The request is too long for the model ({shown}): {said}. Shorten the prompt or lower max_output_tokens"
     mend = "`snapdrift check SUITE --explain CASE` shows what is sent"

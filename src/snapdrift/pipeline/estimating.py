@@ -53,9 +53,9 @@ class Pace:
     concurrency: int
     account: Account | None = None
 
-    def limits(self, variant: Variant) -> RateLimits:
-        """What the account may ask of a variant's model, as far as that is known."""
-        return RateLimits() if self.account is None else self.account.limits(variant.host or OPENAI, variant.model)
+    def limits(self, pool: tuple[str, str]) -> RateLimits:
+        """What the account may ask of what counts together, as far as that is known."""
+        return RateLimits() if self.account is None else self.account.limits(*pool)
 
     @property
     def names_limits(self) -> bool:
@@ -63,10 +63,11 @@ class Pace:
         return self.account is not None and self.account.names_limits
 
     def pool(self, variant: Variant, catalog: Catalog) -> tuple[str, str]:
-        """What a variant's requests count towards; an alias is taken to share the limits of its snapshot."""
+        """What a variant's requests count towards: a host, and the model whose limits it has there."""
         host = variant.host or OPENAI
-        name = variant.model if self.account is None else self.account.shared_with(host, variant.model)
-        return host, catalog.resolve_alias(name)
+        if self.account is None:
+            return host, catalog.counted_as(variant.model)
+        return host, self.account.shared_with(host, variant.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def estimate(
         usage = Usage(round(tokens), cached, round(out * requests))
         return catalog.usd(variant.model, usage, service_tier=tier, batched=batched)
 
-    limits = pace.limits(variant)
+    limits = pace.limits(pace.pool(variant, catalog))
     load = (tokens / requests if requests else 0.0) + (output_cap(variant.request) or out)
     return Estimate(
         calls=workload.calls * repeats,
@@ -283,8 +284,8 @@ def total_seconds(parts: Sequence[tuple[Variant, Estimate]], catalog: Catalog, p
     for variant, part in timed:
         pools.setdefault(pace.pool(variant, catalog), []).append((variant, part))
     times = [sum(part.requests * part.expected.latency_s for _, part in timed) / pace.concurrency]
-    for members in pools.values():
+    for pool, members in pools.items():
         requests = sum(part.requests for _, part in members)
         load = sum(part.requests * part.tokens_a_request for _, part in members) / requests if requests else 0.0
-        times.append(seconds_needed(requests, load, pace.limits(members[0][0]), 0.0, pace))
+        times.append(seconds_needed(requests, load, pace.limits(pool), 0.0, pace))
     return max(times)

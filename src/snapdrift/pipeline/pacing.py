@@ -41,18 +41,30 @@ class Account:
 
         `host` is its name, or its URL where that was given instead. Usage tiers are OpenAI's: other hosts have none.
         """
-        declared = self.config.hosts.get(host)
-        own = _rates(declared.limits.get(model)) if declared is not None else RateLimits()
-        found = own.or_else(_rates(self.config.limits.models.get(model)))
-        of_openai = declared is None and (host == OPENAI or is_openai_host(host))
-        tier = self.catalog.limits(model, self.usage_tier) if of_openai and self.usage_tier else None
+        own, general = self._entries(host, model)
+        found = _rates(own).or_else(_rates(general))
+        tier = self.catalog.limits(model, self.usage_tier) if self.usage_tier and self._is_openai(host) else None
         return found if tier is None else found.or_else(RateLimits(rpm=tier.rpm, tpm=tier.tpm))
 
     def shared_with(self, host: str, model: str) -> str:
-        """The model whose limits another shares; its own name where it has limits of its own."""
+        """The model whose limits another shares; its own name where it has limits of its own.
+
+        The file's word counts first, and a model for which it names limits has them for itself. OpenAI adds up the
+        snapshots of an alias; of other hosts that is not known.
+        """
+        entries = [entry for entry in self._entries(host, model) if entry is not None]
+        named = next((entry.shared_with for entry in entries if entry.shared_with), None)
+        if named is not None or entries or not self._is_openai(host):
+            return named or model
+        return self.catalog.counted_as(model)
+
+    def _entries(self, host: str, model: str) -> tuple[ModelLimits | None, ModelLimits | None]:
+        """What the file says of a model at this host, and at all hosts."""
         declared = self.config.hosts.get(host)
-        entries = [declared.limits.get(model) if declared is not None else None, self.config.limits.models.get(model)]
-        return next((entry.shared_with for entry in entries if entry and entry.shared_with), model)
+        return None if declared is None else declared.limits.get(model), self.config.limits.models.get(model)
+
+    def _is_openai(self, host: str) -> bool:
+        return host not in self.config.hosts and (host == OPENAI or is_openai_host(host))
 
 
 def known_limits(account: Account, target: Target, variants: Iterable[Variant]) -> KnownLimits:

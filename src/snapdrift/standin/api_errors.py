@@ -82,6 +82,15 @@ def rate_limited(model: str, what: str, limit: int, wait_seconds: float, span: s
     return ApiError(429, message, kind=what, code="rate_limit_exceeded", headers=headers)
 
 
+def request_too_large(model: str, what: str, limit: int, amount: int, span: str = "min") -> ApiError:
+    """A 429 that waiting does not help: one request asks for more than the whole limit."""
+    message = (
+        f"Request too large for {model} on {what} per {span}: Limit {limit}, Requested {amount}. The input or output "
+        "tokens must be reduced in order to run successfully."
+    )
+    return ApiError(429, message, kind=what, code="rate_limit_exceeded")
+
+
 def quota_exceeded() -> ApiError:
     """A 429 that never goes away by waiting."""
     message = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from snapdrift.standin.api_errors import rate_limited
+from snapdrift.standin.api_errors import rate_limited, request_too_large
 from snapdrift.standin.config import Limits
 
 _UNLIMITED = {"requests": 30_000, "tokens": 150_000_000}
@@ -55,7 +55,8 @@ class RateLimiter:
     def take(self, model: str, tokens: int, images: int = 0) -> dict[str, str]:
         """Counts a request, its tokens and images; returns the headers, raises the 429 `ApiError` at a limit.
 
-        A request that is refused for its tokens has still used up one request, as with OpenAI.
+        A request that is refused for its tokens has still used up one request, as with OpenAI. One that asks for more
+        than a whole limit is refused however long it waits.
         """
         now = self._clock()
         headers: dict[str, str] = {}
@@ -68,8 +69,12 @@ class RateLimiter:
             bucket = self._bucket(model, rule, rule.limit, now)
             bucket.refill(now)
             wait = bucket.seconds_until(rule.amount)
-            if wait > 0:
-                error = rate_limited(model, rule.what, rule.limit, wait, rule.span)
+            too_large = rule.amount > rule.limit
+            if too_large or wait > 0:
+                if too_large:
+                    error = request_too_large(model, rule.what, rule.limit, rule.amount, rule.span)
+                else:
+                    error = rate_limited(model, rule.what, rule.limit, wait, rule.span)
                 error.headers |= headers | (_told(rule, bucket) if rule.told else {})
                 if not self._limits.headers:
                     error.headers = {}
