@@ -27,6 +27,7 @@ if [[ "$ALLOWED" == trusted && "$GITHUB_EVENT_NAME" == pull_request ]]; then
   refuse "found the event $GITHUB_EVENT_NAME; expected schedule or workflow_dispatch: watching asks a model every time"
 fi
 
+guard_git
 mode=full reason=
 if [[ "$GITHUB_EVENT_NAME" == pull_request && "${HEAD_REPOSITORY:-}" != "$GITHUB_REPOSITORY" ]]; then
   mode=fork reason="the pull request comes from a fork (${HEAD_REPOSITORY:-one that is gone}), which gets no key"

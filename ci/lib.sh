@@ -83,15 +83,32 @@ find_suites() {
   done
 }
 
+# Keeps git to repositories that have a `.git`: what is committed can look like a bare one, whose configuration git would
+# obey, wherever this job or Snapdrift calls it.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.bareRepository GIT_CONFIG_VALUE_0=explicit
+
+# Refuses to go on in such a folder: git before 2.38 does not know the setting.
+guard_git() {
+  local place
+  place=$(pwd -P)
+  while [[ ! -e "$place/.git" && "$place" != / ]]; do
+    if [[ -e "$place/HEAD" || -L "$place/HEAD" ]] &&
+      [[ -e "$place/commondir" || (-d "$place/objects" && -d "$place/refs") ]]; then
+      refuse "found a bare git repository among the files, at $place; expected none: rename or remove its HEAD"
+    fi
+    place=$(dirname "$place")
+  done
+}
+
 # Lets git reach the repository with the job's token, without a file that would keep it.
 authorise_git() {
   [[ -n "${GITHUB_TOKEN:-}" ]] || return 0
   local basic
   basic=$(printf 'x-access-token:%s' "$GITHUB_TOKEN" | base64 | tr -d '\n')
   echo "::add-mask::$basic"
-  export GIT_CONFIG_COUNT=1 GIT_TERMINAL_PROMPT=0
-  export GIT_CONFIG_KEY_0="http.${GITHUB_SERVER_URL:-https://github.com}/.extraheader"
-  export GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $basic"
+  export GIT_CONFIG_COUNT=2 GIT_TERMINAL_PROMPT=0
+  export GIT_CONFIG_KEY_1="http.${GITHUB_SERVER_URL:-https://github.com}/.extraheader"
+  export GIT_CONFIG_VALUE_1="AUTHORIZATION: basic $basic"
 }
 
 # Asks GitHub's API: `api METHOD PATH [FILE]`, FILE being the JSON to send. Prints the reply; fails on an error status.

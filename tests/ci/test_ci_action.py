@@ -165,6 +165,21 @@ def test_code_of_a_fork_is_refused_at_its_line(hub: Hub) -> None:
     assert "it ran" not in job.log()
 
 
+def test_a_bare_repository_among_the_files_of_a_fork_gets_nothing_run(hub: Hub) -> None:
+    theirs, ran = hub.machine(), hub.folder / "ran"
+    app = theirs.checkout / "evals"
+    for name in ("objects", "refs"):
+        (app / name).mkdir()
+        (app / name / "kept").touch()
+    (app / "HEAD").write_text("ref: refs/heads/main\n")
+    (app / "config").write_text(f"[core]\nrepositoryformatversion = 0\nworktree = .\nfsmonitor = touch {ran}\n")
+    hub.commit(theirs.checkout, "bare")
+    job = fork(hub, "bare").run(ACTION, {**INPUTS, "working-directory": "evals", "suites": "capitals.yaml"})
+    assert (job.outputs["decision"], job.outputs["exit-code"]) == ("error", "2")
+    assert "found a bare git repository among the files" in job.annotations("error")[0]
+    assert not ran.exists()
+
+
 def test_a_suite_with_a_mistake_is_commented_on_and_nothing_is_asked(hub: Hub) -> None:
     theirs = hub.machine()
     (theirs.checkout / "evals" / "capitals.yaml").write_text(SUITE.replace("margin", "margn"))

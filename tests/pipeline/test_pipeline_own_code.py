@@ -141,3 +141,16 @@ def test_pages_are_not_rendered_by_a_template_that_is_refused(own: Callable[...,
         assert (done.returncode, "a template of reports" in done.stderr) == (2, True), (command, done.stderr)
     compared = snapdrift("compare", "latest", "--no-code", cwd=root)
     assert compared.returncode == first.returncode, "it renders no page"
+
+
+def test_what_a_link_among_the_templates_leads_to_is_refused_too(own: Callable[..., Path], snapdrift: Any) -> None:
+    """Jinja goes into a linked folder, where whatever looks for templates may not."""
+    root = own()
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere" / "page.js").write_text("alert(1)")
+    (root / "reports" / "templates").mkdir(parents=True)
+    (root / "reports" / "templates" / "js").symlink_to("../../elsewhere")
+    (root / "evals" / "plain.yaml").write_text(PLAIN)
+    done = snapdrift("check", "evals/plain.yaml", "--no-code", cwd=root)
+    assert done.returncode == 2
+    assert "reports/templates/js: a template of reports; expected none of the workspace's own code" in done.stderr

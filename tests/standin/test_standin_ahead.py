@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import openai
 import pytest
@@ -47,3 +51,18 @@ def test_a_server_that_nobody_took_is_ended_also_by_an_error() -> None:
 def test_nothing_is_started_where_nothing_is_wanted() -> None:
     with ahead.started_ahead(wanted=False):
         assert ahead._AHEAD == []
+
+
+def test_a_server_takes_no_module_of_the_folder_that_the_command_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_standins: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """The folder may be a fork's, and `--no-code` holds for the stand-in too."""
+    for name in ("typing_extensions", "uvicorn", "snapdrift"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    with tempfile.TemporaryFile() as said:
+        process = warm_standins(dict(os.environ), said)
+        _, _ = process.communicate("no configuration", timeout=60)
+        said.seek(0)
+        assert process.returncode, said.read().decode()
+    assert sorted(path.name for path in tmp_path.glob("*.ran")) == []

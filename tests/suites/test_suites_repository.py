@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.repositories import CLEAR, GitWorkspace
 
-from snapdrift.errors import RepositoryError
+from snapdrift.errors import RepositoryError, StoreError
+from snapdrift.git_calls import git_command
+from snapdrift.pipeline.provenance import GitFacts, git_facts
+from snapdrift.store.state_branch import Git
 from snapdrift.suites.repository import Repository
 
 Mistakes = Callable[..., list[str]]
@@ -147,3 +151,38 @@ def test_a_ref_that_can_name_no_commit_is_told_where_it_is_written(mistakes: Mis
     (found,) = mistakes(good.replace("{variant: august}", f'{{ref: "{ref}"}}'))
     assert found.startswith("evals/s.yaml:12:19: gate.baseline.ref: ")
     assert found.endswith("expected merge-base, or a branch, a tag or a commit")
+
+
+@pytest.mark.parametrize("shape", [("objects", "refs"), ("commondir",)])
+def test_what_is_committed_in_the_shape_of_a_bare_repository_has_git_run_nothing(
+    git: GitWorkspace, tmp_path: Path, shape: tuple[str, ...]
+) -> None:
+    """Git would take the folder for the repository, and obey the configuration that was committed with it."""
+    clone, ran = tmp_path / "clone", tmp_path / "ran"
+    git.git("clone", "-q", str(git.top), str(clone), cwd=tmp_path)
+    bare = clone / "app"
+    store = bare if "objects" in shape else clone / "other"
+    for name in ("objects", "refs"):
+        (store / name).mkdir(parents=True)
+    if store != bare:
+        (bare / "commondir").write_text("../other\n")
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    (store / "config").write_text(f"[core]\nrepositoryformatversion = 0\nworktree = {bare}\nfsmonitor = touch {ran}\n")
+    assert git.git("rev-parse", "--absolute-git-dir", cwd=bare) == str(bare.resolve()), "git itself falls for it"
+    if store == bare:
+        git.git("status", cwd=bare)
+        ran.unlink()
+    assert git_facts(bare) == GitFacts(None, None)
+    with pytest.raises(RepositoryError, match=r"app: found a bare git repository among the files.*remove its HEAD"):
+        Repository.around(bare, ENVIRONMENT)
+    with pytest.raises(StoreError, match="found a bare git repository"):
+        Git(bare).text("fetch", "origin")
+    assert not ran.exists()
+
+
+def test_a_git_that_knows_the_setting_refuses_it_too(git: GitWorkspace, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    git.git("init", "-q", "--bare", str(bare), cwd=tmp_path)
+    command = ["git", "-C", str(bare), *git_command(git.root)[3:], "rev-parse", "--git-dir"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "cannot use bare repository" in done.stderr) == (128, True)

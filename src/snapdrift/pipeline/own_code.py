@@ -68,7 +68,8 @@ def _expected(refused: str) -> str:
 def _templates(workspace: Workspace, expected: str) -> Iterator[Problem]:
     folder = workspace.root.joinpath(*TEMPLATES)
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file():
+        # Of a link it does not matter what it leads to: a folder that is one is not looked into here, but by Jinja.
+        if path.is_file() or path.is_symlink():
             shown = path.relative_to(workspace.root).as_posix()
             yield Problem(shown, 0, 0, "", "a template of reports", expected)
 

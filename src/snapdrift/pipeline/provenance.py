@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift import __version__
+from snapdrift.git_calls import git_command
 from snapdrift.model import sha256
 
 GIT_TIMEOUT_S = 10
@@ -41,7 +42,7 @@ def git_facts(root: Path) -> GitFacts:
 def _git(root: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603  fixed program and arguments
-            ["git", "-C", str(root), *arguments],  # noqa: S607  git is found as the user's shell finds it
+            git_command(root, *arguments),
             capture_output=True,
             text=True,
             timeout=GIT_TIMEOUT_S,

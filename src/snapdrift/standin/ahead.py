@@ -40,7 +40,7 @@ _AHEAD: list[Server] = []
 def start_server(environment: dict[str, str], said: IO[bytes]) -> subprocess.Popen[str]:
     """The server's process; it reads its configuration from standard input and says its errors into `said`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "snapdrift.standin"],
+        [sys.executable, "-P", "-m", "snapdrift.standin"],  # -P: no module of the folder that the command runs in
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=said,

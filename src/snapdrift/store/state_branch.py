@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snapdrift.errors import StoreError, UsageError
+from snapdrift.git_calls import git_command
 from snapdrift.store.state_files import MANIFEST, kind_of
 
 DEFAULT_BRANCH = "snapdrift-state"
@@ -54,11 +55,10 @@ class Git:
         environment = {**inherited, **_WHO, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
-        command = ["git", "-C", str(self.root), "-c", f"core.hooksPath={os.devnull}", *arguments]
         try:
             with (output or Path(os.devnull)).open("wb") as file:
                 return subprocess.run(  # noqa: S603  no shell; names were checked by git itself
-                    command,
+                    git_command(self.root, *arguments),
                     input=given,
                     stdout=subprocess.PIPE if output is None else file,
                     stderr=subprocess.PIPE,

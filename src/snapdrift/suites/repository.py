@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from snapdrift.errors import RepositoryError
+from snapdrift.git_calls import BareRepositoryError, git_command
 from snapdrift.references import MERGE_BASE, SHORT, is_ref
 
 TIMEOUT_S = 60.0
-_ALWAYS = ("--no-optional-locks", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _POINTERS = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_EXTERNAL_DIFF", "GIT_CEILING_DIRECTORIES"),
@@ -244,13 +244,15 @@ class Repository:
         quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             return subprocess.run(  # noqa: S603  a fixed program, a list of arguments, no shell
-                ["git", "-C", str(self.root), *_ALWAYS, *arguments],  # noqa: S607  as the user's shell finds it
+                git_command(self.root, *arguments),
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 env={**env, **quiet},
                 timeout=TIMEOUT_S,
                 check=False,
             )
+        except BareRepositoryError as error:
+            raise RepositoryError(str(error)) from None
         except FileNotFoundError:
             raise RepositoryError(
                 "found no git on this machine; expected it on the PATH, to read a tree with"
