@@ -6,9 +6,12 @@ import json
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from tests.pipeline import conftest
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.exit_codes import ExitCode
+from snapdrift.openai_api import catalog
 from snapdrift.pipeline import again
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
@@ -145,6 +149,56 @@ def test_a_shard_that_is_run_again_is_taken_up_and_the_whole_counts_the_attempt(
     assert merge(root, [first.run_path, again.run_path]).attempt == 2
 
 
+def test_shards_of_two_days_are_shards_of_one_run(workspace, monkeypatch):
+    root = workspace(cases=40)
+    load = catalog.load_catalog
+    monkeypatch.setattr(catalog, "load_catalog", partial(load, today=date(2026, 11, 27)))
+    first = run(root, name="shard-1", shard=pipeline.Shard(1, 2))
+    monkeypatch.setattr(catalog, "load_catalog", partial(load, today=date(2026, 11, 28)))
+    second = run(root, name="shard-2", shard=pipeline.Shard(2, 2))
+
+    with open_run(first.run_path) as one, open_run(second.run_path) as other:
+        said = one.suite["warnings"]
+        assert said != other.suite["warnings"]  # `in 48 days`, `in 47 days`
+    with open_run(merge(root, [second.run_path, first.run_path]).run_path) as whole:
+        assert whole.suite["warnings"] == said
+
+
+def test_a_shard_that_is_graded_again_as_it_was_is_still_a_shard_of_the_run(parts):
+    root, (first, second) = parts
+    with open_run(second) as stored:
+        said = stored.suite["warnings"]
+    pipeline.regrade_run(str(second), options(root, "again"), root)
+
+    with open_run(second) as stored:
+        assert stored.suite["warnings"] == said
+    assert merge(root, [first, second]).shard is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "alike"),
+    [
+        ("python", f"3.{sys.version_info.minor}.99", True),
+        ("python", "3.99.0", False),
+        ("scipy", "1.0", True),
+        ("numpy", "1.0", True),
+        ("bpe-openai", "0.0.1", False),
+        ("rapidfuzz", "1.0", False),
+        ("openai", "1.0", False),
+        ("jinja2", "1.0", False),
+    ],
+)
+def test_shards_may_differ_in_what_answers_and_scores_do_not_depend_on(name, version, alike, parts):
+    root, (first, second) = parts
+    with RunWriter.open(second) as writer, open_run(second) as stored:
+        writer.replace_header(replace(stored.header, versions={**stored.header.versions, name: version}))
+    if alike:
+        merge(root, [first, second])
+    else:
+        with pytest.raises(StoreError, match=rf"the versions of programs is not that of .* \({name}\)"):
+            merge(root, [first, second])
+
+
 def test_shards_share_the_budget_of_the_suite(workspace, standin):
     root = workspace(more="budget: {usd: 0.01}\n")
     (prepared,) = pipeline.check_suites([root / SUITE], pipeline.RunOptions())
@@ -208,14 +262,6 @@ def test_a_run_of_its_own_is_no_shard(parts):
     with RunWriter.open(second) as writer, open_run(second) as stored:
         writer.replace_header(replace(stored.header, shard=None))
     with pytest.raises(StoreError, match="a run of its own, no shard"):
-        merge(root, [first, second])
-
-
-def test_a_shard_of_another_program_is_not_mixed_in(parts):
-    root, (first, second) = parts
-    with RunWriter.open(second) as writer, open_run(second) as stored:
-        writer.replace_header(replace(stored.header, versions={**stored.header.versions, "numpy": "1.0"}))
-    with pytest.raises(StoreError, match=r"the versions of programs is not that of .* \(numpy\)"):
         merge(root, [first, second])
 
 

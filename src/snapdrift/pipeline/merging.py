@@ -27,6 +27,7 @@ from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.kept_scores import BASELINE
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_templates_allowed
+from snapdrift.pipeline.provenance import concluding_versions, measuring_versions
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
 from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
@@ -46,11 +47,18 @@ MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED, BASELINE)
 """What is said of a run as a whole and holds for each of its shards."""
+
+
+def _suite_apart_from_warnings(header: RunHeader) -> dict[str, Any]:
+    """What was asked and how it is judged. Warnings say in how many days a model is shut down: they are of a day."""
+    return {name: value for name, value in header.suite_stored.items() if name != "warnings"}
+
+
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
     ("the number of shards", lambda header: header.shard and header.shard.count),
     ("the gate", lambda header: header.gate),
-    ("the suite", lambda header: header.suite_stored),
+    ("the suite", _suite_apart_from_warnings),
     ("the dataset", lambda header: header.dataset_hash),
     ("the variants", lambda header: header.variants),
     ("the commit", lambda header: header.git_commit),
@@ -58,7 +66,7 @@ _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the repeats", lambda header: header.planned_repeats),
     ("the facts about models", lambda header: header.catalog),
     ("the assumptions", lambda header: header.assumptions),
-    ("the versions of programs", lambda header: header.versions),
+    ("the versions of programs", lambda header: measuring_versions(header.versions)),
 )
 
 
@@ -185,7 +193,10 @@ def _said(one: Any, other: Any) -> str:
 
 
 def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
-    """The whole's header: begun when the first shard was, tried as often as the shard that was tried most."""
+    """The whole's header: begun when the first shard was, tried as often as the shard that was tried most.
+
+    How far off a shutdown is, and which bug fix of Python ran, is said as shard 1 says it; it is concluded here.
+    """
     headers = [shard.header for shard in shards]
     first, of = headers[0], require_shard(shards[0])
     # Graded again, a run is another than it was asked as.
@@ -199,6 +210,7 @@ def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
         started_at=min(header.started_at for header in headers),
         attempt=max(header.attempt for header in headers),
         git_dirty=any(header.git_dirty for header in headers) if first.git_dirty is not None else None,
+        versions={**first.versions, **concluding_versions()},
         command=options.command,
     )
 

@@ -134,13 +134,18 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
         require_touched(suite, workspace, options)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
-    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
-    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
+    suite = with_warnings(suite, catalog)
     one = under_gate(workspace, suite, catalog, options)
-    return replace(one, suite=_ordered(one.suite, catalog), loaded=suite)
+    return replace(one, suite=with_shutdowns_last(one.suite, catalog), loaded=suite)
 
 
-def _ordered(suite: Suite, catalog: Catalog) -> Suite:
+def with_warnings(suite: Suite, catalog: Catalog) -> Suite:
+    """The suite with what is to be known of its judges, and of graders that cannot grade, among its warnings."""
+    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
+    return replace(suite, warnings=tuple(dict.fromkeys(told)))
+
+
+def with_shutdowns_last(suite: Suite, catalog: Catalog) -> Suite:
     """The suite with what is said of shutdowns behind its other warnings."""
     return replace(suite, warnings=shutdowns_last(suite.warnings, suite, suite.variants.values(), catalog))
 
