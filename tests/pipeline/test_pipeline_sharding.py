@@ -23,6 +23,7 @@ from snapdrift.errors import StoreError, UsageError
 from snapdrift.exit_codes import ExitCode
 from snapdrift.openai_api import catalog
 from snapdrift.pipeline import again
+from snapdrift.pipeline.exporting import write_export
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
 
@@ -280,6 +281,13 @@ def test_a_shard_that_was_interrupted_is_to_be_gone_on_with(parts):
         writer.set_state(RunState.INTERRUPTED)
     with pytest.raises(StoreError, match=r"shard 2 of 2 is not finished; go on with it .*`snapdrift resume"):
         merge(root, [first, second])
+
+
+def test_an_export_of_a_shard_is_said_to_be_one(parts, tmp_path):
+    root, (first, second) = parts
+    write_export(second, tmp_path / "export.db", ("answer",))
+    with pytest.raises(StoreError, match=r"export\.db: an export from which .* was taken out; .* not .* merged"):
+        merge(root, [first, tmp_path / "export.db"])
 
 
 def test_what_shards_say_of_money_is_said_of_the_whole(parts):

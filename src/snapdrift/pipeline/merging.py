@@ -17,11 +17,11 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from snapdrift.errors import StoreError, UsageError
+from snapdrift.errors import Interrupted, StoreError, UsageError
 from snapdrift.model import Call, CallKey, Case, sha256
 from snapdrift.pipeline.allowance import Allowance
 from snapdrift.pipeline.batching import BATCHED
-from snapdrift.pipeline.carrying_out import Work, settle
+from snapdrift.pipeline.carrying_out import Work, saying_where_it_stands, settle
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.kept_scores import BASELINE
@@ -38,6 +38,7 @@ from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, ne
 from snapdrift.store.cache_answers import REUSABLE
 from snapdrift.store.drafts import MERGING
 from snapdrift.store.merging import copy_shards
+from snapdrift.store.writer import require_whole
 
 if TYPE_CHECKING:
     from snapdrift.suites.workspace import Workspace
@@ -87,7 +88,7 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
 
     `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
     where some of the whole is missing or there twice, and for templates of reports where no code may run. The shards
-    stay as they are.
+    stay as they are. `Interrupted` says whether there is a whole to go on with.
     """
     if not texts:
         raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
@@ -102,6 +103,7 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
         for path in paths:
             stored = stack.enter_context(open_run(path))
             require_shard(stored)
+            require_whole(stored)
             by_suite.setdefault(stored.header.suite, []).append(stored)
         wholes = [_in_order(shards) for shards in by_suite.values()]
         for shards in wholes:  # what cannot be graded or shown here is said before there is a file
@@ -126,9 +128,15 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
         with RunWriter.create(unfinished, header, plan.cases, plan.calls, meta) as writer:
             copy_shards(writer, shards, {call.key: call.position for call in plan.calls})
             writer.close(become=path)
+    except KeyboardInterrupt:
+        if not path.exists():
+            raise Interrupted(
+                f"interrupted: nothing is merged of {header.suite}, its shards are as they were; merge them again"
+            ) from None
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
-    with RunWriter.open(path) as writer, open_run(path) as stored:
+    with RunWriter.open(path) as writer, open_run(path) as stored, saying_where_it_stands(stored):
         suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         work = Work(suite, catalog, workspace, Target({}), options, Allowance.of(options.limits), several)
         return settle(writer, stored, work, plan.stopped)
