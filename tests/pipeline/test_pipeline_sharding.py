@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.exit_codes import ExitCode
 from snapdrift.openai_api import catalog
-from snapdrift.pipeline import again
+from snapdrift.pipeline import again, running
 from snapdrift.pipeline.exporting import write_export
+from snapdrift.pipeline.prepare import prepare
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
 
@@ -209,6 +211,32 @@ def test_shards_share_the_budget_of_the_suite(workspace, standin):
     assert (len(part.cases), part.suite.hash) == (15, prepared.suite.hash)
 
 
+def test_a_shard_may_spend_as_much_of_the_budget_as_it_has_of_the_cases(workspace):
+    root = workspace(more="budget: {usd: 0.01}\n")
+    rows = [{"id": f"c{n}", "country": "x", "expected": "y"} | ({"cluster": "a"} if n < 36 else {}) for n in range(60)]
+    conftest.write_rows(root / "datasets" / "capitals.jsonl", rows)
+    prepared = prepare(root / SUITE, pipeline.RunOptions())
+    parts = [pipeline.sharding.part_of(prepared, pipeline.Shard(number, 4)) for number in (1, 2, 3, 4)]
+
+    budgets = sorted(part.suite.budget_for("default") or 0 for part in parts)
+    assert budgets == pytest.approx([0.01 * 8 / 60] * 3 + [0.01 * 36 / 60])
+    assert sum(map(Fraction, budgets)) <= Fraction(0.01)
+
+
+def test_a_shard_that_is_gone_on_with_may_spend_what_it_could_when_it_was_begun(parts, monkeypatch):
+    root, paths = parts
+    told: list[Any] = []
+    monkeypatch.setattr(running, "require_budget", lambda spenders, *_: told.extend(spenders))
+    for path in paths:
+        with RunWriter.open(path) as writer:
+            writer.set_state(RunState.INTERRUPTED)
+        pipeline.resume_run(str(path), options(root, path.parents[1].name), root)
+
+    shares = [spender.suite.budget_for("default") for spender in told]
+    with open_run(paths[0]) as one, open_run(paths[1]) as other:
+        assert shares == pytest.approx([0.01 * len(one.cases()) / 17, 0.01 * len(other.cases()) / 17])
+
+
 def test_grading_a_shard_again_may_spend_its_part_of_the_budget(parts, monkeypatch):
     root, (_, second) = parts
     told: list[Any] = []
@@ -216,8 +244,9 @@ def test_grading_a_shard_again_may_spend_its_part_of_the_budget(parts, monkeypat
 
     pipeline.regrade_run(str(second), options(root, "again"), root)
 
-    assert [spender.suite.budget_for("default") for spender in told] == [0.005]
     with open_run(second) as stored:
+        share = 0.01 * len(stored.cases()) / 17
+        assert [spender.suite.budget_for("default") for spender in told] == pytest.approx([share])
         assert (stored.suite["budget_usd"], stored.suite["gates"]["default"]["budget_usd"]) == (0.01, None)
 
 
@@ -232,7 +261,9 @@ def two_shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pat
         (root / folder).mkdir(parents=True)
     (root / "snapdrift.toml").write_text("")
     (root / SUITE).write_text(conftest.SUITE.format(max_blind=0.9, more="budget: {usd: 0.01}\n"))
-    rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(12)]
+    rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(17)]
+    for row in rows[:5]:
+        row["cluster"] = "large"
     conftest.write_rows(root / "datasets" / "capitals.jsonl", rows)
     return root, [shard.run_path for shard in shards_of(root)]
 

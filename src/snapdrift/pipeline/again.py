@@ -122,7 +122,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite, cases=now)) else ()
         allowance = Allowance.of(options.limits)
         with _target_for(judges, options, workspace, suite) as target:
-            own = with_own_budget(suite, stored.header)  # what is kept is the whole's, what is spent a shard's
+            own = with_own_budget(suite, stored)  # what is kept is the whole's, what is spent a shard's
             work = Work(own, catalog, workspace, target, options, allowance)
             spender = Spender(own, gate.name, (), judges)
             require_budget([spender], catalog, target, allowance)

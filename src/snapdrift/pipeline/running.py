@@ -227,7 +227,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)
-            suite = with_own_budget(suite, stored.header)
+            suite = with_own_budget(suite, stored)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             named, options = options.target, with_stored_target(stored, options)
