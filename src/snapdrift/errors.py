@@ -108,7 +108,11 @@ class StoreError(SnapdriftError):
     """A run file cannot be opened, found or written."""
 
 
-class NewerFormatError(StoreError):
+class OtherFormatError(StoreError):
+    """A run file was written by a Snapdrift of another run format than this one."""
+
+
+class NewerFormatError(OtherFormatError):
     """A run file was written by a newer Snapdrift than this one."""
 
 

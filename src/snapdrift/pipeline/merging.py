@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -25,12 +26,13 @@ from snapdrift.pipeline.carrying_out import Work, saying_where_it_stands, settle
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.kept_scores import BASELINE
+from snapdrift.pipeline.merge_folders import Picked, pick_shards
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_templates_allowed
 from snapdrift.pipeline.provenance import concluding_versions, measuring_versions
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
-from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
+from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir, workspace_for
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.spending import DOLLARS, SENTENCES
 from snapdrift.pipeline.targets import Target
@@ -42,8 +44,10 @@ from snapdrift.store.writer import require_whole
 
 if TYPE_CHECKING:
     from snapdrift.suites.workspace import Workspace
+    from snapdrift.unasked import Unasked
 
 T = TypeVar("T")
+_GLOB = re.compile(r"[*?\[]")
 MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED, BASELINE)
@@ -86,21 +90,18 @@ class _Plan:
 def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[RunOutcome, ...]:
     """Puts the shards of one run, or of several suites' runs, together and concludes from each whole.
 
-    `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
-    where some of the whole is missing or there twice, and for templates of reports where no code may run. The shards
-    stay as they are. `Interrupted` says whether there is a whole to go on with.
+    `texts` name the runs: ids, files, or folders, of which the shards of this commit are taken. Suites of which no
+    shard had to ask anything are told to `options.settled` and make no run: there may be no outcome at all. Raises
+    `StoreError` for files that are no shards of one whole, and `UsageError` where some of the whole is missing or there
+    twice, and for templates of reports where no code may run. The shards stay as they are. `Interrupted` says whether
+    there is a whole to go on with.
     """
-    if not texts:
-        raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
+    named = _named(texts, options, cwd)
+    workspace = named.workspace
+    require_templates_allowed(workspace, allowed=options.code)
     with ExitStack() as stack:
         by_suite: dict[str, list[StoredRun]] = {}
-        workspace, paths = None, dict[Path, None]()
-        for text in texts:
-            workspace, path = locate_run(text, options, cwd)
-            paths[path.resolve()] = None
-        assert workspace is not None, "there is a text"  # noqa: S101  a defect, not a mistake
-        require_templates_allowed(workspace, allowed=options.code)
-        for path in paths:
+        for path in named.paths:
             stored = stack.enter_context(open_run(path))
             require_shard(stored)
             require_whole(stored)
@@ -108,11 +109,41 @@ def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[Ru
         wholes = [_in_order(shards) for shards in by_suite.values()]
         for shards in wholes:  # what cannot be graded or shown here is said before there is a file
             load_stored_suite(shards[0], workspace, code=options.code)
+        for result in named.unasked:
+            options.settled(result)
         several = len(wholes) > 1
         outcomes = [_merge(shards, workspace, options, several=several) for shards in wholes]
-    index = refresh_index(workspace, options)
-    write_ci_files([outcome.view for outcome in outcomes], options.output)
+    index = refresh_index(workspace, options) if outcomes else None
+    write_ci_files([outcome.view for outcome in outcomes], options.output, named.unasked)
     return tuple(replace(outcome, index=index) for outcome in outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the command line names: run files, each once, and what the notes in folders say took no run."""
+
+    workspace: Workspace
+    paths: tuple[Path, ...]
+    unasked: tuple[Unasked, ...]
+
+
+def _named(texts: Sequence[str], options: RunOptions, cwd: Path) -> _Named:
+    if not texts:
+        raise UsageError("found no RUN; expected the runs of all shards: their ids, their files, or a folder of them")
+    folders = [Path(text) for text in texts if Path(text).is_dir()]
+    paths: dict[Path, None] = {}
+    for text in (text for text in texts if not Path(text).is_dir()):
+        if _GLOB.search(text) and not Path(text).exists():
+            raise UsageError(
+                f"found {text!r}, and no file that is called so; expected the runs of all shards. Where a shell finds "
+                "nothing for a pattern it leaves the pattern: are the files there? A folder can be named instead, and "
+                "`merge` says what is in it"
+            )
+        paths[locate_run(text, options, cwd)[1].resolve()] = None
+    workspace = workspace_for(texts[0], cwd)
+    picked = pick_shards(folders, workspace, options.notice) if folders else Picked((), ())
+    paths |= dict.fromkeys(path.resolve() for path in picked.paths)
+    return _Named(workspace, tuple(paths), picked.unasked)
 
 
 def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOptions, *, several: bool) -> RunOutcome:

@@ -11,7 +11,7 @@ from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErr
 from snapdrift.exit_codes import ExitCode
 from snapdrift.model import Case, Gate, Source, Variant
 from snapdrift.pipeline.accepting import suites_only, with_acceptances
-from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
+from snapdrift.pipeline.changes import Untouched, left_out, require_touched
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.shutdowns import shutdowns_last
 from snapdrift.unasked import Unasked
@@ -229,7 +229,7 @@ def prepare_each(paths: Sequence[Path], options: RunOptions) -> PreparedEach:
         except SnapdriftError as error:
             errors.append(error)
     if untouched and not errors:
-        options.settled(Unasked(untouched_sentence(untouched)))
+        options.settled(left_out(untouched))
     return PreparedEach(tuple(prepared), tuple(errors))
 
 

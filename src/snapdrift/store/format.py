@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from snapdrift.errors import NewerFormatError, StoreError
+from snapdrift.errors import NewerFormatError, OtherFormatError, StoreError
 
 FORMAT = 2
 APPLICATION_ID = 0x536E4472
@@ -154,7 +154,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: written in run format {found}, this Snapdrift reads up to format {FORMAT}; upgrade snapdrift"
         )
     if 0 < found < FORMAT:
-        raise StoreError(
+        raise OtherFormatError(
             f"{path}: written in run format {found}, this Snapdrift reads format {FORMAT}; run the suite again"
         )
     if found != FORMAT or _tables(connection) != _expected_tables():
