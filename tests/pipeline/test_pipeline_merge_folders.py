@@ -128,16 +128,18 @@ def test_where_there_is_nothing_the_likely_causes_are_named(folder, root, snapdr
 def test_a_damaged_file_in_a_folder_is_not_passed_over_and_one_of_another_format_is(root, snapdrift):
     runs = root / ".snapdrift" / "runs"
     copy = Path(shutil.copy(shards(root)[1], runs / "20200101-000000-0000.db"))
+    cut_off = copy.read_bytes()[:30_000]
     with copy.open("r+b") as file:
         file.seek(60)
         file.write((1).to_bytes(4, "big"))  # the format: https://www.sqlite.org/fileformat.html, `user version`
     done = snapdrift("merge", ".snapdrift/runs", cwd=root)
     assert done.returncode == 0, done.stderr
-    assert f"left out, of another version of snapdrift: .snapdrift/runs/{copy.name}" in done.stderr
+    assert f"left out, no run files of this version of snapdrift: .snapdrift/runs/{copy.name}" in done.stderr
 
-    copy.write_bytes(b"no database" * 100)
-    done = snapdrift("merge", ".snapdrift/runs", cwd=root)
-    assert (done.returncode, copy.name in done.stderr) == (2, True)
+    for damage in (b"no database" * 100, b"", cut_off):
+        copy.write_bytes(damage)
+        done = snapdrift("merge", ".snapdrift/runs", cwd=root)
+        assert (done.returncode, copy.name in done.stderr) == (2, True)
 
 
 # -------------------------------------------------------------------------------------------- nothing had to be asked
@@ -197,6 +199,19 @@ def test_a_shard_that_had_nothing_to_ask_beside_one_that_was_run_is_a_contradict
     assert done.returncode == 2
     assert "capitals: shard 1 of 2 had nothing to ask (" in done.stderr
     assert "shard 2 was run (" in done.stderr
+
+
+def test_a_note_that_cannot_be_written_is_an_error_of_the_shard(root, snapdrift):
+    shutil.rmtree(root / ".snapdrift" / "runs")
+    (root / ".snapdrift" / "runs").write_text("")
+    done = snapdrift("run", CAPITALS, "--standin", "--shard", "1/2", "--changed", "HEAD", cwd=root)
+
+    assert (done.returncode, "that shard 1 of 2 has nothing to ask cannot be noted" in done.stderr) == (2, True)
+
+
+def test_a_run_that_is_no_shard_leaves_no_note(root, snapdrift):
+    assert snapdrift("run", CAPITALS, "--standin", "--changed", "HEAD", cwd=root).returncode == 0
+    assert list((root / ".snapdrift" / "runs").glob(NOTE)) == []
 
 
 def test_all_shards_must_say_that_they_had_nothing_to_ask(root, snapdrift):

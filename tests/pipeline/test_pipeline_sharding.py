@@ -314,6 +314,20 @@ def test_a_shard_that_was_interrupted_is_to_be_gone_on_with(parts):
         merge(root, [first, second])
 
 
+def test_of_a_folder_that_no_commit_is_known_of_the_newest_run_is_taken(parts):
+    root, _ = parts
+    path = root / SUITE
+    path.write_text(path.read_text().replace("margin: 0.05", "margin: 0.06"))
+    newest = [run(root, shard=pipeline.Shard(number, 2)).run_id for number in (1, 2)]
+    told: list[str] = []
+    (merged,) = pipeline.merge_runs([str(root)], replace(options(root, "merged"), notice=told.append), root)
+
+    with open_run(merged.run_path) as stored:
+        assert (stored.meta("merged") or "").split() == newest
+    own = "left out, no run files of this version of snapdrift"  # cache.db, the index of answers
+    assert [text.partition(":")[0] for text in told] == [own, "left out, of an older run"]
+
+
 def test_an_export_of_a_shard_is_said_to_be_one(parts, tmp_path):
     root, (first, second) = parts
     write_export(second, tmp_path / "export.db", ("answer",))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snapdrift.errors import OtherFormatError, UsageError
+from snapdrift.errors import OtherFileError, UsageError
 from snapdrift.pipeline.provenance import git_facts
 from snapdrift.pipeline.shard_notes import NOTE, ShardNote, read_note
 from snapdrift.store import RunState, open_run
@@ -109,8 +109,8 @@ def _read(folders: Sequence[Path], left: _LeftOut) -> Iterator[_Said]:
         elif path.suffix == ".db":
             try:
                 yield from _read_run(path, left)
-            except OtherFormatError:  # shards of one run are of one program
-                left.add("of another version of snapdrift", [path])
+            except OtherFileError:  # shards of one run are of one program
+                left.add("no run files of this version of snapdrift", [path])
 
 
 def _read_run(path: Path, left: _LeftOut) -> Iterator[_Said]:

@@ -17,6 +17,7 @@ from snapdrift.exit_codes import ExitCode
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.provenance import git_facts
 from snapdrift.pipeline.run_files import runs_dir
+from snapdrift.reports.files import whole_file
 from snapdrift.store import codec
 from snapdrift.store.header import require_file_names
 from snapdrift.unasked import Unasked
@@ -66,7 +67,6 @@ def leave_notes(settled: Iterable[Unasked], workspace: Workspace, options: RunOp
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     at = (commit or "no-commit")[:_COMMIT_SHOWN]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"*{NOTE}"):
             if f".{at}." not in old.name:
                 old.unlink(missing_ok=True)
@@ -74,7 +74,8 @@ def leave_notes(settled: Iterable[Unasked], workspace: Workspace, options: RunOp
             code = int(one.exit_code)
             note = ShardNote(FORMAT, one.suite, one.gate, shard.index, shard.count, commit, made_at, one.text, code)
             path = folder / f"{one.suite}.{at}.{shard.index}-of-{shard.count}{NOTE}"
-            path.write_text(codec.dumps(note), encoding="utf-8")
+            with whole_file(path) as draft:
+                draft.write_text(codec.dumps(note), encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"{error.filename or folder}: that shard {shard.index} of {shard.count} has nothing to ask cannot be noted "
