@@ -108,7 +108,11 @@ class StoreError(SnapdriftError):
     """A run file cannot be opened, found or written."""
 
 
-class NewerFormatError(StoreError):
+class OtherFileError(StoreError):
+    """A file is whole, and no run file that this Snapdrift reads: one of another format, or another's database."""
+
+
+class NewerFormatError(OtherFileError):
     """A run file was written by a newer Snapdrift than this one."""
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from snapdrift.cli import app
 from snapdrift.cli.options import shard
+from snapdrift.pipeline.shard_notes import NOTE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
 CLI: Any = typer.main.get_command(app)
@@ -45,9 +46,18 @@ def test_the_last_job_merges_and_needs_no_key():
     gate = jobs()["gate"]
     (words,) = commands("gate")
 
-    assert CLI.commands["merge"].make_context("merge", words[2:]).params["runs"] == ["shards/*.db"]
+    assert CLI.commands["merge"].make_context("merge", words[2:]).params["runs"] == ["shards"]
     assert gate["needs"] == "shard"
     assert "secrets" not in yaml.safe_dump(gate)
+
+
+def test_what_the_jobs_upload_is_what_shards_leave_and_goes_where_the_last_job_looks_for_it():
+    (upload,) = (step["with"] for step in jobs()["shard"]["steps"] if "upload-artifact" in step.get("uses", ""))
+    (download,) = (step["with"] for step in jobs()["gate"]["steps"] if "download-artifact" in step.get("uses", ""))
+
+    assert upload["path"].split() == [".snapdrift/runs/*.db", f".snapdrift/runs/*{NOTE}"]
+    assert upload["include-hidden-files"]
+    assert (download["path"], "merge-multiple" in download) == ("shards", False)  # else older copies replace newer ones
 
 
 def test_the_command_lines_of_the_engine_are_understood():

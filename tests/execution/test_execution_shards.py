@@ -40,6 +40,13 @@ def test_the_order_of_the_dataset_moves_nothing_and_no_shard_is_much_larger(case
     assert max(sizes) - min(sizes) <= max(map(len, units(cases).values()))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_beside_a_large_cluster_the_other_shards_share_the_rest_alike(seed):
+    cases = [Case(f"c{number}", cluster="large" if number < 60 else None) for number in range(100)]
+
+    assert sorted(map(len, deal_cases(cases, 4, seed))) == [13, 13, 14, 60]
+
+
 def test_a_shard_that_would_be_empty_is_an_error():
     with pytest.raises(ValueError, match="2 clusters of cases make no 3 shards"):
         deal_cases([Case("a"), Case("b", cluster="x"), Case("c", cluster="x")], 3, 0)

@@ -201,6 +201,36 @@ def test_a_signal_between_the_steps_of_a_run_says_how_to_go_on(judged, standin, 
     assert (root / "reports" / "capitals" / path.stem / "verdict.json").is_file()
 
 
+@pytest.mark.parametrize(("point", "go_on"), [("concluding", "resume"), ("writing its page", "report")])
+def test_a_signal_while_shards_are_merged_says_how_to_go_on_with_the_whole(workspace, fated: Fated, point, go_on):
+    root = workspace(cases=40)
+    for number in (1, 2):
+        made = fated.run("run", "evals/capitals.yaml", "--standin", "--shard", f"{number}/2", "--quiet", cwd=root)
+        assert made.code == 0, made.err
+    shards = sorted(path.stem for path in (root / ".snapdrift" / "runs").glob("*.db"))
+    name, pattern, times = POINTS[point]
+    ended = fated.run("merge", *shards, "--quiet", cwd=root, fates=[[name, [pattern, times, signal.SIGTERM]]])
+
+    assert ended.code == 130, ended.err
+    (whole,) = (path.stem for path in (root / ".snapdrift" / "runs").glob("*.db") if path.stem not in shards)
+    (said,) = (line for line in ended.err.splitlines() if line.startswith("interrupted"))
+    assert f"`snapdrift {go_on} {whole}`" in said
+    done = fated.run(go_on, whole, "--quiet", cwd=root)
+    assert done.code == 0, done.err
+
+
+def test_a_signal_before_the_shards_are_one_says_that_they_are_as_they_were(workspace, fated: Fated):
+    root = workspace(cases=40)
+    for number in (1, 2):
+        fated.run("run", "evals/capitals.yaml", "--standin", "--shard", f"{number}/2", "--quiet", cwd=root)
+    shards = sorted(path.stem for path in (root / ".snapdrift" / "runs").glob("*.db"))
+    fates = [["statement", [INTO_RESPONSES, 20, signal.SIGTERM]]]
+    ended = fated.run("merge", *shards, "--quiet", cwd=root, fates=fates)
+
+    assert (ended.code, "interrupted: nothing is merged" in ended.err) == (130, True), ended.err
+    assert sorted(path.stem for path in (root / ".snapdrift" / "runs").iterdir() if path.suffix == ".db") == shards
+
+
 def test_a_second_signal_ends_at_once_and_keeps_what_was_answered(judged, proxy, fated: Fated):
     from tests.faults.cutting_proxy import Cut
 

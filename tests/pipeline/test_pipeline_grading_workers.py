@@ -287,7 +287,7 @@ def test_a_suite_that_is_not_the_one_in_the_run_file_is_graded_by_this_process(m
 
 def test_a_shard_is_graded_by_several_processes_whatever_its_part_of_the_budget(made, two_cores):
     path, suite = made(150)
-    part = with_share_of_budget(replace(suite, budget_usd=1.0), "default", 4)
+    part = with_share_of_budget(replace(suite, budget_usd=1.0), "default", 1, 4)
     assert part.gates["default"].budget_usd == 0.25
     with open_run(path) as stored:
         assert workers_for(stored, part) == 2

@@ -6,9 +6,13 @@ import json
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,10 @@ from tests.pipeline import conftest
 from snapdrift import pipeline
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.exit_codes import ExitCode
-from snapdrift.pipeline import again
+from snapdrift.openai_api import catalog
+from snapdrift.pipeline import again, running
+from snapdrift.pipeline.exporting import write_export
+from snapdrift.pipeline.prepare import prepare
 from snapdrift.pipeline.sharding import WHOLE_CASES
 from snapdrift.store import RunState, RunWriter, open_run
 
@@ -145,6 +152,56 @@ def test_a_shard_that_is_run_again_is_taken_up_and_the_whole_counts_the_attempt(
     assert merge(root, [first.run_path, again.run_path]).attempt == 2
 
 
+def test_shards_of_two_days_are_shards_of_one_run(workspace, monkeypatch):
+    root = workspace(cases=40)
+    load = catalog.load_catalog
+    monkeypatch.setattr(catalog, "load_catalog", partial(load, today=date(2026, 11, 27)))
+    first = run(root, name="shard-1", shard=pipeline.Shard(1, 2))
+    monkeypatch.setattr(catalog, "load_catalog", partial(load, today=date(2026, 11, 28)))
+    second = run(root, name="shard-2", shard=pipeline.Shard(2, 2))
+
+    with open_run(first.run_path) as one, open_run(second.run_path) as other:
+        said = one.suite["warnings"]
+        assert said != other.suite["warnings"]  # `in 48 days`, `in 47 days`
+    with open_run(merge(root, [second.run_path, first.run_path]).run_path) as whole:
+        assert whole.suite["warnings"] == said
+
+
+def test_a_shard_that_is_graded_again_as_it_was_is_still_a_shard_of_the_run(parts):
+    root, (first, second) = parts
+    with open_run(second) as stored:
+        said = stored.suite["warnings"]
+    pipeline.regrade_run(str(second), options(root, "again"), root)
+
+    with open_run(second) as stored:
+        assert stored.suite["warnings"] == said
+    assert merge(root, [first, second]).shard is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "alike"),
+    [
+        ("python", f"3.{sys.version_info.minor}.99", True),
+        ("python", "3.99.0", False),
+        ("scipy", "1.0", True),
+        ("numpy", "1.0", True),
+        ("bpe-openai", "0.0.1", False),
+        ("rapidfuzz", "1.0", False),
+        ("openai", "1.0", False),
+        ("jinja2", "1.0", False),
+    ],
+)
+def test_shards_may_differ_in_what_answers_and_scores_do_not_depend_on(name, version, alike, parts):
+    root, (first, second) = parts
+    with RunWriter.open(second) as writer, open_run(second) as stored:
+        writer.replace_header(replace(stored.header, versions={**stored.header.versions, name: version}))
+    if alike:
+        merge(root, [first, second])
+    else:
+        with pytest.raises(StoreError, match=rf"the versions of programs is not that of .* \({name}\)"):
+            merge(root, [first, second])
+
+
 def test_shards_share_the_budget_of_the_suite(workspace, standin):
     root = workspace(more="budget: {usd: 0.01}\n")
     (prepared,) = pipeline.check_suites([root / SUITE], pipeline.RunOptions())
@@ -154,6 +211,32 @@ def test_shards_share_the_budget_of_the_suite(workspace, standin):
     assert (len(part.cases), part.suite.hash) == (15, prepared.suite.hash)
 
 
+def test_a_shard_may_spend_as_much_of_the_budget_as_it_has_of_the_cases(workspace):
+    root = workspace(more="budget: {usd: 0.01}\n")
+    rows = [{"id": f"c{n}", "country": "x", "expected": "y"} | ({"cluster": "a"} if n < 36 else {}) for n in range(60)]
+    conftest.write_rows(root / "datasets" / "capitals.jsonl", rows)
+    prepared = prepare(root / SUITE, pipeline.RunOptions())
+    parts = [pipeline.sharding.part_of(prepared, pipeline.Shard(number, 4)) for number in (1, 2, 3, 4)]
+
+    budgets = sorted(part.suite.budget_for("default") or 0 for part in parts)
+    assert budgets == pytest.approx([0.01 * 8 / 60] * 3 + [0.01 * 36 / 60])
+    assert sum(map(Fraction, budgets)) <= Fraction(0.01)
+
+
+def test_a_shard_that_is_gone_on_with_may_spend_what_it_could_when_it_was_begun(parts, monkeypatch):
+    root, paths = parts
+    told: list[Any] = []
+    monkeypatch.setattr(running, "require_budget", lambda spenders, *_: told.extend(spenders))
+    for path in paths:
+        with RunWriter.open(path) as writer:
+            writer.set_state(RunState.INTERRUPTED)
+        pipeline.resume_run(str(path), options(root, path.parents[1].name), root)
+
+    shares = [spender.suite.budget_for("default") for spender in told]
+    with open_run(paths[0]) as one, open_run(paths[1]) as other:
+        assert shares == pytest.approx([0.01 * len(one.cases()) / 17, 0.01 * len(other.cases()) / 17])
+
+
 def test_grading_a_shard_again_may_spend_its_part_of_the_budget(parts, monkeypatch):
     root, (_, second) = parts
     told: list[Any] = []
@@ -161,8 +244,9 @@ def test_grading_a_shard_again_may_spend_its_part_of_the_budget(parts, monkeypat
 
     pipeline.regrade_run(str(second), options(root, "again"), root)
 
-    assert [spender.suite.budget_for("default") for spender in told] == [0.005]
     with open_run(second) as stored:
+        share = 0.01 * len(stored.cases()) / 17
+        assert [spender.suite.budget_for("default") for spender in told] == pytest.approx([share])
         assert (stored.suite["budget_usd"], stored.suite["gates"]["default"]["budget_usd"]) == (0.01, None)
 
 
@@ -177,7 +261,9 @@ def two_shards(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pat
         (root / folder).mkdir(parents=True)
     (root / "snapdrift.toml").write_text("")
     (root / SUITE).write_text(conftest.SUITE.format(max_blind=0.9, more="budget: {usd: 0.01}\n"))
-    rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(12)]
+    rows = [{"id": f"c{n}", "country": f"Land {n}", "expected": f"Town {n}"} for n in range(17)]
+    for row in rows[:5]:
+        row["cluster"] = "large"
     conftest.write_rows(root / "datasets" / "capitals.jsonl", rows)
     return root, [shard.run_path for shard in shards_of(root)]
 
@@ -211,14 +297,6 @@ def test_a_run_of_its_own_is_no_shard(parts):
         merge(root, [first, second])
 
 
-def test_a_shard_of_another_program_is_not_mixed_in(parts):
-    root, (first, second) = parts
-    with RunWriter.open(second) as writer, open_run(second) as stored:
-        writer.replace_header(replace(stored.header, versions={**stored.header.versions, "numpy": "1.0"}))
-    with pytest.raises(StoreError, match=r"the versions of programs is not that of .* \(numpy\)"):
-        merge(root, [first, second])
-
-
 def test_a_shard_of_another_suite_is_not_mixed_in(parts):
     root, (first, _) = parts
     path = root / SUITE
@@ -234,6 +312,27 @@ def test_a_shard_that_was_interrupted_is_to_be_gone_on_with(parts):
         writer.set_state(RunState.INTERRUPTED)
     with pytest.raises(StoreError, match=r"shard 2 of 2 is not finished; go on with it .*`snapdrift resume"):
         merge(root, [first, second])
+
+
+def test_of_a_folder_that_no_commit_is_known_of_the_newest_run_is_taken(parts):
+    root, _ = parts
+    path = root / SUITE
+    path.write_text(path.read_text().replace("margin: 0.05", "margin: 0.06"))
+    newest = [run(root, shard=pipeline.Shard(number, 2)).run_id for number in (1, 2)]
+    told: list[str] = []
+    (merged,) = pipeline.merge_runs([str(root)], replace(options(root, "merged"), notice=told.append), root)
+
+    with open_run(merged.run_path) as stored:
+        assert (stored.meta("merged") or "").split() == newest
+    own = "left out, no run files of this version of snapdrift"  # cache.db, the index of answers
+    assert [text.partition(":")[0] for text in told] == [own, "left out, of an older run"]
+
+
+def test_an_export_of_a_shard_is_said_to_be_one(parts, tmp_path):
+    root, (first, second) = parts
+    write_export(second, tmp_path / "export.db", ("answer",))
+    with pytest.raises(StoreError, match=r"export\.db: an export from which .* was taken out; .* not .* merged"):
+        merge(root, [first, tmp_path / "export.db"])
 
 
 def test_what_shards_say_of_money_is_said_of_the_whole(parts):

@@ -39,7 +39,7 @@ def export(
     """Write a finished run to another file, without what the suite's `privacy` takes out: for an artefact, say.
 
     What is taken out is not in the file in any form. It can be reported and compared, with the same verdict; it
-    cannot be resumed, graded or calibrated. Without rules it is a whole copy.
+    cannot be resumed, graded, calibrated or merged. Without rules it is a whole copy.
 
     By `--format`, or by the file's name, the answers with their scores are written as a table instead.
 

@@ -9,13 +9,16 @@ import typer
 
 from snapdrift.cli import completion as c
 from snapdrift.cli import options as o
+from snapdrift.exit_codes import combine_exit_codes
 
 
 def merge(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="The runs of all shards: their ids (or beginnings) or files.", metavar="RUN...", autocompletion=c.runs
+            help="The runs of all shards: their ids (or beginnings), their files, or a folder with them.",
+            metavar="RUN...",
+            autocompletion=c.runs,
         ),
     ],
     no_code: o.NoCode = False,
@@ -33,8 +36,13 @@ def merge(
 
     Nothing is asked, and no code of the workspace runs but its report templates. The shards stay as they are.
 
-    Example:
-      snapdrift merge shards/*.db --junit junit.xml
+    Of a folder, and of the folders in it, the shards that were made at the commit of this workspace are taken, of each
+    suite those of its newest run; what is left out is told. Where no shard had anything to ask (`run --changed`) that
+    is said, and there is nothing to decide (0).
+
+    Examples:
+      snapdrift merge shards --junit junit.xml
+      snapdrift merge first.db second.db
     """
     from snapdrift import pipeline
     from snapdrift.cli.annotating import annotating
@@ -48,8 +56,9 @@ def merge(
             command=o.command_line(),
             code=not no_code,
             notice=printer.notice,
+            settled=printer.settled,
         )
         outcomes = pipeline.merge_runs(runs, options, Path.cwd())
         printer.outcomes(outcomes)
         annotator.views([outcome.view for outcome in outcomes])
-    raise typer.Exit(pipeline.exit_code_of(outcomes))
+    raise typer.Exit(combine_exit_codes([*printer.unasked_codes, *(outcome.exit_code for outcome in outcomes)]))

@@ -9,10 +9,7 @@ A step is loaded when it is asked for: checking a suite needs neither statistics
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from snapdrift.exit_codes import ExitCode, combine_exit_codes
 
 if TYPE_CHECKING:
     from snapdrift.pipeline.accepting import CheckedAcceptances, check_acceptances, suites_only
@@ -96,7 +93,6 @@ __all__ = [
     "compare_with_run",
     "draw_sheet",
     "examine_machine",
-    "exit_code_of",
     "explain_case",
     "export_run",
     "index_runs",
@@ -197,8 +193,3 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-
-
-def exit_code_of(outcomes: Sequence[RunOutcome]) -> ExitCode:
-    """What a command over these runs ends with."""
-    return combine_exit_codes([outcome.exit_code for outcome in outcomes])

@@ -31,7 +31,14 @@ from snapdrift.pipeline.grading import pending_questions
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import Compared, RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import refusal, require_code_allowed, require_templates_allowed
-from snapdrift.pipeline.prepare import applicable_cases, narrowed, require_enough, workspace_catalog
+from snapdrift.pipeline.prepare import (
+    applicable_cases,
+    narrowed,
+    require_enough,
+    with_shutdowns_last,
+    with_warnings,
+    workspace_catalog,
+)
 from snapdrift.pipeline.references import with_kept_reference
 from snapdrift.pipeline.run_files import assumptions_of, locate_run, with_stored_target
 from snapdrift.pipeline.sequences import looks_of, rest_cases
@@ -115,7 +122,7 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
         judges = judge_variants(suite) if any(True for _ in pending_questions(stored, suite, cases=now)) else ()
         allowance = Allowance.of(options.limits)
         with _target_for(judges, options, workspace, suite) as target:
-            own = with_own_budget(suite, stored.header)  # what is kept is the whole's, what is spent a shard's
+            own = with_own_budget(suite, stored)  # what is kept is the whole's, what is spent a shard's
             work = Work(own, catalog, workspace, target, options, allowance)
             spender = Spender(own, gate.name, (), judges)
             require_budget([spender], catalog, target, allowance)
@@ -188,7 +195,8 @@ def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> 
             f"the run's suite {stored.suite['path']} is not in this workspace; grade it where the suite is"
         )
     registry = Registry(refusal=refusal(workspace, allowed=options.code))
-    suite = with_acceptances(load_suite(path, workspace, registry, workspace_catalog(workspace)), workspace)
+    catalog = workspace_catalog(workspace)
+    suite = with_acceptances(load_suite(path, workspace, registry, catalog), workspace)
     if suite.accepted and stored.header.gate in suite.gates:
         require_bounded(suite, suite.gates[stored.header.gate], applicable_cases(suite, suite.cases))
     now = {case.id: case for case in suite.cases}
@@ -207,7 +215,8 @@ def _suite_now(stored: StoredRun, workspace: Workspace, options: RunOptions) -> 
     early_stop = bool(stored.suite.get("early_stop", False))
     variants = {v.name: v for v in stored.header.variants}
     suite = with_kept_reference(suite, stored)
-    return replace(suite, cases=tuple(kept), variants=variants, early_stop=early_stop)
+    suite = replace(suite, cases=tuple(kept), variants=variants, early_stop=early_stop)
+    return with_shutdowns_last(with_warnings(suite, catalog), catalog)
 
 
 def _adopt(writer: RunWriter, stored: StoredRun, suite: Suite, gate: Gate) -> None:

@@ -72,14 +72,11 @@ class Work:
 def carry_out(writer: RunWriter, work: Work) -> RunOutcome:
     """Asks what is left to ask of a run, and finishes it. `Interrupted` and `LeftRunning` leave one to resume."""
     begin_attempt(writer)
-    with open_run(writer.path) as stored:
-        try:
-            stopped = ask(writer, stored, work)
-            if work.last:
-                work.target.asking_is_over()
-            return finish(writer, stored, work, stopped)
-        except KeyboardInterrupt:
-            raise Interrupted(_where_it_stands(stored)) from None
+    with open_run(writer.path) as stored, saying_where_it_stands(stored):
+        stopped = ask(writer, stored, work)
+        if work.last:
+            work.target.asking_is_over()
+        return finish(writer, stored, work, stopped)
 
 
 def begin_attempt(writer: RunWriter) -> None:
@@ -87,12 +84,18 @@ def begin_attempt(writer: RunWriter) -> None:
     writer.set_meta(ATTEMPT_STARTED, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _where_it_stands(stored: StoredRun) -> str:
-    """What to do about a run that was cut off outside the orderly stop of asking: between two of its steps."""
-    run = stored.header.run_id
-    if stored.state is RunState.FINISHED:
-        return f"interrupted: run {run} is finished; `snapdrift report {run}` writes its pages"
-    return f"interrupted: {_stored_calls(stored)}; go on with `snapdrift resume {run}`"
+@contextmanager
+def saying_where_it_stands(stored: StoredRun) -> Iterator[None]:
+    """Raises `Interrupted`, with what to do, for a run that is cut off outside the orderly stop of asking."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        run = stored.header.run_id
+        if stored.state is RunState.FINISHED:
+            text = f"interrupted: run {run} is finished; `snapdrift report {run}` writes its pages"
+        else:
+            text = f"interrupted: {_stored_calls(stored)}; go on with `snapdrift resume {run}`"
+        raise Interrupted(text) from None
 
 
 def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> str:

@@ -18,6 +18,7 @@ from snapdrift.errors import ConfigError, DocumentError, RepositoryError, UsageE
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.references import is_ref
 from snapdrift.suites.workspace import MAX_TEXT_BYTES, PathError, decoded, read_text
+from snapdrift.unasked import Unasked
 
 if TYPE_CHECKING:
     from snapdrift.suites.repository import Commit, Repository
@@ -33,13 +34,20 @@ _NAMED = 8
 class Untouched(Exception):  # noqa: N818  no error: a suite that need not be run
     """Nothing that a suite is made of changed since the tree that is named."""
 
-    def __init__(self, path: str, since: str) -> None:
+    def __init__(self, path: str, since: str, suite: str) -> None:
         super().__init__(path)
         self.path = path
+        self.suite = suite
         self.since = since
 
 
-def untouched_sentence(suites: Sequence[Untouched]) -> str:
+def left_out(suites: Sequence[Untouched]) -> Unasked:
+    """The result that suites are left out, for nothing touched them."""
+    each = tuple(Unasked(_untouched_sentence([one]), one.suite) for one in suites)
+    return Unasked(_untouched_sentence(suites), of_each=each)
+
+
+def _untouched_sentence(suites: Sequence[Untouched]) -> str:
     """Which suites are left out, and since when nothing touched them."""
     many = "1 suite" if len(suites) == 1 else f"{len(suites)} suites"
     return f"{many} not affected by what changed since {suites[0].since}: {', '.join(one.path for one in suites)}"
@@ -61,7 +69,7 @@ def require_touched(suite: Suite, workspace: TracedWorkspace, options: RunOption
         raise UsageError(f"--changed: {error}") from None
     since = f"the merge base with {base.taken} ({base.short})"
     if not touched:
-        raise Untouched(suite.path, since)
+        raise Untouched(suite.path, since, suite.name)
     more = f" and {len(touched) - _NAMED} more" if len(touched) > _NAMED else ""
     options.notice(f"{suite.path}: affected since {since}: {', '.join(touched[:_NAMED])}{more}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,19 +18,21 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from snapdrift.errors import StoreError, UsageError
+from snapdrift.errors import Interrupted, StoreError, UsageError
 from snapdrift.model import Call, CallKey, Case, sha256
 from snapdrift.pipeline.allowance import Allowance
 from snapdrift.pipeline.batching import BATCHED
-from snapdrift.pipeline.carrying_out import Work, settle
+from snapdrift.pipeline.carrying_out import Work, saying_where_it_stands, settle
 from snapdrift.pipeline.concluding import STOPPED, load_stored_suite, write_ci_files
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.kept_scores import BASELINE
+from snapdrift.pipeline.merge_folders import Picked, pick_shards
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_templates_allowed
+from snapdrift.pipeline.provenance import concluding_versions, measuring_versions
 from snapdrift.pipeline.reruns import REACHED
 from snapdrift.pipeline.reuse_rules import CACHE, NEVER
-from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir
+from snapdrift.pipeline.run_files import TARGET, locate_run, runs_dir, workspace_for
 from snapdrift.pipeline.sharding import identity_of, require_shard, whole_cases
 from snapdrift.pipeline.spending import DOLLARS, SENTENCES
 from snapdrift.pipeline.targets import Target
@@ -37,20 +40,30 @@ from snapdrift.store import RunHeader, RunState, RunWriter, StoredRun, codec, ne
 from snapdrift.store.cache_answers import REUSABLE
 from snapdrift.store.drafts import MERGING
 from snapdrift.store.merging import copy_shards
+from snapdrift.store.writer import require_whole
 
 if TYPE_CHECKING:
     from snapdrift.suites.workspace import Workspace
+    from snapdrift.unasked import Unasked
 
 T = TypeVar("T")
+_GLOB = re.compile(r"[*?\[]")
 MERGED = "merged"
 """Under this name a merged run keeps which runs it was made of."""
 _ALIKE = (TARGET, BATCHED, REACHED, BASELINE)
 """What is said of a run as a whole and holds for each of its shards."""
+
+
+def _suite_apart_from_warnings(header: RunHeader) -> dict[str, Any]:
+    """What was asked and how it is judged. Warnings say in how many days a model is shut down: they are of a day."""
+    return {name: value for name, value in header.suite_stored.items() if name != "warnings"}
+
+
 _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the run that they are shards of", lambda header: header.shard and header.shard.whole),
     ("the number of shards", lambda header: header.shard and header.shard.count),
     ("the gate", lambda header: header.gate),
-    ("the suite", lambda header: header.suite_stored),
+    ("the suite", _suite_apart_from_warnings),
     ("the dataset", lambda header: header.dataset_hash),
     ("the variants", lambda header: header.variants),
     ("the commit", lambda header: header.git_commit),
@@ -58,7 +71,7 @@ _FACTS: tuple[tuple[str, Callable[[RunHeader], Any]], ...] = (
     ("the repeats", lambda header: header.planned_repeats),
     ("the facts about models", lambda header: header.catalog),
     ("the assumptions", lambda header: header.assumptions),
-    ("the versions of programs", lambda header: header.versions),
+    ("the versions of programs", lambda header: measuring_versions(header.versions)),
 )
 
 
@@ -77,32 +90,60 @@ class _Plan:
 def merge_runs(texts: Sequence[str], options: RunOptions, cwd: Path) -> tuple[RunOutcome, ...]:
     """Puts the shards of one run, or of several suites' runs, together and concludes from each whole.
 
-    `texts` name the runs: ids or files. Raises `StoreError` for files that are no shards of one whole, and `UsageError`
-    where some of the whole is missing or there twice, and for templates of reports where no code may run. The shards
-    stay as they are.
+    `texts` name the runs: ids, files, or folders, of which the shards of this commit are taken. Suites of which no
+    shard had to ask anything are told to `options.settled` and make no run: there may be no outcome at all. Raises
+    `StoreError` for files that are no shards of one whole, and `UsageError` where some of the whole is missing or there
+    twice, and for templates of reports where no code may run. The shards stay as they are. `Interrupted` says whether
+    there is a whole to go on with.
     """
-    if not texts:
-        raise UsageError("found no RUN; expected the runs of all shards: their ids or files")
+    named = _named(texts, options, cwd)
+    workspace = named.workspace
+    require_templates_allowed(workspace, allowed=options.code)
     with ExitStack() as stack:
         by_suite: dict[str, list[StoredRun]] = {}
-        workspace, paths = None, dict[Path, None]()
-        for text in texts:
-            workspace, path = locate_run(text, options, cwd)
-            paths[path.resolve()] = None
-        assert workspace is not None, "there is a text"  # noqa: S101  a defect, not a mistake
-        require_templates_allowed(workspace, allowed=options.code)
-        for path in paths:
+        for path in named.paths:
             stored = stack.enter_context(open_run(path))
             require_shard(stored)
+            require_whole(stored)
             by_suite.setdefault(stored.header.suite, []).append(stored)
         wholes = [_in_order(shards) for shards in by_suite.values()]
         for shards in wholes:  # what cannot be graded or shown here is said before there is a file
             load_stored_suite(shards[0], workspace, code=options.code)
+        for result in named.unasked:
+            options.settled(result)
         several = len(wholes) > 1
         outcomes = [_merge(shards, workspace, options, several=several) for shards in wholes]
-    index = refresh_index(workspace, options)
-    write_ci_files([outcome.view for outcome in outcomes], options.output)
+    index = refresh_index(workspace, options) if outcomes else None
+    write_ci_files([outcome.view for outcome in outcomes], options.output, named.unasked)
     return tuple(replace(outcome, index=index) for outcome in outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the command line names: run files, each once, and what the notes in folders say took no run."""
+
+    workspace: Workspace
+    paths: tuple[Path, ...]
+    unasked: tuple[Unasked, ...]
+
+
+def _named(texts: Sequence[str], options: RunOptions, cwd: Path) -> _Named:
+    if not texts:
+        raise UsageError("found no RUN; expected the runs of all shards: their ids, their files, or a folder of them")
+    folders = [Path(text) for text in texts if Path(text).is_dir()]
+    paths: dict[Path, None] = {}
+    for text in (text for text in texts if not Path(text).is_dir()):
+        if _GLOB.search(text) and not Path(text).exists():
+            raise UsageError(
+                f"found {text!r}, and no file that is called so; expected the runs of all shards. Where a shell finds "
+                "nothing for a pattern it leaves the pattern: are the files there? A folder can be named instead, and "
+                "`merge` says what is in it"
+            )
+        paths[locate_run(text, options, cwd)[1].resolve()] = None
+    workspace = workspace_for(texts[0], cwd)
+    picked = pick_shards(folders, workspace, options.notice) if folders else Picked((), ())
+    paths |= dict.fromkeys(path.resolve() for path in picked.paths)
+    return _Named(workspace, tuple(paths), picked.unasked)
 
 
 def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOptions, *, several: bool) -> RunOutcome:
@@ -118,9 +159,15 @@ def _merge(shards: Sequence[StoredRun], workspace: Workspace, options: RunOption
         with RunWriter.create(unfinished, header, plan.cases, plan.calls, meta) as writer:
             copy_shards(writer, shards, {call.key: call.position for call in plan.calls})
             writer.close(become=path)
+    except KeyboardInterrupt:
+        if not path.exists():
+            raise Interrupted(
+                f"interrupted: nothing is merged of {header.suite}, its shards are as they were; merge them again"
+            ) from None
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
-    with RunWriter.open(path) as writer, open_run(path) as stored:
+    with RunWriter.open(path) as writer, open_run(path) as stored, saying_where_it_stands(stored):
         suite, catalog = load_stored_suite(stored, workspace, code=options.code)
         work = Work(suite, catalog, workspace, Target({}), options, Allowance.of(options.limits), several)
         return settle(writer, stored, work, plan.stopped)
@@ -185,7 +232,10 @@ def _said(one: Any, other: Any) -> str:
 
 
 def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
-    """The whole's header: begun when the first shard was, tried as often as the shard that was tried most."""
+    """The whole's header: begun when the first shard was, tried as often as the shard that was tried most.
+
+    How far off a shutdown is, and which bug fix of Python ran, is said as shard 1 says it; it is concluded here.
+    """
     headers = [shard.header for shard in shards]
     first, of = headers[0], require_shard(shards[0])
     # Graded again, a run is another than it was asked as.
@@ -199,6 +249,7 @@ def _header(shards: Sequence[StoredRun], options: RunOptions) -> RunHeader:
         started_at=min(header.started_at for header in headers),
         attempt=max(header.attempt for header in headers),
         git_dirty=any(header.git_dirty for header in headers) if first.git_dirty is not None else None,
+        versions={**first.versions, **concluding_versions()},
         command=options.command,
     )
 

@@ -11,7 +11,7 @@ from snapdrift.errors import ConfigError, InsufficientError, Problem, SeveralErr
 from snapdrift.exit_codes import ExitCode
 from snapdrift.model import Case, Gate, Source, Variant
 from snapdrift.pipeline.accepting import suites_only, with_acceptances
-from snapdrift.pipeline.changes import Untouched, require_touched, untouched_sentence
+from snapdrift.pipeline.changes import Untouched, left_out, require_touched
 from snapdrift.pipeline.options import RunOptions
 from snapdrift.pipeline.shutdowns import shutdowns_last
 from snapdrift.unasked import Unasked
@@ -134,13 +134,18 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
         require_touched(suite, workspace, options)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
-    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
-    suite = replace(suite, warnings=tuple(dict.fromkeys(told)))
+    suite = with_warnings(suite, catalog)
     one = under_gate(workspace, suite, catalog, options)
-    return replace(one, suite=_ordered(one.suite, catalog), loaded=suite)
+    return replace(one, suite=with_shutdowns_last(one.suite, catalog), loaded=suite)
 
 
-def _ordered(suite: Suite, catalog: Catalog) -> Suite:
+def with_warnings(suite: Suite, catalog: Catalog) -> Suite:
+    """The suite with what is to be known of its judges, and of graders that cannot grade, among its warnings."""
+    told = (*suite.warnings, *judges_warnings(suite, catalog), *misfit_warnings(suite))
+    return replace(suite, warnings=tuple(dict.fromkeys(told)))
+
+
+def with_shutdowns_last(suite: Suite, catalog: Catalog) -> Suite:
     """The suite with what is said of shutdowns behind its other warnings."""
     return replace(suite, warnings=shutdowns_last(suite.warnings, suite, suite.variants.values(), catalog))
 
@@ -224,7 +229,7 @@ def prepare_each(paths: Sequence[Path], options: RunOptions) -> PreparedEach:
         except SnapdriftError as error:
             errors.append(error)
     if untouched and not errors:
-        options.settled(Unasked(untouched_sentence(untouched)))
+        options.settled(left_out(untouched))
     return PreparedEach(tuple(prepared), tuple(errors))
 
 

@@ -20,6 +20,8 @@ RECORDED_DISTRIBUTIONS = (
     *("openai", "pydantic", "jinja2", "numpy", "scipy"),
     *("jsonschema-rs", "rapidfuzz", "sacrebleu", "bpe-openai"),
 )
+_CONCLUDES = ("numpy", "scipy")
+"""What conclusions are computed with, and no answer, score or plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,20 @@ def versions() -> Mapping[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def measuring_versions(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Of recorded versions those that answers, scores and the plan may depend on.
+
+    Of Python that is the feature release: machines of CI get bug fixes of it from one day to the next.
+    """
+    kept = {name: version for name, version in found.items() if name not in _CONCLUDES}
+    return {**kept, "python": ".".join(str(kept.get("python")).split(".")[:2])}
+
+
+def concluding_versions() -> dict[str, str]:
+    """Versions of what this process computes conclusions with."""
+    return {name: version for name, version in versions().items() if name in _CONCLUDES}
 
 
 def run_identity(*, commit: str | None, suite_hash: str, gate: str, selection: Any, target: Any) -> str:

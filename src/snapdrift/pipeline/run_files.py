@@ -46,16 +46,21 @@ _SHOWN = 5
 
 def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Path]:
     """The run that `text` names and the workspace it is worked on in; a run file needs no workspace of its own."""
+    workspace = workspace_for(text, cwd)
+    return workspace, find_run(text, runs_dir(workspace, options))
+
+
+def workspace_for(text: str, cwd: Path) -> Workspace:
+    """The workspace in which what `text` names is worked on: where that is there by its path, none is needed."""
     from snapdrift.suites.config import Config
     from snapdrift.suites.workspace import Workspace, find_workspace
 
     try:
-        workspace = find_workspace(cwd)
+        return find_workspace(cwd)
     except NoWorkspaceError:
-        if not Path(text).is_file():
+        if not Path(text).exists():
             raise
-        workspace = Workspace(cwd.resolve(), Config())
-    return workspace, find_run(text, runs_dir(workspace, options))
+        return Workspace(cwd.resolve(), Config())
 
 
 def runs_dir(workspace: Workspace, options: RunOptions) -> Path:

@@ -53,6 +53,7 @@ from snapdrift.pipeline.run_files import (
 )
 from snapdrift.pipeline.said import Said
 from snapdrift.pipeline.sequences import require_extendable, rest_cases
+from snapdrift.pipeline.shard_notes import leave_notes
 from snapdrift.pipeline.sharding import part_of, require_shardable, with_own_budget
 from snapdrift.pipeline.sharing import JUDGES, finishing_seconds, judge_share
 from snapdrift.pipeline.shutdowns import shutdowns_of
@@ -128,8 +129,12 @@ def run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, 
 
 
 def _run_suites(paths: Sequence[Path], options: RunOptions) -> tuple[RunOutcome, ...]:
+    from snapdrift.suites.workspace import find_workspace
+
     allowance = Allowance.of(options.limits)  # the deadline counts from here
     work_list = to_be_run(paths, options)
+    if options.shard is not None and work_list.settled:
+        leave_notes(work_list.settled, find_workspace(paths[0]), options)
     if not work_list.prepared:
         write_ci_files([], options.output, work_list.settled)
         return ()
@@ -227,7 +232,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)
-            suite = with_own_budget(suite, stored.header)
+            suite = with_own_budget(suite, stored)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
             named, options = options.target, with_stored_target(stored, options)

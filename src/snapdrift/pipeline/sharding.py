@@ -7,8 +7,10 @@ A shard is a run file like any other, with the place of its part in its header. 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from snapdrift.errors import StoreError, UsageError
@@ -72,7 +74,7 @@ def part_of(prepared: Prepared, shard: Shard | None) -> Prepared:
     if shard is None:
         return prepared
     own = _dealt(prepared, shard)[shard.index - 1]
-    suite = with_share_of_budget(prepared.suite, prepared.gate.name, shard.count)
+    suite = with_share_of_budget(prepared.suite, prepared.gate.name, len(own), len(prepared.cases))
     return replace(prepared, suite=suite, cases=tuple(case for case in prepared.cases if case.id in own))
 
 
@@ -86,17 +88,32 @@ def _dealt(prepared: Prepared, shard: Shard) -> tuple[frozenset[str], ...]:
         ) from None
 
 
-def with_share_of_budget(suite: Suite, gate: str, count: int) -> Suite:
-    """The suite with the part of its budget that one of `count` shards may spend: all together keep to the whole."""
+def with_share_of_budget(suite: Suite, gate: str, own: int, whole: int) -> Suite:
+    """The suite with the part of its budget that a shard of `own` of the `whole` number of cases may spend.
+
+    Every case has as many calls, so that is the part of the planned calls that are its own; all together keep to the
+    budget, for a part is rounded down.
+    """
     budget = suite.budget_for(gate)
-    if budget is None or count == 1:
+    if budget is None or own == whole:
         return suite
-    return replace(suite, gates={**suite.gates, gate: replace(suite.gates[gate], budget_usd=budget / count)})
+    exact = Fraction(budget) * own / whole
+    part = float(exact)
+    part = part if part <= exact else math.nextafter(part, 0)
+    return replace(suite, gates={**suite.gates, gate: replace(suite.gates[gate], budget_usd=part)})
 
 
-def with_own_budget(suite: Suite, header: RunHeader) -> Suite:
-    """The suite of a stored run with what that run, which may be a shard, may spend of its budget."""
-    return suite if header.shard is None else with_share_of_budget(suite, header.gate, header.shard.count)
+def with_own_budget(suite: Suite, stored: StoredRun) -> Suite:
+    """The suite of a stored run with what that run, which may be a shard, may spend of its budget. Raises `StoreError`.
+
+    A shard keeps which cases are its own and which the whole has: its part is what it was when it was begun.
+    """
+    if stored.header.shard is None:
+        return suite
+    own, whole = set(stored.case_ids()), set(whole_cases(stored))
+    if not own or not own <= whole:
+        raise StoreError(f"{stored.path}: damaged, the cases of the shard are not among those of the whole")
+    return with_share_of_budget(suite, stored.header.gate, len(own), len(whole))
 
 
 def as_shard(header: RunHeader, shard: Shard | None) -> RunHeader:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from snapdrift.errors import NewerFormatError, StoreError
+from snapdrift.errors import NewerFormatError, OtherFileError, StoreError
 
 FORMAT = 2
 APPLICATION_ID = 0x536E4472
@@ -146,15 +146,16 @@ def lay_out(connection: sqlite3.Connection) -> None:
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Raises `StoreError` unless the database is a run file of a format that this version reads."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise StoreError(f"{path}: not a Snapdrift run file")
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    if owner != APPLICATION_ID:  # a file that was cut off before its first byte has none
+        raise (OtherFileError if owner else StoreError)(f"{path}: not a Snapdrift run file")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > FORMAT:
         raise NewerFormatError(
             f"{path}: written in run format {found}, this Snapdrift reads up to format {FORMAT}; upgrade snapdrift"
         )
     if 0 < found < FORMAT:
-        raise StoreError(
+        raise OtherFileError(
             f"{path}: written in run format {found}, this Snapdrift reads format {FORMAT}; run the suite again"
         )
     if found != FORMAT or _tables(connection) != _expected_tables():

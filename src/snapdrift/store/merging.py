@@ -18,13 +18,14 @@ from snapdrift.store.format import SUPERSEDED_USD
 from snapdrift.store.inserts import put_response, put_step
 from snapdrift.store.reader import StoredRun
 from snapdrift.store.streams import sliced
-from snapdrift.store.writer import RunWriter, require_whole
+from snapdrift.store.writer import RunWriter
 
 
 def copy_shards(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping[CallKey, int]) -> None:
     """Copies everything that the shards hold into a new file that has the cases and the answers' calls planned.
 
-    `positions` has the place of each of these calls. Raises `StoreError` for what does not belong to one of them.
+    `positions` has the place of each of these calls, and no shard is an export. Raises `StoreError` for what does not
+    belong to one of them.
     """
     try:
         _copy_all(writer, shards, positions)
@@ -38,7 +39,6 @@ def _copy_all(writer: RunWriter, shards: Sequence[StoredRun], positions: Mapping
     """A slice is read, and then stored, at a time: memory does not grow with the run."""
     superseded = 0.0
     for shard in shards:
-        require_whole(shard)
         superseded += shard.superseded_usd()
         _copy_calls(writer, shard, positions)
         for portion in sliced(shard.stored_steps()):

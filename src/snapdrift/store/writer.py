@@ -237,7 +237,7 @@ def require_whole(stored: StoredRun) -> None:
     if gone:
         raise StoreError(
             f"{stored.path}: an export from which {', '.join(gone)} was taken out; it can be reported and compared, "
-            "not resumed, graded or calibrated: use the run file that it was made from"
+            "not resumed, graded, calibrated or merged: use the run file that it was made from"
         )
 
 
