@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -154,12 +155,19 @@ def ray_workers(address: str | None, site: WorkerSite, most: int) -> Iterator[tu
     """Workers on a Ray cluster, or on this machine where `address` is None: one a core, `most` at most.
 
     Raises `UsageError` where Ray is not installed or not there, and what `site` raises where a worker cannot be opened.
-    A cluster that this process is connected to already is used, and stays.
+    A cluster that this process is connected to already is used, and stays. While there are workers, what is written to
+    the standard output goes to the standard error: Ray tells of a lost worker there whatever it is set to, and the
+    standard output is for results, which may be JSON.
     """
     ray = _import_ray()
     own = not ray.is_initialized()
-    if own:
-        _connect(ray, address)
+    with redirect_stdout(sys.stderr):
+        if own:
+            _connect(ray, address)
+        yield from _started(ray, site, most, own=own)
+
+
+def _started(ray: Any, site: WorkerSite, most: int, *, own: bool) -> Iterator[tuple[RayWorker, ...]]:
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
         number = max(1, min(cores, most, MOST_WORKERS))
