@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine
 from snapdrift.execution.records import EngineSettings
+from snapdrift.execution.turns import Here
 from snapdrift.model import Answer, CallKey, Endpoint, Outcome, Request, Response
 from snapdrift.openai_api.client import OpenAIClient
 from snapdrift.openai_api.errors import AttemptFailed
@@ -83,7 +84,7 @@ async def asked(case: Case, base_url: str) -> Tally:
         # The first request of a process imports for seconds; that has nothing to do with limits.
         await client.ask(next(requests(replace(case, calls=1), base_url)))
         settings = EngineSettings(concurrency=case.concurrency)
-        engine = Engine(ask, record, lambda _model, _answer: None, lambda _request: None, settings, Budget(None))
+        engine = Engine(Here(ask), record, lambda _model, _answer: None, lambda _request: None, settings, Budget(None))
         began = time.perf_counter()
         await engine.run(requests(case, base_url))
         tally.seconds = time.perf_counter() - began

@@ -23,6 +23,7 @@ from snapdrift.execution.asker import Costs
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.turns import Here
 from snapdrift.model import Answer, Attempt, CallKey, Endpoint, Failure, FailureKind, Outcome, Request, Response, Usage
 from snapdrift.openai_api.errors import AttemptFailed
 
@@ -167,7 +168,7 @@ class World:
     ) -> EngineReport:
         async def main() -> EngineReport:
             engine = Engine(
-                self.ask,
+                Here(self.ask),
                 self.record,
                 lambda _model, _answer: usd,
                 lambda _request: worst,
@@ -677,7 +678,7 @@ def test_a_run_that_is_interrupted_before_it_starts_asks_nothing() -> None:
         cancel.set()
         settings = EngineSettings(concurrency=4)
         engine = Engine(
-            world.ask, world.record, lambda _m, _u: None, lambda _r: None, settings, Budget(None), LoopClock()
+            Here(world.ask), world.record, lambda _m, _u: None, lambda _r: None, settings, Budget(None), LoopClock()
         )
         await engine.run(requests_for(10), cancel)
         return len(world.starts)
@@ -815,7 +816,7 @@ def test_answers_come_over_a_real_socket_with_as_many_connections_as_workers() -
 
         world = World()
         settings = EngineSettings(concurrency=3, backoff_base=0.001)
-        engine = Engine(ask, world.record, lambda _m, _u: None, lambda _r: None, settings, Budget(None))
+        engine = Engine(Here(ask), world.record, lambda _m, _u: None, lambda _r: None, settings, Budget(None))
         report = await engine.run(requests_for(20))
         while not pool.empty():
             _, writer = pool.get_nowait()

@@ -21,6 +21,7 @@ from snapdrift.execution.limits import KnownLimits, RateLimits
 from snapdrift.execution.pace import Pace
 from snapdrift.execution.pool import HOLD_S, Lesson, Taking
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
+from snapdrift.execution.turns import OWN, Here
 from snapdrift.model import Answer, Failure, FailureKind, Outcome, Request, Response, ToldLimit, ToldLimits, Usage
 from snapdrift.openai_api.errors import AttemptFailed
 
@@ -95,7 +96,7 @@ class Provider:
 
         async def main() -> tuple[EngineReport, float]:
             engine = Engine(
-                self.ask,
+                Here(self.ask),
                 record,
                 lambda _model, _answer: None,
                 lambda _request: None,
@@ -181,10 +182,10 @@ def test_in_no_minute_is_more_started_than_the_limits_allow_and_everybody_gets_a
     async def main() -> int:
         paced = pace(rpm=rpm, tpm=tpm)
         line = paced._line(HOST, "gpt-4o")
-        line.pool._set_catch_up(catch_up)
+        paced._pool(line, OWN, now())._set_catch_up(catch_up)
         await asyncio.gather(*(one(paced, number, *each) for number, each in enumerate(asked)))
         assert not line.waiting
-        return line.pool.in_flight
+        return line.pools[OWN].in_flight
 
     assert virtually(main()) == 0
     assert order == list(range(len(asked)))
@@ -308,7 +309,7 @@ def paced_after(failure: Failure | None, *, times: int = 1) -> Pace:
 
 def window_of(paced: Pace) -> float:
     (line,) = paced._lines.values()
-    return line.pool.window
+    return line.pools[OWN].window
 
 
 def test_only_a_rate_limit_lowers_how_many_are_in_flight() -> None:
@@ -378,7 +379,7 @@ def test_engines_that_share_a_pace_keep_to_its_limits_together() -> None:
         def engine() -> Engine:
             settings = EngineSettings(concurrency=8)
             return Engine(
-                provider.ask,
+                Here(provider.ask),
                 record,
                 lambda _m, _a: None,
                 lambda _r: None,
@@ -468,10 +469,10 @@ def test_a_turn_that_comes_in_the_moment_of_cancelling_is_given_back() -> None:
         await asyncio.sleep(0.1)
         paced.end(first, Lesson(sent=False))  # which lets the other start
         (line,) = paced._lines.values()
-        in_flight = line.pool.in_flight
+        in_flight = line.pools[OWN].in_flight
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        left = line.pool.in_flight
+        left = line.pools[OWN].in_flight
         await paced.admit(HOST, "gpt-4o", Taking())
         return in_flight, left, now()
 

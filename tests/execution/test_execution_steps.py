@@ -14,6 +14,7 @@ from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine
 from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
 from snapdrift.execution.steps import Begun, Onward, Script
+from snapdrift.execution.turns import Here
 from snapdrift.model import (
     Answer,
     CallKey,
@@ -134,7 +135,7 @@ class Desk:
     def run(self, budget: Budget | None = None, worst: float = 0.02, **settings: Any) -> EngineReport:
         quick = {"backoff_base": 0.0, "sweep_delay": 0.0, "concurrency": 1, **settings}
         engine = Engine(
-            self.ask,
+            Here(self.ask),
             self.record,
             lambda _model, _answer: 0.01,
             lambda _request: worst,

@@ -22,6 +22,7 @@ from tests.openai_api.conftest import LoopbackHost, Reply, streamed
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.engine import Engine
 from snapdrift.execution.records import EngineReport, EngineSettings, StopReason
+from snapdrift.execution.turns import Here
 from snapdrift.model import CallKey, Endpoint, FailureKind, Outcome, Request, Response
 from snapdrift.openai_api.client import OpenAIClient
 from snapdrift.openai_api.hosts import Host
@@ -110,7 +111,7 @@ def end_all(
         ]
         async with OpenAIClient(Host("test", base_url, "key-of-the-host", is_openai=False), timeout_s=timeout_s) as c:
             engine = Engine(
-                ask=c.ask,
+                turns=Here(c.ask),
                 record=record,
                 price=lambda _model, _answer: 0.0,
                 worst=lambda _: WORST_USD,

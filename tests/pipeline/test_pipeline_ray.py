@@ -184,6 +184,27 @@ def test_a_command_that_is_ended_is_gone_on_with_by_the_local_engine(sent, code,
     assert len(again) <= 2 * 8
 
 
+def test_a_lost_worker_is_not_told_of_among_the_results(workspace, standin, tmp_path, cluster):
+    root, log, said = workspace(cases=100), tmp_path / "requests.jsonl", tmp_path / "stderr.txt"
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--latency", "60", "--log", log)
+    command = ["run", "evals/capitals.yaml", "--base-url", url, "--concurrency", "8", "--json"]
+    with said.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snapdrift", *command, "--engine", "ray", "--ray-address", cluster],
+            cwd=root,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        wait_for_answers(process, log, 60)
+        os.kill(int(re.findall(r"worker-\d is process (\d+)", said.read_text())[0]), signal.SIGKILL)
+        stdout, _ = process.communicate(timeout=300)
+
+    assert process.returncode == 0, said.read_text()
+    assert [one["outcomes"] for one in json.loads(stdout)["variants"]] == [{"ok": 100}, {"ok": 100}]
+    assert "worker died" in said.read_text()
+
+
 def test_a_worker_without_the_key_says_which_variable_it_misses(workspace, standin):
     root = workspace()
     wanted = options(root, "keyless", engine=RAY, env={"A_KEY_OF_ITS_OWN": "sk-here"})

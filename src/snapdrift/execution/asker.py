@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from snapdrift.errors import CatalogError
 from snapdrift.execution.authority import Authority, Grant, Need, OutOfBudget, Settled
@@ -16,11 +17,11 @@ from snapdrift.execution.holds import Holds
 from snapdrift.execution.records import EngineSettings, StopReason
 from snapdrift.execution.responses import requested_model, response_from_answer, response_from_failure
 from snapdrift.execution.surprises import Surprises
+from snapdrift.execution.turns import Turn, Turns
 from snapdrift.model import Answer, Attempt, Endpoint, Failure, FailureKind, Request, Response
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.openai_api.load import load_of
 
-Ask = Callable[[Request], Awaitable[Answer]]
 Price = Callable[[str, Answer], float | None]
 """What an answer costs at the prices of a model, in dollars; None: unknown. The answer has its usage."""
 Worst = Callable[[Request], float | None]
@@ -83,6 +84,13 @@ class _Answered:
     usd: float | None
 
 
+class _NotMade(Enum):
+    """Why an attempt was not made: the run was stopped, or it is to be begun anew, maybe by somebody else."""
+
+    STOPPED = "stopped"
+    ANEW = "anew"
+
+
 class GivenUp(asyncio.CancelledError):
     """A call was cut off by cancellation; `response` says so, with the attempts that may have been billed."""
 
@@ -92,11 +100,14 @@ class GivenUp(asyncio.CancelledError):
 
 
 class Asker:
-    """Asks requests for one run. What it learns on the way (a model that is gone, a pause) holds for all workers."""
+    """Asks requests for one run. What it learns on the way (a model that is gone, a pause) holds for all workers.
+
+    `is_last` is to be set once every other call has ended: then nothing is held back for others.
+    """
 
     def __init__(
         self,
-        ask: Ask,
+        turns: Turns,
         costs: Costs,
         authority: Authority,
         settings: EngineSettings,
@@ -105,7 +116,7 @@ class Asker:
         holds: Holds,
         reuse: Reuse | None = None,
     ) -> None:
-        self._ask = ask
+        self._turns = turns
         self._reuse = reuse
         self._costs = costs
         self._authority = authority
@@ -114,7 +125,8 @@ class Asker:
         self._rng = rng
         self._holds = holds
         self._gone: dict[tuple[str, Endpoint, str], Failure] = {}
-        self._resting: dict[tuple[str, Endpoint, str], tuple[float, Failure]] = {}
+        self._resting: dict[tuple[str, Endpoint, str, int], tuple[float, Failure]] = {}
+        self.is_last = False
         self.retried = 0
         self.charged_usd = 0.0
 
@@ -138,17 +150,18 @@ class Asker:
         last: Failure | None = None
         failures = 0
         while True:
-            if gone := self._gone.get(_target(request)) or self._rest_of(request):
+            if gone := self._gone.get(_target(request)):
                 return self._failed(request, gone, attempts)
-            grant = await self._admit(request)
-            if grant is None:
+            turn = await self._turn(request)
+            if isinstance(turn, Failure):
+                return self._failed(request, turn, attempts)
+            if turn is None:
                 return self._failed(request, last, attempts) if last else None
-            if rest := self._rest_of(request):  # it began while this one waited for its turn
-                self._authority.settle(grant, Settled(0.0, sent=False))
-                return self._failed(request, rest, attempts)
-            if attempts and attempts[-1].failure is not None:  # else it was an earlier request that was answered
-                self.retried += 1
-            made = await self._attempt(request, grant, attempts)
+            made = await self._taken(request, turn, attempts)
+            if made is _NotMade.ANEW:
+                continue
+            if made is _NotMade.STOPPED:
+                return self._failed(request, last, attempts) if last else None
             if isinstance(made, _Answered):
                 finished_at = timestamp(self._clock.now())
                 return response_from_answer(request, made.answer, tuple(attempts), made.usd, finished_at)
@@ -156,11 +169,46 @@ class Asker:
             if not await self._wait_to_retry(request, last, failures):
                 return self._failed(request, last, attempts)
 
-    async def _admit(self, request: Request) -> Grant | None:
+    async def _turn(self, request: Request) -> Turn | Failure | None:
+        """The turn of a request, or why it is not asked; None when the run is stopped while it is waited for."""
+        turn: Turn | Failure | None = self._turns.at_once(request)
+        if turn is None and self._holds.may_start():
+            turn = await self._holds.until_stopped(self._turns.wait(request, last=self.is_last))
+        if turn is None or isinstance(turn, Failure) or not self._resting:
+            return turn
+        rests = [self._rest_of(request, account) for account in turn.accounts]
+        if None in rests:
+            return turn
+        turn.over()
+        return rests[0]
+
+    def _awake(self, request: Request, turn: Turn) -> tuple[int, ...]:
+        """The accounts of a turn whose host has not asked to be left alone under them."""
+        if not self._resting:
+            return turn.accounts
+        return tuple(account for account in turn.accounts if self._rest_of(request, account) is None)
+
+    async def _taken(self, request: Request, turn: Turn, attempts: list[Attempt]) -> _Answered | Failure | _NotMade:
+        """Makes the attempt of a turn, once it is let start."""
+        try:
+            grant = await self._admit(request, self._awake(request, turn))
+            if grant is None:
+                return _NotMade.STOPPED
+            # While this one waited, a rest may have begun, or whoever was to ask be gone.
+            if self._rest_of(request, grant.account) or not turn.begin(grant.account):
+                self._authority.settle(grant, Settled(0.0, sent=False))
+                return _NotMade.ANEW
+            if attempts and attempts[-1].failure is not None:  # else it was an earlier request that was answered
+                self.retried += 1
+            return await self._attempt(request, turn, grant, attempts)
+        finally:
+            turn.over()
+
+    async def _admit(self, request: Request, accounts: tuple[int, ...]) -> Grant | None:
         """Leave to ask, waited for until the run is stopped; None when it does not come."""
         if not self._holds.may_start():
             return None
-        grant = await self._holds.until_stopped(self._authority.admit(self._need(request)))
+        grant = await self._holds.until_stopped(self._authority.admit(self._need(request, accounts)))
         if isinstance(grant, OutOfBudget):
             self._holds.stop(StopReason.BUDGET, str(grant))
             return None
@@ -169,14 +217,16 @@ class Asker:
         self._authority.settle(grant, Settled(0.0, sent=False))
         return None
 
-    def _need(self, request: Request) -> Need:
+    def _need(self, request: Request, accounts: tuple[int, ...]) -> Need:
         model, worst = requested_model(request), self._costs.worst_of(request)
         if not request.endpoint.over_http:
-            return Need(request.base_url, model, worst, paced=False)
+            return Need(request.base_url, model, worst, paced=False, accounts=accounts)
         load = load_of(request.body)
-        return Need(request.base_url, model, worst, load.tokens, load.images)
+        return Need(request.base_url, model, worst, load.tokens, load.images, accounts=accounts)
 
-    async def _attempt(self, request: Request, grant: Grant, attempts: list[Attempt]) -> _Answered | Failure:
+    async def _attempt(
+        self, request: Request, turn: Turn, grant: Grant, attempts: list[Attempt]
+    ) -> _Answered | Failure:
         """Makes one attempt, adds it to `attempts` and settles what it cost, all of it also when it is cancelled."""
         number, started_at, began = len(attempts) + 1, timestamp(self._clock.now()), self._clock.monotonic()
 
@@ -188,13 +238,13 @@ class Asker:
         settled = Settled(None)
         try:
             async with asyncio.timeout(self._settings.timeout) as bound:
-                answer = await self._ask(request)
+                answer = await turn.ask()
             settled = Settled(self._costs.of(request, answer), answer.usage, told=answer.told)
             self._costs.note(request, grant.worst_usd, settled.usd)
             attempts.append(Attempt(number, started_at, answer.latency_ms))
             return _Answered(answer, settled.usd)
         except AttemptFailed as error:
-            failure = self._weighed(request, error.failure)
+            failure = self._weighed(request, error.failure, grant.account)
             waited_for = failure is error.failure
             settled = Settled(
                 None if failure.may_have_run else 0.0,
@@ -225,7 +275,9 @@ class Asker:
         if failure.kind is FailureKind.MODEL_NOT_FOUND:
             self._gone[_target(request)] = _for_others(failure)
         policy = self._settings.retry
-        if not policy.again(failures, failure) or self._is_too_long(failure) or self.rests(request):
+        if not policy.again(failures, failure) or self.rests(request):
+            return False
+        if failure.kind is not FailureKind.RATE_LIMIT and self._is_too_long(failure):
             return False
         if failure.kind is FailureKind.RATE_LIMIT or failure.retry_after is not None:
             return self._holds.may_start()  # the pause is waited for by all who share the limit, on admission
@@ -239,29 +291,35 @@ class Asker:
     def _is_too_long(self, failure: Failure) -> bool:
         return failure.retryable and failure.retry_after is not None and failure.retry_after > self._longest_rest()
 
-    def _weighed(self, request: Request, failure: Failure) -> Failure:
+    def _weighed(self, request: Request, failure: Failure, account: int) -> Failure:
         """The failure, which says so where its host asks to be left alone for longer than is waited for.
 
-        A limit is the account's: then nobody asks for the model for so long, as a provider that wants an hour's rest is
-        not asked early. Of any other failure nobody but the call knows.
+        A limit is the account's: then nobody asks for the model under it for so long, as a provider that wants an
+        hour's rest is not asked early. Of any other failure nobody but the call knows.
         """
         if failure.retry_after is None or not self._is_too_long(failure):
             return failure
         seconds = f"{self._longest_rest():.0f} s"
-        until = "that are waited for without a --deadline" if self._settings.deadline is None else "until the deadline"
-        rest = f"To be left alone for {failure.retry_after:.0f} s is longer than the {seconds} {until}"
+        bound = "that are waited for without a --deadline" if self._settings.deadline is None else "until the deadline"
+        rest = f"To be left alone for {failure.retry_after:.0f} s is longer than the {seconds} {bound}"
         weighed = replace(failure, message=f"{failure.message}. {rest}")
         if failure.kind is FailureKind.RATE_LIMIT:
-            self._resting[_target(request)] = self._clock.monotonic() + failure.retry_after, _for_others(weighed)
+            until = self._clock.monotonic() + failure.retry_after
+            self._resting[(*_target(request), account)] = until, _for_others(weighed)
         return weighed
 
     def rests(self, request: Request) -> bool:
-        """Whether the host of a request is left alone now, because it asked for that."""
-        return self._rest_of(request) is not None
+        """Whether the host of a request is left alone now under every account, because it asked for that."""
+        if not self._resting:
+            return False
+        accounts = self._turns.accounts(request)
+        return bool(accounts) and all(self._rest_of(request, account) is not None for account in accounts)
 
-    def _rest_of(self, request: Request) -> Failure | None:
+    def _rest_of(self, request: Request, account: int) -> Failure | None:
         """Why a host is left alone, as it stands for calls that are not asked because of it; None where it is not."""
-        until, failure = self._resting.get(_target(request), (-math.inf, None))
+        if not self._resting:
+            return None
+        until, failure = self._resting.get((*_target(request), account), (-math.inf, None))
         return failure if self._clock.monotonic() < until else None
 
     def stuck(self, request: Request, failure: Failure, attempts: tuple[Attempt, ...]) -> Response:

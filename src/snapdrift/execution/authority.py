@@ -16,6 +16,7 @@ from typing import Protocol
 from snapdrift.execution.budget import Budget, Refusal, Reservation
 from snapdrift.execution.pace import Held, Pace, Start
 from snapdrift.execution.pool import Lesson, Taking
+from snapdrift.execution.turns import OWN
 from snapdrift.model import Failure, ToldLimits, Usage
 
 
@@ -24,6 +25,7 @@ class Need:
     """What an attempt may take at most: dollars (`worst_usd`), and of the limits of a model at a host.
 
     `tokens` and `images` count towards its rate limits; an attempt that is `paced` False goes to no host with limits.
+    Each of the `accounts` has limits of its own, and the first of them is taken that has room.
     """
 
     base_url: str
@@ -32,14 +34,16 @@ class Need:
     tokens: int = 0
     images: int = 0
     paced: bool = True
+    accounts: tuple[int, ...] = (OWN,)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to make one attempt at up to `worst_usd` dollars; to be settled once, whatever comes of it."""
+    """Leave to make one attempt under an account, at up to `worst_usd` dollars; to be settled once, whatever comes."""
 
     number: int
     worst_usd: float = math.inf
+    account: int = OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ class LocalAuthority:
         self._held_usd += need.worst_usd
         try:
             if need.paced:
-                start = await self._pace.admit(need.base_url, need.model, Taking(need.tokens, need.images))
+                start = await self._pace.admit(
+                    need.base_url, need.model, Taking(need.tokens, need.images), need.accounts
+                )
             if self._mark is not None and self._held_usd > self._marked_usd:
                 await self._keep_mark(self._mark)
         except BaseException:
@@ -118,7 +124,7 @@ class LocalAuthority:
             raise
         self._granted += 1
         self._open[self._granted] = reservation, start
-        return Grant(self._granted, need.worst_usd)
+        return Grant(self._granted, need.worst_usd, need.accounts[0] if start is None else start.account)
 
     def settle(self, grant: Grant, settled: Settled) -> float:
         """Ends a grant; returns the dollars that it was charged."""

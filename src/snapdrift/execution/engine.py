@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from snapdrift.execution.asker import Ask, Asker, Costs, Price, Reuse, Worst
+from snapdrift.execution.asker import Asker, Costs, Price, Reuse, Worst
 from snapdrift.execution.authority import Authority, LocalAuthority
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.calls import Caller, CutOff, Ending, Job, to_the_end
@@ -22,6 +22,7 @@ from snapdrift.execution.pace import Held, Pace
 from snapdrift.execution.records import EngineReport, EngineSettings, Progress, StopReason
 from snapdrift.execution.steps import Stepping, with_steps
 from snapdrift.execution.surprises import Surprises
+from snapdrift.execution.turns import HELD_BACK, Turns
 from snapdrift.model import Attempt, CallKey, Failure, FailureKind, Outcome, Request, Response, Step
 
 __all__ = ["Engine", "EngineReport", "EngineSettings", "Progress", "StopReason"]
@@ -38,7 +39,7 @@ def _no_attempts(_: CallKey) -> tuple[Attempt, ...]:
 class Engine:
     """Asks requests within limits. `run` may be called again (for judges, say): the budget goes on, the rest is anew.
 
-    `ask` makes one attempt and raises `AttemptFailed`; `record` returns when a response is on the disk; `price` gives
+    `turns` make the attempts; `record` returns when a response is on the disk; `price` gives
     the dollars of an answer at a model's prices and `worst` the most that a request can cost (None: unknown).
     `stepping` carries calls on that take several requests; None: each takes one. `authority` lets attempts start
     where others share budget and limits; None: they are this engine's alone. `surprises` gets what cost more than its
@@ -48,7 +49,7 @@ class Engine:
 
     def __init__(
         self,
-        ask: Ask,
+        turns: Turns,
         record: Record,
         price: Price,
         worst: Worst,
@@ -63,7 +64,7 @@ class Engine:
         stored: Callable[[CallKey, int], Request | None] | None = None,
         reuse: Reuse | None = None,
     ) -> None:
-        self._ask = ask
+        self._turns = turns
         self._reuse = reuse
         self._record = record
         self._costs = Costs(price, worst, budget, Surprises() if surprises is None else surprises)
@@ -88,11 +89,12 @@ class Engine:
 
         `cancel`, once set, starts nothing more and gives what is in flight the `grace`. `earlier` are the attempts of a
         call in an earlier process, which go before those made now. Raises `CatalogError` for an unknown price under a
-        budget, and whatever `record` raises; anything that `ask` raises but `AttemptFailed` is a defect and comes out.
+        budget, and whatever `record` raises; anything else that an attempt raises than `AttemptFailed` is a
+        defect and comes out.
         """
         holds = Holds(self._clock, self._settings.deadline)
         asker = Asker(
-            self._ask, self._costs, self._authority, self._settings, self._clock, self._rng, holds, self._reuse
+            self._turns, self._costs, self._authority, self._settings, self._clock, self._rng, holds, self._reuse
         )
         run = _Run(
             self._settings,
@@ -114,6 +116,8 @@ class Engine:
             await run.work_through(map(job_of, requests), cancel)
         except ExceptionGroup as group:
             raise _first_of(group) from None
+        finally:
+            await run.store_held_back()
         return EngineReport(
             stopped=holds.reason,
             detail=holds.detail + run.given_up_text(),
@@ -164,6 +168,7 @@ class _Run:
         self._failures_in_a_row = 0
         self._workers: list[asyncio.Task[None]] = []
         self._to_sweep: list[_Failed] = []
+        self._held_back: dict[CallKey, Ending] = {}
         self._sweeping = self._heard = False
         self.answered = 0
         self.failed = 0
@@ -186,9 +191,15 @@ class _Run:
             if self._settings.give_up_at is not None:
                 watchers.append(group.create_task(self._watch_the_time(self._settings.give_up_at)))
             await self._round(supply, group)
+            while self._held_back and self._holds.may_start():
+                held = [Job(one.request, one.response.attempts, one.steps) for one in self._held_back.values()]
+                self._asker.is_last = True
+                await self._round(iter(held), group)
+                self._asker.is_last = False
+                await self._round(supply, group)  # which may have more to ask now
             if self._settings.sweep and self._to_sweep and await self._holds.rest(self._settings.sweep_delay):
                 swept, self._to_sweep = self._to_sweep, []
-                self._sweeping = True
+                self._sweeping = self._asker.is_last = True
                 self._failures_in_a_row = 0
                 await self._round(filter(None, map(self._again, swept)), group)
             for watcher in watchers:
@@ -205,7 +216,9 @@ class _Run:
             self._in_flight += 1
             try:
                 ending = await self._caller.make(job)
-                if ending is not None:
+                if ending is not None and ending.response.failure == HELD_BACK:
+                    self._held_back[ending.request.call] = ending
+                elif ending is not None:
                     await self._store(ending)
             except CutOff as cut:
                 # A resumed run has to know what may have been billed; the request itself is asked again then.
@@ -214,6 +227,11 @@ class _Run:
                 raise
             finally:
                 self._in_flight -= 1
+
+    async def store_held_back(self) -> None:
+        """Stores the attempts of calls that were held back, and not asked again before the run was stopped."""
+        for ending in tuple(self._held_back.values()):
+            await self._store(ending)
 
     async def _watch(self, cancel: asyncio.Event) -> None:
         await cancel.wait()
@@ -249,6 +267,7 @@ class _Run:
         self._holds.stop(StopReason.CANCELLED, "the run was interrupted")
 
     async def _store(self, ending: Ending) -> None:
+        self._held_back.pop(ending.request.call, None)
         response = with_steps(ending.response, ending.steps)
         await to_the_end(self._record(response, ending.request), partial(self._count, ending, response))
 

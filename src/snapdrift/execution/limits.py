@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 PoolKey = tuple[str, str]
-"""Who counts what together: a host's base URL, and a name for the models whose requests it adds up."""
+"""Who counts what together for one account: a host's base URL, and a name for the models that it adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class KnownLimits:
-    """Limits by host (base URL) and model as it is asked; `together` names the model whose limits another shares."""
+    """Limits of one account by host (base URL) and model as it is asked; where there are several, each has them.
+
+    `together` names the model whose limits another shares.
+    """
 
     limits: Mapping[PoolKey, RateLimits] = field(default_factory=dict)
     together: Mapping[PoolKey, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The limits of one model at one host, for everything that shares them: variants, repeats, judges, other engines.
+"""The limits of a model at a host under one account, for all that shares them: variants, repeats, judges, engines.
 
 Pure bookkeeping, times are readings of a clock: when the next request may start, and what an ending teaches. Waiting is
 `Pace`'s. See `docs/design/pace.md`.

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from snapdrift.errors import IncompleteError, SnapdriftError, UsageError
-from snapdrift.execution.asker import Ask
 from snapdrift.execution.fleet import FailedAttempt, WorkerLostError
+from snapdrift.execution.turns import Ask
 from snapdrift.model import Answer, Failure, FailureKind, Request
 from snapdrift.openai_api.errors import AttemptFailed
 
@@ -50,10 +51,22 @@ class WorkerSite(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSite:
-    """An open site: what asks a request, and what calls a function for grading (never raises what the function did)."""
+    """An open site: what asks a request, and what calls a function for grading (never raises what the function did).
+
+    `accounts` has a mark for the key of each host, by its base URL: who has the same key has the same mark.
+    """
 
     ask: Ask
     call: Callable[[Calling], Awaitable[Any]]
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a worker says of itself: the id of its process, and the marks of its site's accounts."""
+
+    pid: int
+    accounts: Mapping[str, str]
 
 
 # ------------------------------------------------------------------------------------------------------------ the actor
@@ -68,13 +81,13 @@ class WorkerActor:
         self._opened: OpenedSite | None = None
         self._asking: dict[int, asyncio.Task[Answer]] = {}
 
-    async def open(self) -> SnapdriftError | int:
-        """Opens the site; returns the id of this process, or what a user has to mend."""
+    async def open(self) -> SnapdriftError | Opened:
+        """Opens the site; returns what this process says of itself, or what a user has to mend."""
         try:
             self._opened = await self._stack.enter_async_context(self._site.opened())
         except SnapdriftError as error:
             return error
-        return os.getpid()
+        return Opened(os.getpid(), dict(self._opened.accounts))
 
     async def close(self) -> None:
         """Closes the site."""
@@ -115,10 +128,14 @@ class WorkerActor:
 
 @dataclass(frozen=True, slots=True)
 class RayWorker:
-    """A worker's actor as this process speaks to it; `pid` is its process, on whichever machine that is."""
+    """A worker's actor as this process speaks to it; `pid` is its process, on whichever machine that is.
+
+    `accounts` are those that it asks the hosts under, by base URL, each told apart by a number of this process.
+    """
 
     name: str
     pid: int
+    accounts: Mapping[str, int]
     actor: Any = field(repr=False)
 
     async def ask(self, number: int, request: Request) -> Answer | FailedAttempt:
@@ -154,27 +171,45 @@ def ray_workers(address: str | None, site: WorkerSite, most: int) -> Iterator[tu
     """Workers on a Ray cluster, or on this machine where `address` is None: one a core, `most` at most.
 
     Raises `UsageError` where Ray is not installed or not there, and what `site` raises where a worker cannot be opened.
-    A cluster that this process is connected to already is used, and stays.
+    A cluster that this process is connected to already is used, and stays. While there are workers, what is written to
+    the standard output goes to the standard error: Ray tells of a lost worker there whatever it is set to, and the
+    standard output is for results, which may be JSON.
     """
     ray = _import_ray()
     own = not ray.is_initialized()
-    if own:
-        _connect(ray, address)
+    with redirect_stdout(sys.stderr):
+        if own:
+            _connect(ray, address)
+        yield from _started(ray, site, most, own=own)
+
+
+def _started(ray: Any, site: WorkerSite, most: int, *, own: bool) -> Iterator[tuple[RayWorker, ...]]:
     try:
         cores = int(ray.cluster_resources().get("CPU", 1))
         number = max(1, min(cores, most, MOST_WORKERS))
         actors = {f"worker-{index}": _actor(WorkerActor).remote(site) for index in range(1, number + 1)}
         opened = _opened(ray, [actor.open.remote() for actor in actors.values()])
-        yield tuple(RayWorker(name, pid, actor) for (name, actor), pid in zip(actors.items(), opened, strict=True))
+        numbered = numbered_accounts([one.accounts for one in opened])
+        each = zip(actors.items(), opened, numbered, strict=True)
+        yield tuple(RayWorker(name, one.pid, accounts, actor) for (name, actor), one, accounts in each)
     finally:
         if own:
             ray.shutdown()
 
 
-def _opened(ray: Any, answers: Sequence[Any]) -> list[int]:
-    """The processes of workers that were told to open. Raises what one says that a user has to mend."""
+def numbered_accounts(marks: Sequence[Mapping[str, str]]) -> list[dict[str, int]]:
+    """The accounts of each worker by base URL: numbers from 0, one for each mark that a host has from any of them."""
+    numbers: dict[str, dict[str, int]] = {}
+    return [
+        {url: numbers.setdefault(url, {}).setdefault(mark, len(numbers[url])) for url, mark in of_one.items()}
+        for of_one in marks
+    ]
+
+
+def _opened(ray: Any, answers: Sequence[Any]) -> list[Opened]:
+    """What workers say that were told to open. Raises what one says that a user has to mend."""
     try:
-        found: list[SnapdriftError | int] = ray.get(answers, timeout=_STARTING_S)
+        found: list[SnapdriftError | Opened] = ray.get(answers, timeout=_STARTING_S)
     except ray.exceptions.GetTimeoutError:
         raise IncompleteError(
             f"--engine ray: the workers did not start within {_STARTING_S:g} s; expected a core for each in the cluster"
@@ -185,7 +220,7 @@ def _opened(ray: Any, answers: Sequence[Any]) -> list[int]:
     for one in found:
         if isinstance(one, SnapdriftError):
             raise one
-    return [one for one in found if isinstance(one, int)]
+    return [one for one in found if isinstance(one, Opened)]
 
 
 def _import_ray() -> Any:

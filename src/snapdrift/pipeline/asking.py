@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from snapdrift.execution.asker import Ask
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchSettings
 from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Progress, Record, StopReason
 from snapdrift.execution.records import Phase
+from snapdrift.execution.turns import Turns
 from snapdrift.model import CallKey, Request, Response
 from snapdrift.pipeline.batching import open_batching
 from snapdrift.pipeline.grading import judge_request, pending_questions
@@ -160,7 +160,7 @@ class _Loop:
         costs = self.money.batch_costs()
         return open_batching(self.writer, stored, self.target, costs, settings.batches, settings.batch)
 
-    def ways(self, ask: Ask, beside: Beside | None, runner: BatchRunner | None) -> Ways:
+    def ways(self, turns: Turns, beside: Beside | None, runner: BatchRunner | None) -> Ways:
         """How answers are asked. A run that is looked at has as long as its judges, who are asked in between."""
         settings, looking = self.settings, self.looking
         # A run that is looked at ends when a look decides: nobody knows after how many answers.
@@ -168,7 +168,7 @@ class _Loop:
         telling = open_telling(self.stored, settings.budget_usd, settings.progress, countable=countable)
         record = _recording(self.writer, beside) if looking is None else looking.record
         engine_for = partial(
-            self.money.engine, ask, record, self.calls, self.stored, replace(settings, progress=telling)
+            self.money.engine, turns, record, self.calls, self.stored, replace(settings, progress=telling)
         )
         reuse = None if settings.reusing is None else partial(take_batched, settings.reusing, record=self.writer.record)
         window = settings.times.answers if looking is None else settings.times.judges
@@ -178,10 +178,10 @@ class _Loop:
 async def _ask_answers_and_judges(loop: _Loop) -> Ended:
     settings, looking = loop.settings, loop.looking
     async with AsyncExitStack() as stack:
-        ask = await stack.enter_async_context(loop.target.asking(settings.concurrency))
+        turns = await stack.enter_async_context(loop.target.turns(settings.concurrency))
         beside = stack.enter_context(loop.grading())
         runner = await stack.enter_async_context(loop.batches())
-        ways = loop.ways(ask, beside, runner)
+        ways = loop.ways(turns, beside, runner)
         ended = await _ask_answers(ways, looking, loop.calls, loop.requests) if settings.answers else Ended()
         if ways.telling is not None:
             ways.telling.grade()

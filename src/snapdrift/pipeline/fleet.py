@@ -11,16 +11,19 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import UsageError
-from snapdrift.execution.fleet import Fleet, WorkerLostError
+from snapdrift.execution.fleet import Fleet, WorkerLostError, none_left, preferred, weight_of
 from snapdrift.execution.ray import MOST_WORKERS, Calling, OpenedSite, RayWorker, ray_workers
+from snapdrift.execution.roster import Roster, Work
 from snapdrift.keys import data_without_keys, know, know_those_of
-from snapdrift.model import Failure, Variant
+from snapdrift.model import Case, Failure, Variant, sha256
 from snapdrift.openai_api.errors import AttemptFailed
 from snapdrift.pipeline.applications import load_applications
 from snapdrift.pipeline.functions import GivenUp, RaisedInCode, UserFunctions, application_failure
@@ -64,6 +67,7 @@ class Site:
     """What a worker asks and calls with. `variants` are those that ask no host, `functions` those that graders call.
 
     Both need the workspace at `root` where the worker runs, with each file as it was when its suite was loaded.
+    `salt` is of one command: a worker says by a hash of it and a key under which account it asks.
     """
 
     hosts: tuple[HostAddress, ...]
@@ -71,6 +75,7 @@ class Site:
     variants: tuple[Variant, ...]
     functions: tuple[tuple[PythonFunction, str | None], ...]
     concurrency: int
+    salt: str = field(default_factory=lambda: token_hex(16), compare=False)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[OpenedSite]:
@@ -85,7 +90,11 @@ class Site:
         functions = UserFunctions(workspace, dict(self.functions)) if self.functions else None
         with nullcontext() if functions is None else functions.running(AT_ONCE):
             async with target.asking(self.concurrency) as ask:
-                yield OpenedSite(ask, _Caller(functions).call)
+                yield OpenedSite(ask, _Caller(functions).call, self._accounts(hosts.values()))
+
+    def _accounts(self, hosts: Iterable[Host]) -> dict[str, str]:
+        """A mark of each host's key by which keys are compared, and none can be told: a quarter of a salted hash."""
+        return {host.base_url: sha256([self.salt, host.api_key])[:16] for host in hosts}
 
     def _workspace(self) -> Workspace:
         from snapdrift.suites.config import Config
@@ -138,10 +147,14 @@ def _shown(value: Any) -> Any:
 
 
 class FleetFunctions:
-    """The functions that graders call, called by the workers in turn; a call that a lost worker had is made again."""
+    """The functions that graders call, called by the workers in turn; a call that a lost worker had is made again.
 
-    def __init__(self, workers: Sequence[RayWorker]) -> None:
-        self._workers = list(workers)
+    A case that ends workers when a function is called for it alone is graded by it no more (`Roster` has the rules).
+    """
+
+    def __init__(self, workers: Sequence[RayWorker], roster: Roster | None = None) -> None:
+        self._workers = {worker.name: worker for worker in workers}
+        self._roster = Roster(self._workers) if roster is None else roster
         self._turn = count()
 
     @contextmanager
@@ -156,16 +169,42 @@ class FleetFunctions:
         named: Mapping[str, Any] | None = None,
         within: float | None = None,
     ) -> Any:
-        """What the function returns; raises as `UserFunctions.call`."""
+        """What the function returns; raises as `UserFunctions.call`, and `IncompleteError` when no worker is left."""
         calling = Calling(str(target), arguments, dict(named or {}), within)
-        while self._workers:
-            worker = self._workers[next(self._turn) % len(self._workers)]
-            try:
-                return _value_of(await worker.call(calling))
-            except WorkerLostError:
-                if worker in self._workers:
-                    self._workers.remove(worker)
-        raise application_failure(f"{target} was not called: every worker was lost")
+        work = Work(
+            next(self._turn), ("called", calling.target, *(one.id for one in arguments if isinstance(one, Case)))
+        )
+        roster, case = self._roster, repr(work.case).encode()
+        while not roster.is_given_up(work):
+            if not roster.live():
+                raise none_left()
+            if not roster.is_suspect(work):
+                await roster.some_open()
+                # Calls for one case by one worker: one that ends it must not end several at a time.
+                name = next(iter(preferred(roster.open(), case)), None)
+                if name is not None and roster.begin(name, work) and (made := await self._call(name, work, calling)):
+                    return _value_of(made)
+            elif (name := await roster.keep(work, partial(weight_of, case), last=True)) is not None:
+                try:
+                    if roster.begin(name, work) and (made := await self._call(name, work, calling)):
+                        return _value_of(made)
+                finally:
+                    roster.release(name)
+        raise application_failure(f"calling {target} for this case ended the workers that did nothing else meanwhile")
+
+    async def _call(self, name: str, work: Work, calling: Calling) -> Returned | None:
+        """What calling comes to by a worker; None where that one is lost."""
+        worker, cleared = self._workers[name], False
+        try:
+            made: Returned = await worker.call(calling)
+            cleared = True
+        except WorkerLostError:
+            if self._roster.lose(name, work).first:
+                worker.kill()
+            return None
+        finally:
+            self._roster.end(name, work, cleared=cleared)
+        return made
 
 
 def _value_of(outcome: Returned) -> Any:
@@ -195,13 +234,27 @@ def open_fleet(
     )
     with ExitStack() as stack:
         workers = stack.enter_context(ray_workers(options.engine.address, site, min(concurrency, MOST_WORKERS)))
-        named = ", ".join(f"{worker.name} is process {worker.pid}" for worker in workers)
-        options.notice(f"--engine ray: {len(workers)} workers ({named})")
-        code = target.code
+        options.notice(_told(workers))
+        code, roster = target.code, Roster(worker.name for worker in workers)
         if site.functions:
-            code = GraderCode(FleetFunctions(workers), AT_ONCE * len(workers))
+            code = GraderCode(FleetFunctions(workers, roster), AT_ONCE * len(workers))
             stack.enter_context(code.running())
-        yield replace(target, fleet=Fleet(workers), code=code)
+        yield replace(target, fleet=Fleet(workers, roster), code=code)
+
+
+def _told(workers: Sequence[RayWorker]) -> str:
+    """Which workers there are, and the hosts that they ask under several accounts."""
+    named = ", ".join(f"{worker.name} is process {worker.pid}" for worker in workers)
+    accounts: dict[str, set[int]] = {}
+    for worker in workers:
+        for url, account in worker.accounts.items():
+            accounts.setdefault(url, set()).add(account)
+    several = [
+        f"; {len(found)} keys for {url}, each with limits of its own"
+        for url, found in accounts.items()
+        if len(found) > 1
+    ]
+    return f"--engine ray: {len(workers)} workers ({named}){''.join(several)}"
 
 
 def require_no_batches(variants: Iterable[Variant], options: RunOptions) -> None:

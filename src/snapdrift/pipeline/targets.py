@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import ConfigError, IncompleteError, UsageError
 from snapdrift.execution.pace import Pace
+from snapdrift.execution.turns import Ask, Here, Turns
 from snapdrift.keys import know, require_variable
 from snapdrift.model import Answer, Request, Variant
 from snapdrift.pipeline.applications import Applications, load_applications
@@ -36,8 +37,6 @@ STANDIN_KEY = "standin"
 
 NO_FAULTS = "none"
 """What `--faults` is where the stand-in is to inject none, whatever the run or `snapdrift.toml` says."""
-
-Ask = Callable[[Request], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +95,22 @@ class Target:
             load_sdk()
 
     @asynccontextmanager
+    async def turns(self, concurrency: int) -> AsyncIterator[Turns]:
+        """Who makes the attempts: the workers, or this process with what `asking` opens."""
+        if self.fleet is None:
+            async with self.asking(concurrency) as ask:
+                yield Here(ask)
+            return
+        with self.applications.running(concurrency):
+            yield self.fleet
+
+    @asynccontextmanager
     async def asking(self, concurrency: int) -> AsyncIterator[Ask]:
         """Opens one client a host and gives a function that sends each request to its own, or runs an application."""
         from snapdrift.openai_api.client import OpenAIClient
 
         async with AsyncExitStack() as stack:
             stack.enter_context(self.applications.running(concurrency))
-            if self.fleet is not None:
-                yield self.fleet.ask
-                return
             clients = {}
             for host in {host.base_url: host for host in self.hosts.values()}.values():
                 client = OpenAIClient(host, max_connections=max(1, concurrency))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from snapdrift.execution.asker import Ask, Costs, Price
+from snapdrift.execution.asker import Costs, Price
 from snapdrift.execution.authority import LocalAuthority
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchReport
@@ -16,6 +16,7 @@ from snapdrift.execution.budget import Budget
 from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Engine, EngineReport, EngineSettings, Record, StopReason
 from snapdrift.execution.surprises import Surprises
+from snapdrift.execution.turns import Turns
 from snapdrift.model import Answer, Attempt, CallKey, Request
 from snapdrift.pipeline.allowance import always, never, worst_cost
 from snapdrift.pipeline.batching import left_running
@@ -117,11 +118,17 @@ class Money:
         return Costs(_price_of(self.catalog), worst, self.budget, self.surprises)
 
     def engine(
-        self, ask: Ask, record: Record, calls: PlannedCalls, stored: StoredRun, settings: AskSettings, window: Window
+        self,
+        turns: Turns,
+        record: Record,
+        calls: PlannedCalls,
+        stored: StoredRun,
+        settings: AskSettings,
+        window: Window,
     ) -> Engine:
         """An engine that asks within a window of time."""
         return Engine(
-            ask,
+            turns,
             record,
             _price_of(self.catalog),
             worst_cost(self.catalog, is_roomy=self.budget.is_roomy),
