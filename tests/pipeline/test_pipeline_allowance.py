@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapdrift.errors import CatalogError, UsageError
+from snapdrift.execution.budget import CommandLimit
 from snapdrift.model import CallKey, Endpoint, Request, Variant
 from snapdrift.openai_api.catalog import load_catalog
 from snapdrift.openai_api.client import OPENAI_BASE_URL, Host
 from snapdrift.pipeline.allowance import (
     Allowance,
+    Ceiling,
     Spender,
     ceiling,
     never,
@@ -51,12 +53,14 @@ def allowed(max_usd: float | None = None) -> Allowance:
     ("suite_usd", "max_usd", "expected"), [(None, None, None), (5.0, None, 5.0), (None, 2.0, 2.0), (5.0, 2.0, 2.0)]
 )
 def test_the_ceiling_is_the_smaller_of_suite_and_command(suite_usd, max_usd, expected):
-    assert allowed(max_usd).budget(suite_usd) == expected
+    found = allowed(max_usd).ceiling(suite_usd)
+    assert found.usd == expected
+    assert (found.command is not None) == (expected == 2.0)
 
 
 def test_what_a_run_cost_before_counts_for_the_suite_and_not_for_the_command():
-    assert allowed(2.0).budget(None, spent_usd=3.0) == 5.0
-    assert allowed(2.0).budget(4.0, spent_usd=3.0) == 4.0
+    assert allowed(2.0).ceiling(None, spent_usd=3.0) == Ceiling(5.0, CommandLimit("--max-usd 2", 0.0, 3.0))
+    assert allowed(2.0).ceiling(4.0, spent_usd=3.0) == Ceiling(4.0)
 
 
 @given(total=dollars, costs=st.lists(dollars, max_size=6))
@@ -65,8 +69,8 @@ def test_what_is_left_never_grows_and_is_never_negative(total, costs):
     left = [total]
     for usd in costs:
         allowance.spend(usd)
-        assert allowance.max_usd is not None
-        left.append(allowance.max_usd)
+        assert allowance.left_usd is not None
+        left.append(allowance.left_usd)
     assert left == sorted(left, reverse=True)
     assert left[-1] >= 0
 
@@ -74,7 +78,7 @@ def test_what_is_left_never_grows_and_is_never_negative(total, costs):
 def test_without_a_ceiling_there_is_none_after_spending():
     allowance = allowed()
     allowance.spend(3.0)
-    assert allowance.max_usd is None
+    assert allowance.left_usd is None
 
 
 def test_a_deadline_is_a_point_in_time_for_the_whole_command():
@@ -128,11 +132,11 @@ def test_a_price_of_the_users_own_is_enough():
 def test_the_own_stand_in_needs_no_ceiling_and_is_not_held_to_the_suites():
     require_budget([spender(1.0, "my-own-model")], load_catalog(), OWN, allowed())
     require_budget([spender(None)], load_catalog(), ELSEWHERE, allowed())
-    assert ceiling(spender(1.0).suite, "default", OWN, allowed()) is None
+    assert ceiling(spender(1.0).suite, "default", OWN, allowed()) == Ceiling()
 
 
 def test_on_the_own_stand_in_the_commands_ceiling_counts_so_that_it_can_be_tried():
-    assert ceiling(spender(1.0).suite, "default", OWN, allowed(0.5)) == 0.5
+    assert ceiling(spender(1.0).suite, "default", OWN, allowed(0.5)).usd == 0.5
 
 
 def test_a_stand_in_may_judge_made_up_answers_and_no_others():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,79 @@ def test_two_runs_at_once_never_spend_more_than_the_day_has(
     assert plan["day"]["left_usd"] == round(0.004 - standing.spent / NANO, 9)
     assert plan["over_budget"]
     assert "left of today's budget: $0.00" in snapdrift("plan", "evals/capitals.yaml", cwd=root).stdout
+
+
+def test_a_run_that_used_its_budget_up_goes_on_once_it_is_raised_in_the_suite_and_says_so(
+    workspace, standin, snapdrift: Command
+) -> None:
+    root = workspace(cases=40, max_blind=0.9, more="budget: {usd: 0.02}\n")
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--overbill", "50")
+    done = snapdrift("run", "evals/capitals.yaml", "--base-url", url, "--concurrency", "2", cwd=root)
+    (run,) = run_files(root)
+    assert done.returncode == 3, done.stderr
+    assert "The budget of $0.02 is used up" in " ".join(verdict(root)["decision"]["reasons"])
+    go_on = f"raise budget.usd in evals/capitals.yaml, and nothing else there; then snapdrift resume {run.stem}"
+    assert f"go on: {go_on}\n" in done.stdout
+    for more in ((), ("--max-usd", "5")):
+        still = snapdrift("resume", run.stem, *more, "--base-url", url, cwd=root)
+        assert still.returncode == 3, still.stderr
+        assert f"go on: {go_on}\n" in still.stdout
+
+    suite = root / "evals" / "capitals.yaml"
+    raised = suite.read_text().replace("usd: 0.02", "usd: 5")
+    suite.write_text(raised + "description: and more\n")
+    other = snapdrift("resume", run.stem, "--base-url", url, cwd=root)
+    assert other.returncode == 3
+    assert "evals/capitals.yaml changed in more than its budget since run" in other.stderr
+    suite.write_text(raised + "# with a comment\n")
+    resumed = snapdrift("resume", run.stem, "--base-url", url, cwd=root)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert run_files(root) == [run]
+
+
+def test_a_budget_that_its_gate_has_is_raised_there(workspace, standin, snapdrift: Command) -> None:
+    root = workspace(cases=40, max_blind=0.9)
+    suite = root / "evals" / "capitals.yaml"
+    text = suite.read_text()
+    suite.write_text(text.replace("    candidates:", "    budget: {usd: 0.02}\n    candidates:"))
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--overbill", "50")
+    done = snapdrift("run", "evals/capitals.yaml", "--base-url", url, "--concurrency", "2", cwd=root)
+    assert "go on: raise budget.usd of gate default in evals/capitals.yaml, and nothing else there; then" in done.stdout
+    suite.write_text(suite.read_text().replace("usd: 0.02", "usd: 5"))
+    assert snapdrift("resume", "latest", "--base-url", url, cwd=root).returncode == 0
+
+
+def test_a_day_that_is_used_up_names_tomorrow_and_the_key(workspace, standin, snapdrift: Command) -> None:
+    root = workspace(cases=40, max_blind=0.9, more="budget: {usd: 5, per_day: 0.02}\n")
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--overbill", "50")
+    done = snapdrift("run", "evals/capitals.yaml", "--base-url", url, "--concurrency", "2", cwd=root)
+    (run,) = run_files(root)
+    assert "go on: tomorrow (UTC), or once budget.per_day in evals/capitals.yaml is raised: snapdrift resume " in (
+        done.stdout
+    )
+    suite = root / "evals" / "capitals.yaml"
+    suite.write_text(suite.read_text().replace("per_day: 0.02", "per_day: 5"))
+    assert snapdrift("resume", run.stem, "--base-url", url, cwd=root).returncode == 0
+
+
+def test_what_earlier_suites_of_a_command_took_of_its_limit_is_named_with_it(
+    workspace, standin, snapdrift: Command
+) -> None:
+    root = workspace(cases=40, max_blind=0.9)
+    first = root / "evals" / "capitals.yaml"
+    second = root / "evals" / "second.yaml"
+    second.write_text(first.read_text().replace("suite: capitals", "suite: second"))
+    url = standin("--recordings", root / "datasets" / "recordings.jsonl", "--overbill", "5")
+    command = ("run", first, second, "--base-url", url, "--max-usd", "0.03", "--concurrency", "2", "--no-cache")
+    done = snapdrift(*command, cwd=root)
+    assert done.returncode == 3, done.stderr
+    spent = re.search(r"--max-usd 0\.03 is used up: \$(\S+) is spent \(\$(\S+) of it before this run\)", done.stdout)
+    assert spent, done.stdout
+    assert 0.025 < float(spent[2]) < float(spent[1]) <= 0.03
+    assert "budget of $" not in done.stdout
+    (run,) = (path for path in run_files(root) if f"snapdrift resume {path.stem} --max-usd X" in done.stdout)
+    resumed = snapdrift("resume", run.stem, "--max-usd", "0.03", "--base-url", url, cwd=root)
+    assert resumed.returncode == 0, resumed.stdout
 
 
 def test_a_deadline_gives_up_what_is_in_flight_and_still_reports(workspace, standin, snapdrift: Command) -> None:

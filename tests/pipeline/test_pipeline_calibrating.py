@@ -541,6 +541,25 @@ def test_without_any_record_a_required_calibration_is_missing_until_there_are_ow
     assert verdict(root)["comparisons"][0]["verdict"] == "regressed"
 
 
+def test_a_calibration_that_was_pushed_decides_on_the_next_machine_as_it_did_here(
+    root, draw, label, snapdrift, tmp_path
+) -> None:
+    label(filled(draw(60)))
+    edit(root, "suite: capitals\n", REQUIRED)
+    elsewhere, shelf = tmp_path / "elsewhere", str(tmp_path / "shelf")
+    shutil.copytree(root, elsewhere, symlinks=True, ignore=shutil.ignore_patterns(".snapdrift", "reports"))
+    pushed = snapdrift("state", "push", "--to", shelf, cwd=root)
+    pulled = snapdrift("state", "pull", "--from", shelf, cwd=elsewhere)
+    assert "calibrations/capitals.right.json" in pushed.stdout
+    assert "calibrations/capitals.right.json" in pulled.stdout
+
+    here, there = (snapdrift("check", "evals/capitals.yaml", cwd=one).stdout for one in (root, elsewhere))
+    assert "right (calibration is required): calibrated on another candidate" in there
+    assert there == here
+    for command in ("push", "pull"):
+        assert snapdrift("state", command, "--to", shelf, cwd=elsewhere).stdout == f"{shelf}: nothing new\n"
+
+
 def test_the_record_says_what_was_measured_and_holds_no_answer(root, draw, label) -> None:
     rows = filled(draw(60))
     label(rows)

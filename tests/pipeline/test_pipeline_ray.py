@@ -142,7 +142,7 @@ def test_the_budget_is_one_for_all_workers(workspace):
     outcome = run(root, "fleet", engine=RAY, limits=pipeline.Limits(max_usd=0.002))
 
     assert outcome.exit_code is ExitCode.INCOMPLETE
-    assert "The budget of $0.002 is used up" in " ".join(outcome.evaluation.decision.reasons)
+    assert "--max-usd 0.002 is used up" in " ".join(outcome.evaluation.decision.reasons)
     with open_run(outcome.run_path) as stored:
         assert 0 < stored.spent_usd(lambda _: 0.0) <= 0.002
 

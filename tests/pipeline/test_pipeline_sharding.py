@@ -140,7 +140,7 @@ def test_a_shard_that_ends_early_ends_with_3_and_so_does_the_whole(workspace):
 
     assert (full.exit_code, short.exit_code) == (ExitCode.PASSED, ExitCode.INCOMPLETE)
     assert merged.exit_code is ExitCode.INCOMPLETE
-    assert "Shard 2 of 2: the budget of $0.0001 is used up" in " ".join(merged.evaluation.decision.reasons)
+    assert "Shard 2 of 2: --max-usd 0.0001 is used up" in " ".join(merged.evaluation.decision.reasons)
 
 
 def test_a_shard_that_is_run_again_is_taken_up_and_the_whole_counts_the_attempt(workspace):

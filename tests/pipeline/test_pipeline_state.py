@@ -15,8 +15,15 @@ from typing import Any
 import pytest
 
 from snapdrift import pipeline
+from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.store import RunWriter, list_runs, open_run
+from snapdrift.store.calibration_records import (
+    CalibrationRecords,
+    add_calibrations,
+    calibrations_path,
+    read_calibrations,
+)
 from snapdrift.store.ledger import Entry, Ledger, me
 from snapdrift.store.state_branch import without_secrets
 from snapdrift.store.verdict_log import read_verdicts
@@ -333,6 +340,78 @@ def test_of_two_lines_of_nights_the_longer_one_stays(made, tmp_path: Path) -> No
     night(there, 6, "2026-11-27T03:00:00+00:00")
     pipeline.pull_state(there, shelf)
     assert (nights(here), nights(there)) == (5, 6)
+
+
+def calibrate(root: Path, *records: tuple[str, str]) -> None:
+    """Keeps calibrations, each of a run and made on a day."""
+    made = tuple(
+        JudgeCalibration("helpful", "a", "b", JudgeStatus.CALIBRATED, "judge/1:x", of_run=run, made_at=day, labelled=60)
+        for run, day in records
+    )
+    news = CalibrationRecords("capitals", "helpful", made)
+    add_calibrations(calibrations_path(state(root) / "calibrations", "capitals", "helpful"), news)
+
+
+def calibrated(root: Path) -> list[tuple[str, str]]:
+    found = read_calibrations(calibrations_path(state(root) / "calibrations", "capitals", "helpful"))
+    return [(one.of_run, one.made_at) for one in found.records]
+
+
+def test_calibrations_of_two_machines_are_united_the_newest_first_and_bounded(made, tmp_path: Path) -> None:
+    here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), str(tmp_path / "shelf")
+    calibrate(here, ("r1", "2026-11-01"), ("r2", "2026-11-09"))
+    calibrate(there, ("r1", "2026-11-05"), *((f"s{n}", f"2026-10-{n:02}") for n in range(1, 20)))
+    pipeline.push_state(here, shelf)
+    pipeline.push_state(there, shelf)
+    assert "calibrations/capitals.helpful.json" in pipeline.pull_state(here, shelf).put
+    pipeline.pull_state(there, shelf)
+
+    newest = [("r2", "2026-11-09"), ("r1", "2026-11-05"), *((f"s{n}", f"2026-10-{n:02}") for n in range(19, 1, -1))]
+    assert calibrated(here) == calibrated(there) == newest
+    assert pipeline.push_state(here, shelf).put == pipeline.pull_state(here, shelf).put == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"format": "snapdrift.calibration/9"},
+        {"suite": "another"},
+        {"metric": "../../../evil"},
+        {"suite": ["capitals"]},
+        {"calibrations": [{"metric": "helpful"}]},
+        {"calibrations": "all"},
+        {"status": "uncalibrated"},
+        {"bias": float("nan")},
+        {"metric_of_record": "another"},
+    ],
+)
+def test_a_calibration_from_elsewhere_that_is_none_is_left_out_and_named(made, tmp_path: Path, changed: Any) -> None:
+    here, there, shelf = made(tmp_path / "here"), empty(tmp_path / "there"), tmp_path / "shelf"
+    calibrate(here, ("r1", "2026-11-01"))
+    pipeline.push_state(here, str(shelf))
+    path = shelf / "calibrations" / "capitals.helpful.json"
+    document = json.loads(path.read_text())
+    of_record = {"status", "bias", "metric_of_record"}
+    document |= {key: value for key, value in changed.items() if key not in of_record}
+    if of_record & changed.keys():
+        document["calibrations"][0] |= {key.removesuffix("_of_record"): value for key, value in changed.items()}
+    path.write_text(json.dumps(document))
+
+    pulled = pipeline.pull_state(there, str(shelf))
+    assert [text.partition(":")[0] for text in pulled.skipped] == ["calibrations/capitals.helpful.json"]
+    assert not (state(there) / "calibrations").exists()
+
+
+def test_a_calibration_here_that_cannot_be_read_is_not_written_over(made, tmp_path: Path) -> None:
+    here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), str(tmp_path / "shelf")
+    calibrate(here, ("r1", "2026-11-01"))
+    pipeline.push_state(here, shelf)
+    path = state(there) / "calibrations" / "capitals.helpful.json"
+    path.parent.mkdir()
+    path.write_text('{"format": "snapdrift.calibration/2"}')
+    for done in (pipeline.pull_state(there, shelf), pipeline.push_state(there, shelf)):
+        assert any("found the format 'snapdrift.calibration/2'" in text for text in done.skipped)
+    assert path.read_text() == '{"format": "snapdrift.calibration/2"}'
 
 
 def test_what_other_machines_spent_today_counts_here_too_and_once(made, tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_probe_canary_and_suite_share_the_commands_budget(root: Path, start: Sta
     night = watch(root, start(), limits=pipeline.Limits(max_usd=0.001))
 
     assert night.exit_code is ExitCode.INCOMPLETE
-    assert "budget" in night.failed
+    assert "--max-usd 0.001 is used up" in night.failed
     assert night.usd <= 0.001
 
 

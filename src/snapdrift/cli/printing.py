@@ -175,7 +175,7 @@ class Printer:
             if outcome.shard:
                 typer.echo(str(outcome.shard))
             if outcome.exit_code is ExitCode.INCOMPLETE:
-                typer.echo(f"go on: snapdrift resume {outcome.run_id}")
+                typer.echo(f"go on: {outcome.go_on or f'snapdrift resume {outcome.run_id}'}")
             if not self._quiet:
                 typer.echo("")
         if not self._quiet and outcomes and outcomes[-1].index:

@@ -40,7 +40,8 @@ def resume(
 ) -> None:
     """Go on with an interrupted run, or collect its batches: nothing that was answered or submitted is asked again.
 
-    Without options it asks where the run asked before.
+    Without options it asks where the run asked before. A budget that was raised in the suite's file since counts, where
+    nothing else in it changed.
 
     Examples:
       snapdrift resume latest

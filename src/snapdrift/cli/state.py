@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="Keep runs, verdicts and what watching learnt in a git branch or a folder, so that they survive CI.",
+    help="Keep runs, verdicts, calibrations and what watching learnt in a git branch or a folder, for the next CI job.",
 )
 
 Remote = Annotated[

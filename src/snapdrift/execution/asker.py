@@ -63,12 +63,11 @@ class Costs:
         """What a request costs at most; raises `CatalogError` where that is unknown and a budget is set."""
         usd = self.worst(request)
         if usd is None and self.budget.is_limited:
-            limit = self.budget.limit_usd
-            of = "a day" if limit is None else f"of ${limit:g}"
+            called = self.budget.called or "the budget a day"
             raise CatalogError(
-                f"what a request to {requested_model(request)!r} costs at most is not known, so the budget {of} "
-                "cannot be kept; give the model's prices in snapdrift.toml, its max_output (or max_output_tokens in "
-                "the suite) and, where requests have files or follow one another by id, its context_window"
+                f"what a request to {requested_model(request)!r} costs at most is not known, so {called} cannot be "
+                "kept; give the model's prices in snapdrift.toml, its max_output (or max_output_tokens in the suite) "
+                "and, where requests have files or follow one another by id, its context_window"
             )
         return usd or 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 from snapdrift.execution.daily import DayLease, DayShare
 
@@ -19,16 +20,45 @@ class Reservation:
     lease: DayLease | None = None
 
 
+class LimitKind(Enum):
+    """Whose limit it is: the suite's for a run, the command's for all that it asks, or the suite's for a day."""
+
+    RUN = "run"
+    COMMAND = "command"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLimit:
+    """That a run's limit is what is left of its command's; `called` is that one in messages, such as `--max-usd 2`.
+
+    In dollars: `taken_usd` of it went before the run, and `earlier_usd` is what the run had cost in earlier commands,
+    which counts against the run's limit and not against this one.
+    """
+
+    called: str
+    taken_usd: float = 0.0
+    earlier_usd: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no room: which limit it is (`of` says it in words), and what counts against it, in dollars."""
+    """Why there is no room: which limit it is (`of` says it in words), and what counts against it, in dollars.
+
+    `called` is the limit's name where it is not the budget of so many dollars; `taken_usd` was spent before the run.
+    """
 
     limit_usd: float
     spent_usd: float
     of: str = ""
+    kind: LimitKind = LimitKind.RUN
+    called: str = ""
+    taken_usd: float = 0.0
 
     def __str__(self) -> str:
-        return f"the budget of ${self.limit_usd:g}{self.of} is used up: ${self.spent_usd:.4f} is spent"
+        called = self.called or f"the budget of ${self.limit_usd:g}"
+        taken = f" (${self.taken_usd:.4f} of it before this run)" if self.taken_usd else ""
+        return f"{called}{self.of} is used up: ${self.spent_usd:.4f} is spent{taken}"
 
 
 class Budget:
@@ -36,16 +66,23 @@ class Budget:
 
     An attempt starts only if what is spent, the worst case of what is in flight and its own worst case fit the limit
     together. `spent_usd` starts with what an earlier process of the same run spent. With a `day` it must fit what the
-    suite may spend today, too.
+    suite may spend today, too. `command` says that the limit is what a command has left.
     """
 
-    def __init__(self, limit_usd: float | None, spent_usd: float = 0.0, day: DayShare | None = None) -> None:
+    def __init__(
+        self,
+        limit_usd: float | None,
+        spent_usd: float = 0.0,
+        day: DayShare | None = None,
+        command: CommandLimit | None = None,
+    ) -> None:
         self._limit = None if limit_usd is None else math.floor(_checked(limit_usd) * _NANO)
         self._spent = math.ceil(_checked(spent_usd) * _NANO)
         self._open: dict[Reservation, int] = {}  # what each still holds, in billionths
         self._in_flight = 0
         self._changed = asyncio.Event()
         self._day = day
+        self._command = command
         self._kept = 0
         self._refused_by_day = False
 
@@ -63,6 +100,13 @@ class Budget:
     def exceeded_usd(self) -> float:
         """By how much more is spent than the limit: by bills beyond the worst case of what was asked."""
         return 0.0 if self._limit is None else max(0, self._spent - self._limit) / _NANO
+
+    @property
+    def called(self) -> str:
+        """The limit as messages call it, empty without one."""
+        if self._limit is None:
+            return ""
+        return f"the budget of ${self._limit / _NANO:g}" if self._command is None else self._command.called
 
     @property
     def day(self) -> DayShare | None:
@@ -113,11 +157,16 @@ class Budget:
         day = self._day
         if day is None or day.tight is None or not self._refused_by_day:
             kept = f", ${self._kept / _NANO:.4f} of it kept for judges" if self._kept else ""
-            return Refusal(self.limit_usd or 0.0, self.spent_usd, kept)
+            limit, spent, command = self.limit_usd or 0.0, self.spent_usd, self._command
+            if command is None:
+                return Refusal(limit, spent, kept)
+            taken = command.taken_usd
+            spent += taken - command.earlier_usd
+            return Refusal(limit, spent, kept, LimitKind.COMMAND, command.called, taken)
         held = f", ${day.tight.held / _NANO:.4f} is held by other processes" if day.tight.held else ""
         unsettled = f", ${day.tight.unsettled / _NANO:.4f} of it unsettled" if day.tight.unsettled else ""
         of = f" a day ({day.tight.day}, UTC{unsettled}{held})"
-        return Refusal(day.limit_usd, (day.tight.spent + day.tight.unsettled) / _NANO, of)
+        return Refusal(day.limit_usd, (day.tight.spent + day.tight.unsettled) / _NANO, of, LimitKind.DAY)
 
     def fits(self, worst_usd: float) -> bool:
         """Whether there is room for so much now, beside what is in flight."""

@@ -26,6 +26,7 @@ from snapdrift.pipeline.concluding import (
     write_run_reports,
 )
 from snapdrift.pipeline.frozen_again import stored_pairing, with_stored_baseline
+from snapdrift.pipeline.going_on import Stopped, way_on
 from snapdrift.pipeline.grader_code import open_code
 from snapdrift.pipeline.grading import pending_questions
 from snapdrift.pipeline.indexing import refresh_index
@@ -129,10 +130,11 @@ def regrade_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
             require_honest_judges(spender, target, measured=_measured_a_model(stored))
             _adopt(writer, stored, suite, gate)
             begin_attempt(writer)
-            stopped = ask(writer, stored, work, answers=False) if judges else ""
-            outcome = finish(writer, stored, work, stopped or stored.meta(STOPPED) or "")
+            stopped = ask(writer, stored, work, answers=False) if judges else Stopped()
+            outcome = finish(writer, stored, work, stopped.why or stored.meta(STOPPED) or "")
             write_ci_files([outcome.view], options.output)
-            return replace(outcome, index=refresh_index(workspace, options))
+            go_on = way_on(stored.header, own, stopped)
+            return replace(outcome, index=refresh_index(workspace, options), go_on=go_on)
 
 
 @contextmanager

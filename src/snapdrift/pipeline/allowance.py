@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import CatalogError, UsageError
+from snapdrift.execution.budget import CommandLimit
 from snapdrift.model import Endpoint, Request, Variant
 from snapdrift.pipeline.options import Limits
 
@@ -65,32 +66,51 @@ def worst_cost(
     return worst
 
 
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What a run may cost in dollars, None: no limit; `command` says that it is what its command has left."""
+
+    usd: float | None = None
+    command: CommandLimit | None = None
+
+
 @dataclass(slots=True)
 class Allowance:
-    """What is left of `--max-usd` (dollars) and `--deadline` (a reading of the monotonic clock), None: no limit."""
+    """`--max-usd` (dollars), what is taken of it, and `--deadline` (of the monotonic clock), None: no limit.
+
+    `called` is the limit in dollars as messages call it.
+    """
 
     max_usd: float | None
     ends_at: float | None
+    taken_usd: float = 0.0
+    called: str = ""
 
     @classmethod
     def of(cls, limits: Limits) -> Allowance:
         """The allowance of a command that starts now."""
-        seconds = limits.deadline_s
-        return cls(limits.max_usd, None if seconds is None else time.monotonic() + seconds)
+        seconds, usd = limits.deadline_s, limits.max_usd
+        called = limits.max_usd_called or ("" if usd is None else f"--max-usd {usd:g}")
+        return cls(usd, None if seconds is None else time.monotonic() + seconds, limits.taken_usd, called)
 
-    def budget(self, suite_usd: float | None, spent_usd: float = 0.0) -> float | None:
-        """The ceiling for the next suite in dollars, counting `spent_usd`, which its run cost in earlier commands.
+    @property
+    def left_usd(self) -> float | None:
+        """What there is still to be spent, None without a limit."""
+        return None if self.max_usd is None else max(0.0, self.max_usd - self.taken_usd)
+
+    def ceiling(self, suite_usd: float | None, spent_usd: float = 0.0) -> Ceiling:
+        """That of the next suite, counting `spent_usd`, which its run cost in earlier commands.
 
         The smaller of the suite's own budget, which is for the run as a whole, and what is left of the command's.
         """
-        left = None if self.max_usd is None else spent_usd + self.max_usd
-        limits = [usd for usd in (suite_usd, left) if usd is not None]
-        return min(limits) if limits else None
+        left = None if self.left_usd is None else spent_usd + self.left_usd
+        if left is None or (suite_usd is not None and suite_usd <= left):
+            return Ceiling(suite_usd)
+        return Ceiling(left, CommandLimit(self.called, self.taken_usd, spent_usd))
 
     def spend(self, usd: float) -> None:
         """Takes what a suite was charged."""
-        if self.max_usd is not None:
-            self.max_usd = max(0.0, self.max_usd - usd)
+        self.taken_usd += usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +135,7 @@ def require_budget(spenders: Sequence[Spender], catalog: Catalog, target: Target
     command starts itself costs nothing; there only `--max-usd` counts.
     """
     for spender in spenders:
-        limit = ceiling(spender.suite, spender.gate, target, allowance)
+        limit = ceiling(spender.suite, spender.gate, target, allowance).usd
         a_day = per_day(spender.suite, spender.gate, target)
         require_prices(spender, catalog, a_day if limit is None else limit)
         if limit is None and a_day is None and any(map(target.is_live, spender.asked)):
@@ -138,8 +158,9 @@ def require_affordable(plans: Sequence[SuitePlan], target: Target, allowance: Al
         if plan.day is not None and target.standin is None and expected > plan.day.left_usd:
             raise _too_dear(plan.path, expected, f"what is left of today's budget ({plan.day})", plans)
         total += expected
-    if allowance.max_usd is not None and total > allowance.max_usd:
-        raise _too_dear(", ".join(plan.path for plan in plans), total, f"--max-usd {allowance.max_usd:g}", plans)
+    if allowance.left_usd is not None and total > allowance.left_usd:
+        taken = f", of which ${allowance.taken_usd:.4f} is taken" if allowance.taken_usd else ""
+        raise _too_dear(", ".join(plan.path for plan in plans), total, f"{allowance.called}{taken}", plans)
 
 
 def _too_dear(where: str, expected: float, limit: str, plans: Sequence[SuitePlan]) -> UsageError:
@@ -170,9 +191,9 @@ def require_honest_judges(spender: Spender, target: Target, *, measured: bool | 
         )
 
 
-def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent_usd: float = 0.0) -> float | None:
-    """What the suite's run may cost in dollars, the `spent_usd` of earlier commands included; None without a limit."""
-    return allowance.budget(None if target.standin is not None else suite.budget_for(gate), spent_usd)
+def ceiling(suite: Suite, gate: str, target: Target, allowance: Allowance, spent_usd: float = 0.0) -> Ceiling:
+    """What the suite's run may cost, the `spent_usd` of earlier commands included."""
+    return allowance.ceiling(None if target.standin is not None else suite.budget_for(gate), spent_usd)
 
 
 def per_day(suite: Suite, gate: str, target: Target) -> float | None:

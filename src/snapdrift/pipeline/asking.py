@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from snapdrift.execution.batch import BatchRunner, Supply
 from snapdrift.execution.batch_records import BatchSettings
+from snapdrift.execution.budget import CommandLimit, LimitKind
 from snapdrift.execution.daily import DayShare
 from snapdrift.execution.engine import Progress, Record, StopReason
 from snapdrift.execution.records import Phase
@@ -50,7 +51,8 @@ _PROVIDER = (StopReason.QUOTA, StopReason.AUTHENTICATION, StopReason.PROVIDER_DO
 class AskSettings:
     """What the loop needs besides the run: limits, and whom to tell how far it is.
 
-    `budget_usd` None is no ceiling; `spent_usd` what the run cost before; `times` are when answers and judges end, and
+    `budget_usd` None is no ceiling, `command` says that it is what the command has left; `spent_usd` what the run cost
+    before; `times` are when answers and judges end, and
     `judge_share` is the part of the money (0 to 1) that answers leave to the judges;
     without `answers` only judges are asked. `batches` and `batch` are for variants that go by batch, and for judges
     with `judges_by_batch`; `extend` goes on topping up a run whose allowance was spent. `reusing` has answers of
@@ -59,6 +61,7 @@ class AskSettings:
 
     concurrency: int = DEFAULT_CONCURRENCY
     budget_usd: float | None = None
+    command: CommandLimit | None = None
     spent_usd: float = 0.0
     times: Schedule = field(default_factory=Schedule)
     judge_share: float = 0.0
@@ -78,7 +81,7 @@ class Asked:
     """How asking ended, answers and judges together: why early (None: it did not), and what it took of the budget.
 
     `left` says what is with the provider and how it is collected, empty where nothing is. `notes` say what a reader of
-    the results should know about money.
+    the results should know about money. `limit` is the one that ended it, where money did.
     """
 
     stopped: StopReason | None
@@ -86,6 +89,7 @@ class Asked:
     charged_usd: float
     left: str = ""
     notes: SpendingNotes = field(default_factory=SpendingNotes)
+    limit: LimitKind | None = None
 
 
 async def ask_all(
@@ -128,7 +132,8 @@ async def ask_all(
     notes = spending_notes(money.budget, money.surprises, unjudged, by_provider=ended.stopped in _PROVIDER)
     # What is left with the provider may cost as much as it holds of the budget.
     charged = money.budget.spent_usd - before + money.budget.in_flight_usd
-    return Asked(ended.stopped, ended.detail, charged, ended.left, notes)
+    limit = money.budget.refusal.kind if ended.stopped is StopReason.BUDGET else None
+    return Asked(ended.stopped, ended.detail, charged, ended.left, notes, limit)
 
 
 @dataclass(frozen=True, slots=True)

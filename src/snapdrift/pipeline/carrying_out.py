@@ -19,6 +19,7 @@ from snapdrift.pipeline.allowance import Allowance, ceiling, never, per_day, wor
 from snapdrift.pipeline.asking import Asked, AskSettings, ask_all
 from snapdrift.pipeline.batching import ALL, BATCHED, batch_settings
 from snapdrift.pipeline.concluding import conclude, write_run_reports
+from snapdrift.pipeline.going_on import Stopped, way_on
 from snapdrift.pipeline.grading_workers import store_scores
 from snapdrift.pipeline.judge_records import known_records, records_dir
 from snapdrift.pipeline.labelling import store_records
@@ -76,7 +77,7 @@ def carry_out(writer: RunWriter, work: Work) -> RunOutcome:
         stopped = ask(writer, stored, work)
         if work.last:
             work.target.asking_is_over()
-        return finish(writer, stored, work, stopped)
+        return replace(finish(writer, stored, work, stopped.why), go_on=way_on(stored.header, work.suite, stopped))
 
 
 def begin_attempt(writer: RunWriter) -> None:
@@ -98,10 +99,10 @@ def saying_where_it_stands(stored: StoredRun) -> Iterator[None]:
         raise Interrupted(text) from None
 
 
-def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> str:
+def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = True) -> Stopped:
     """Asks what is left to ask (with `answers` False, judges only) and takes its cost from the allowance.
 
-    Returns why asking ended early, empty when it did not. Raises `Interrupted` when the user ended it.
+    Raises `Interrupted` when the user ended it.
     """
     spent = stored.spent_usd(worst_cost(work.catalog, is_roomy=never)) + unseen_usd(writer, stored)
     if answers:
@@ -116,16 +117,18 @@ def ask(writer: RunWriter, stored: StoredRun, work: Work, *, answers: bool = Tru
     work.options.charged(report.charged_usd)
     keep_notes(writer, stored, report.notes)
     _require_ended(writer, stored, report)
-    return report.detail if report.stopped else ""
+    return Stopped(report.detail, report.limit) if report.stopped else Stopped()
 
 
 def _ask_settings(stored: StoredRun, work: Work, spent_usd: float, *, answers: bool) -> AskSettings:
     """What asking keeps to, but for the answers of earlier runs, which are open for as long as it lasts only."""
     options, share = work.options, JudgeShare.of(stored)
     times = _schedule(stored, work, share.seconds if answers else 1.0)
+    limit = ceiling(work.suite, stored.header.gate, work.target, work.allowance, spent_usd)
     return AskSettings(
         concurrency=options.limits.concurrency or work.workspace.config.concurrency or DEFAULT_CONCURRENCY,
-        budget_usd=ceiling(work.suite, stored.header.gate, work.target, work.allowance, spent_usd),
+        budget_usd=limit.usd,
+        command=limit.command,
         spent_usd=spent_usd,
         times=times,
         judge_share=share.usd if answers else 0.0,

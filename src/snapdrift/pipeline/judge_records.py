@@ -1,34 +1,32 @@
 """Records of calibrations beside the runs, so that a later run of the suite knows what its judge was found to be.
 
-One JSON file for each judged metric: `calibrations/<suite>.<metric>.json` in the state folder. It holds what was
-measured, never an answer or a label.
+One file for each judged metric (`store.calibration_records`).
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.errors import StoreError, UsageError
 from snapdrift.model import Gate, OnInconclusive
 from snapdrift.pipeline.options import RunOptions
-from snapdrift.store import codec
+from snapdrift.store.calibration_records import (
+    FOLDER,
+    CalibrationRecords,
+    add_calibrations,
+    calibrations_path,
+    read_calibrations,
+)
 from snapdrift.suites.registry import COMPOSITIONS
 
 if TYPE_CHECKING:
     from snapdrift.store import StoredRun
     from snapdrift.suites.resolved import Suite
     from snapdrift.suites.workspace import Workspace
-
-FORMAT = "snapdrift.calibration/1"
-KEPT = 20
-"""Calibrations of one metric that are kept, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class KnownRecords:
 
 def records_dir(workspace: Workspace, options: RunOptions) -> Path:
     """Where calibrations are kept."""
-    return (options.output.state_dir or workspace.state_dir) / "calibrations"
+    return (options.output.state_dir or workspace.state_dir) / FOLDER
 
 
 def known_records(suite: Suite, directory: Path) -> KnownRecords:
@@ -49,10 +47,10 @@ def known_records(suite: Suite, directory: Path) -> KnownRecords:
     found: list[JudgeCalibration] = []
     problems: list[str] = []
     for metric in suite.metrics:
-        path = record_path(suite.name, metric.name, directory)
+        path = calibrations_path(directory, suite.name, metric.name)
         if metric.judged and path.is_file():
             try:
-                found += _read(path, suite.name, metric.name)
+                found += read_calibrations(path).records
             except StoreError as error:
                 problems.append(f"{error}; it counts as no calibration: remove it, or calibrate again")
     newest = sorted(found, key=lambda record: (record.made_at, record.of_run), reverse=True)
@@ -71,15 +69,16 @@ def write_records(
             by_metric.setdefault(one.metric, []).append(kept)
     paths = []
     for metric, made in by_metric.items():
-        path = record_path(suite, metric, directory)
+        path = calibrations_path(directory, suite, metric)
         paths.append(path)
-        _write(path, suite, metric, [*made, *_others(path, suite, metric, made)][:KEPT])
+        try:
+            add_calibrations(path, CalibrationRecords(suite, metric, tuple(made)), over_unreadable=True)
+        except OSError as error:
+            raise StoreError(
+                f"the calibration cannot be kept in {path}: {error.strerror}; the labels are stored in the run, and "
+                "`snapdrift report` writes its reports"
+            ) from error
     return tuple(paths)
-
-
-def record_path(suite: str, metric: str, directory: Path) -> Path:
-    """The file of a judged metric's calibrations."""
-    return directory / f"{suite}.{quote(metric, safe=' ')}.json"
 
 
 def require_calibratable_metrics(suite: Suite, gate: Gate) -> None:
@@ -109,41 +108,3 @@ def calibration_notes(suite: Suite, gate: Gate, known: KnownRecords) -> tuple[st
         record = next((one for one in known.records if one.metric == entry.metric), None)
         notes.append(known_sentence(entry, spec, record, versions[entry.metric], gate.confidence, looked=looked))
     return tuple(notes)
-
-
-def _others(path: Path, suite: str, metric: str, made: Sequence[JudgeCalibration]) -> list[JudgeCalibration]:
-    """What the file holds besides: labels that were added since take the place of what was made of them before."""
-    if not path.is_file():
-        return []
-    same = {(one.of_run, one.comparison) for one in made}
-    try:
-        return [one for one in _read(path, suite, metric) if (one.of_run, one.comparison) not in same]
-    except StoreError:
-        return []
-
-
-def _read(path: Path, suite: str, metric: str) -> list[JudgeCalibration]:
-    try:
-        data = codec.parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise StoreError(f"{path}: found the format {found!r}, expected {FORMAT!r}")
-    records = codec.from_json(tuple[JudgeCalibration, ...], data.get("calibrations"), str(path))
-    return [record for record in records if data.get("suite") == suite and record.metric == metric]
-
-
-def _write(path: Path, suite: str, metric: str, records: Sequence[JudgeCalibration]) -> None:
-    document = {"format": FORMAT, "suite": suite, "metric": metric, "calibrations": codec.to_json(tuple(records))}
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="ascii")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"the calibration cannot be kept in {path}: {error.strerror}; the labels are stored in the run, and "
-            "`snapdrift report` writes its reports"
-        ) from error

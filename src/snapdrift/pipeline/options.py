@@ -83,11 +83,22 @@ class TargetOptions:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may take: dollars for the whole command, seconds, and requests in flight."""
+    """What a run may take: dollars for the whole command, seconds, and requests in flight.
+
+    `taken_usd` of the dollars went before the command, where it is a part of something larger; `max_usd_called` is
+    then what messages call that limit.
+    """
 
     max_usd: float | None = None
     deadline_s: float | None = None
     concurrency: int | None = None
+    taken_usd: float = 0.0
+    max_usd_called: str = ""
+
+    @property
+    def left_usd(self) -> float | None:
+        """What there is to be spent, None without a limit."""
+        return None if self.max_usd is None else max(0.0, self.max_usd - self.taken_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +192,8 @@ class RunOptions:
 class RunOutcome:
     """A finished run: what was decided, and where its pages and its run file are.
 
-    `index` is the list of all runs, None where there is none; `shard` how a shard ended, None of a whole run.
+    `index` is the list of all runs, None where there is none; `shard` how a shard ended, None of a whole run. `go_on`
+    says how to go on with the run, empty where `resume` is all that it takes.
     """
 
     run_id: str
@@ -193,6 +205,7 @@ class RunOutcome:
     reports: ReportPaths
     index: Path | None = None
     shard: ShardEnding | None = None
+    go_on: str = ""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -47,8 +47,12 @@ class NightBudget:
         ends_at = self.allowance.ends_at
         seconds = None if ends_at is None else max(1.0, ends_at - time.monotonic())
         of_suite = None if budget_usd is None else max(0.0, budget_usd - self.spent_usd)
-        left = [usd for usd in (self.allowance.max_usd, of_suite) if usd is not None]
-        return replace(limits, max_usd=min(left) if left else None, deadline_s=seconds)
+        limits, left = replace(limits, deadline_s=seconds), self.allowance.left_usd
+        if budget_usd is not None and of_suite is not None and (left is None or of_suite < left):
+            called = f"the budget of ${budget_usd:g}"
+            return replace(limits, max_usd=budget_usd, taken_usd=self.spent_usd, max_usd_called=called)
+        whole, taken, called = self.allowance.max_usd, self.allowance.taken_usd, self.allowance.called
+        return replace(limits, max_usd=whole, taken_usd=taken, max_usd_called=called)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def ask_part(
         asked = suite if judged else replace(suite, graders=())
         work = Work(asked, prepared.catalog, prepared.workspace, target, options, money.allowance)
         try:
-            stopped = ask(writer, stored, work)
+            stopped = ask(writer, stored, work).why
         except Interrupted:
             raise Interrupted(f"{suite.name}: interrupted; the night counts for nothing, watch again") from None
         store_scores(writer, stored, suite, target.code, options.notice)

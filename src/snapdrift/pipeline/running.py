@@ -33,6 +33,7 @@ from snapdrift.pipeline.concluding import load_stored_suite, write_ci_files
 from snapdrift.pipeline.cut_off import go_on_from_cut_off
 from snapdrift.pipeline.fallbacks import BaselineGone, require_baselines
 from snapdrift.pipeline.fleet import open_fleet, require_no_batches
+from snapdrift.pipeline.going_on import with_budgets_of_now
 from snapdrift.pipeline.indexing import refresh_index
 from snapdrift.pipeline.options import RunOptions, RunOutcome
 from snapdrift.pipeline.own_code import require_code_allowed
@@ -97,7 +98,7 @@ class _Command:
         )
         if not options.target.standin:
             for spender in spenders:
-                limit = allowance.budget(spender.suite.budget_for(spender.gate))
+                limit = allowance.ceiling(spender.suite.budget_for(spender.gate)).usd
                 a_day = spender.suite.budget_per_day_for(spender.gate)
                 require_prices(spender, prepared[0].catalog, a_day if limit is None else limit)
         return cls(prepared, parts, spenders, allowance, options)
@@ -232,6 +233,7 @@ def resume_run(text: str, options: RunOptions, cwd: Path) -> RunOutcome:
     with RunWriter.open(path) as writer:
         with open_run(path) as stored:
             suite, catalog = load_stored_suite(stored, workspace, code=options.code)
+            suite = with_budgets_of_now(suite, stored.header, workspace, options.notice)
             suite = with_own_budget(suite, stored)
             judges = judge_variants(suite, batched=stored.meta(BATCHED) == ALL)
             spender = Spender(suite, stored.header.gate, stored.header.variants, judges)
@@ -296,7 +298,7 @@ def _affordable_plans(command: _Command, target: Target) -> dict[str, SuitePlan]
 
 def _keep_judge_share(writer: RunWriter, one: Prepared, plans: Mapping[str, SuitePlan], work: Work) -> None:
     """Puts into the run file which part of a limited run is the judges'; nothing where nothing limits it."""
-    limit = ceiling(one.suite, one.gate.name, work.target, work.allowance)
+    limit = ceiling(one.suite, one.gate.name, work.target, work.allowance).usd
     if judge_variants(one.suite) and (limit is not None or work.allowance.ends_at is not None):
         plan = plans.get(one.suite.path) or plan_suite(one, work.options)
         writer.set_meta(JUDGES, judge_share(plan).to_json())

@@ -45,10 +45,11 @@ def spending_notes(
 
 
 def _surprised(budget: Budget, surprises: Surprises) -> str:
-    n, limit = surprises.count, budget.limit_usd
+    n = surprises.count
     if not n:
         return ""
-    over = f"The budget of ${limit:g} was exceeded by ${budget.exceeded_usd:.4f}: " if budget.exceeded_usd else ""
+    called = budget.called[:1].upper() + budget.called[1:]
+    over = f"{called} was exceeded by ${budget.exceeded_usd:.4f}: " if budget.exceeded_usd else ""
     if not over and budget.day is not None and (more_than_a_day := budget.day.exceeded()):
         over = f"The budget of ${budget.day.limit_usd:g} a day was exceeded by ${more_than_a_day / NANO:.4f}: "
     billed = f"{n:,} request{' was' if n == 1 else 's were'} billed beyond the worst case, by"

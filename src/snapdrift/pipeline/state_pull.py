@@ -16,6 +16,7 @@ from snapdrift.pipeline.state_sync import (
     scratch_beside,
 )
 from snapdrift.store import run_path
+from snapdrift.store.calibration_records import add_calibrations, parse_calibrations
 from snapdrift.store.ledger import Ledger
 from snapdrift.store.lock import RunLock
 from snapdrift.store.state_files import (
@@ -72,6 +73,7 @@ class _Pulling:
             Kind.RUN: self._run,
             Kind.UNFINISHED: self._unfinished,
             Kind.WATCH: self._watch,
+            Kind.CALIBRATION: self._calibrations,
             Kind.VERDICTS: self._verdicts,
             Kind.LEDGER: self._ledger,
             Kind.DATABASE: self._database,
@@ -137,6 +139,14 @@ class _Pulling:
                 return
             file.write(theirs)
         self.done.put.append(path)
+
+    def _calibrations(self, path: str) -> None:
+        theirs = parse_calibrations(fetched_text(self._shelf, path, self._scratch).encode(), Path(path))
+        try:
+            if add_calibrations(self._state_dir / path, theirs):
+                self.done.put.append(path)
+        except OSError as error:
+            raise StoreError(f"cannot be written ({error.strerror})") from error
 
     def _verdicts(self, path: str) -> None:
         lines = verdict_lines(fetched_text(self._shelf, path, self._scratch))

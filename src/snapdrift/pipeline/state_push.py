@@ -21,7 +21,8 @@ from snapdrift.pipeline.state_sync import (
 )
 from snapdrift.pipeline.state_unfinished import UnfinishedRuns, name_of
 from snapdrift.pipeline.strange_runs import taken_from
-from snapdrift.store import run_path
+from snapdrift.store import calibration_records, run_path
+from snapdrift.store.calibration_records import parse_calibrations, read_calibrations
 from snapdrift.store.ledger import Ledger
 from snapdrift.store.state_files import (
     LEDGER,
@@ -106,6 +107,7 @@ class _Pushing:
         databases = self._take_databases(before, changed, done)
         self._take_texts(shelf, changed, done)
         self._take_watches(shelf, changed, done)
+        self._take_calibrations(shelf, changed, done)
         manifest = Manifest(kept, unfinished, databases).to_json()
         if not changed and not removed and manifest == listed.to_json():
             return done
@@ -235,6 +237,21 @@ class _Pushing:
                 changed[name] = self._text(f"watch-{path.name}", text)
             elif is_later(theirs, ours):
                 done.skipped.append(f"{name}: {self._place.name} has a later night; pull it")
+
+    def _take_calibrations(self, shelf: Shelf, changed: dict[str, Path], done: Synced) -> None:
+        for path in sorted((self._state_dir / calibration_records.FOLDER).glob("*.json")):
+            name = f"{calibration_records.FOLDER}/{path.name}"
+            if kind_of(name) is not Kind.CALIBRATION:
+                continue
+            try:
+                ours, there = read_calibrations(path), self._read(shelf, name)
+                theirs = parse_calibrations(there.encode(), Path(name)) if there else None
+            except StoreError as error:
+                done.skipped.append(f"{name}: {plain(error)}")
+                continue
+            both = ours if theirs is None else theirs.with_those_of(ours)
+            if both != theirs:
+                changed[name] = self._text(f"calibration-{len(changed)}", both.to_json())
 
     def _read(self, shelf: Shelf, path: str) -> str:
         return fetched_text(shelf, path, self._scratch)

@@ -108,7 +108,7 @@ class Money:
         cls, writer: RunWriter, catalog: Catalog, target: Target, settings: AskSettings, day: DayShare | None
     ) -> Money:
         """That of a run, whose file keeps what may be in flight."""
-        budget = Budget(settings.budget_usd, settings.spent_usd, day)
+        budget = Budget(settings.budget_usd, settings.spent_usd, day, settings.command)
         authority = LocalAuthority(budget, target.pace, partial(mark_in_flight, writer))
         return cls(catalog, budget, Surprises(), authority)
 

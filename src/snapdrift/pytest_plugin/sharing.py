@@ -100,7 +100,7 @@ class SharedRuns:
         most = 0.0
         try:
             options = self._options(settings, told)
-            most = options.limits.max_usd or 0.0
+            most = options.limits.left_usd or 0.0
             return run_with(path, options)
         except Interrupted as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERRUPTED)
@@ -115,14 +115,14 @@ class SharedRuns:
     def _options(self, settings: RunSettings, told: list[float]) -> RunOptions:
         """The settings of a run, whose own bounds hold as far as the session's leave room for them."""
         asked = options_of(settings, "pytest")
-        usd, seconds = asked.limits.max_usd, asked.limits.deadline_s
-        if self._max_usd is not None:
-            left = max(0.0, self._max_usd - self._spent)
-            usd = left if usd is None else min(usd, left)
+        limits, seconds = asked.limits, asked.limits.deadline_s
+        if self._max_usd is not None and (limits.max_usd is None or self._max_usd - self._spent < limits.max_usd):
+            called = f"--snapdrift-max-usd {self._max_usd:g}"
+            limits = replace(limits, max_usd=self._max_usd, taken_usd=self._spent, max_usd_called=called)
         if self._deadline is not None:
             rest = max(0.001, self._deadline - (time.monotonic() - self._began))
             seconds = rest if seconds is None else min(seconds, rest)
-        return replace(asked, limits=replace(asked.limits, max_usd=usd, deadline_s=seconds), charged=told.append)
+        return replace(asked, limits=replace(limits, deadline_s=seconds), charged=told.append)
 
 
 def _folder(path: Path, settings: RunSettings) -> Path:

@@ -28,7 +28,8 @@ _LONG = 200
 """Characters from which a text's length, to the nearest hundred, tells nothing that a reader could guess by."""
 _HIDDEN = re.compile(rf"{WORD}{ANSWER} [A-Z]{{1,3}}(, about [\d,]{{3,11}} characters)?")
 _OWN_REASON = (
-    r"(shard \d+ of \d+: )?(the deadline came before every call was asked( \([\w ,]*\))?|the budget of \$[^;]*)"
+    r"(shard \d+ of \d+: )?(the deadline came before every call was asked( \([\w ,]*\))?|"
+    r"(the budget of \$|--(snapdrift-)?max-usd \d)[^;]*)"
 )
 _OWN_STOP = re.compile(f"{_OWN_REASON}(; {_OWN_REASON})*")
 """Why asking ended early, where every reason is the program's own and none the words of a host.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift.errors import StoreError
-from snapdrift.store import codec, ledger, unfinished, verdict_log
+from snapdrift.store import calibration_records, codec, ledger, unfinished, verdict_log
 from snapdrift.store.header import RunState
 from snapdrift.store.ledger import LARGEST, Entry
 from snapdrift.store.reader import open_run
@@ -29,7 +29,7 @@ FORMAT = "snapdrift.state/1"
 VERDICTS = verdict_log.FILE_NAME
 LEDGER = "ledger.jsonl"
 """The ledger travels as lines of text, so that two of them can be added up."""
-FOLDERS = ("runs", unfinished.FOLDER, "watch")
+FOLDERS = ("runs", unfinished.FOLDER, "watch", calibration_records.FOLDER)
 """The folders of a state in which there are files that travel."""
 
 
@@ -39,6 +39,8 @@ class Kind(Enum):
     RUN = (r"runs/[0-9A-Za-z][0-9A-Za-z-]{0,63}\.db", 4 * 2**30)
     UNFINISHED = (rf"{unfinished.FOLDER}/[0-9A-Za-z][0-9A-Za-z-]{{0,63}}\.db", 4 * 2**30)
     WATCH = (r"watch/[A-Za-z0-9][A-Za-z0-9._-]{0,202}\.json", 16 * 2**20)
+    # A metric's name is percent-encoded there, but for spaces.
+    CALIBRATION = (rf"{calibration_records.FOLDER}/[A-Za-z0-9][A-Za-z0-9._~% -]{{0,249}}\.json", 16 * 2**20)
     VERDICTS = (re.escape(VERDICTS), 256 * 2**20)
     LEDGER = (re.escape(LEDGER), 64 * 2**20)
     # The ledger travels as text. The cache is an index of the runs that are here; one from elsewhere would bring back
