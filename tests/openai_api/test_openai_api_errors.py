@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,13 @@ from snapdrift.keys import redact
 from snapdrift.model import HTTP_ENDPOINTS, CallKey, Endpoint, Failure, FailureKind, Request
 from snapdrift.openai_api.client import Host, OpenAIClient
 from snapdrift.openai_api.errors import AttemptFailed, classify
+from snapdrift.openai_api.posting import LARGEST_BODY
 from snapdrift.openai_api.statuses import retry_after_seconds
 
 if TYPE_CHECKING:
     from tests.openai_api.conftest import LoopbackHost
 
+PACKED = gzip.compress(bytes(16 * LARGEST_BODY), 1)
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -230,3 +234,25 @@ def test_a_message_is_never_longer_than_a_person_reads(loopback: LoopbackHost) -
 def test_a_key_at_the_end_of_what_is_shown_is_not_shown_by_halves(loopback: LoopbackHost) -> None:
     loopback.answers(error_body("x" * 445 + " key-of-the-test-host" * 3), status=400)
     assert "key-of" not in fail(loopback.base_url).message
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_few_packed_bytes_that_unpack_to_any_number_are_read_no_further_than_an_answer_is_long(
+    loopback: LoopbackHost, status: int
+) -> None:
+    loopback.answers(PACKED, status=status, headers={"content-encoding": "gzip"})
+    tracemalloc.start()
+    try:
+        failure = fail(loopback.base_url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (failure.kind, failure.may_have_run) == (FailureKind.MALFORMED, True)
+    assert "found a body of more than 64 MB; expected an answer" in failure.message
+    assert peak < 2 * LARGEST_BODY
+
+
+def test_a_packed_answer_of_an_ordinary_size_is_read(loopback: LoopbackHost) -> None:
+    packed = gzip.compress(error_body("x" * 2**20).encode())
+    loopback.answers(packed, status=400, headers={"content-encoding": "gzip"})
+    assert fail(loopback.base_url).kind is FailureKind.BAD_REQUEST

@@ -295,6 +295,9 @@ def test_a_branch_of_something_else_is_left_as_it_is(made, tmp_path: Path) -> No
         ("git-branch", "nowhere", "--remote: found 'nowhere'"),
         ("elsewhere", "origin", "--remote is for git-branch"),
         (".snapdrift", None, "found the state folder itself"),
+        ("", None, "found an empty place"),
+        (".", None, r"found \., the workspace's folder or one around it"),
+        ("..", None, "the workspace's folder or one around it"),
     ],
 )
 def test_a_place_that_cannot_be_one_is_a_usage_error(

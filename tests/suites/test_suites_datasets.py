@@ -145,6 +145,25 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, name: str, content: str
     assert [line.startswith(start) for line, start in zip(found, expected, strict=True)] == [True] * len(expected)
 
 
+def test_a_header_of_ten_thousand_columns_is_looked_through_once_and_no_more_are_taken(tmp_path: Path) -> None:
+    names = ["id", *(f"expected.c{number}" for number in range(datasets.MAX_COLUMNS - 1))]
+    compared = 0
+
+    class Name(str):
+        """A name that counts how often it is compared or looked into."""
+
+        def startswith(self, *given: Any) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.startswith(self, *given)
+
+    datasets._check_header([Name(name) for name in names], "d.csv")
+    assert compared <= 3 * len(names)
+    file = written(tmp_path, "e.csv", ",".join([*names, "one"]) + "\n")
+    with pytest.raises(DatasetError, match=r"e\.csv:1:1: 10,001 columns; expected at most 10,000"):
+        load_cases(file, "e.csv")
+
+
 def test_the_same_mistake_of_a_column_is_told_five_times_and_then_counted(tmp_path: Path) -> None:
     rows = "".join(f'{{"id": {number}}}\n' for number in range(60)) + '{"id": "a", "tags": 1}\n'
     found = problems_of(written(tmp_path, "d.jsonl", rows))

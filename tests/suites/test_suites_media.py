@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import builtins
 import hashlib
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,23 @@ def test_an_image_that_is_too_large_for_the_api_is_refused_in_every_form(
     for value in ("x", data_url(png())):
         with pytest.raises(MediaError, match="is too large"):
             Media(workspace).image(value)
+
+
+def test_of_a_file_that_is_too_large_nothing_is_kept_however_many_cases_name_it(workspace: Workspace) -> None:
+    with (workspace.root / "big.png").open("wb") as file:
+        file.truncate(64 * 2**20)
+    tracemalloc.start()
+    try:
+        errors = []
+        for _ in range(10):
+            with pytest.raises(MediaError, match="is too large") as told:
+                Media(workspace).image("big.png")
+            errors.append(told.value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(errors) == 10
+    assert peak < 2**20
 
 
 def test_a_data_url_as_long_as_the_api_takes_is_fine(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,8 +250,12 @@ def target(
 
 def _finite(usd: float | None) -> float | None:
     """The same amount; `inf`, which reads as a number, would be no ceiling at all."""
-    if usd is not None and not math.isfinite(usd):
-        raise typer.BadParameter(f"found {usd}; expected an amount in dollars")
+    if usd is None:
+        return None
+    from snapdrift.suites.gate_entries import MOST_USD
+
+    if not math.isfinite(usd) or usd > MOST_USD:
+        raise typer.BadParameter(f"found {usd:g}; expected an amount in dollars, at most {MOST_USD:,.0f}")
     return usd
 
 

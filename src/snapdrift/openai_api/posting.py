@@ -18,6 +18,8 @@ import aiohttp
 import httpx2
 import openai
 
+from snapdrift.openai_api.errors import malformed_answer
+
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
@@ -30,6 +32,8 @@ def _written(*, ascii_only: bool) -> json.JSONEncoder:
 
 _JSON, _ESCAPED = _written(ascii_only=False), _written(ascii_only=True)
 """JSON as the SDK writes it, dates of a YAML file included; with escapes for half characters that a model wrote."""
+LARGEST_BODY = 64 * 2**20
+"""Bytes of a body, unpacked: far more than an answer of any model takes, and little enough for many at a time."""
 _KEEP_ALIVE_SECONDS = 5.0
 """How long the SDK's transport keeps a connection that nobody uses."""
 
@@ -64,7 +68,7 @@ class Poster:
         """Send a body with `more` headers and return what came back with a status of success.
 
         Raises what the SDK raises: `APIStatusError` for another status, `APITimeoutError` and `APIConnectionError`;
-        aiohttp's own error for bytes that are not HTTP.
+        aiohttp's own error for bytes that are not HTTP, and `AttemptFailed` for a body that no answer is as large as.
         """
         url = self._base_url + path
         try:
@@ -79,7 +83,7 @@ class Poster:
                 allow_redirects=False,
                 timeout=self._bounds,
             ) as reply:
-                read = await reply.read()
+                read = await _body(reply)
         except TimeoutError as error:
             if not isinstance(error, aiohttp.ClientError):
                 raise  # ours, or the caller's
@@ -108,6 +112,17 @@ class Poster:
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=self._headers
             )
         return self._session
+
+
+async def _body(reply: aiohttp.ClientResponse) -> bytes:
+    """The body, read no further than it may be long: a few packed bytes can unpack to any number."""
+    pieces, size = list[bytes](), 0
+    while piece := await reply.content.readany():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise malformed_answer(f"found a body of more than {LARGEST_BODY // 2**20} MB; expected an answer")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _text(reply: aiohttp.ClientResponse, read: bytes) -> str:

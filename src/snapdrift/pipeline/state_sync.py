@@ -51,9 +51,16 @@ def open_place(text: str, remote: str | None, workspace: Workspace) -> Place:
         return open_branch(workspace.root, name or DEFAULT_BRANCH, remote)
     if remote is not None:
         raise UsageError(f"--remote is for {BRANCH_WORD}; found it beside the folder {text}")
+    if not text.strip():
+        raise UsageError("found an empty place (a variable that is not set?); expected git-branch[:NAME] or a folder")
     folder = Path(text).resolve()
     if folder == workspace.state_dir.resolve():
         raise UsageError(f"found the state folder itself, {text}; expected another one")
+    if folder == workspace.root.resolve() or folder in workspace.root.resolve().parents:
+        raise UsageError(
+            f"found {text}, the workspace's folder or one around it, where runs would lie among its files; expected a "
+            "folder of its own"
+        )
     return Folder(folder)
 
 

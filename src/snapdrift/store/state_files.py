@@ -29,6 +29,8 @@ FORMAT = "snapdrift.state/1"
 VERDICTS = verdict_log.FILE_NAME
 LEDGER = "ledger.jsonl"
 """The ledger travels as lines of text, so that two of them can be added up."""
+MOST_NANO = LARGEST // 2**10
+"""Billionths of a dollar that one run of a day is believed to have spent: millions of dollars, and sums still fit."""
 FOLDERS = ("runs", unfinished.FOLDER, "watch", calibration_records.FOLDER)
 """The folders of a state in which there are files that travel."""
 
@@ -184,7 +186,7 @@ def ledger_entries(text: str) -> tuple[Entry, ...]:
         except StoreError:
             continue
         key = (entry.day, entry.suite, entry.run)
-        sound = re.fullmatch(r"\d{4}-\d\d-\d\d", entry.day, re.ASCII) and 0 < entry.nano < LARGEST // 2**20
+        sound = re.fullmatch(r"\d{4}-\d\d-\d\d", entry.day, re.ASCII) and 0 < entry.nano <= MOST_NANO
         if sound and (key not in found or entry.nano > found[key].nano):
             found[key] = entry
     return tuple(found.values())

@@ -26,6 +26,8 @@ MAX_BYTES = 256 * 2**20
 """The largest dataset, after decompression."""
 MAX_ROWS = 1_000_000
 """Rows of a dataset: short ones take far more memory as cases than as bytes."""
+MAX_COLUMNS = 10_000
+"""Columns of CSV, which is read as a mapping a row."""
 MAX_YAML_BYTES = 16 * 2**20
 """YAML is read whole, with a position for every value."""
 _PARQUET_BATCH = 256
@@ -203,18 +205,22 @@ def _csv_rows(text: str, shown: str) -> list[Row]:
 def _check_header(header: list[str], shown: str) -> None:
     if not header or not any(header):
         raise _wrong(shown, "no header", "expected the names of the columns in the first line", 1, 1)
+    if len(header) > MAX_COLUMNS:
+        raise _wrong(shown, f"{len(header):,} columns", f"expected at most {MAX_COLUMNS:,}", 1, 1)
     problems: list[Problem] = []
-    for index, name in enumerate(header):
+    before, parents = set[str](), _parents(header)
+    for name in header:
         if not name or name != name.strip():
             found, expected = f"the column name {quoted(name)}", "expected a name without blanks around it"
-        elif name in header[:index]:
+        elif name in before:
             found, expected = f"the column {quoted(name)} twice", "expected each column once"
         elif name.startswith("expected.") and ("expected" in header or any(not part for part in name.split("."))):
             found = f"the column {quoted(name)}"
             expected = "expected either `expected` or columns such as `expected.queue`"
-        elif name.startswith("expected.") and any(other.startswith(f"{name}.") for other in header):
+        elif name.startswith("expected.") and name in parents:
             found, expected = f"the column {quoted(name)}", "expected a value or a mapping there, not both"
         else:
+            before.add(name)
             continue
         problems.append(Problem(shown, 1, 1, "", found, expected))
     if "id" not in header:
@@ -222,6 +228,15 @@ def _check_header(header: list[str], shown: str) -> None:
         problems.append(Problem(shown, 1, 1, "", "no column `id`", expected))
     if problems:
         raise DatasetError(problems)
+
+
+def _parents(names: Iterable[str]) -> set[str]:
+    """Every name that a longer one goes on from with a dot."""
+    found: set[str] = set()
+    for name in names:
+        while (name := name.rpartition(".")[0]) and name not in found:
+            found.add(name)
+    return found
 
 
 def _nested(row: Mapping[str, str]) -> dict[str, Any]:

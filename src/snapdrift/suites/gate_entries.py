@@ -10,13 +10,15 @@ from snapdrift.suites.shapes import MAPPING, NUMBER, TEXT, Entry, forms
 
 Severity = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
+MOST_USD = 1e9
+"""Dollars of a budget: what is spent is counted in whole billionths, which have to fit into 64 bits."""
 
 
 class Budget(Entry):
     """What a run may cost at most, and all runs of the suite on a day (UTC, by one state folder), in dollars."""
 
-    usd: Annotated[float, Field(gt=0)] | None = None
-    per_day: Annotated[float, Field(gt=0)] | None = None
+    usd: Annotated[float, Field(gt=0, le=MOST_USD)] | None = None
+    per_day: Annotated[float, Field(gt=0, le=MOST_USD)] | None = None
 
 
 class SampleEntry(Entry):

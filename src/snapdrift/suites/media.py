@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -169,10 +170,12 @@ def _content(path: Path, shown: str, kind: _Kind) -> bytes:
     largest = kind.limit * 3 // 4
     try:
         with path.open("rb") as file:
-            data = file.read(largest + 1)
+            # An error is kept, with what its frames hold, for each case that names the file: so it is not read first.
+            data = file.read(largest + 1) if os.fstat(file.fileno()).st_size <= largest else None
     except OSError as error:
         raise PathError(f"{shown} cannot be read ({error.strerror})", "expected a readable file") from None
-    if len(data) > largest:
+    if data is None or len(data) > largest:
+        del data
         raise _too_large(shown, kind)
     return data
 
