@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,51 @@ def test_prices_are_laid_over_the_facts_of_their_model(tmp_path: Path) -> None:
     )
     overrides = find_workspace(tmp_path).config.catalog_overrides
     assert overrides == {"m": {"context_window": 9, "price": {"input": 3, "output": 2}}}
+
+
+def linked(tmp_path: Path, name: str, to: str, config: str = "") -> Path:
+    """A workspace in which `name` is a link; an `outside` folder and file lie beside it."""
+    root = tmp_path / "workspace"
+    for folder in (tmp_path / "outside", root / "evals", root / ".git", (root / name).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    (root / "snapdrift.toml").write_text(config)
+    (root / name).symlink_to(to)
+    return root
+
+
+OUT = [
+    (".snapdrift", "../outside", "declare where it leads as `state`"),
+    (".snapdrift", ".git", "as `state`"),
+    ("kept", "../outside", "as `state`"),
+    (".snapdrift/verdicts.jsonl", "../../bashrc", r"what is in \.snapdrift/ to stay there"),
+    (".snapdrift/runs", "../../outside", "to stay there"),
+    (".snapdrift/runs/a.db", "../../../outside/a.db", "to stay there"),
+    (".snapdrift/runs/a.lock", "../../.git/config", "to stay there"),
+    (".snapdrift/watch/x/deep.json", "/etc/passwd", "to stay there"),
+    ("reports", "../outside", "declare where it leads under `roots`"),
+    ("reports/capitals", "../../outside", "what is in reports/ to stay there"),
+    ("reports/capitals/latest", "/var/lib", "to stay there"),
+    ("reports/capitals", "../.git", "to stay there"),
+]
+
+
+@pytest.mark.parametrize(("name", "to", "said"), OUT)
+def test_no_link_leads_what_is_written_out_of_the_workspace(tmp_path: Path, name: str, to: str, said: str) -> None:
+    root = linked(tmp_path, name, to, 'state = "kept"' if name == "kept" else "")
+    with pytest.raises(ConfigError, match=rf"^{re.escape(name)} is a link that leads to .*{said}"):
+        find_workspace(root / "evals")
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "config"),
+    [
+        (".snapdrift", "../outside", 'state = "../outside"'),
+        ("reports", "../outside", 'roots = ["../outside"]'),
+        ("reports", "pages", ""),
+        ("reports/capitals/latest", "20261127-120000-abcd", ""),
+        ("reports/templates", "../../outside", ""),
+    ],
+)
+def test_links_that_stay_or_whose_place_is_declared_are_fine(tmp_path: Path, name: str, to: str, config: str) -> None:
+    root = linked(tmp_path, name, to, config)
+    assert find_workspace(root / "evals").root == root

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from snapdrift.errors import ConfigError, NoWorkspaceError, Problem, SnapdriftError
 from snapdrift.suites.config import Config, parse_config, toml_document
+from snapdrift.suites.own_folders import require_own_folders
 from snapdrift.suites.registry import Location
 from snapdrift.suites.wording import did_you_mean
 
@@ -136,18 +137,18 @@ def find_workspace(start: Path) -> Workspace:
 
     The nearest folder upwards with `snapdrift.toml`, or with `[tool.snapdrift]` in `pyproject.toml`; else the parent
     of the nearest `evals/` that `start` is in or beside. Raises `NoWorkspaceError` when there is none, and
-    `ConfigError` when its configuration has mistakes.
+    `ConfigError` when its configuration has mistakes, and where what is written into it would go elsewhere.
     """
     folders = list(_upwards(start.resolve()))
     for folder in folders:
         config = _read_config(folder)
         if config is not None:
-            return Workspace(folder, config)
+            return _writable(Workspace(folder, config))
     for folder in folders:
         if folder.name == SUITES_FOLDER:
-            return Workspace(folder.parent, Config())
+            return _writable(Workspace(folder.parent, Config()))
         if (folder / SUITES_FOLDER).is_dir():
-            return Workspace(folder, Config())
+            return _writable(Workspace(folder, Config()))
     raise NoWorkspaceError(
         f"no workspace at {start}: neither {CONFIG_FILE}, [tool.snapdrift] in {PROJECT_FILE} nor a folder "
         f"{SUITES_FOLDER}/ here or above; put an empty {CONFIG_FILE} in the folder that holds {SUITES_FOLDER}/"
@@ -161,6 +162,12 @@ def config_problem(root: Path, location: Location, found: str, expected: str) ->
             document = toml_document(_read_toml(root / name), name, None)
             return document.problem((*table, *location), found, expected)
     return Problem(CONFIG_FILE, 0, 0, ".".join(map(str, location)), found, expected)
+
+
+def _writable(workspace: Workspace) -> Workspace:
+    roots = [(workspace.root / extra).resolve() for extra in workspace.config.roots]
+    require_own_folders(workspace.root, workspace.state_dir, roots)
+    return workspace
 
 
 def _upwards(start: Path) -> Iterator[Path]:
