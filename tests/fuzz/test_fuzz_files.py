@@ -180,6 +180,8 @@ TEMPLATES = [
     "{{ {'a': tags, 'b': [1, 2.5, none]}|dictsort }}",
     "{{ tags|map('upper')|join(', ')|replace('a', 'b')|truncate(5) }} {{ range(3)|sum ** 2 // 3 % 2 }}",
     "{{ x.a['b']|default('c')|round(2)|string }}",
+    "{% set a = [q] %}{% set a = [a, a] %}{% set a = [a, a] %}{% set a = [a, a] %}{{ a == [a] }}{{ {'k': a}|length }}",
+    "{% set a = q + q %}{% set b = a[1:] + a[::-1] %}{{ b.split('b')|unique|list|length }}{{ a|int(0, 16) % 3 }}",
     "{% with a = 1 %}{{ a + 1 }}{% endwith %}{% raw %}{{ }}{% endraw %}{# c #}",
 ]
 

@@ -198,7 +198,7 @@ def test_a_budget_that_runs_out_ends_with_3_and_grades_what_was_paid_for(workspa
     decided = verdict(root)
     assert sum(variant["usd"] for variant in decided["variants"]) <= 0.004
     assert 0 < sum(variant["outcomes"].get("ok", 0) for variant in decided["variants"]) < 120
-    assert "budget" in " ".join(decided["decision"]["reasons"])
+    assert "--max-usd 0.004 is used up" in " ".join(decided["decision"]["reasons"])
 
 
 def test_faults_that_pass_leave_no_trace_in_the_result(workspace, snapdrift):

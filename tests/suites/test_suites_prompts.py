@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -171,9 +172,55 @@ def test_what_a_template_can_grow_to_is_bounded(source: str) -> None:
 
 
 def test_loops_are_bounded_in_time_where_each_of_their_steps_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snapdrift.suites.sandbox.MAX_SECONDS", 0.05)
+    monkeypatch.setattr("snapdrift.suites.template_bounds.MAX_SECONDS", 0.002)
     source = "{% for a in range(100000) %}{% if long|upper == '' %}{% endif %}{% endfor %}"
-    assert "the loops take more than 0.05 seconds" in failure(source, long="a" * 1_000_000)
+    assert "the template takes more than 0.002 seconds" in failure(source, long="a" * 1_000_000)
+
+
+DOUBLED = "{% set a = [1] %}" + "{% set a = [a, a] %}" * 40
+PAIRED = "{% set a = (1, 1) %}" + "{% set a = (a, a) %}" * 40
+ENDLESS = [
+    DOUBLED + "{{ a|length }}",
+    DOUBLED + "{{ a|string|length }}",
+    DOUBLED + "{{ [a] ~ 'x' }}",
+    DOUBLED + "{{ a|replace('1', '2') }}",
+    DOUBLED + "{% set b = [1] %}" + "{% set b = [b, b] %}" * 40 + "{{ 1 if a == b else 2 }}",
+    DOUBLED + "{{ 1 if 1 in [a] else 2 }}",
+    DOUBLED + "{{ 1 if a is eq(a + [1]) else 2 }}",
+    DOUBLED + "{{ [[1], a].count(a + [1]) }}",
+    DOUBLED + "{{ a[0].index(3) }}",
+    DOUBLED + "{{ [1, 2]|select('in', a)|list }}",
+    DOUBLED + "{% for b in a %}{{ b }}{% endfor %}",
+    PAIRED + "{{ m[a] }}",
+    PAIRED + "{{ {a: 1}|length }}",
+    PAIRED + "{{ [a, 1]|unique|list|length }}",
+    "{{ range(20000)|map('string')|map('first')|map('replace', '1', long)|list|length }}",
+    "".join("{% set s" + str(n) + " = long[1:] %}" for n in range(1500)),
+    "".join("{% set s" + str(n) + " = long + 'x' %}" for n in range(1500)),
+    "".join("{% set s" + str(n) + " = long.upper() %}" for n in range(1500)),
+    "{{ (('f' * 1)|int(0, 16)) }}",
+    "{{ (long|int(0, 16)) % 7 }}",
+]
+
+
+@pytest.mark.parametrize("source", ENDLESS)
+def test_what_doubles_and_what_is_looked_into_has_an_end(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snapdrift.suites.template_bounds.MAX_SECONDS", 0.5)
+    tracemalloc.start()
+    try:
+        assert failure(source, long="a" * 200_000, m={"k": 1})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 * 2**20
+
+
+def test_what_is_looked_into_is_as_it_was() -> None:
+    source = (
+        "{{ rows[0]['n'] == 1 and 2 in [1, 2] and rows is defined and x is not defined and rows[1:]|length == 1 and "
+        "'abc'[::-1] == 'cba' and 'abc'[1] == 'b' and {'k': [1, 2]}['k'][-1] == 2 and (rows|first).n is odd }}"
+    )
+    assert Template(source).render({"rows": [{"n": 1}, {"n": 2}]}) is True
 
 
 @pytest.mark.parametrize(

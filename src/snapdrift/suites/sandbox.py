@@ -8,33 +8,33 @@ because importing Jinja is slow.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, meta, nodes, pass_context
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_round
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from snapdrift.suites.template_bounds import (
+    MAX_LIST,
+    MAX_LOOP_STEPS,
+    MAX_TEXT,
+    bounded_length,
+    checked,
+    first_items,
+    look_at_clock,
+    loop_steps,
+    made,
+    plain_value,
+)
+
 MAX_SOURCE = 200_000
 """Characters of a template's source."""
-MAX_TEXT = 2_000_000
-"""Characters of a rendered text, and of any text on the way to it."""
-MAX_DATA = 80_000_000
-"""Characters of a text that an expression yields as it is: a case may hold an image or a document as a data URL."""
-MAX_LIST = 100_000
-"""Elements of a list made by a template."""
-MAX_LOOP_STEPS = 100_000
-"""Steps of all loops of one rendering together."""
-MAX_SECONDS = 5.0
-"""Seconds of processor time that the loops of one rendering may take; how busy the machine is plays no part."""
-STEPS_LEFT = "\0steps"
-"""The context variable that counts loop steps down; no name in a template can be spelled so."""
 RESULT = "result"
 
 # fmt: off
@@ -120,13 +120,15 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError("the number is too large")
         if operator == "+" and isinstance(left, sized) and isinstance(right, sized):
             bounded_length(len(left) + len(right), MAX_TEXT if isinstance(left, str) else MAX_LIST)
+            return made(super().call_binop(context, operator, left, right))
         return super().call_binop(context, operator, left, right)
 
-
-def bounded_length(length: int, limit: int) -> None:
-    """Raises `SecurityError` when a text or list would be too long."""
-    if length > limit:
-        raise SecurityError(f"the result is larger than {limit:,}")
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A method of a text, list or mapping: it may go through what it is of, and through what it is given."""
+        look_at_clock()
+        checked(getattr(obj, "__self__", None))
+        given, named = map(checked, args), {name: checked(value) for name, value in kwargs.items()}
+        return made(super().call(context, obj, *given, **named))
 
 
 def to_json_text(value: Any, indent: int | None = None) -> str:
@@ -134,62 +136,9 @@ def to_json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def plain_value(value: Any) -> Any:
-    """The value as data (text, number, true, false, null, list, mapping), iterators read out.
-
-    Raises `SecurityError` for methods and other objects that an expression may end in and for what is too large when
-    it is written out (one long text many times in a list), `UndefinedError` for what is not defined.
-    """
-    return _plain(value, [MAX_DATA], 0)
-
-
-def _plain(value: Any, room: list[int], depth: int) -> Any:
-    """The same inside a value that may take as many more characters as `room` says."""
-    if depth > 100:
-        raise SecurityError("the value is nested more than 100 levels deep")
-    room[0] -= len(value) if isinstance(value, str) else 1
-    if room[0] < 0:
-        raise SecurityError(f"the result is larger than {MAX_DATA:,}")
-    if isinstance(value, Undefined):
-        str(value)  # strict: raises with the name that is missing
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {_key_text(key, room): _plain(item, room, depth + 1) for key, item in value.items()}
-    if isinstance(value, Sequence | Iterator) or type(value).__name__ in ("dict_keys", "dict_values", "dict_items"):
-        return [_plain(item, room, depth + 1) for item in _first_items(value)]
-    raise SecurityError(f"the expression yields a {type(value).__name__}, not data")
-
-
-def _key_text(key: Any, room: list[int]) -> str:
-    text = key if isinstance(key, str) else str(_plain(key, room, 100))
-    room[0] -= len(text)
-    return str(text)
-
-
-def _first_items(values: Iterable[Any]) -> Iterator[Any]:
-    for count, value in enumerate(values, start=1):
-        bounded_length(count, MAX_LIST)
-        yield value
-
-
 def _finalize(value: Any) -> Any:
     """How a value reads inside a text: text as it is, everything else as JSON, never as Python."""
     return value if isinstance(value, str | Undefined) else to_json_text(plain_value(value))
-
-
-@pass_context
-def _loop_steps(context: Context, values: Any) -> Iterator[Any]:
-    left: Any = context.resolve(STEPS_LEFT)
-    for value in values:
-        left[0] -= 1
-        if left[0] < 0:
-            raise SecurityError(f"the loops take more than {MAX_LOOP_STEPS:,} steps")
-        if time.thread_time() > left[1]:
-            raise SecurityError(f"the loops take more than {MAX_SECONDS:g} seconds")
-        yield value
 
 
 def _range(*bounds: int) -> range:
@@ -208,15 +157,15 @@ def _concatenated(values: Sequence[Any]) -> str:
     """What `~` makes of its operands."""
     pieces, total = [], 0
     for value in values:
-        pieces.append(str(_expandable(value)))
+        pieces.append(str(checked(value)))
         total += len(pieces[-1])
         bounded_length(total, MAX_TEXT)
-    return "".join(pieces)
+    return str(made("".join(pieces)))
 
 
 def _sum(values: Iterable[Any], attribute: str | None = None, start: float = 0) -> float:
     """The sum of numbers; lists and texts would be copied once for each of them."""
-    items = (value if attribute is None else environment().getitem(value, attribute) for value in _first_items(values))
+    items = (value if attribute is None else environment().getitem(value, attribute) for value in first_items(values))
     total = _number(start)
     for item in items:
         total += _number(item)
@@ -231,23 +180,27 @@ def _number(value: Any) -> float:
     return value
 
 
-def _expandable(value: Any) -> Any:
-    """The value itself; a list or mapping only where its text would not be too large."""
-    if isinstance(value, list | tuple | Mapping):
-        plain_value(value)
-    return value
-
-
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter of Jinja's that looks at what it is given first: most make text of it, whatever it is."""
+    """A filter that looks at what it is given first, for it goes through that; what it makes is counted."""
     place = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @wraps(function)
     def filtered(*arguments: Any, **named: Any) -> Any:
-        _expandable(arguments[place])
-        return function(*arguments, **named)
+        look_at_clock()
+        given = map(checked, arguments[place:])
+        return made(function(*arguments[:place], *given, **{name: checked(value) for name, value in named.items()}))
 
     return filtered
+
+
+def _looked_into(value: Any) -> Any:
+    """The value, where it may be compared, counted or looked up: that goes through all of it."""
+    look_at_clock()
+    return checked(value)
+
+
+def _sliced(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    return value[start:stop:step]
 
 
 def _join(values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
@@ -273,26 +226,31 @@ def _to_json(value: Any, indent: int | None = None) -> str:
 
 
 _OWN_FILTERS: dict[str, Callable[..., Any]] = {
-    "concatenated": _concatenated,
     "join": _join,
-    "loop_steps": _loop_steps,
     "replace": _replace,
     "round": _round,
+    "sliced": _sliced,
     "sum": _sum,
     "tojson": _to_json,
 }
+_OF_NODES: dict[str, Callable[..., Any]] = {
+    "concatenated": _concatenated,
+    "looked_into": _looked_into,
+    "loop_steps": loop_steps,
+}
+"""Filters that templates are compiled to, which bound by themselves."""
 
 
 @cache
 def environment() -> PromptEnvironment:
     """The one environment; compiled templates are kept by Jinja's callers, not here."""
-    made = PromptEnvironment(
+    jinja = PromptEnvironment(
         undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True, optimized=False, cache_size=0
     )
-    taken = {name: _bounded(function) for name, function in made.filters.items() if name in _FILTERS}
-    made.filters = taken | _OWN_FILTERS
-    made.globals = {name: value for name, value in made.globals.items() if name in _GLOBALS} | {"range": _range}
-    return made
+    taken = {name: function for name, function in jinja.filters.items() if name in _FILTERS} | _OWN_FILTERS
+    jinja.filters = {name: _bounded(function) for name, function in taken.items()} | _OF_NODES
+    jinja.globals = {name: value for name, value in jinja.globals.items() if name in _GLOBALS} | {"range": _range}
+    return jinja
 
 
 def compile_source(source: str) -> Compiled:
@@ -304,22 +262,56 @@ def compile_source(source: str) -> Compiled:
     _refuse(tree)
     names = frozenset(meta.find_undeclared_variables(tree))
     for loop in tree.find_all(nodes.For):
-        loop.iter = nodes.Filter(loop.iter, "loop_steps", [], [], None, None, lineno=loop.lineno)
-    expression = _single_expression(_Concatenations().visit(jinja.parse(source.strip())))
+        loop.iter = _filtered(loop.iter, "loop_steps")
+    expression = _single_expression(_Bounds().visit(jinja.parse(source.strip())))
     if expression is None:
-        return Compiled(jinja.from_string(_Concatenations().visit(tree)), native=False, names=names)
+        return Compiled(jinja.from_string(_Bounds().visit(tree)), native=False, names=names)
     assign = nodes.Assign(nodes.Name(RESULT, "store", lineno=1), expression, lineno=1)
     template = jinja.from_string(nodes.Template([assign], lineno=1))
     return Compiled(template, native=True, names=names, chain=_chain_of(expression))
 
 
-class _Concatenations(NodeTransformer):
-    """Has `a ~ b` go through a filter that bounds it."""
+class _Bounds(NodeTransformer):
+    """Has everything that goes through a value, or copies a part of it, go through a filter that bounds it."""
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  the name is Jinja's
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  the names are Jinja's
         self.generic_visit(node)
-        operands = nodes.List(node.nodes, lineno=node.lineno)
-        return nodes.Filter(operands, "concatenated", [], [], None, None, lineno=node.lineno)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated")
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _looked(node.expr)
+        for operand in node.ops:
+            operand.expr = _looked(operand.expr)
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.node = _looked(node.node)
+        node.args = [_looked(argument) for argument in node.args]
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            node.arg = _looked(node.arg)
+            return node
+        absent = nodes.Const(None, lineno=node.lineno)
+        part = node.arg
+        return _filtered(node.node, "sliced", part.start or absent, part.stop or absent, part.step or absent)
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.key = _looked(node.key)
+        return node
+
+
+def _filtered(node: Any, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)
+
+
+def _looked(node: nodes.Expr) -> nodes.Expr:
+    return node if isinstance(node, nodes.Const) else _filtered(node, "looked_into")
 
 
 def _refuse(tree: nodes.Template) -> None:

@@ -6,7 +6,6 @@ that are not text read as JSON (`true`, `null`, `{"a": 1}`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -71,8 +70,11 @@ class Template:
         from jinja2 import TemplateError as JinjaError
         from jinja2 import UndefinedError
 
+        from snapdrift.suites.template_bounds import metered
+
         try:
-            return _value(self._compiled, context) if self.native else _text(self._compiled, context)
+            with metered():
+                return _value(self._compiled, context) if self.native else _text(self._compiled, context)
         except JinjaError as error:
             from snapdrift.suites.missing import missing_words
 
@@ -109,9 +111,11 @@ def _compile(source: str) -> Compiled:
     from jinja2 import TemplateSyntaxError
 
     from snapdrift.suites.sandbox import compile_source
+    from snapdrift.suites.template_bounds import metered
 
     try:
-        return compile_source(source)
+        with metered():  # Jinja works out what hangs on nothing while it compiles
+            return compile_source(source)
     except TemplateSyntaxError as error:
         raise TemplateError(error.message or "not a template", error.lineno) from None
     except (RecursionError, MemoryError, SyntaxError):
@@ -119,15 +123,13 @@ def _compile(source: str) -> Compiled:
 
 
 def _run(compiled: Compiled, context: Mapping[str, Any]) -> tuple[Any, Iterator[str]]:
-    from snapdrift.suites.sandbox import MAX_LOOP_STEPS, MAX_SECONDS, STEPS_LEFT
-
-    left = [MAX_LOOP_STEPS, time.thread_time() + MAX_SECONDS]
-    running = compiled.template.new_context({**context, STEPS_LEFT: left})
+    running = compiled.template.new_context(dict(context))
     return running, iter(compiled.template.root_render_func(running))
 
 
 def _value(compiled: Compiled, context: Mapping[str, Any]) -> Any:
-    from snapdrift.suites.sandbox import RESULT, plain_value
+    from snapdrift.suites.sandbox import RESULT
+    from snapdrift.suites.template_bounds import plain_value
 
     value: Any = context
     for key in compiled.chain or ():
@@ -145,12 +147,13 @@ def _value(compiled: Compiled, context: Mapping[str, Any]) -> Any:
 
 
 def _text(compiled: Compiled, context: Mapping[str, Any]) -> str:
-    from snapdrift.suites.sandbox import MAX_TEXT, bounded_length
+    from snapdrift.suites.template_bounds import MAX_TEXT, bounded_length, look_at_clock
 
     pieces, total = [], 0
     for piece in _run(compiled, context)[1]:
         total += len(piece)
         bounded_length(total, MAX_TEXT)
+        look_at_clock()
         pieces.append(piece)
     return "".join(pieces)
 
@@ -162,7 +165,8 @@ def render_text(source: str, context: Mapping[str, Any]) -> str:
 
 def message_text(source: str, value: Any) -> str:
     """What a template yielded as the text of a message: text as it is, other values as JSON."""
-    from snapdrift.suites.sandbox import MAX_TEXT, to_json_text
+    from snapdrift.suites.sandbox import to_json_text
+    from snapdrift.suites.template_bounds import MAX_TEXT
 
     if value is None:
         raise TemplateError(f"{source.strip()} is null; a message needs text")
