@@ -15,6 +15,7 @@ from snapdrift.graders.base import Grader
 from snapdrift.graders.extract import WHOLE_JSON, Alternatives
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.paths import format_path
+from snapdrift.graders.schema_steps import require_bounded
 from snapdrift.graders.scoring import EVIDENCE_LIMIT
 from snapdrift.graders.values import scrubbed, shortened, text_of
 from snapdrift.graders.workspace_files import document_named
@@ -52,6 +53,7 @@ def checked_schema(schema: Any) -> Any:
         raise ValueError("the path of a JSON Schema file, or a schema as a mapping")  # noqa: TRY004  pydantic catches ValueError
     if isinstance(schema, dict) and schema.get("$schema", _DRAFT).rstrip("#") != _DRAFT:
         raise ValueError(f'a schema of draft 2020-12; this one says "$schema": {json.dumps(schema["$schema"])}')
+    require_bounded(schema)
     try:
         jsonschema_rs.meta.validate(schema)
         compiled_schema(schema, formats=False)
