@@ -152,7 +152,7 @@ def _by_type(schema: dict[str, Any]) -> str:
             return f"mapping of names to {_takes('', inner)}"
         keys = ", ".join(f"`{name}`" for name in schema.get("properties", {}))
         return f"mapping with {keys}" if keys else "mapping"
-    bounds = [f"{word} {schema[limit]:g}" for limit, word in _BOUNDS.items() if limit in schema]
+    bounds = [f"{word} {schema[limit]:,.10g}" for limit, word in _BOUNDS.items() if limit in schema]
     named = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
     return " ".join([named.get(str(kind), "any value"), " and ".join(bounds)]).strip()
 

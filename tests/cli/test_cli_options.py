@@ -38,11 +38,17 @@ def test_without_options_no_target_is_named():
     assert not options.target(False, None, None, None, None, None).standin
 
 
-@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "much"])
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "much", "1e300"])
 def test_an_amount_that_is_no_ceiling_is_refused(amount):
     done = CliRunner().invoke(app, ["run", "suite.yaml", "--max-usd", amount])
     assert done.exit_code == 2
     assert "--max-usd" in done.output
+
+
+def test_a_ceiling_beyond_what_can_be_counted_is_refused_with_the_most_that_can():
+    done = CliRunner().invoke(app, ["run", "suite.yaml", "--max-usd", "1e12"])
+    assert done.exit_code == 2
+    assert "expected at most 1,000,000,000" in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "inf", "nan"])

@@ -105,7 +105,8 @@ def test_families_named_as_measures_of_every_run_have_names_of_their_own(parse: 
     "entry",
     [
         {"latency": 0}, {"latency": "2.5"}, {"latency": True}, {"first_token": -1}, {"cost": math.inf},
-        {"cost": math.nan}, {"output_tokens": 1.5}, {"output_tokens": 0}, {"finish_reason": []}, {"finish_reason": 3},
+        {"cost": math.nan}, {"cost": 1e300},
+        {"output_tokens": 1.5}, {"output_tokens": 0}, {"finish_reason": []}, {"finish_reason": 3},
         {"cached_share": 1.5}, {"cached_share": "all"}, {"latency": 1, "extract": "last_line"},
     ],
     ids=str,

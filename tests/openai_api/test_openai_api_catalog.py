@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -224,6 +225,10 @@ def test_a_price_of_the_snapshot_reaches_its_alias() -> None:
     ("overrides", "message"),
     [
         ({"m": {"price": {"input": -1, "output": 1}}}, "models.m.price.input: found -1"),
+        (
+            {"m": {"price": {"input": 1e300, "output": 1}}},
+            "models.m.price.input: found 1e+300; expected at most 1,000,000,000",
+        ),
         ({"m": {"prise": {}}}, "models.m.prise"),
         ({"m": 5}, "models.m: found 5"),
         ({"m": {"alias_of": "nobody"}}, "models.m: found 'nobody'"),
@@ -231,7 +236,7 @@ def test_a_price_of_the_snapshot_reaches_its_alias() -> None:
     ],
 )
 def test_a_wrong_override_is_named_with_its_place(overrides: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         load_catalog(overrides, TODAY)
 
 

@@ -229,6 +229,7 @@ def test_text_is_an_answer_and_so_is_a_mapping_that_says_what_it_took() -> None:
         ({"text": "it", "model": 5}, "returned the model 5; expected its id, as text"),
         ({"text": "it", "usd": -1}, "returned usd -1; expected what the answer cost in dollars"),
         ({"text": "it", "usd": True}, "returned usd True"),
+        ({"text": "it", "usd": 1e12}, "expected what the answer cost in dollars, at most 1,000,000,000"),
         ({"text": "it", "usage": {"prompt": 5}}, "expected a mapping with input_tokens"),
         ({"text": "it", "usage": {"input_tokens": "5"}}, "returned input_tokens '5'; expected a number of tokens"),
         ({"text": "it", "tool_calls": {}}, "expected a list of {name: TEXT"),

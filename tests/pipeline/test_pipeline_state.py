@@ -24,7 +24,7 @@ from snapdrift.store.calibration_records import (
     calibrations_path,
     read_calibrations,
 )
-from snapdrift.store.ledger import Entry, Ledger, me
+from snapdrift.store.ledger import NANO, Entry, Ledger, me
 from snapdrift.store.state_branch import without_secrets
 from snapdrift.store.verdict_log import read_verdicts
 from snapdrift.store.watch_state import WatchState, locked_state, watch_path
@@ -295,9 +295,10 @@ def test_a_branch_of_something_else_is_left_as_it_is(made, tmp_path: Path) -> No
         ("git-branch", "nowhere", "--remote: found 'nowhere'"),
         ("elsewhere", "origin", "--remote is for git-branch"),
         (".snapdrift", None, "found the state folder itself"),
-        ("", None, "found an empty place"),
-        (".", None, r"found \., the workspace's folder or one around it"),
-        ("..", None, "the workspace's folder or one around it"),
+        ("", None, "found no place at all; expected `git-branch`, `git-branch:NAME` or a folder"),
+        (" ", None, "found no place at all"),
+        (".", None, "found the workspace itself, .; expected a folder of its own"),
+        ("..", None, "found a folder that the workspace is in, ..; expected a folder of its own"),
     ],
 )
 def test_a_place_that_cannot_be_one_is_a_usage_error(
@@ -307,6 +308,29 @@ def test_a_place_that_cannot_be_one_is_a_usage_error(
     monkeypatch.chdir(here)
     with pytest.raises(UsageError, match=said):
         pipeline.push_state(here, to, remote=remote)
+
+
+@pytest.mark.parametrize("place", ["", ".", ".."])
+def test_no_place_and_the_workspace_are_refused_by_both_commands_and_nothing_is_written(
+    made, tmp_path: Path, snapdrift, place: str
+) -> None:
+    here = made(tmp_path / "here")
+    before = sorted(here.iterdir())
+    for command in ("push", "pull"):
+        done = snapdrift("state", command, "--to", place, cwd=here)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "expected" in done.stderr
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_pull_from_a_folder_that_is_not_there_says_so_and_makes_none(tmp_path: Path, snapdrift) -> None:
+    there = empty(tmp_path / "there")
+    done = snapdrift("state", "pull", "--from", "nowhere/x", cwd=there)
+    place = there / "nowhere" / "x"
+    assert (done.returncode, done.stdout) == (0, f"{place}: nothing is kept there yet, so nothing was pulled\n")
+    assert not place.parent.exists()
+    told = snapdrift("state", "pull", "--from", "nowhere/x", "--json", cwd=there)
+    assert json.loads(told.stdout)["nothing_there"] is True
 
 
 def test_without_a_repository_a_branch_says_what_to_do_instead(made, tmp_path: Path) -> None:
@@ -429,6 +453,52 @@ def test_what_other_machines_spent_today_counts_here_too_and_once(made, tmp_path
         assert ledger.standing("capitals").counted == 800
 
 
+def test_what_a_run_spent_travels_however_much_it_was(made, tmp_path: Path) -> None:
+    here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), str(tmp_path / "shelf")
+    million = 10**6 * NANO
+    with Ledger(state(here), lambda: "2026-11-27") as ledger:
+        ledger.force(me(), Entry("2026-11-27", "capitals", "r1", million))
+    assert pipeline.push_state(here, shelf).skipped == []
+    assert pipeline.pull_state(there, shelf).skipped == []
+    with Ledger(state(there), lambda: "2026-11-27") as ledger:
+        assert ledger.standing("capitals").counted == million
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            '{"day":"2026-11-27","suite":"s","run":"r","nano":4611686018427387904}',
+            "line 2: found 4611686018427387904 billionths",
+        ),
+        ('{"day":"2026-11-27","suite":"s","run":"r","nano":-1}', "line 2: found -1 billionths"),
+        ('{"day":"tomorrow","suite":"s","run":"r","nano":1}', "line 2: found the day tomorrow; expected a date"),
+        ("no JSON at all", "line 2: found 'no JSON at all', expected JSON"),
+        ('{"day":"2026-11-27","suite":"s","run":"r","nano":1' + "0" * 5000 + "}", "line 2: "),
+    ],
+)
+def test_a_line_of_a_ledger_that_is_none_is_left_out_and_named(made, tmp_path: Path, line: str, said: str) -> None:
+    here, there, shelf = made(tmp_path / "here"), made(tmp_path / "there"), tmp_path / "shelf"
+    for root in (here, there):
+        with Ledger(state(root), lambda: "2026-11-27") as ledger:
+            ledger.force(me(), Entry("2026-11-27", "capitals", "r1", 300))
+    pipeline.push_state(here, str(shelf))
+    ledger_file = shelf / "ledger.jsonl"
+    ledger_file.write_text(f"{ledger_file.read_text()}{line}\n")
+    for done in (pipeline.pull_state(there, str(shelf)), pipeline.push_state(here, str(shelf))):
+        assert [text for text in done.skipped if text.startswith(f"ledger.jsonl: {said}")], done.skipped
+    assert line not in ledger_file.read_text()
+
+
+def test_of_many_lines_that_are_none_the_first_are_named_and_the_others_counted(made, tmp_path: Path) -> None:
+    there, shelf = made(tmp_path / "there"), tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "ledger.jsonl").write_text("junk\n" * 1000)
+    skipped = pipeline.pull_state(there, str(shelf)).skipped
+    assert len(skipped) == 6
+    assert skipped[-1] == "ledger.jsonl: 995 more lines are none of a ledger"
+
+
 def database(path: Path, value: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE IF NOT EXISTS answers (text)")
@@ -516,7 +586,8 @@ def test_a_place_that_is_not_there_yet_is_empty_and_a_manifest_of_something_else
 ) -> None:
     there = repository(empty(tmp_path / "there"), tmp_path / "remote.git")
     done = snapdrift("state", "pull", "--from", "git-branch", cwd=there)
-    assert (done.returncode, done.stdout) == (0, "branch snapdrift-state of origin: nothing new\n")
+    said = "branch snapdrift-state of origin: nothing is kept there yet, so nothing was pulled\n"
+    assert (done.returncode, done.stdout) == (0, said)
     here, shelf = made(tmp_path / "here"), tmp_path / "shelf"
     shelf.mkdir()
     (shelf / "state.json").write_text('{"format": "terraform"}')

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from snapdrift.errors import StoreError
-from snapdrift.store.ledger import NANO, Closing, Entry, Ledger, Standing, is_alive, me
+from snapdrift.store.ledger import LARGEST, NANO, Closing, Entry, Ledger, Standing, is_alive, me
 
 TODAY = "2026-11-27"
 
@@ -58,7 +58,7 @@ def test_a_clock_that_is_set_back_finds_no_fresh_budget(tmp_path: Path) -> None:
 DIES = """\
 import os, sys
 from pathlib import Path
-from snapdrift.store.ledger import Entry, Ledger, me
+from snapdrift.store.ledger import LARGEST, Entry, Ledger, me
 owner = me()
 Ledger(Path(sys.argv[1]), lambda: "2026-11-27").draw(owner, Entry("2026-11-27", "s", "r", 70), limit=100, want=70)
 print(owner, flush=True)
@@ -105,6 +105,18 @@ def test_what_another_ledger_says_only_ever_adds(tmp_path: Path) -> None:
         assert here.standing("s").counted == 60
 
 
+def test_no_sum_is_too_large_to_be_counted(tmp_path: Path) -> None:
+    with Ledger(tmp_path, lambda: "2026-11-27") as ledger:
+        for run in ("a", "b", "c"):
+            ledger.merge([Entry("2026-11-27", "s", run, LARGEST)])
+            ledger.force(f"1:{run}", Entry("2026-11-27", "s", run, LARGEST))
+            ledger.force(f"1:{run}", Entry("2026-11-27", "s", run, 2 * LARGEST))
+        assert ledger.standing("s").counted == 6 * LARGEST
+        assert [entry.nano for entry in ledger.entries()] == [LARGEST] * 3
+        ledger.give_back("1:a", Entry("2026-11-27", "s", "a", 3 * LARGEST), 0)
+        assert ledger.standing("s").counted == 5 * LARGEST
+
+
 def test_a_file_that_is_no_ledger_is_refused_and_not_counted_as_empty(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match=r"ledger\.db: .* move it away to count anew"):
@@ -122,7 +134,7 @@ import asyncio, random, sys
 from pathlib import Path
 from snapdrift.execution.budget import Budget
 from snapdrift.execution.daily import DayShare
-from snapdrift.store.ledger import NANO, Ledger
+from snapdrift.store.ledger import LARGEST, NANO, Ledger
 
 async def spend(budget, rng, spent=0.0):
     while (reservation := await budget.reserve(0.01)) is not None:

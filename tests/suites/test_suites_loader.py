@@ -49,8 +49,11 @@ LINES = {
         ("suite: triage\nsample: {n: 3}\n", "2:13: sample.n: a sample of 3 cases; expected at most 2"),
         ("suite: triage\nsample: {n: 1, stratify: lang}\n", "2:26: sample.stratify: no lang in 2 of 2 cases, first in"),
         ("suite: triage\nbudget: {usd: 0}\n", "2:15: budget.usd: 0; expected more than 0"),
-        ("suite: triage\nbudget: {usd: 1.0e+300}\n", "2:15: budget.usd: 1000000000000"),
-        ("suite: triage\nbudget: {per_day: 1.0e+12}\n", "2:19: budget.per_day: 1000000000000; expected at most 1e+09"),
+        ("suite: triage\nbudget: {usd: 1e300}\n", "2:15: budget.usd: 10000000"),
+        (
+            "suite: triage\nbudget: {usd: 1, per_day: 1e12}\n",
+            "2:27: budget.per_day: 1000000000000; expected at most 1,000,000,000",
+        ),
         ("suite: triage\nextract: wrong\n", '2:10: extract: "wrong"; expected a step'),
         ("suite: triage\ndataset: x.jsonl\n", "3:1: cases: both dataset and cases; expected one of them"),
         ("suite: triage\nsuite: again\n", "2:1: suite: duplicate key; expected each key once; it is first at line 1"),

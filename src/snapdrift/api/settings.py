@@ -144,10 +144,10 @@ def _amount(given: Mapping[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise UsageError(f"{name}: found {value!r}; expected a number from 0 on")
-    from snapdrift.suites.gate_entries import MOST_USD
+    from snapdrift.model import MOST_USD
 
     if name == "max_usd" and value > MOST_USD:
-        raise UsageError(f"{name}: found {value:g}; expected at most {MOST_USD:,.0f} dollars")
+        raise UsageError(f"{name}: found {value!r}; expected dollars from 0 to {MOST_USD:,.0f}")
     if name == "deadline" and value == 0:
         raise UsageError(f"{name}: found 0; expected seconds above 0")
     return float(value)

@@ -104,7 +104,7 @@ MaxUsd = Annotated[
         min=0,
         help="A hard ceiling in dollars for the whole command.",
         metavar="X",
-        callback=lambda usd: _finite(usd),
+        callback=lambda usd: _dollars(usd),
     ),
 ]
 Deadline = Annotated[
@@ -248,14 +248,12 @@ def target(
     )
 
 
-def _finite(usd: float | None) -> float | None:
+def _dollars(usd: float | None) -> float | None:
     """The same amount; `inf`, which reads as a number, would be no ceiling at all."""
-    if usd is None:
-        return None
-    from snapdrift.suites.gate_entries import MOST_USD
+    from snapdrift.model import MOST_USD
 
-    if not math.isfinite(usd) or usd > MOST_USD:
-        raise typer.BadParameter(f"found {usd:g}; expected an amount in dollars, at most {MOST_USD:,.0f}")
+    if usd is not None and not 0 <= usd <= MOST_USD:
+        raise typer.BadParameter(f"found {usd:g}; expected at most {MOST_USD:,.0f} dollars")
     return usd
 
 

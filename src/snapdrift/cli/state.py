@@ -64,7 +64,8 @@ def pull(
 ) -> None:
     """Take in what a place has and this workspace lacks. Every file is checked first, and nothing newer is replaced.
 
-    A place that is not there yet is empty, and no error: the first job of a new repository finds none.
+    A place that is not there yet is no error, for the first job of a new repository finds none. It is said, and nothing
+    is made.
 
     Examples:
       snapdrift state pull --from git-branch
@@ -81,6 +82,9 @@ def _print(done: Synced, how: str, *, as_json: bool) -> None:
         return
     for text in done.skipped:
         typer.echo(f"left out: {text}", err=True)
+    if done.nothing_there:
+        typer.echo(f"{done.where}: nothing is kept there yet, so nothing was pulled")
+        return
     if done.redacted:
         exports = "1 run goes as an export" if len(done.redacted) == 1 else f"{len(done.redacted):,} runs go as exports"
         typer.echo(f"{exports}, without what privacy rules take out, and cannot be taken up (--whole)", err=True)

@@ -16,10 +16,11 @@ from snapdrift.graders.extract import Extraction
 from snapdrift.graders.marks import CannotGradeError, Mark
 from snapdrift.graders.shared_arguments import Accepts
 from snapdrift.graders.values import quoted
-from snapdrift.model import Case, Endpoint, MetricSpec, Outcome, Response, ScoreKind, Variant
+from snapdrift.model import MOST_USD, Case, Endpoint, MetricSpec, Outcome, Response, ScoreKind, Variant
 
 _EVERY_OUTCOME = tuple(outcome for outcome in Outcome if outcome.measured)
 Bound = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
+Dollars = Annotated[float, Strict(), Field(gt=0, le=MOST_USD, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 
 
@@ -138,7 +139,7 @@ grader: {name: cheap, cost: 0.001}
 """,
     )
 
-    cost: Bound = Field(description="US dollars that the call may cost.")
+    cost: Dollars = Field(description="US dollars that the call may cost.")
 
     def figure(self, response: Response) -> float:
         """Dollars. Raises `CannotGradeError`."""

@@ -9,7 +9,7 @@ is concluded of a run; `docs/design/seams.md` says which package makes which rec
 from snapdrift.model.calls import CLIENT_REQUEST_ID_LIMIT, REQUEST_HASH_VERSION, Call, CallKey, ClientRequestId, Request
 from snapdrift.model.cases import DEFAULT_MAX_STEPS, Case, Variant
 from snapdrift.model.conversations import Conversation, FilePart, GeneratedTurn, ImagePart, Message, Part, TextPart
-from snapdrift.model.gates import OUTSIDE, Alone, Gate, MetricGate, MustPass, OutsideBaseline, Pair
+from snapdrift.model.gates import MOST_USD, OUTSIDE, Alone, Gate, MetricGate, MustPass, OutsideBaseline, Pair
 from snapdrift.model.hashing import canonical_json, sha256
 from snapdrift.model.responses import (
     Answer,
@@ -49,6 +49,7 @@ __all__ = [
     "CLIENT_REQUEST_ID_LIMIT",
     "DEFAULT_MAX_STEPS",
     "HTTP_ENDPOINTS",
+    "MOST_USD",
     "OUTSIDE",
     "REQUEST_HASH_VERSION",
     "Alone",

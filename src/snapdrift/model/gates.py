@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from snapdrift.model.cases import Case
 from snapdrift.model.words import OnInconclusive, Policy, Severity, Target
 
+MOST_USD = 1e9
+"""The most dollars that anything may be said to cost. Amounts are counted in whole billionths, in 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricGate:

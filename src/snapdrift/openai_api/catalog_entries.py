@@ -159,6 +159,8 @@ def _said(detail: ErrorDetails) -> tuple[str, str]:
             return "it is missing", "expected a figure beside the others of its table"
         case "extra_forbidden":
             return f"found {detail['input']!r} under a key that is not known", "expected a key of the catalogue"
+        case "less_than_equal":
+            return f"found {detail['input']!r}", f"expected at most {detail['ctx']['le']:,.10g}"
         case _:
             return f"found {detail['input']!r}", detail["msg"].replace("Input should be", "expected", 1)
 

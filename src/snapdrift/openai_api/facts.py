@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from snapdrift.model import Endpoint
+from snapdrift.model import MOST_USD, Endpoint
 from snapdrift.openai_api.images import ImageRule
 
 Capability = Literal[
@@ -33,12 +33,15 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
+Usd = Annotated[float, Field(ge=0, le=MOST_USD)]
+
+
 class TierPrice(_Record):
     """USD per 1,000,000 tokens in a service tier; without `cached`, cached input costs as much as other input."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0)
+    input: Usd
+    output: Usd
+    cached: Usd | None = None
 
 
 class Price(TierPrice):
@@ -48,9 +51,9 @@ class Price(TierPrice):
     of the Batch API add up is not published: without `batch_cached`, cached input of a batch costs as other input.
     """
 
-    batch_input: float | None = Field(default=None, ge=0)
-    batch_output: float | None = Field(default=None, ge=0)
-    batch_cached: float | None = Field(default=None, ge=0)
+    batch_input: Usd | None = None
+    batch_output: Usd | None = None
+    batch_cached: Usd | None = None
     tiers: dict[str, TierPrice] = Field(default_factory=dict)
 
     def of(self, service_tier: str | None = None, *, batched: bool = False) -> TierPrice | None:

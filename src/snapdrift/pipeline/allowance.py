@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snapdrift.errors import CatalogError, UsageError
-from snapdrift.execution.budget import CommandLimit
 from snapdrift.model import Endpoint, Request, Variant
 from snapdrift.pipeline.options import Limits
 
 if TYPE_CHECKING:
+    from snapdrift.execution.budget import CommandLimit
     from snapdrift.openai_api.catalog import Catalog
     from snapdrift.pipeline.planning import SuitePlan
     from snapdrift.pipeline.prepare import Prepared
@@ -103,6 +103,8 @@ class Allowance:
 
         The smaller of the suite's own budget, which is for the run as a whole, and what is left of the command's.
         """
+        from snapdrift.execution.budget import CommandLimit  # `check` reads this module, and asks nothing
+
         left = None if self.left_usd is None else spent_usd + self.left_usd
         if left is None or (suite_usd is not None and suite_usd <= left):
             return Ceiling(suite_usd)

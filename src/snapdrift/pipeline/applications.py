@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from snapdrift.errors import UsageError
 from snapdrift.keys import body_without_keys, without_keys
 from snapdrift.model import (
+    MOST_USD,
     Answer,
     CallKey,
     Case,
@@ -167,9 +167,9 @@ def answer_of(target: PythonFunction, returned: Any, latency_ms: float) -> Answe
     model, usd = said.get("model"), said.get("usd")
     if not isinstance(model, str | None):
         raise _wrong(target, f"returned the model {_shown(model)}", "its id, as text")
-    is_amount = isinstance(usd, int | float) and not isinstance(usd, bool) and math.isfinite(usd) and usd >= 0
+    is_amount = isinstance(usd, int | float) and not isinstance(usd, bool) and 0 <= usd <= MOST_USD
     if usd is not None and not is_amount:
-        raise _wrong(target, f"returned usd {_shown(usd)}", "what the answer cost in dollars")
+        raise _wrong(target, f"returned usd {_shown(usd)}", f"what the answer cost in dollars, at most {MOST_USD:,.0f}")
     tool_calls = _tool_calls(target, said.get("tool_calls"))
     return Answer(
         outcome=Outcome.OK,

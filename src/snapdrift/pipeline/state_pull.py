@@ -27,7 +27,7 @@ from snapdrift.store.state_files import (
     copy_database,
     finished_run,
     kind_of,
-    ledger_entries,
+    ledger_lines,
     plain,
     put,
     verdict_lines,
@@ -49,10 +49,11 @@ def pull_state(cwd: Path, place: str, *, remote: str | None = None) -> Synced:
     workspace = find_workspace(cwd)
     there, state_dir = open_place(place, remote, workspace), workspace.state_dir
     state_dir.mkdir(parents=True, exist_ok=True)
-    with scratch_beside(state_dir) as scratch, there.look() as shelf:
+    with scratch_beside(state_dir) as scratch, there.look(to_add=False) as shelf:
         if sum(shelf.files.values()) > LARGEST_PULL:
             raise StoreError(f"{there.name} holds more than {LARGEST_PULL // 2**30} GB; push with a smaller --keep")
         pulling = _Pulling(state_dir, scratch, shelf, there.name)
+        pulling.done.nothing_there = not shelf.files
         for path in sorted(shelf.files):
             pulling.take(path)
         return pulling.done
@@ -153,9 +154,10 @@ class _Pulling:
         self.done.verdicts = add_lines(self._state_dir / "runs", lines)
 
     def _ledger(self, path: str) -> None:
-        entries = ledger_entries(fetched_text(self._shelf, path, self._scratch))
+        lines = ledger_lines(fetched_text(self._shelf, path, self._scratch))
+        self.done.skipped += lines.left_out
         with Ledger(self._state_dir) as ledger:
-            self.done.spent = ledger.merge(entries)
+            self.done.spent = ledger.merge(lines.entries)
 
     def _database(self, path: str) -> None:
         target = self._state_dir / path

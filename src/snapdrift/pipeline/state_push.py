@@ -36,7 +36,7 @@ from snapdrift.store.state_files import (
     finished_run,
     has_ledger,
     kind_of,
-    ledger_entries,
+    ledger_lines,
     ledger_text,
     plain,
     read_text,
@@ -67,7 +67,7 @@ def push_state(cwd: Path, to: str, *, remote: str | None = None, keep: int = KEE
     with scratch_beside(state_dir) as scratch:
         pushing = _Pushing(state_dir, scratch, place, keep, whole=whole)
         for _ in range(_TIMES):
-            with place.look() as shelf:
+            with place.look(to_add=True) as shelf:
                 done = pushing.once(shelf)
             if done is not None:
                 return done
@@ -221,7 +221,9 @@ class _Pushing:
         if has_ledger(self._state_dir):
             told = self._read(shelf, LEDGER)
             with Ledger(self._state_dir) as ledger:
-                text = ledger_text(ledger_entries(told + ledger_text(ledger.entries())))
+                lines = ledger_lines(told, ledger.entries())
+            done.skipped += lines.left_out
+            text = ledger_text(lines.entries)
             if text != told:
                 changed[LEDGER] = self._text("ledger", text)
 

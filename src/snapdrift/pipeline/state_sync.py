@@ -32,7 +32,8 @@ BRANCH_WORD = "git-branch"
 class Synced:
     """What a push or a pull did: the names of what it put in place and took out, and what it left out, in words.
 
-    Of what was put, `redacted` went as exports, which nobody can go on with.
+    Of what was put, `redacted` went as exports, which nobody can go on with. `nothing_there`: a pull found no state at
+    the place, which may not have been pushed to yet, or may be another than was meant.
     """
 
     where: str
@@ -42,25 +43,28 @@ class Synced:
     redacted: list[str] = field(default_factory=list)
     verdicts: int = 0
     spent: int = 0
+    nothing_there: bool = False
 
 
 def open_place(text: str, remote: str | None, workspace: Workspace) -> Place:
-    """What `--to` means: `git-branch`, `git-branch:NAME`, or a folder (from where the command was given)."""
+    """What `--to` means: `git-branch`, `git-branch:NAME`, or a folder (from where the command was given).
+
+    Raises `UsageError` for what can be none: no text (a variable that is not set), the workspace, what it is in.
+    """
+    if not text.strip():
+        raise UsageError(f"found no place at all; expected `{BRANCH_WORD}`, `{BRANCH_WORD}:NAME` or a folder")
     word, _, name = text.partition(":")
     if word == BRANCH_WORD:
         return open_branch(workspace.root, name or DEFAULT_BRANCH, remote)
     if remote is not None:
         raise UsageError(f"--remote is for {BRANCH_WORD}; found it beside the folder {text}")
-    if not text.strip():
-        raise UsageError("found an empty place (a variable that is not set?); expected git-branch[:NAME] or a folder")
     folder = Path(text).resolve()
     if folder == workspace.state_dir.resolve():
         raise UsageError(f"found the state folder itself, {text}; expected another one")
-    if folder == workspace.root.resolve() or folder in workspace.root.resolve().parents:
-        raise UsageError(
-            f"found {text}, the workspace's folder or one around it, where runs would lie among its files; expected a "
-            "folder of its own"
-        )
+    root = workspace.root.resolve()
+    if root.is_relative_to(folder):
+        found = "the workspace itself" if folder == root else "a folder that the workspace is in"
+        raise UsageError(f"found {found}, {text}; expected a folder of its own, such as snapdrift-state")
     return Folder(folder)
 
 

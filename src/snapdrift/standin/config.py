@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from snapdrift.errors import ConfigError
+from snapdrift.model import MOST_USD
 from snapdrift.standin.batch_settings import BatchSettings
 from snapdrift.standin.behaviours import Behaviour, resolve_behaviours, unknown_behaviour
 from snapdrift.standin.billing import Overbilling
@@ -97,7 +98,7 @@ class Limits(BaseModel):
     ipm: int | None = Field(default=None, ge=1)
     burst: int | None = Field(default=None, ge=1)
     quota_requests: int | None = Field(default=None, ge=0)
-    quota_usd: float | None = Field(default=None, ge=0)
+    quota_usd: float | None = Field(default=None, ge=0, le=MOST_USD)
     headers: bool = True
 
 

@@ -25,7 +25,8 @@ APPLICATION_ID = 0x536E4C67
 """`SnLg`."""
 NANO = 1_000_000_000
 """Amounts are whole billionths of a dollar, so that sums are exact."""
-LARGEST = 2**62
+LARGEST = 2**62 - 1
+"""The most that one row holds: two of them together still fit 64 bits. What is more counts as this, above any limit."""
 _BUSY_TIMEOUT_S = 20.0
 
 _SCHEMA = """
@@ -135,7 +136,7 @@ class Ledger(Closable):
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE leases SET nano = max(0, nano - ?) WHERE owner = ? AND day = ?",
-                (spent.nano + idle, owner, spent.day),
+                (min(spent.nano + idle, LARGEST), owner, spent.day),
             )
             _spend(connection, spent)
 
@@ -169,10 +170,13 @@ class Ledger(Closable):
         """What each run has spent each day, what is leased included."""
         with self._transaction() as connection:
             rows = connection.execute(
-                "SELECT day, suite, run, sum(nano) FROM (SELECT day, suite, run, nano FROM spent UNION ALL"
-                " SELECT day, suite, run, nano FROM leases) GROUP BY day, suite, run ORDER BY day, suite, run"
+                "SELECT day, suite, run, nano FROM spent UNION ALL SELECT day, suite, run, nano FROM leases"
             )
-            return tuple(Entry(*row) for row in rows)
+            totals: dict[tuple[str, str, str], int] = {}
+            for *of, nano in rows:
+                day, suite, run = of
+                totals[day, suite, run] = totals.get((day, suite, run), 0) + nano
+        return tuple(Entry(*of, nano=min(nano, LARGEST)) for of, nano in sorted(totals.items()))
 
     def merge(self, entries: Iterable[Entry]) -> int:
         """Takes in what another ledger says: of a run's day the larger amount counts. Returns how many were news."""
@@ -262,9 +266,9 @@ def _lay_out(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _standing(connection: sqlite3.Connection, suite: str, day: str) -> Standing:
-    spent = connection.execute(
-        "SELECT coalesce(sum(nano), 0) FROM spent WHERE suite = ? AND day >= ?", (suite, day)
-    ).fetchone()[0]
+    # Summed here, where a sum cannot be too large.
+    rows = connection.execute("SELECT nano FROM spent WHERE suite = ? AND day >= ?", (suite, day))
+    spent = sum(nano for (nano,) in rows)
     held = unsettled = 0
     for owner, nano in connection.execute("SELECT owner, nano FROM leases WHERE suite = ? AND day >= ?", (suite, day)):
         if is_alive(owner):
@@ -277,8 +281,8 @@ def _standing(connection: sqlite3.Connection, suite: str, day: str) -> Standing:
 def _lease(connection: sqlite3.Connection, owner: str, entry: Entry) -> None:
     connection.execute(
         "INSERT INTO leases (owner, day, suite, run, nano) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (owner, day) DO UPDATE SET nano = nano + excluded.nano",
-        (owner, entry.day, entry.suite, entry.run, entry.nano),
+        " ON CONFLICT (owner, day) DO UPDATE SET nano = min(nano + excluded.nano, ?)",
+        (owner, entry.day, entry.suite, entry.run, min(entry.nano, LARGEST), LARGEST),
     )
 
 
@@ -286,6 +290,6 @@ def _spend(connection: sqlite3.Connection, entry: Entry) -> None:
     if entry.nano:
         connection.execute(
             "INSERT INTO spent (day, suite, run, nano) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (day, suite, run) DO UPDATE SET nano = nano + excluded.nano",
-            (entry.day, entry.suite, entry.run, entry.nano),
+            " ON CONFLICT (day, suite, run) DO UPDATE SET nano = min(nano + excluded.nano, ?)",
+            (entry.day, entry.suite, entry.run, min(entry.nano, LARGEST), LARGEST),
         )

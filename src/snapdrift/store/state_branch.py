@@ -104,7 +104,7 @@ class Branch:
         return f"branch {self.branch}" + (f" of {self.remote}" if self.remote else "")
 
     @contextmanager
-    def look(self) -> Iterator[BranchShelf]:
+    def look(self, *, to_add: bool) -> Iterator[BranchShelf]:  # noqa: ARG002  looking makes no branch
         """What its last commit holds. Raises `StoreError` for a branch of something else."""
         tip = self._tip()
         files = {} if tip is None else _listed(self.git, tip)

@@ -29,8 +29,8 @@ FORMAT = "snapdrift.state/1"
 VERDICTS = verdict_log.FILE_NAME
 LEDGER = "ledger.jsonl"
 """The ledger travels as lines of text, so that two of them can be added up."""
-MOST_NANO = LARGEST // 2**10
-"""Billionths of a dollar that one run of a day is believed to have spent: millions of dollars, and sums still fit."""
+_NAMED = 5
+"""Lines of a ledger that are named one by one when they are left out."""
 FOLDERS = ("runs", unfinished.FOLDER, "watch", calibration_records.FOLDER)
 """The folders of a state in which there are files that travel."""
 
@@ -177,19 +177,45 @@ def ledger_text(entries: Iterable[Entry]) -> str:
     return "".join(codec.dumps(entry) + "\n" for entry in entries)
 
 
-def ledger_entries(text: str) -> tuple[Entry, ...]:
-    """The entries of such lines, those that are sound; of a run's day the largest."""
+@dataclass(frozen=True, slots=True)
+class LedgerLines:
+    """What lines of a ledger say: of a run's day the largest amount. `left_out` says of lines that are none why."""
+
+    entries: tuple[Entry, ...]
+    left_out: tuple[str, ...]
+
+
+def ledger_lines(text: str, ours: Iterable[Entry] = ()) -> LedgerLines:
+    """What such lines and entries of `ours` say together. Only the first few lines that are none are named."""
     found: dict[tuple[str, str, str], Entry] = {}
-    for line in text.split("\n"):
-        try:
-            entry = codec.loads(Entry, line, LEDGER)
-        except StoreError:
-            continue
-        key = (entry.day, entry.suite, entry.run)
-        sound = re.fullmatch(r"\d{4}-\d\d-\d\d", entry.day, re.ASCII) and 0 < entry.nano <= MOST_NANO
-        if sound and (key not in found or entry.nano > found[key].nano):
-            found[key] = entry
-    return tuple(found.values())
+    left_out: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line:
+            try:
+                _keep_larger(found, _ledger_entry(line, f"{LEDGER}: line {number}"))
+            except StoreError as error:
+                left_out.append(plain(error))
+    for entry in ours:
+        _keep_larger(found, entry)
+    more = len(left_out) - _NAMED
+    others = [f"{LEDGER}: {more:,} more line{' is' if more == 1 else 's are'} none of a ledger"] if more > 0 else []
+    return LedgerLines(tuple(found.values()), (*left_out[:_NAMED], *others))
+
+
+def _keep_larger(found: dict[tuple[str, str, str], Entry], entry: Entry) -> None:
+    key = (entry.day, entry.suite, entry.run)
+    if entry.nano > (found[key].nano if key in found else 0):
+        found[key] = entry
+
+
+def _ledger_entry(line: str, where: str) -> Entry:
+    """What one line says. Raises `StoreError`."""
+    entry = codec.loads(Entry, line, where)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", entry.day, re.ASCII):
+        raise StoreError(f"{where}: found the day {entry.day[:40]}; expected a date such as 2026-11-27")
+    if not 0 < entry.nano <= LARGEST:
+        raise StoreError(f"{where}: found {entry.nano} billionths of a dollar; expected 1 to {LARGEST}")
+    return entry
 
 
 def has_ledger(state_dir: Path) -> bool:

@@ -41,8 +41,8 @@ class Place(Protocol):
     def largest(self) -> int:
         """The most bytes that a file may have there."""
 
-    def look(self) -> AbstractContextManager[Shelf]:
-        """A look at what is there; nothing where the place is not there yet."""
+    def look(self, *, to_add: bool) -> AbstractContextManager[Shelf]:
+        """A look at what is there; nothing where the place is not there yet. Only one `to_add` may make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,11 @@ class Folder:
         return str(self.path)
 
     @contextmanager
-    def look(self) -> Iterator[FolderShelf]:
-        """What is in it, locked."""
+    def look(self, *, to_add: bool) -> Iterator[FolderShelf]:
+        """What is in it, locked. A name that was mistyped shall not become a folder by being looked at."""
+        if not to_add and not self.path.exists():
+            yield FolderShelf(self.path)
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)

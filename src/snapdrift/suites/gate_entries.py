@@ -6,19 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag, model_validator
 
+from snapdrift.model import MOST_USD
 from snapdrift.suites.shapes import MAPPING, NUMBER, TEXT, Entry, forms
 
 Severity = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
-MOST_USD = 1e9
-"""Dollars of a budget: what is spent is counted in whole billionths, which have to fit into 64 bits."""
+Dollars = Annotated[float, Field(gt=0, le=MOST_USD)]
 
 
 class Budget(Entry):
     """What a run may cost at most, and all runs of the suite on a day (UTC, by one state folder), in dollars."""
 
-    usd: Annotated[float, Field(gt=0, le=MOST_USD)] | None = None
-    per_day: Annotated[float, Field(gt=0, le=MOST_USD)] | None = None
+    usd: Dollars | None = None
+    per_day: Dollars | None = None
 
 
 class SampleEntry(Entry):

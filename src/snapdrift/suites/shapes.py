@@ -135,7 +135,7 @@ def _mistake(detail: ErrorDetails, value: Any, shape: Shape) -> Mistake:
             expected = _one_of(str(context["expected"]), detail["input"])
         case _ if kind in _BOUNDS:
             name, words = _BOUNDS[kind]
-            expected = f"expected {words} {context[name]:g}"
+            expected = f"expected {words} {context[name]:,.10g}"
         case "too_short" | "string_too_short":
             expected = "expected at least one"
         case _:
