@@ -18,13 +18,14 @@ from snapdrift.pipeline.reusing import Reusing
 from snapdrift.pipeline.targets import STANDIN, Target
 from snapdrift.store import RunHeader, RunWriter, codec, open_run
 from snapdrift.store.cache import AnswerIndex
-from snapdrift.store.cache_answers import REUSABLE, Pinned, Reusable
+from snapdrift.store.cache_answers import REUSABLE, Pinned, Reusable, stored_answer
 from snapdrift.suites.config import Config, parse_config
 
 URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o-2024-08-06"
 VARIANTS = tuple(Variant(name, MODEL, Endpoint.RESPONSES, {}, {"input": "Hi"}) for name in ("a", "twin"))
 CASES = (Case("one"), Case("same"))
+MANY_CASES = tuple(Case(f"case{number}") for number in range(40))
 A, TWIN, SAME = CallKey("one", "a", 0), CallKey("one", "twin", 0), CallKey("same", "a", 0)
 JUDGE = CallKey("one", "a", 0, "helpful")
 ALL = Reusable({name: Pinned(URL) for name in ("a", "twin")}, {"helpful": {MODEL: Pinned(URL)}})
@@ -43,9 +44,12 @@ def answer(key: CallKey, **changes: Any) -> Response:
     )
 
 
+MANY = tuple(CallKey(f"case{number}", variant, 0) for number in range(40) for variant in ("a", "twin"))
+
+
 def run_of(folder: Path, run_id: str, *responses: tuple[Response, Request]) -> Path:
     """A run file with these responses."""
-    keys = (A, TWIN, SAME, JUDGE)
+    keys = (A, TWIN, SAME, JUDGE, *MANY)
     header = RunHeader(
         run_id=run_id,
         suite="s",
@@ -68,7 +72,9 @@ def run_of(folder: Path, run_id: str, *responses: tuple[Response, Request]) -> P
         variants=VARIANTS,
     )
     path = folder / f"{run_id}.db"
-    with RunWriter.create(path, header, CASES, [Call(key, place) for place, key in enumerate(keys)]) as writer:
+    with RunWriter.create(
+        path, header, (*CASES, *MANY_CASES), [Call(key, place) for place, key in enumerate(keys)]
+    ) as writer:
         writer.set_meta(REUSABLE, codec.dumps(ALL))
         for response, request in responses:
             writer.record_now(response, request)
@@ -147,6 +153,50 @@ def test_a_copy_of_an_answer_is_no_second_answer(runs: Path, reusing: Any) -> No
 
     assert this.find(asked(A)).reused.run == "r1"
     assert this.find(asked(TWIN)) is None
+
+
+def copies(reusing: Reusing, *keys: CallKey) -> list[tuple[Response, Request]]:
+    """What a run takes for these calls, in their order."""
+    return [(found, request) for request in map(asked, keys) if (found := reusing.find(request)) is not None]
+
+
+def test_however_many_ask_the_same_and_however_often_it_was_copied_each_takes_its_own_back(
+    runs: Path, reusing: Any
+) -> None:
+    run_of(runs, "r1", *plain(*MANY))
+    for later in ("r2", "r3", "r4"):
+        taken = copies(reusing(), *MANY)
+        assert [answer.text for answer, _ in taken] == [f"answer to {key}" for key in MANY]
+        run_of(runs, later, *taken)
+
+
+def test_an_answer_that_is_free_is_found_behind_many_that_are_taken(runs: Path, reusing: Any) -> None:
+    *known, new = MANY
+    run_of(runs, "r1", *plain(*known, A))
+    run_of(runs, "r2", *copies(reusing(), *known))
+
+    taken = copies(reusing(), *known, new)
+
+    assert taken[-1][0].text == f"answer to {A}"
+    assert len({(answer.reused.run, answer.reused.call) for answer, _ in taken if answer.reused}) == len(MANY)
+
+
+def test_an_answer_that_is_known_to_be_taken_is_not_read_again(runs: Path, reusing: Any, monkeypatch: Any) -> None:
+    run_of(runs, "r1", *plain(*MANY))
+    for later in ("r2", "r3"):
+        run_of(runs, later, *copies(reusing(), *MANY))
+    reads: list[int] = []
+
+    def read(run: Any, call: int, step: int) -> Any:
+        reads.append(call)
+        return stored_answer(run, call, step)
+
+    monkeypatch.setattr("snapdrift.pipeline.reusing.stored_answer", read)
+
+    last = reusing()
+    assert len(copies(last, *MANY, A, TWIN)) == len(MANY)  # for two more there is nothing left
+
+    assert len(reads) == len(MANY)
 
 
 def test_a_copy_outlives_the_run_that_it_was_made_of(runs: Path, reusing: Any) -> None:

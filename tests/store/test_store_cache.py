@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,19 @@ import pytest
 from snapdrift.errors import NewerFormatError, StoreError
 from snapdrift.execution.steps import step_of, with_steps
 from snapdrift.model import CallKey, Outcome, Request, Response, Source, ToolCall, Usage
-from snapdrift.store import RunWriter, codec
-from snapdrift.store.cache import AnswerIndex
-from snapdrift.store.cache_answers import REUSABLE, Pinned, Reusable, alone, answer_key, as_reused
+from snapdrift.store import RunWriter, codec, open_run
+from snapdrift.store.cache import FORMAT, AnswerIndex
+from snapdrift.store.cache_answers import (
+    REUSABLE,
+    Pinned,
+    Reusable,
+    alone,
+    answer_key,
+    as_reused,
+    origin_key,
+    origin_of,
+    stored_answer,
+)
 
 URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o"  # what the run of these tests asks
@@ -173,6 +184,26 @@ def test_processes_that_index_at_once_find_everything_once(store: Any, found: An
         assert [one.entries for one in opened.models()] == [12]
 
 
+def test_an_index_of_an_older_format_is_made_anew_and_what_was_cleared_stays_away(
+    store: Any, found: Any, tmp_path: Path
+) -> None:
+    store("r1", KEY, finished_at=OLD)
+    store("r2", KEY, finished_at=NEW)
+    path = tmp_path / "cache.db"
+    AnswerIndex.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "DROP INDEX entries_by_key; DROP TABLE entries; PRAGMA user_version = 1;"
+            "CREATE TABLE entries (id INTEGER PRIMARY KEY, key BLOB NOT NULL, model INTEGER NOT NULL) STRICT;"
+            "INSERT INTO entries VALUES (1, x'00', 1);"
+        )
+        connection.execute("INSERT INTO cleared VALUES ('', ?)", (NEW,))
+    connection.close()
+
+    assert found() == ["r2"]
+    assert found() == ["r2"]
+
+
 @pytest.mark.parametrize(
     "content", [b"no database at all, but longer than a header of one " * 4, b"SQLite format 3\0" + b"\1" * 200]
 )
@@ -192,7 +223,7 @@ def test_another_database_and_a_newer_format_are_refused(tmp_path: Path) -> None
     with pytest.raises(NewerFormatError, match="cache format 99"):
         AnswerIndex.open(path)
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("CREATE VIEW planted AS SELECT 1")
     connection.close()
     with pytest.raises(StoreError, match="damaged"):
@@ -223,6 +254,34 @@ def test_of_a_call_of_which_one_answer_is_reused_the_others_are_not(
     other_way_round = alone(with_steps(reused, (step_of(request_of(KEY), asked),)))
     assert reused.reused is not None
     assert other_way_round.reused == replace(reused.reused, latency_ms=None)
+
+
+@pytest.mark.parametrize("reused", [(), (0,), (1,), (0, 1)], ids=str)
+def test_the_index_knows_the_origin_of_each_answer_of_a_call_as_its_run_file_does(
+    create: Create,
+    response_of: Callable[..., Response],
+    request_of: Callable[[CallKey], Request],
+    tmp_path: Path,
+    reused: tuple[int, ...],
+) -> None:
+    requests = [replace(request_of(KEY), step=number) for number in range(2)]
+    asked = response_of(KEY, finished_at=OLD)
+    first, last = (as_reused(one, asked, "r1") if one.step in reused else asked for one in requests)
+    steps = (step_of(requests[0], first),)
+    with create(tmp_path / "runs" / "r2.db") as writer:
+        writer.set_meta(REUSABLE, codec.dumps(Reusable({"a": PINNED})))
+        asyncio.run(writer.record_step(requests[0], first, ()))
+        writer.record_now(with_steps(last, steps), requests[1])
+
+    with AnswerIndex.open(tmp_path / "cache.db") as index, open_run(tmp_path / "runs" / "r2.db") as run:
+        index.take_in(tmp_path / "runs")
+        found = [index.find(URL, MODEL, answer_key(one, PINNED), batched=False) for one in requests]
+        for step, entries in enumerate(found):
+            (entry,) = entries
+            stored = stored_answer(run, entry.call, entry.step)
+            assert stored is not None
+            assert entry.origin == origin_key(origin_of(stored[1], "r2", step))
+            assert (stored[1].reused is not None) == (step in reused)
 
 
 def test_an_index_that_another_process_keeps_locked_is_an_error_and_so_is_one_that_cannot_be_written(

@@ -27,7 +27,9 @@ from snapdrift.store.cache_answers import (
     Reusable,
     answer_key,
     as_reused,
+    asker_key,
     is_from,
+    origin_key,
     origin_of,
     reusable_of,
     same_question,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 _OPEN = 8
 """Run files that are kept open: answers of one come one after another."""
+_KEPT = 64
+"""Requests of which it is kept which answers are left: only of those that several calls ask."""
 _PORTION = 64
 """Requests that are looked up before others get the event loop."""
 
@@ -58,8 +62,9 @@ class Reusing:
         self._since = since
         self._notice = notice
         self._open: OrderedDict[str, StoredRun | None] = OrderedDict()
-        # By their hashes, which take less room: should two ever be the same, something is asked that need not be.
+        # By their keys, which take less room.
         self._origins: set[int] = set()
+        self._left: OrderedDict[tuple[str, str, bytes, bool], list[Entry]] = OrderedDict()
         self._served: set[int] = set()
         self._used: list[int] = []
         self._broken = False
@@ -69,7 +74,7 @@ class Reusing:
         """Takes in what the run has taken in earlier processes. Raises `StoreError`."""
         for key, step, origin in taken_of(run):
             self._served.add(hash((key, step)))
-            self._origins.add(hash(origin))
+            self._origins.add(origin_key(origin))
 
     def find(self, request: Request, *, batched: bool = False) -> Response | None:
         """The answer of an earlier run to this very request, as this run's own; None where it is to be asked.
@@ -82,25 +87,37 @@ class Reusing:
             return None
         try:
             asked = request.hash
-            key = answer_key(request, pinned, asked)
-            found = self._index.find(pinned.place, model, key, batched=batched, since=self._since)
-            best: tuple[Entry, Response, int] | None = None
-            for entry in found:
+            for entry in self._candidates(request, asked, pinned, batched=batched):
+                if entry.origin in self._origins:
+                    continue  # known without a look into its run file
                 answer = self._answer(entry, request, asked, pinned)
                 if answer is None or not is_from(answer.source, pinned):
                     continue
-                origin = hash(origin_of(answer, entry.run, entry.step))
-                if origin in self._origins:
-                    continue
-                its_own = (answer.call.variant, answer.call.case_id) == (call.variant, call.case_id)
-                if best is None or its_own:
-                    best = entry, answer, origin
-                if its_own:
-                    break
+                # What the index says is no proof: two calls of a run never share an answer.
+                origin = origin_key(origin_of(answer, entry.run, entry.step))
+                if origin not in self._origins:
+                    return self._take(request, asked, entry, answer, origin)
         except StoreError as error:
             self._give_up(error)
-            return None
-        return None if best is None else self._take(request, asked, *best)
+        return None
+
+    def _candidates(self, request: Request, asked: str, pinned: Pinned, *, batched: bool) -> Iterator[Entry]:
+        """The answers that the index has to a request: of the same variant and case first, then the newest.
+
+        One that was looked at for another call is not free any more, so the others of a key are gone through once.
+        """
+        call, key = request.call, answer_key(request, pinned, asked)
+        of = (pinned.place, requested_model(request), key)
+        asker = asker_key(call.variant, call.case_id)
+        yield from self._index.find(*of, batched=batched, since=self._since, asker=asker)
+        left = self._left.pop((*of, batched), None)
+        if left is None:
+            left = self._index.find(*of, batched=batched, since=self._since)[::-1]
+            if len(self._left) >= _KEPT:
+                self._left.popitem(last=False)
+        self._left[*of, batched] = left
+        while left:
+            yield left.pop()
 
     def _take(self, request: Request, asked: str, entry: Entry, answer: Response, origin: int) -> Response:
         self._origins.add(origin)

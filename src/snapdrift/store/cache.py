@@ -17,15 +17,13 @@ from snapdrift.closable import Closable
 from snapdrift.errors import NewerFormatError, StoreError
 from snapdrift.store.cache_rows import Found, entries_of
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x536E4463
 """`SnDc`."""
 CACHE_NAME = "cache.db"
 _BUSY_TIMEOUT_S = 2.0
 _FILLED = 0.9
 """How full the index is left when it was over its bound, so that it is not over it with the next run."""
-_TRIED = 32
-"""Entries of one key that are looked at: copies of an answer, and those of variants that ask the same."""
 
 SCHEMA = """
 CREATE TABLE runs (
@@ -34,21 +32,26 @@ CREATE TABLE models (id INTEGER PRIMARY KEY, place TEXT NOT NULL, model TEXT NOT
 CREATE TABLE entries (
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, model INTEGER NOT NULL REFERENCES models (id),
   run INTEGER NOT NULL REFERENCES runs (id), call INTEGER NOT NULL, step INTEGER NOT NULL, batched INTEGER NOT NULL,
-  received_at TEXT NOT NULL, used_at TEXT NOT NULL, bytes INTEGER NOT NULL, UNIQUE (run, call, step)) STRICT;
-CREATE INDEX entries_by_key ON entries (key);
+  received_at TEXT NOT NULL, used_at TEXT NOT NULL, bytes INTEGER NOT NULL,
+  asker INTEGER NOT NULL, origin INTEGER NOT NULL, UNIQUE (run, call, step)) STRICT;
+CREATE INDEX entries_by_key ON entries (key, asker);
 CREATE TABLE cleared (model TEXT NOT NULL, received_before TEXT NOT NULL) STRICT;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where an answer is: the run, the row of the call in its file, the step; and when it was received."""
+    """Where an answer is: the run, the row of the call in its file, the step; and when it was received.
+
+    `origin` (`origin_key`) is the same for all copies of an answer.
+    """
 
     id: int
     run: str
     call: int
     step: int
     received_at: str
+    origin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class AnswerIndex(Closable):
                 connection.execute("PRAGMA trusted_schema = OFF")
                 if connection.execute("PRAGMA application_id").fetchone()[0] == 0:
                     _lay_out(connection)
+                _renew(connection)
                 _check(connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is made anew
@@ -119,16 +123,23 @@ class AnswerIndex(Closable):
         with _explained(self.path):
             return self._connection.execute(query, (place, model)).fetchone() is not None
 
-    def find(self, place: str, model: str, key: bytes, *, batched: bool, since: str = "") -> list[Entry]:
-        """The answers to a request, the newest first; `since` leaves out what was received before."""
+    def find(
+        self, place: str, model: str, key: bytes, *, batched: bool, since: str = "", asker: int | None = None
+    ) -> list[Entry]:
+        """The answers to a request, the newest first, copies among them; those of one `asker` (`asker_key`), or all.
+
+        `since` leaves out what was received before.
+        """
         query = (
-            "SELECT e.id, r.run, e.call, e.step, e.received_at FROM entries e"
+            "SELECT e.id, r.run, e.call, e.step, e.received_at, e.origin FROM entries e"
             " JOIN models m ON m.id = e.model JOIN runs r ON r.id = e.run"
             " WHERE e.key = ? AND m.place = ? AND m.model = ? AND e.batched = ? AND e.received_at >= ?"
-            " ORDER BY e.received_at DESC, e.id DESC LIMIT ?"
         )
+        values: tuple[object, ...] = (key, place, model, int(batched), since)
+        if asker is not None:
+            query, values = f"{query} AND e.asker = ?", (*values, asker)
         with _explained(self.path):
-            return [Entry(*row) for row in self._rows(query, (key, place, model, int(batched), since, _TRIED))]
+            return [Entry(*row) for row in self._rows(f"{query} ORDER BY e.received_at DESC, e.id DESC", values)]
 
     def used(self, ids: Iterable[int], moment: str) -> None:
         """Notes when entries were used: what was not used longest goes first."""
@@ -196,8 +207,8 @@ class AnswerIndex(Closable):
             self._connection.execute("SAVEPOINT entries")
             try:
                 self._connection.executemany(
-                    "INSERT OR IGNORE INTO entries (key, model, run, call, step, batched, received_at, used_at, bytes)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO entries (key, model, run, call, step, batched, received_at, used_at, bytes,"
+                    " asker, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         (one.key, self._model(one, models), number, one.call, one.step, int(one.batched), *_facts(one))
                         for one in entries_of(path)
@@ -232,9 +243,9 @@ class AnswerIndex(Closable):
             raise
 
 
-def _facts(one: Found) -> tuple[str, str, int]:
-    """When an answer was received, when it was used (not since), and its size."""
-    return one.received_at, one.received_at, one.bytes
+def _facts(one: Found) -> tuple[str, str, int, int, int]:
+    """When an answer was received, when it was used (not since), its size, who asked and its origin."""
+    return one.received_at, one.received_at, one.bytes, one.asker, one.origin
 
 
 def _is_cleared(one: Found, cleared: Iterable[tuple[str, str]]) -> bool:
@@ -246,15 +257,44 @@ def _lay_out(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("PRAGMA application_id").fetchone()[0] == 0:
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            _make_tables(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _renew(connection: sqlite3.Connection) -> None:
+    """Makes an index of an older format anew, for the run files have it all but for what was cleared."""
+
+    def is_older() -> bool:
+        application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return application == APPLICATION_ID and version < FORMAT
+
+    if not is_older():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if is_older():  # nobody was first
+            cleared = connection.execute("SELECT model, received_before FROM cleared").fetchall()
+            for table in ("entries", "models", "runs", "cleared"):
+                connection.execute(f"DROP TABLE {table}")
+            _make_tables(connection)
+            connection.executemany("INSERT INTO cleared VALUES (?, ?)", cleared)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in filter(str.strip, SCHEMA.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

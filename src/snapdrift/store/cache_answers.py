@@ -6,8 +6,10 @@ taken only for the very request that it was given to.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from urllib.parse import quote
 
 from snapdrift.model import Outcome, Request, Response, Reused, Source, Step, Usage
@@ -165,6 +167,21 @@ def as_reused(request: Request, answer: Response, run_id: str, request_hash: str
         failure=None,
         reused=origin,
     )
+
+
+def origin_key(origin: tuple[str, str, int]) -> int:
+    """By what an index and a run know an origin: 64 bits. Of two that are the same one is asked anew, nothing worse."""
+    return _bits(*origin)
+
+
+def asker_key(variant: str, case_id: str) -> int:
+    """By what an index knows who asked, whatever the repeat: 64 bits."""
+    return _bits(variant, case_id)
+
+
+def _bits(*parts: str | int) -> int:
+    digest = blake2b(json.dumps(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def origin_of(answer: Response, run_id: str, step: int) -> tuple[str, str, int]:

@@ -9,21 +9,32 @@ from typing import Any
 
 from snapdrift.model import REQUEST_HASH_VERSION, CallKey, Source
 from snapdrift.store import codec
-from snapdrift.store.cache_answers import OUTCOMES, Reusable, answer_key, is_from, key_of, reusable_of
+from snapdrift.store.cache_answers import (
+    OUTCOMES,
+    Reusable,
+    answer_key,
+    asker_key,
+    is_from,
+    key_of,
+    origin_key,
+    reusable_of,
+)
 from snapdrift.store.reader import StoredRun, open_run
 
 _FIELDS = (
     "SELECT c.case_id, c.variant, c.repeat, c.grader, c.id, q.step, q.hash,"
     # As one array: each call of json_extract reads the record anew.
-    " json_extract(t.record, '$.requested_model', '$.returned_model', '$.source', '$.finished_at', '$.batched'),"
-    " length(t.record) + length(t.raw), r.outcome"
+    " json_extract(t.record, '$.requested_model', '$.returned_model', '$.source', '$.finished_at', '$.batched',"
+    " '$.reused'), length(t.record) + length(t.raw), r.outcome"
 )
 _LAST = (
+    # Of the last request of a call: how many of the earlier ones are reused, which its `reused` counts too.
+    ", (SELECT coalesce(sum(json_extract(s.record, '$.reused.requests')), 0) FROM steps s WHERE s.call = c.id)"
     " FROM responses r JOIN responses t ON t.call = r.call JOIN calls c ON c.id = r.call"
     " JOIN requests q ON q.call = c.id WHERE q.step = (SELECT max(step) FROM requests WHERE call = c.id)"
 )
 _BEFORE = (
-    " FROM steps t JOIN responses r ON r.call = t.call JOIN calls c ON c.id = t.call"
+    ", 0 FROM steps t JOIN responses r ON r.call = t.call JOIN calls c ON c.id = t.call"
     " JOIN requests q ON q.call = c.id AND q.step = t.number"
 )
 _SOURCES = frozenset(source.value for source in Source)
@@ -32,7 +43,10 @@ _MEASURED = frozenset(outcome.value for outcome in OUTCOMES)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An answered request of a run file: its key, who answered, its place there, and when it was received."""
+    """An answered request of a run file: its key, who answered, its place there, and when it was received.
+
+    `asker` and `origin` (`asker_key`, `origin_key`) tell who asked, and the answer from all others but its copies.
+    """
 
     key: bytes
     place: str
@@ -42,6 +56,8 @@ class Found:
     batched: bool
     received_at: str
     bytes: int
+    asker: int
+    origin: int
 
 
 def entries_of(path: Path) -> Iterator[Found]:
@@ -56,12 +72,12 @@ def entries_of(path: Path) -> Iterator[Found]:
         rows = (row for tables in (_LAST, _BEFORE) for row in run.rows(_FIELDS + tables))
         for row in rows:
             if row[9] in _MEASURED:
-                yield from _found(run, reusable, str(path), row)
+                yield from _found(run, reusable, path, row)
 
 
-def _found(run: StoredRun, reusable: Reusable, place: str, row: tuple[Any, ...]) -> Iterator[Found]:
+def _found(run: StoredRun, reusable: Reusable, path: Path, row: tuple[Any, ...]) -> Iterator[Found]:
     key, call, step, request_hash = CallKey(*row[:4]), row[4], row[5], row[6]
-    requested, returned, source, received_at, batched = codec.parse(row[7], place)
+    requested, returned, source, received_at, batched, reused = codec.parse(row[7], str(path))
     pinned = reusable.of(key.variant, key.grader, requested) if isinstance(requested, str) else None
     if pinned is None:
         return
@@ -79,7 +95,17 @@ def _found(run: StoredRun, reusable: Reusable, place: str, row: tuple[Any, ...])
         if request is None:
             return
         hashed = answer_key(request, pinned)
-    yield Found(hashed, pinned.place, requested, call, step, bool(batched), received_at, row[8])
+    asker = asker_key(key.variant, key.case_id)
+    origin = origin_key(_origin(reused, row[10], (path.stem, str(key), step)))
+    yield Found(hashed, pinned.place, requested, call, step, bool(batched), received_at, row[8], asker, origin)
+
+
+def _origin(reused: Any, earlier: int, own: tuple[str, str, int]) -> tuple[str, str, int]:
+    """Where an answer is from: what its record says, unless that is about the `earlier` requests of its call alone."""
+    requests = reused.get("requests", 1) if type(reused) is dict else None
+    if type(requests) is not int or earlier >= requests:
+        return own
+    return str(reused.get("run")), str(reused.get("call")), own[2]
 
 
 _TAKEN = (
