@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from snapdrift.graders.base import Grader
 from snapdrift.graders.comparers import read_date, same_json
-from snapdrift.graders.schema import Schema
+from snapdrift.graders.schema import Schema, checked_schema
 from snapdrift.model import CallKey, Case, Outcome, Reason, Response, Score, ScoreKind
 from snapdrift.suites.registry import InvalidEntryError
 
@@ -28,6 +29,11 @@ ITEM = {
     "required": ["queue"],
     "additionalProperties": False,
 }
+DOUBLING = {
+    "$defs": {"a0": {}, **{f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 41)}},
+    "$ref": "#/$defs/a40",
+}
+"""Each definition applies the one before twice."""
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,53 @@ def test_text_that_a_pattern_extracts_is_read_as_json(score: Scored) -> None:
     assert score(entry, 'So: <json>{"queue": "sales"}</json>').passed
 
 
+EXPRESSION: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number"},
+        *({"properties": {"op": {"const": op}, "x": {"$ref": "#"}}, "required": ["op", "x"]} for op in "+-*/"),
+    ],
+    "type": ["number", "object"],
+}
+"""Each alternative refers to the whole for the same property, as grammars do."""
+
+
+def nested(levels: int, inner: str) -> str:
+    return '{"op": "/", "x": ' * levels + inner + "}" * levels
+
+
+def test_a_deep_answer_to_a_recursive_schema_is_graded_though_its_mistakes_cannot_all_be_listed(score: Scored) -> None:
+    assert score({"schema": EXPRESSION}, nested(60, "1")).passed
+    shallow, deep = (score({"schema": EXPRESSION}, nested(levels, '"no"')) for levels in (2, 60))
+    assert shallow.reason is deep.reason is Reason.SCHEMA_VIOLATION
+    assert "not valid under any of the schemas" in shallow.detail
+    assert deep.detail == "$: not valid; what is wrong takes too many steps to find out with this schema"
+
+
+def test_definitions_that_all_apply_one_another_at_the_same_place_are_graded(score: Scored) -> None:
+    names = [f"n{number}" for number in range(8)]
+    made = {name: {"allOf": [{"type": "object"}, *({"$ref": f"#/$defs/{other}"} for other in names)]} for name in names}
+
+    assert score({"schema": {"$defs": made, "$ref": "#/$defs/n0"}}, "{}").passed
+    assert score({"schema": {"$defs": made, "$ref": "#/$defs/n0"}}, "1").reason is Reason.SCHEMA_VIOLATION
+
+
+def test_a_mistake_that_a_slow_pattern_may_have_made_up_is_a_grader_error(score: Scored) -> None:
+    schema = {**EXPRESSION, "propertyNames": {"pattern": "^[a-z]+$"}}
+
+    assert score({"schema": schema}, nested(60, "1")).passed
+    assert score({"schema": schema}, nested(60, '"no"')).reason is Reason.GRADER_ERROR
+
+
+def test_a_schema_that_doubles_its_steps_with_each_level_of_an_answer_grades_shallow_ones_only(score: Scored) -> None:
+    made = {f"a{n}": {"allOf": [{"properties": {"x": {"$ref": f"#/$defs/a{n - 1}"}}}] * 2} for n in range(1, 41)}
+    schema = {"$defs": {"a0": {"type": "number"}, **made}, "$ref": "#/$defs/a40"}
+
+    assert score({"schema": schema}, nested(3, "{}")).passed
+    deep = score({"schema": schema}, nested(40, "1"))
+    assert deep.reason is Reason.GRADER_ERROR
+    assert "the schema takes too many steps on this answer" in deep.detail
+
+
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
@@ -86,6 +139,7 @@ def test_text_that_a_pattern_extracts_is_read_as_json(score: Scored) -> None:
         ({"$ref": "file:///etc/hostname"}, "valid JSON Schema"),
         ({"$schema": "http://json-schema.org/draft-04/schema#"}, "draft 2020-12"),
         ([], "as a mapping"),
+        (DOUBLING, r'at \["\$defs"\]\.a12: references that apply more than 10,000 parts at one place'),
     ],
 )
 def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(schema: Any, message: str, parse: Parse) -> None:
@@ -260,3 +314,27 @@ def test_every_value_equals_itself(value: Any) -> None:
 @given(st.dates())
 def test_every_iso_date_is_read(day: Any) -> None:
     assert read_date(day.isoformat()) == day
+
+
+def test_what_goes_down_into_the_value_and_what_refers_to_itself_is_fine() -> None:
+    tree = {"type": "object", "properties": {side: {"$ref": "#/$defs/tree"} for side in ("left", "right")}}
+    kinds = {f"k{n}": {"type": "object", "properties": {"next": {"$ref": "#/$defs/any"}}} for n in range(300)}
+    anything = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in kinds]}
+    checked_schema({"$defs": {"tree": tree, "any": anything, **kinds}, "$ref": "#/$defs/any"})
+    checked_schema({"$ref": "#"})
+    checked_schema({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"})
+
+
+def test_the_suite_says_where_such_a_schema_stands(tmp_path: Path, snapdrift: Any) -> None:
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "graders").mkdir()
+    (tmp_path / "graders" / "much.json").write_text(json.dumps(DOUBLING))
+    (tmp_path / "snapdrift.toml").touch()
+    (tmp_path / "evals" / "s.yaml").write_text(
+        "suite: s\ncases: [{id: a}]\nprompt: {input: hi}\nvariants: {v: {model: gpt-4o-2024-08-06}}\n"
+        "graders:\n  - {name: valid, schema: graders/much.json}\ngate: {must_pass: {cases: [a]}}\n"
+    )
+    done = snapdrift("check", "evals/s.yaml", "--no-code", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "evals/s.yaml:6:27: graders[0].schema:" in done.stderr
+    assert "more than 10,000 parts at one place" in done.stderr

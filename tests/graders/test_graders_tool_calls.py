@@ -130,6 +130,10 @@ def test_the_step_of_a_call_in_an_answer_key_is_no_part_of_what_is_compared(grad
 # ------------------------------------------------------------------------------------------ arguments one by one
 
 WEATHER = {"name": "weather", "arguments": {"city": "Paris", "days": 3}}
+DOUBLING = {
+    "$defs": {"a0": {}, **{f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 41)}},
+    "$ref": "#/$defs/a40",
+}
 TOOLS = [
     {
         "type": "function",
@@ -227,6 +231,10 @@ def test_the_tools_may_be_the_file_that_the_request_names(parse: Parse, answer: 
         ({"arguments": "schema", "tools": []}, "at least one tool"),
         ({"arguments": "schema", "tools": [{"parameters": {}}]}, "has none"),
         ({"arguments": "schema", "tools": [{"name": "f", "parameters": {"type": "strin"}}]}, "valid JSON Schema"),
+        (
+            {"arguments": "schema", "tools": [{"name": "f", "parameters": DOUBLING}]},
+            "more than 10,000 parts at one place",
+        ),
         (
             {"arguments": "schema", "tools": [{"name": "f", "parameters": {"$ref": "http://127.0.0.1:9/x"}}]},
             "not fetched",

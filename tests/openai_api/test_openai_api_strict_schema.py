@@ -153,6 +153,13 @@ def test_what_is_no_json_schema_is_told_at_its_place() -> None:
     assert "is not of types" in finding.found
 
 
+def test_references_that_no_validator_comes_to_the_end_of_are_told_at_their_place() -> None:
+    doubling = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 41)}
+    (finding,) = schema_mistakes({"$defs": {"a0": TEXT, **doubling}, "properties": {"a": {"$ref": "#/$defs/a40"}}})
+    assert finding.location == ("$defs", "a12")
+    assert finding.found == "references that apply more than 10,000 parts at one place"
+
+
 @pytest.mark.parametrize("schema", [5, "a.json", None, [TEXT]])
 def test_what_is_no_mapping_is_no_schema(schema: Any) -> None:
     (finding,) = schema_mistakes(schema)

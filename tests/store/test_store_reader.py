@@ -190,6 +190,25 @@ def test_a_copy_made_while_the_writer_lived_is_read_without_its_log(
     assert [file.name for file in copy.parent.iterdir()] == ["copy.db"]
 
 
+def test_a_copy_with_its_log_is_read_with_what_is_in_the_log_and_both_stay_as_they_are(
+    tmp_path: Path, path: Path, calls: Calls, request_of: RequestOf, response_of: ResponseOf
+) -> None:
+    copy = tmp_path / "elsewhere" / "copy.db"
+    log = copy.with_name("copy.db-wal")
+    copy.parent.mkdir()
+    with RunWriter.open(path) as writer:
+        writer.record_now(response_of(calls[6].key), request_of(calls[6].key))
+        shutil.copy(path, copy)
+        shutil.copy(path.with_name(f"{path.name}-wal"), log)
+    before = (copy.read_bytes(), log.read_bytes())
+
+    with open_run(copy) as run:
+        assert run.response(calls[6].key) is not None
+
+    assert (copy.read_bytes(), log.read_bytes()) == before
+    assert {file.name for file in copy.parent.iterdir()} == {"copy.db", "copy.db-wal", "copy.db-shm"}
+
+
 def test_a_writer_can_work_while_a_reader_is_in_the_middle(
     path: Path, calls: Calls, request_of: RequestOf, response_of: ResponseOf
 ) -> None:

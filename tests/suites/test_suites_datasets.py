@@ -5,6 +5,7 @@ import decimal
 import gzip
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,20 @@ def test_columns_of_a_csv_nest_under_expected_and_stay_text(tmp_path: Path) -> N
     content = "id,n,expected.queue,expected.due.day\na,007,no,\n"
     (case,) = load_cases(written(tmp_path, "d.csv", content), "d.csv")
     assert (case.variables, case.expected) == ({"n": "007"}, {"queue": "no", "due": {"day": ""}})
+
+
+def test_a_column_name_of_many_parts_takes_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "MAX_BYTES", 2**20)  # which is set aside to read a file
+    path = written(tmp_path, "d.csv", f"id,expected{'.a' * 10_000}\na,1\n")
+
+    tracemalloc.start()
+    try:
+        (problem,) = problems_of(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert problem.startswith("d.csv:2:1: expected: more than 64 levels of nesting")
+    assert peak < 20 * 2**20
 
 
 def test_a_csv_field_may_hold_line_breaks_and_the_next_row_keeps_its_line(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -153,6 +155,25 @@ def test_the_local_images_of_a_suite_are_part_of_its_identity(load: Load, worksp
 
     with_image = render(suite.variants["m"].prompt, suite.cases[0], Media(workspace))
     assert [type(part) for part in with_image.turns[0][0].parts] == [TextPart, ImagePart, FilePart]
+
+
+@pytest.mark.parametrize("prompt", [with_parts('{image: "{{ photo }}"}')[len(HEAD) :], 'prompt: {input: "{{ q }}"}\n'])
+def test_images_that_cannot_be_sent_are_not_kept_with_the_mistakes(mistakes: Mistakes, prompt: str) -> None:
+    messages = "[{role: user, content: [{image: photo.png}]}]"
+    rows = "".join(f"  - {{id: c{n}, photo: photo.png, q: {messages}, expected: 1}}\n" for n in range(60))
+    text = HEAD[: HEAD.index("  - {id: a")] + rows + HEAD[HEAD.index("graders:") :] + prompt
+    no_image = b"no image" * 2**16
+
+    gc.disable()  # what is kept in a circle would go away at some time or other
+    tracemalloc.start()
+    try:
+        (told,) = mistakes(text, {"photo.png": no_image})
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert "photo.png holds no image and no PDF" in told
+    assert kept < 5 * len(no_image)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from snapdrift.graders.comparers import NamedComparer
 from snapdrift.graders.field_comparers import Comparer, compared, is_settled, problem
 from snapdrift.graders.json_text import read_json
 from snapdrift.graders.marks import CannotGradeError, InvalidJsonError
 from snapdrift.graders.paths import ABSENT, format_path
-from snapdrift.graders.schema import compiled_schema
+from snapdrift.graders.schema import NOT_TOLD, CompiledSchema
 from snapdrift.graders.values import quoted, scrubbed, shortened, text_of
 from snapdrift.model import Case, ToolCall
-
-if TYPE_CHECKING:
-    import jsonschema_rs
 
 _VIOLATIONS_TOLD = 3
 _MESSAGE_LIMIT = 300
@@ -103,8 +99,8 @@ class ToolSchemas:
         return tuple(self._parameters)
 
     @cached_property
-    def _validators(self) -> Mapping[str, jsonschema_rs.Draft202012Validator]:
-        return {name: compiled_schema(schema) for name, schema in self._parameters.items()}
+    def _validators(self) -> Mapping[str, CompiledSchema]:
+        return {name: CompiledSchema(schema) for name, schema in self._parameters.items()}
 
     def violations(self, call: MadeCall) -> tuple[str, ...]:
         """What is wrong with the arguments, the first few things; nothing where they are valid."""
@@ -113,12 +109,17 @@ class ToolSchemas:
             return (f"{call.name} is none of the tools ({', '.join(self.names)})",)
         arguments = dict(call.arguments or {})
         try:
-            errors = list(islice(validator.iter_errors(arguments), _VIOLATIONS_TOLD))
+            return _violations(call.name, validator, arguments)
         except UnicodeEncodeError:
-            errors = list(islice(validator.iter_errors(json.loads(scrubbed(text_of(arguments)))), _VIOLATIONS_TOLD))
-        return tuple(
-            f"{call.name}: {format_path(e.instance_path)}: {shortened(e.message, _MESSAGE_LIMIT)}" for e in errors
-        )
+            return _violations(call.name, validator, json.loads(scrubbed(text_of(arguments))))
+
+
+def _violations(name: str, validator: CompiledSchema, arguments: Any) -> tuple[str, ...]:
+    if validator.is_valid(arguments):
+        return ()
+    errors = validator.errors(arguments, _VIOLATIONS_TOLD)
+    found = [f"{format_path(error.instance_path)}: {shortened(error.message, _MESSAGE_LIMIT)}" for error in errors]
+    return tuple(f"{name}: {said}" for said in found or [NOT_TOLD])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snapdrift.suites.registry import Finding, Location
+from snapdrift.suites.schema_steps import SchemaSteps
 
 MAX_PROPERTIES = 5_000
 MAX_NESTING = 10
@@ -78,6 +79,9 @@ def schema_mistakes(schema: Any) -> Iterator[Finding]:
         yield Finding(tuple(error.instance_path), error.message[:200], "expected a valid JSON Schema")
     except (ValueError, RecursionError) as error:
         yield Finding((), f"the schema is not JSON: {error}", "expected a valid JSON Schema")
+    else:
+        if (finding := SchemaSteps(plain).finding) is not None:
+            yield finding
 
 
 def strict_mistakes(schema: Mapping[str, Any], *, fine_tuned: bool = False) -> tuple[Finding, ...]:

@@ -12,8 +12,9 @@ from typing import Any
 from snapdrift.errors import StoreError
 from snapdrift.model import CallKey, Case, Request, Response, Score
 from snapdrift.store import codec, rows
-from snapdrift.store.format import connect_reader, explained
+from snapdrift.store.format import connect_reader
 from snapdrift.store.reader import StoredRun
+from snapdrift.store.streams import Reading
 
 _CASES = "SELECT position, id, record FROM cases WHERE position IN ({places})"
 _CALLS = (
@@ -62,11 +63,11 @@ class ReportRows:
     def __init__(self, stored: StoredRun, connection: sqlite3.Connection) -> None:
         self._stored = stored
         self._path = stored.path
-        self._connection = connection
+        self._reading = Reading(connection, stored.path)
 
     def positions(self) -> array[int]:
         """By place in the dataset the number under which a case is stored."""
-        return array("q", (row[0] for row in self._rows("SELECT position FROM cases ORDER BY position")))
+        return array("q", (row[0] for row in self._reading.rows("SELECT position FROM cases ORDER BY position")))
 
     def cases(self, positions: Sequence[int]) -> list[Case]:
         """The cases with these numbers, in this order."""
@@ -86,7 +87,7 @@ class ReportRows:
 
     def replies_about(self, answer: CallKey) -> list[Response]:
         """The responses of judges that were asked about an answer."""
-        found = self._rows(_REPLIES, (answer.case_id, answer.variant, answer.repeat))
+        found = self._reading.rows(_REPLIES, (answer.case_id, answer.variant, answer.repeat))
         return [self._response(row) for row in found]
 
     def scores(self, case_ids: Sequence[str]) -> Iterator[Score]:
@@ -104,7 +105,7 @@ class ReportRows:
 
     def characters(self) -> int:
         """How long the texts of all responses, scores and cases are together."""
-        return sum(int(row[0]) for query in _LENGTHS for row in self._rows(query))
+        return sum(int(row[0]) for query in _LENGTHS for row in self._reading.rows(query))
 
     def _response(self, row: tuple[Any, ...], fields: Iterable[str] | None = None) -> Response:
         key = CallKey(*row[:4])
@@ -114,11 +115,7 @@ class ReportRows:
             return _response(key, row, fields, f"{self._path}: response {key}")
 
     def _of(self, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        return self._rows(query.format(places=",".join("?" * len(values))), values)
-
-    def _rows(self, query: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:
-        with explained(self._path):
-            yield from self._connection.execute(query, tuple(values))
+        return self._reading.rows(query.format(places=",".join("?" * len(values))), values)
 
 
 def _response(key: CallKey, row: tuple[Any, ...], fields: Iterable[str] | None, place: str) -> Response:

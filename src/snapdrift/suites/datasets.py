@@ -208,7 +208,8 @@ def _check_header(header: list[str], shown: str) -> None:
     if len(header) > MAX_COLUMNS:
         raise _wrong(shown, f"{len(header):,} columns", f"expected at most {MAX_COLUMNS:,}", 1, 1)
     problems: list[Problem] = []
-    before, parents = set[str](), _parents(header)
+    before = set[str]()
+    tree = _tree_of(name for name in header if name.startswith("expected."))
     for name in header:
         if not name or name != name.strip():
             found, expected = f"the column name {quoted(name)}", "expected a name without blanks around it"
@@ -217,7 +218,7 @@ def _check_header(header: list[str], shown: str) -> None:
         elif name.startswith("expected.") and ("expected" in header or any(not part for part in name.split("."))):
             found = f"the column {quoted(name)}"
             expected = "expected either `expected` or columns such as `expected.queue`"
-        elif name.startswith("expected.") and name in parents:
+        elif name.startswith("expected.") and _goes_on(tree, name):
             found, expected = f"the column {quoted(name)}", "expected a value or a mapping there, not both"
         else:
             before.add(name)
@@ -230,13 +231,21 @@ def _check_header(header: list[str], shown: str) -> None:
         raise DatasetError(problems)
 
 
-def _parents(names: Iterable[str]) -> set[str]:
-    """Every name that a longer one goes on from with a dot."""
-    found: set[str] = set()
+def _tree_of(names: Iterable[str]) -> dict[str, Any]:
+    """Dotted names as nested mappings, which hold each part once: all beginnings of a long name fill gigabytes."""
+    tree: dict[str, Any] = {}
     for name in names:
-        while (name := name.rpartition(".")[0]) and name not in found:
-            found.add(name)
-    return found
+        inside = tree
+        for part in name.split("."):
+            inside = inside.setdefault(part, {})
+    return tree
+
+
+def _goes_on(tree: Mapping[str, Any], name: str) -> bool:
+    """Whether a longer name of the tree goes on from this one with a dot."""
+    for part in name.split("."):
+        tree = tree[part]
+    return bool(tree)
 
 
 def _nested(row: Mapping[str, str]) -> dict[str, Any]:

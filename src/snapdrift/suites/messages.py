@@ -106,4 +106,6 @@ def _part(part: Mapping[str, Any], media: Media, at: Location, shown: str) -> Pa
             return media.image(part["image"], part.get("detail") or "auto")
         return media.file(part["file"])
     except (MediaError, PathError) as error:
-        raise TemplateError(f"{shown}: {error.found}", at=at, expected=error.expected) from None
+        found, expected = f"{shown}: {error.found}", error.expected
+    # Not inside `except`: it would keep the other error, and by its traceback the file that was read.
+    raise TemplateError(found, at=at, expected=expected)

@@ -162,7 +162,7 @@ class Rendering:
                 made = self._make(form)
             except TemplateError as error:
                 error.at = error.at or form.at
-                made = error
+                made = error.with_traceback(None)  # it is kept, and its frames hold what was read
             self._made[form] = made
         if isinstance(made, TemplateError):
             raise made
@@ -211,7 +211,9 @@ class Rendering:
         try:
             return self._media.image(value, form.detail) if form.kind == "image" else self._media.file(value)
         except (MediaError, PathError) as error:
-            raise TemplateError(error.found, expected=error.expected) from None
+            found, expected = error.found, error.expected
+        # Not inside `except`: it would keep the other error, and by its traceback the file that was read.
+        raise TemplateError(found, expected=expected)
 
 
 def _value_of(form: PartForm, key: str, source: str, context: Mapping[str, Any]) -> Any:

@@ -175,13 +175,13 @@ class _Trial:
             try:
                 rendering.made(part)
             except TemplateError as error:
-                noted.append(error)
+                noted.append(error.with_traceback(None))  # whose frames hold `noted`, and so each other
                 self._note_template(error, prompt, tried)
         for prompt in self._prompts:
             try:
                 conversation = rendering.conversation(prompt.form)
             except TemplateError as error:
-                if error not in noted:
+                if error.with_traceback(None) not in noted:
                     self._note_template(error, prompt, tried)
                 continue
             for resolved in prompt.variants:
