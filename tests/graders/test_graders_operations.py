@@ -116,6 +116,12 @@ def test_a_bound_that_is_none_is_refused(entry: dict[str, Any], parse: Parse) ->
         parse(entry)
 
 
+def test_a_cost_beyond_what_can_be_counted_is_told_the_most_that_can(parse: Parse) -> None:
+    with pytest.raises(InvalidEntryError) as caught:
+        parse({"cost": 1e300})
+    assert "expected at most 1,000,000,000" in str(caught.value)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bound=st.floats(0.001, 1e6), taken=st.floats(0, 1e9), more=st.floats(0, 1e6))
 def test_a_looser_bound_never_fails_what_a_tighter_one_passes(

@@ -75,6 +75,8 @@ def _finding(
 def _expected(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         text = str(detail.get("ctx", {}).get("error", detail["msg"]))
+    elif detail["type"] == "less_than_equal":
+        return f"expected at most {detail['ctx']['le']:,.10g}"
     elif detail["type"] in _KINDS:
         return f"expected {_KINDS[detail['type']]}"
     else:
