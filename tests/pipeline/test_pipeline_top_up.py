@@ -110,7 +110,7 @@ def test_when_the_allowance_is_spent_in_the_extension_it_is_inconclusive_and_can
     assert 60 <= how.fed < went(whole.evaluation).fed
     assert ended(outcome) is Ending.SPENT
     assert outcome.exit_code == code
-    assert any("goes on" in text and "budget" in text for text in outcome.evaluation.decision.warnings)
+    assert any("goes on" in text and "--max-usd" in text for text in outcome.evaluation.decision.warnings)
     assert {name for v in outcome.evaluation.variants for name in v.outcomes} <= {"ok", "not_needed"}
 
     compared = pipeline.compare_run(outcome.run_id, options(""), suite.parent)
@@ -129,7 +129,7 @@ def test_a_budget_that_ends_in_the_sample_is_incomplete(looked_at, land_standin)
 
     assert outcome.exit_code == 3
     assert ended(outcome) is None
-    assert any("budget" in reason for reason in outcome.evaluation.decision.reasons)
+    assert any("--max-usd" in reason for reason in outcome.evaluation.decision.reasons)
 
 
 def test_a_run_that_was_killed_in_its_extension_goes_on_without_being_told_to(looked_at, land_standin) -> None:

@@ -217,6 +217,7 @@ def test_no_link_leads_what_is_written_out_of_the_workspace(tmp_path: Path, name
         ("reports", "pages", ""),
         ("reports/capitals/latest", "20261127-120000-abcd", ""),
         ("reports/templates", "../../outside", ""),
+        ("reports/templates/js", "../../../outside", ""),
     ],
 )
 def test_links_that_stay_or_whose_place_is_declared_are_fine(tmp_path: Path, name: str, to: str, config: str) -> None:

@@ -37,7 +37,8 @@ def require_own_folders(root: Path, state: Path, roots: Iterable[Path]) -> None:
             raise _leading_out(root, link, f"what is in {_shown(root, state)}/ to stay there: remove the link")
     there = reports.resolve()
     for link in _links(there, _DEEP):
-        if link != there / _TEMPLATES and not _is_inside(link.resolve(), [there, *roots]):
+        is_read_only = link.is_relative_to(there / _TEMPLATES)
+        if not is_read_only and not _is_inside(link.resolve(), [there, *roots]):
             raise _leading_out(root, link, f"what is in {REPORTS}/ to stay there: remove the link")
 
 
