@@ -317,6 +317,8 @@ def open_sdk(host: Host, timeout_s: float, max_connections: int) -> tuple[AsyncO
     import httpx2
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient
 
+    from snapdrift.openai_api.body_bounds import bound_body
+
     timeout = _time_outs(timeout_s)
     tls = _tls(host)
     http_client = DefaultAioHttpClient(
@@ -326,6 +328,7 @@ def open_sdk(host: Host, timeout_s: float, max_connections: int) -> tuple[AsyncO
         # A redirect could carry a prompt to another host, and a proxy cannot reach this machine's loopback.
         follow_redirects=False,
         trust_env=not is_loopback(host.base_url),
+        event_hooks={"response": [bound_body]},
     )
     settings: dict[str, Any] = {
         "api_key": host.api_key,

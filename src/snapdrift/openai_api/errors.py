@@ -75,6 +75,8 @@ def classify(exc: BaseException, *, now: datetime | None = None, secrets: Iterab
     import openai
 
     redacted = partial(redact, secrets=tuple(secrets))
+    if isinstance(exc, openai.APIConnectionError) and isinstance(exc.__cause__, AttemptFailed):
+        exc = exc.__cause__  # what a bound of ours raised while the SDK read a body
     if isinstance(exc, AttemptFailed):
         failure = exc.failure
     elif isinstance(exc, openai.APIStatusError):
