@@ -8,7 +8,7 @@ import pytest
 
 from snapdrift.errors import ConfigError
 from snapdrift.suites.config import Config
-from snapdrift.suites.workspace import PathError, Workspace, find_workspace
+from snapdrift.suites.workspace import PathError, Workspace, bare_workspace, find_workspace
 
 
 def found_wrong(workspace: Workspace, text: str) -> str:
@@ -223,3 +223,46 @@ def test_no_link_leads_what_is_written_out_of_the_workspace(tmp_path: Path, name
 def test_links_that_stay_or_whose_place_is_declared_are_fine(tmp_path: Path, name: str, to: str, config: str) -> None:
     root = linked(tmp_path, name, to, config)
     assert find_workspace(root / "evals").root == root
+
+
+def test_no_link_on_the_way_to_a_declared_state_leads_out(tmp_path: Path) -> None:
+    root = linked(tmp_path, "var", "../outside", 'state = "var/kept"')
+    with pytest.raises(ConfigError, match=r"^var is a link that leads to .*as `state` in snapdrift\.toml"):
+        find_workspace(root)
+
+
+def test_a_state_that_is_declared_outside_is_where_it_is_said_to_be(tmp_path: Path) -> None:
+    root = linked(tmp_path, "unused", "evals", 'state = "../outside/kept"')
+    assert find_workspace(root).state_dir == root / "../outside/kept"
+
+
+@pytest.mark.parametrize("name", [".snapdrift", ".snapdrift/runs/loop", "reports", "reports/loop"])
+def test_a_link_that_leads_to_itself_is_named(tmp_path: Path, name: str) -> None:
+    root = linked(tmp_path, name, Path(name).name)
+    with pytest.raises(ConfigError, match=rf"^{re.escape(name)} is a link that leads to itself; expected "):
+        find_workspace(root)
+
+
+def test_folders_in_the_state_may_be_nested_as_deep_as_a_file_system_lets_them(tmp_path: Path) -> None:
+    root = linked(tmp_path, ".snapdrift/unused", "a")
+    nested = [Path(f"{root}/.snapdrift" + "/a" * depth) for depth in range(1, 1501)]
+    for folder in nested:
+        folder.mkdir()
+    try:
+        assert find_workspace(root).root == root
+    finally:
+        for folder in reversed(nested):  # who clears temporary folders does not go as deep
+            folder.rmdir()
+
+
+def test_a_place_below_the_workspace_is_its_own_unless_a_link_leads_out(tmp_path: Path) -> None:
+    workspace = find_workspace(linked(tmp_path, "reports/templates", "../../outside"))
+    assert workspace.own_folder("reports", "capitals") == workspace.root / "reports" / "capitals"
+    with pytest.raises(ConfigError, match=r"^reports/templates is a link that leads to .*under `roots` in snapdrift"):
+        workspace.own_folder("reports", "templates")
+
+
+def test_a_folder_that_is_no_workspace_is_written_into_under_the_same_rule(tmp_path: Path) -> None:
+    root = linked(tmp_path, "reports", "../outside")
+    with pytest.raises(ConfigError, match=r"^reports is a link"):
+        bare_workspace(root)

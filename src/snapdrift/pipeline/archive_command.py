@@ -52,7 +52,7 @@ def archive_run(text: str, request: ArchiveRequest, options: RunOptions, cwd: Pa
         variant = variant_of(stored, request.variant)
         suite, _ = load_stored_suite(stored, workspace, code=options.code)
         archive = archive_of(stored, suite, variant, request.words)
-    out = request.out or workspace.root / FOLDER / _file_name(archive)
+    out = request.out or workspace.own_folder(*FOLDER.parts) / _file_name(archive)
     size, root = write_archive(archive, out), workspace.root.resolve()
     inside = out.resolve().is_relative_to(root)
     return Archived(out, out.resolve().relative_to(root).as_posix() if inside else str(out), size, archive)

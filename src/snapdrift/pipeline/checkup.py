@@ -72,7 +72,9 @@ def examine_machine(options: CheckupOptions, cwd: Path) -> Checkup:
     from snapdrift.pipeline.checkup_state import state_checks
 
     workspace, checks = _workspace(cwd)
-    checks = [*machine_checks(), *checks, *state_checks(workspace)]
+    # Trying what can be written would itself write where a link of the folder leads.
+    unusable = any(check.level is Level.BAD for check in checks)
+    checks = [*machine_checks(), *checks, *([] if unusable else state_checks(workspace))]
     with ExitStack() as stack:
         checks += host_checks(options, workspace, stack)
     return Checkup(tuple(Check(one.name, one.level, redact(one.found), redact(one.mend)) for one in checks))

@@ -287,7 +287,10 @@ def _telling(views: Sequence[View], where: Path | None) -> Iterator[None]:
 
 
 def _own_folder(stored: StoredRun, suite: Suite, workspace: Workspace) -> Path:
-    return workspace.root / "reports" / suite.name / stored.header.run_id
+    from snapdrift.reports.case_pages import FOLDER
+
+    # Down to the folder of case pages: of a suite called `templates` nobody else has looked.
+    return workspace.own_folder("reports", suite.name, stored.header.run_id, FOLDER).parent
 
 
 def _from_root(path: Path, workspace: Workspace) -> str:

@@ -132,6 +132,8 @@ def prepare(path: Path, options: RunOptions) -> Prepared:
     suite = with_acceptances(suite, workspace)
     if options.changed is not None:
         require_touched(suite, workspace, options)
+    if options.output.out_dir is None:
+        workspace.own_folder("reports", suite.name)
     require_code_allowed(suite, suite.cases, workspace, allowed=options.code)
     suite = replace(suite, early_stop=suite.early_stop or options.early_stop)
     suite = with_warnings(suite, catalog)

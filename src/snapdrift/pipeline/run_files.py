@@ -52,15 +52,14 @@ def locate_run(text: str, options: RunOptions, cwd: Path) -> tuple[Workspace, Pa
 
 def workspace_for(text: str, cwd: Path) -> Workspace:
     """The workspace in which what `text` names is worked on: where that is there by its path, none is needed."""
-    from snapdrift.suites.config import Config
-    from snapdrift.suites.workspace import Workspace, find_workspace
+    from snapdrift.suites.workspace import bare_workspace, find_workspace
 
     try:
         return find_workspace(cwd)
     except NoWorkspaceError:
         if not Path(text).exists():
             raise
-        return Workspace(cwd.resolve(), Config())
+        return bare_workspace(cwd)
 
 
 def runs_dir(workspace: Workspace, options: RunOptions) -> Path:

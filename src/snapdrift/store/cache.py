@@ -16,6 +16,7 @@ from typing import Any
 from snapdrift.closable import Closable
 from snapdrift.errors import NewerFormatError, StoreError
 from snapdrift.store.cache_rows import Found, entries_of
+from snapdrift.store.own_files import require_own
 
 FORMAT = 2
 APPLICATION_ID = 0x536E4463
@@ -77,6 +78,7 @@ class AnswerIndex(Closable):
         """Opens the index, or makes it. Raises `NewerFormatError` and `StoreError`."""
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            require_own(path)
             connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             try:
                 connection.execute("PRAGMA trusted_schema = OFF")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from snapdrift.calibrations import JudgeCalibration, JudgeStatus
 from snapdrift.errors import StoreError
 from snapdrift.store import codec
+from snapdrift.store.own_files import open_own
 
 FOLDER = "calibrations"
 FORMAT = "snapdrift.calibration/1"
@@ -98,7 +99,8 @@ def add_calibrations(path: Path, news: CalibrationRecords, *, over_unreadable: b
             return False
         draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
         try:
-            draft.write_text(now.to_json(), encoding="ascii")
+            with os.fdopen(open_own(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="ascii") as file:
+                file.write(now.to_json())
             draft.replace(path)
         except OSError:
             draft.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from snapdrift.closable import Closable
 from snapdrift.errors import StoreError
+from snapdrift.store.own_files import require_own
 
 FILE_NAME = "ledger.db"
 FORMAT = 1
@@ -239,6 +240,7 @@ def _started(pid: int) -> str:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    require_own(path)
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA synchronous = FULL")

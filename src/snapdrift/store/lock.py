@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from snapdrift.errors import RunBusyError, StoreError
+from snapdrift.store.own_files import open_own
 
 
 class RunLock:
@@ -22,7 +23,7 @@ class RunLock:
         path = run_path.with_suffix(".lock")
         while True:
             try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+                descriptor = open_own(path, os.O_RDWR | os.O_CREAT, 0o644)
             except OSError as error:
                 raise StoreError(
                     f"{path}: cannot be written; check the folder and its permissions ({error})"

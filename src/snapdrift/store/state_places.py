@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from snapdrift.errors import StoreError
+from snapdrift.store.own_files import open_own
 from snapdrift.store.state_files import FOLDERS, kind_of, put
 
 
@@ -65,7 +66,7 @@ class Folder:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            lock = open_own(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be used as a folder of state ({error})") from error
         try:
@@ -101,9 +102,13 @@ class FolderShelf:
         try:
             for path, source in changed.items():
                 target = self._root / path
+                if target.parent != self._root and target.parent.is_symlink():
+                    raise StoreError(f"{target.parent}: found a link; expected a folder of its own: remove the link")
                 target.parent.mkdir(exist_ok=True)
                 draft = target.with_name(f".{target.name}.draft")
-                shutil.copyfile(source, draft)
+                draft.unlink(missing_ok=True)  # of a push that was killed, or a link that somebody put there
+                with source.open("rb") as ours, draft.open("xb") as copy:
+                    shutil.copyfileobj(ours, copy, 2**20)
                 put(draft, target)
             for path in removed:
                 (self._root / path).unlink(missing_ok=True)

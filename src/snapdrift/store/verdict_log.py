@@ -16,6 +16,7 @@ from typing import BinaryIO
 from snapdrift.errors import StoreError
 from snapdrift.model import DecisionWord
 from snapdrift.store import codec
+from snapdrift.store.own_files import open_own
 
 FILE_NAME = "verdicts.jsonl"
 
@@ -67,7 +68,7 @@ def _append(runs_dir: Path, lines: Callable[[BinaryIO], tuple[str, ...]]) -> int
     path = log_path(runs_dir)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
+        with os.fdopen(open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             added = lines(file)
             if not added:

@@ -13,6 +13,7 @@ from typing import Any
 from snapdrift.errors import RunBusyError, StoreError
 from snapdrift.store import codec
 from snapdrift.store.lock import RunLock
+from snapdrift.store.own_files import open_own
 
 FORMAT = "snapdrift.watch-state/1"
 
@@ -107,7 +108,8 @@ class WatchFile:
         draft = self.path.with_suffix(".draft")
         text = json.dumps({"format": FORMAT, **codec.to_json(state)}, indent=1, allow_nan=False) + "\n"
         try:
-            with draft.open("w", encoding="utf-8") as file:
+            descriptor = open_own(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from snapdrift.errors import ConfigError, NoWorkspaceError, Problem, SnapdriftError
 from snapdrift.suites.config import Config, parse_config, toml_document
-from snapdrift.suites.own_folders import require_own_folders
+from snapdrift.suites.own_folders import require_own_folders, require_way
 from snapdrift.suites.registry import Location
 from snapdrift.suites.wording import did_you_mean
 
@@ -63,6 +63,12 @@ class Workspace:
             raise self._missing(text, found)
         return found
 
+    def own_folder(self, *parts: str) -> Path:
+        """A folder below the root that is written into. Raises `ConfigError` where a link on the way leads out."""
+        folder = self.root.joinpath(*parts)
+        require_way(self.root, folder, self._places)
+        return folder
+
     def require_inside(self, found: Path, text: str) -> None:
         """Raises `PathError` where a path, as resolved of `text`, is outside the workspace, or hidden."""
         inside = self._inside(found)
@@ -81,8 +87,13 @@ class Workspace:
         found = path.resolve()
         return found.relative_to(self.root).as_posix() if found.is_relative_to(self.root) else str(path)
 
+    @property
+    def _places(self) -> tuple[Path, ...]:
+        """The root and the folders that are declared beside it, resolved."""
+        return (self.root, *((self.root / extra).resolve() for extra in self.config.roots))
+
     def _inside(self, found: Path) -> Path | None:
-        for root in (self.root, *((self.root / extra).resolve() for extra in self.config.roots)):
+        for root in self._places:
             if found.is_relative_to(root):
                 return found.relative_to(root)
         return None
@@ -153,6 +164,14 @@ def find_workspace(start: Path) -> Workspace:
         f"no workspace at {start}: neither {CONFIG_FILE}, [tool.snapdrift] in {PROJECT_FILE} nor a folder "
         f"{SUITES_FOLDER}/ here or above; put an empty {CONFIG_FILE} in the folder that holds {SUITES_FOLDER}/"
     )
+
+
+def bare_workspace(folder: Path) -> Workspace:
+    """A folder that is no workspace as if it were one, without a configuration: for what needs none.
+
+    Raises `ConfigError` where what is written into it would go elsewhere.
+    """
+    return _writable(Workspace(folder.resolve(), Config()))
 
 
 def config_problem(root: Path, location: Location, found: str, expected: str) -> Problem:
