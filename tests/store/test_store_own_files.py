@@ -20,7 +20,7 @@ VERDICT = LoggedVerdict("r1", 1, "s", "default", "2026-11-27T00:00:00Z", Decisio
 
 
 def look_in(folder: Path) -> None:
-    with Folder(folder).look():
+    with Folder(folder).look(to_add=True):
         pass
 
 
