@@ -8,12 +8,15 @@ because importing Jinja is slow.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, meta, nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_round
 from jinja2.runtime import Context, LoopContext
@@ -32,6 +35,7 @@ from snapdrift.suites.template_bounds import (
     made,
     plain_value,
 )
+from snapdrift.suites.template_texts import bounded_method, fit_for, trimmed
 
 MAX_SOURCE = 200_000
 """Characters of a template's source."""
@@ -82,9 +86,18 @@ class Compiled:
     chain: tuple[str, ...] | None = None
 
 
+class _BoundedGenerator(CodeGenerator):
+    """Looks at the clock: what it takes grows with the square of the names that branches set."""
+
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        look_at_clock()
+        return super().visit(node, *args, **kwargs)
+
+
 class PromptEnvironment(ImmutableSandboxedEnvironment):
     """Jinja without anything that leaves the case, changes it, or grows without bound."""
 
+    code_generator_class = _BoundedGenerator
     intercepted_binops = frozenset({"*", "**", "+", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -128,7 +141,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         look_at_clock()
         checked(getattr(obj, "__self__", None))
         given, named = map(checked, args), {name: checked(value) for name, value in kwargs.items()}
-        return made(super().call(context, obj, *given, **named))
+        return made(super().call(context, bounded_method(obj), *given, **named))
 
 
 def to_json_text(value: Any, indent: int | None = None) -> str:
@@ -180,17 +193,29 @@ def _number(value: Any) -> float:
     return value
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that looks at what it is given first, for it goes through that; what it makes is counted."""
     place = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @wraps(function)
     def filtered(*arguments: Any, **named: Any) -> Any:
         look_at_clock()
-        given = map(checked, arguments[place:])
-        return made(function(*arguments[:place], *given, **{name: checked(value) for name, value in named.items()}))
+        value, *others = arguments[place:]
+        given = (*arguments[:place], fit_for(name, value), *map(checked, others))
+        return made(function(*given, **{key: checked(other) for key, other in named.items()}))
 
     return filtered
+
+
+def _timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A test that looks at the clock: `select` makes one of each value, and none may be among those that it yields."""
+
+    @wraps(function)
+    def tested(*arguments: Any, **named: Any) -> Any:
+        look_at_clock()
+        return function(*arguments, **named)
+
+    return tested
 
 
 def _looked_into(value: Any) -> Any:
@@ -232,6 +257,7 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
     "sliced": _sliced,
     "sum": _sum,
     "tojson": _to_json,
+    "trim": trimmed,
 }
 _OF_NODES: dict[str, Callable[..., Any]] = {
     "concatenated": _concatenated,
@@ -248,7 +274,9 @@ def environment() -> PromptEnvironment:
         undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True, optimized=False, cache_size=0
     )
     taken = {name: function for name, function in jinja.filters.items() if name in _FILTERS} | _OWN_FILTERS
-    jinja.filters = {name: _bounded(function) for name, function in taken.items()} | _OF_NODES
+    jinja.filters = {name: _bounded(name, function) for name, function in taken.items()} | _OF_NODES
+    tests = cast("dict[str, Callable[..., Any]]", jinja.tests)
+    jinja.tests = {name: _timed(function) for name, function in tests.items()}
     jinja.globals = {name: value for name, value in jinja.globals.items() if name in _GLOBALS} | {"range": _range}
     return jinja
 
@@ -258,7 +286,7 @@ def compile_source(source: str) -> Compiled:
     if len(source) > MAX_SOURCE:
         raise TemplateSyntaxError(f"the template has more than {MAX_SOURCE:,} characters", 1)
     jinja = environment()
-    tree = jinja.parse(source)
+    tree = _parsed(source)
     _refuse(tree)
     names = frozenset(meta.find_undeclared_variables(tree))
     for loop in tree.find_all(nodes.For):
@@ -269,6 +297,17 @@ def compile_source(source: str) -> Compiled:
     assign = nodes.Assign(nodes.Name(RESULT, "store", lineno=1), expression, lineno=1)
     template = jinja.from_string(nodes.Template([assign], lineno=1))
     return Compiled(template, native=True, names=names, chain=_chain_of(expression))
+
+
+def _parsed(source: str) -> nodes.Template:
+    finite = False
+    with suppress(OverflowError, ValueError):  # Python reads and writes no number of more than a few thousand digits
+        tree = environment().parse(source)
+        values = (constant.value for constant in tree.find_all(nodes.Const))
+        finite = all(math.isfinite(value) for value in values if isinstance(value, int | float))
+    if not finite:
+        raise TemplateSyntaxError("a number in the template is too large", 1)
+    return tree
 
 
 class _Bounds(NodeTransformer):

@@ -104,10 +104,10 @@ def made(value: Any) -> Any:
     return value
 
 
-def checked(value: Any) -> Any:
-    """The value itself, if going through it has an end: a list or mapping not too large, an iterator counted."""
+def checked(value: Any, characters: int = MAX_DATA) -> Any:
+    """The value itself, if going through it has an end: not too large when written out, an iterator counted."""
     if isinstance(value, list | tuple | Mapping):
-        plain_value(value)
+        plain_value(value, characters)
     elif isinstance(value, Iterator):
         return _counted(value)
     return value
@@ -126,14 +126,14 @@ def first_items(values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: Any, characters: int = MAX_DATA) -> Any:
     """The value as data (text, number, true, false, null, list, mapping), iterators read out.
 
     Raises `SecurityError` for methods and other objects that an expression may end in and for what is too large when
     it is written out (one long text or list many times in a list), `UndefinedError` for what is not defined.
     """
     look_at_clock()
-    return _plain(value, [MAX_DATA, MAX_VALUES], 0)
+    return _plain(value, [characters, MAX_VALUES, characters], 0)
 
 
 def _counted(values: Iterator[Any]) -> Iterator[Any]:
@@ -149,13 +149,13 @@ def _counted(values: Iterator[Any]) -> Iterator[Any]:
 
 
 def _plain(value: Any, room: list[int], depth: int) -> Any:
-    """The same inside a value that may take as many more characters, and values, as `room` says."""
+    """The same inside a value; `room` is the characters left, the values left, and the characters there were."""
     if depth > 100:
         raise SecurityError("the value is nested more than 100 levels deep")
     room[0] -= len(value) if isinstance(value, str) else 1
     room[1] -= 1
     if room[0] < 0:
-        raise SecurityError(f"the result is larger than {MAX_DATA:,}")
+        raise SecurityError(f"the result is larger than {room[2]:,}")
     if room[1] < 0:
         raise SecurityError(f"the result has more than {MAX_VALUES:,} values")
     if not room[1] % _OFTEN:

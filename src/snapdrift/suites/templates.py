@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from snapdrift.suites.sandbox import Compiled
 
-_RUNTIME_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError)
+_RUNTIME_ERRORS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError),
+    AssertionError,  # Jinja's filters assert that what they are given fits together
+)
 
 
 class TemplateError(SnapdriftError):
@@ -109,6 +112,7 @@ class Template:
 @lru_cache(maxsize=1024)
 def _compile(source: str) -> Compiled:
     from jinja2 import TemplateSyntaxError
+    from jinja2.exceptions import SecurityError
 
     from snapdrift.suites.sandbox import compile_source
     from snapdrift.suites.template_bounds import metered
@@ -118,6 +122,8 @@ def _compile(source: str) -> Compiled:
             return compile_source(source)
     except TemplateSyntaxError as error:
         raise TemplateError(error.message or "not a template", error.lineno) from None
+    except SecurityError as error:
+        raise TemplateError(error.message or "not a template") from None
     except (RecursionError, MemoryError, SyntaxError):
         raise TemplateError("the template is nested too deeply") from None
 
