@@ -9,8 +9,14 @@ from __future__ import annotations
 import copy
 import json
 import os
+import resource
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import time
+import traceback
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,7 +136,8 @@ class _Watch:
     def _allowed(self, path: Any) -> bool:
         shown = str(path)
         inside = bool(self.may_write) and (shown.startswith(self.may_write) or isinstance(path, int))
-        return inside or "__pycache__" in shown or shown == os.devnull
+        compiled = "__pycache__" in shown or shown.startswith(sys.pycache_prefix or "\0")
+        return inside or compiled or shown == os.devnull
 
 
 _WATCH = _Watch()
@@ -145,4 +152,56 @@ def harmless(*may_write: Path) -> Iterator[None]:
         yield
     finally:
         _WATCH.on = False
-    assert _WATCH.done == []
+    assert _WATCH.done == [], _WATCH.done
+
+
+# ------------------------------------------------------------------------------------- what reading may take at most
+
+MOST_SECONDS = 8
+"""Of processor time, in which whatever is tried has an end; what it tries has a clock of its own, of far less."""
+MOST_BYTES = 256 * 2**20
+"""Of memory that Python takes for it."""
+_MOST_ADDRESSES = 4 * 2**30
+
+
+def bounded_work(work: Callable[[], None]) -> None:
+    """Does the work in a fork; fails where it fails, takes more than `MOST_SECONDS` or more than `MOST_BYTES`.
+
+    A fork, because what compares or sorts in C can be stopped by nothing but the end of its process.
+    """
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # there are threads of pytest's; the fork needs none of them
+        child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _work_in_bounds(work, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        words = told.read().decode(errors="replace")
+    _, status = os.waitpid(child, 0)
+    ended_by = f"ended by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else ""
+    assert status == 0, words or ended_by
+
+
+def _work_in_bounds(work: Callable[[], None], writer: int) -> None:
+    """In the fork: writes what went wrong, and ends the process."""
+    words = ""
+    try:
+        spent = int(time.process_time()) + MOST_SECONDS
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (spent, spent))
+        if sys.platform == "linux":
+            taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + _MOST_ADDRESSES
+            resource.setrlimit(resource.RLIMIT_AS, (taken, taken))
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1]
+        words = f"took {peak // 2**20} MB" if peak > MOST_BYTES else ""
+    except BaseException:  # nothing of the fork may go on as the tests
+        words = traceback.format_exc()
+    finally:
+        os.write(writer, words.encode(errors="replace")[-60_000:])
+        os._exit(1 if words else 0)

@@ -13,11 +13,12 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fuzz.bending import bent_text, bent_value, harmless, tries
+from tests.fuzz.bending import bent_text, bent_value, bounded_work, harmless, tries
 
 from snapdrift.errors import SnapdriftError
 from snapdrift.graders.registry import Registry
 from snapdrift.openai_api.catalog import load_catalog
+from snapdrift.suites import template_bounds
 from snapdrift.suites.config import parse_config
 from snapdrift.suites.datasets import load_cases
 from snapdrift.suites.document import parse_document, parse_json
@@ -186,11 +187,59 @@ TEMPLATES = [
 ]
 
 
+DOUBLED = "{% set a = (1, 1) %}" + "{% set a = (a, a) %}" * 40
+HARMFUL = [
+    *(DOUBLED + end for end in ("{{ a|length }}", "{{ a|string|length }}", "{{ [a] ~ 'x' }}", "{{ x[a] }}")),
+    *(
+        DOUBLED + end
+        for end in ("{{ {a: 1}|length }}", "{{ [a, 1]|unique|list }}", "{% for b in a %}{{ b }}{% endfor %}")
+    ),
+    DOUBLED + DOUBLED.replace("a", "b").replace("sbt", "set") + "{{ 1 if a == b else 2 }}{{ [a].index(b) }}",
+    "{% set a = [q] %}" + "{% set a = a + a %}" * 40 + "{{ a|join }}",
+    "{% set a = long %}" + "{% set a = a + a[1:] %}" * 40 + "{{ a|upper|title }}",
+    "{{ range(20000)|map('string')|map('first')|map('replace', '1', long)|list|length }}",
+    # Made well within the short clock, and gone through in many seconds where nothing looks at it.
+    "{% set a = range(50000)|list %}{{ range(100000, 150000)|list|select('in', a)|list|length }}",
+    "{% for a in range(90000) %}{% if long|lower|replace('a', 'b') in long.split('b') %}{% endif %}{% endfor %}",
+    "{{ long|sort|list }}{{ long|unique|list }}{{ long.split('a')|length }}{{ long|wordcount }}{{ long.strip(long) }}",
+    "{{ 9**9**9 }}{{ '%1000000000d' % 1 }}{{ 'x'.center(10**9) }}{{ '{:999999999}'.format(q) }}",
+    "{{ q|truncate(5, end=long) }}{{ 1e99999 }}{{ 1 + 0x" + "f" * 5_000 + " }}",
+    "{{ long|indent(10**6) }}{{ long|wordwrap(1) }}{{ joiner(long)() }}{{ cycler(long).next() }}{{ lipsum(10**6) }}",
+]
+CASE: dict[str, Any] = {"q": "Why", "tags": ["a", "b"], "x": {"a": {"b": 1.25}}}
+LONG = "a" * 3_000_000
+"""What a case may hold as a data URL; kept out of what is bent, for that is copied often."""
+
+
 @tries(40)
-@given(source=bent_text(TEMPLATES), value=bent_value([{"q": "Why", "tags": ["a", "b"], "x": {"a": {"b": 1.25}}}]))
-def test_a_template_is_rendered_or_refused(source: str, value: Any) -> None:
+@given(source=bent_text(TEMPLATES + HARMFUL), value=bent_value([CASE]))
+def test_a_template_is_rendered_or_refused_in_little_time_and_memory(source: str, value: Any) -> None:
     context = value if isinstance(value, dict) else {"q": value}
+    _import_all()
+    bounded_work(lambda: _rendered_or_refused(source, {"long": LONG, **context}))
+
+
+@pytest.mark.parametrize("source", HARMFUL, ids=range(len(HARMFUL)))
+def test_a_template_that_would_do_harm_has_an_end(source: str) -> None:
+    _import_all()
+    bounded_work(lambda: _rendered_or_refused(source, {"long": LONG, **CASE}))
+
+
+def _import_all() -> None:
+    """So that a fork imports nothing: what renders, what reads texts, and what has the words for mistakes."""
+    for source in ("{{ q.absent }}", "{{ 'a'", "{{ 'a' }}"):
+        with suppress(SnapdriftError):
+            Template(source).render(CASE)
+
+
+def _rendered_or_refused(source: str, context: dict[str, Any]) -> None:
+    """In a fork, of which nothing is left, and with a short clock: tracing memory makes everything take longer."""
+    template_bounds.MAX_SECONDS = 1.0
     for kind in (Template, Expression):
-        with harmless(), suppress(SnapdriftError):
-            made = kind(source)
-            json.dumps(made.render(context) if isinstance(made, Template) else made.value(context))
+        with harmless():
+            try:
+                made = kind(source)
+                json.dumps(made.render(context) if isinstance(made, Template) else made.value(context))
+            except SnapdriftError as error:
+                # Memory that could not be had is too much memory, though it is an error of ours then.
+                assert "MemoryError" not in str(error)  # noqa: PT017
