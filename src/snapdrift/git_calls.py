@@ -8,6 +8,7 @@ folder can be committed like any other: then its configuration is a stranger's.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _ALWAYS = (
@@ -15,6 +16,11 @@ _ALWAYS = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
     *("-c", "safe.bareRepository=explicit"),
 )
+_POINTERS = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_EXTERNAL_DIFF", "GIT_CEILING_DIRECTORIES"),
+)
+"""Variables that a hook of git sets for itself: with them git would look at another repository than the workspace's."""
 
 
 class BareRepositoryError(OSError):
@@ -25,6 +31,12 @@ def git_command(folder: Path, *arguments: str) -> list[str]:
     """The command that asks the repository around a folder. Raises `BareRepositoryError`."""
     _require_work_tree(folder)
     return ["git", "-C", str(folder), *_ALWAYS, *arguments]
+
+
+def git_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment that such a command runs in: it asks nobody anything, and its words are in English."""
+    inherited = {name: value for name, value in env.items() if name not in _POINTERS}
+    return {**inherited, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def _require_work_tree(folder: Path) -> None:

@@ -51,10 +51,15 @@ def test_a_base_of_a_pull_request_that_is_not_there_is_no_other_branch(git: GitW
         Repository.around(git.root, environment).commit("merge-base")
 
 
-def test_what_a_hook_of_git_sets_does_not_lead_to_another_repository(git: GitWorkspace, tmp_path: Path) -> None:
+def test_what_a_hook_of_git_sets_does_not_lead_to_another_repository(
+    git: GitWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = GitWorkspace(tmp_path / "other", cases=1)
     environment = {**ENVIRONMENT, "GIT_DIR": str(other.top / ".git"), "GIT_WORK_TREE": str(other.top)}
     assert Repository.around(git.root, environment).commit("HEAD").id == git.git("rev-parse", "HEAD")
+    for name in ("GIT_DIR", "GIT_WORK_TREE"):
+        monkeypatch.setenv(name, environment[name])
+    assert git_facts(git.root).commit == Repository.around(git.root, ENVIRONMENT).commit("HEAD").id
 
 
 def test_a_branch_that_only_the_remote_has_is_found_there(git: GitWorkspace, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from snapdrift import __version__
-from snapdrift.git_calls import git_command
+from snapdrift.git_calls import git_command, git_environment
 from snapdrift.model import sha256
 
 GIT_TIMEOUT_S = 10
@@ -45,6 +46,7 @@ def _git(root: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603  fixed program and arguments
             git_command(root, *arguments),
+            env=git_environment(os.environ),
             capture_output=True,
             text=True,
             timeout=GIT_TIMEOUT_S,

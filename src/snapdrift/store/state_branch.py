@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snapdrift.errors import StoreError, UsageError
-from snapdrift.git_calls import git_command
+from snapdrift.git_calls import git_command, git_environment
 from snapdrift.store.state_files import MANIFEST, kind_of
 
 DEFAULT_BRANCH = "snapdrift-state"
@@ -28,7 +28,6 @@ _RACED = re.compile(
     r"stale info|cannot lock ref|already exists|incorrect old value|failed to update ref|but expected|fetch first",
     re.IGNORECASE,
 )
-_NOT_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 _WHO = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -50,9 +49,7 @@ class Git:
         output: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command; `given` is its input, `index` a file of its own, `output` takes what it prints."""
-        # Of a hook that runs this, its repository and index are not the ones that are meant.
-        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-        environment = {**inherited, **_WHO, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        environment = {**git_environment(os.environ), **_WHO}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         try:

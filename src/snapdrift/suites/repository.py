@@ -17,15 +17,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from snapdrift.errors import RepositoryError
-from snapdrift.git_calls import BareRepositoryError, git_command
+from snapdrift.git_calls import BareRepositoryError, git_command, git_environment
 from snapdrift.references import MERGE_BASE, SHORT, is_ref
 
 TIMEOUT_S = 60.0
-_POINTERS = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"),
-    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_EXTERNAL_DIFF", "GIT_CEILING_DIRECTORIES"),
-)
-"""Variables that a hook of git sets for itself: with them git would look at another repository than the workspace's."""
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BASE_VARIABLES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "BITBUCKET_PR_DESTINATION_BRANCH")
 """Where GitHub, GitLab and Bitbucket say which branch a pull request is against; unset, or empty, outside of one."""
@@ -240,14 +235,12 @@ class Repository:
         return None
 
     def _git(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        env = {name: value for name, value in (self.env or os.environ).items() if name not in _POINTERS}
-        quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             return subprocess.run(  # noqa: S603  a fixed program, a list of arguments, no shell
                 git_command(self.root, *arguments),
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                env={**env, **quiet},
+                env=git_environment(self.env or os.environ),
                 timeout=TIMEOUT_S,
                 check=False,
             )
